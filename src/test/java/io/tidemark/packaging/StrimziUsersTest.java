@@ -39,14 +39,14 @@ class StrimziUsersTest {
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"worker", "calibrator", "client", "validation", "scaler"})
-    @DisplayName("Have the rights in docs/configuration.md of a process that creates no topics and pins no boundary")
+    @ValueSource(strings = {"worker", "calibrator", "client", "validation", "operator", "scaler"})
+    @DisplayName("Have the rights in docs/configuration.md of a process that creates no topics")
     void rightsAreThoseOfThePage(String role) throws IOException {
         assertThat(granted().get("tidemark-" + role)).isEqualTo(documented(role));
     }
 
     @Test
-    @DisplayName("Are the five of the page, with SCRAM-SHA-512, which the listener requires")
+    @DisplayName("Are the six of the page, with SCRAM-SHA-512, which the listener requires")
     void users() throws IOException {
         assertThat(granted().keySet())
                 .containsExactlyInAnyOrder(
@@ -54,6 +54,7 @@ class StrimziUsersTest {
                         "tidemark-calibrator",
                         "tidemark-client",
                         "tidemark-validation",
+                        "tidemark-operator",
                         "tidemark-scaler");
         for (JsonNode user : read(FILE)) {
             assertThat(user.at("/spec/authentication/type").asText()).isEqualTo("scram-sha-512");
@@ -68,14 +69,14 @@ class StrimziUsersTest {
     }
 
     @Test
-    @DisplayName("Can move a boundary if they are that of the calibrator or of validation")
+    @DisplayName("Can move a boundary if they are that of the calibrator, of validation or of the operator")
     void boundaries() throws IOException {
         assertThat(granted().entrySet())
                 .filteredOn(user -> List.of("topic validation-batches", "topic adapter-boundaries").stream()
                         .anyMatch(topic ->
                                 user.getValue().getOrDefault(topic, Set.of()).contains("WRITE")))
                 .extracting(Map.Entry::getKey)
-                .containsExactlyInAnyOrder("tidemark-calibrator", "tidemark-validation");
+                .containsExactlyInAnyOrder("tidemark-calibrator", "tidemark-validation", "tidemark-operator");
     }
 
     @Test
@@ -128,8 +129,7 @@ class StrimziUsersTest {
         Set<String> onEachTopic = new TreeSet<>();
         for (List<String> row : table.subList(2, table.size())) {
             String resource = row.get(0);
-            // rights for what is optional: "READ; WRITE to pin a boundary"
-            Set<String> operations = operations(row.get(column).replaceFirst(";.*", ""));
+            Set<String> operations = operations(row.get(column));
             if (resource.startsWith("the topics above")) {
                 onEachTopic.addAll(operations);
             } else if (!operations.isEmpty()) {

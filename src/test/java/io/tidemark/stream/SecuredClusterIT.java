@@ -1,23 +1,32 @@
 package io.tidemark.stream;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationClient;
+import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.Cluster;
+import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.RequestClient;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.ResultListener;
 import io.tidemark.client.Topics;
+import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.TableEntry;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.UUID;
@@ -38,6 +47,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Processes with the environment variables of the Kubernetes component {@code tls} against a broker that has the
@@ -58,6 +69,35 @@ class SecuredClusterIT {
             "adapter-boundaries",
             "boundary-decisions",
             "calibration-state");
+
+    private static final BoundaryDecisionRecord RESET = new BoundaryDecisionRecord(
+            "operated",
+            "d",
+            "base",
+            "b",
+            "fp32",
+            6,
+            Instant.EPOCH,
+            2,
+            6,
+            BoundaryDecisionRecord.RESET,
+            "balanced",
+            2,
+            Optional.of(BoundaryDecisionRecord.RESET),
+            0,
+            0,
+            0,
+            0.05,
+            0.02,
+            1,
+            0.5,
+            "example",
+            5,
+            0,
+            10_000,
+            List.of(),
+            Optional.empty(),
+            true);
 
     private SecuredBroker broker;
 
@@ -99,8 +139,14 @@ class SecuredClusterIT {
     }
 
     @Test
-    @DisplayName("A calibrator counts a batch and records the decision, which are one transaction")
+    @DisplayName("A calibrator counts a batch, and writes the boundary and the decision, which clients can read")
     void calibrator() throws Exception {
+        // without a test behind it, so that the calibrator replaces it
+        try (Producer<String, byte[]> operator = cluster("tidemark-operator").producer()) {
+            operator.send(new ProducerRecord<>(
+                            TOPICS.boundaries(), "all", "{\"adapter\": \"all\", \"boundary\": 2}".getBytes(UTF_8)))
+                    .get();
+        }
         JsonNode pairs = JSON.readTree(Path.of(BrokerResource.MODEL, "adapters/all/expected.json")
                         .toFile())
                 .path("pairs");
@@ -113,16 +159,48 @@ class SecuredClusterIT {
                     .isEmpty();
             assertNoRightIsMissing(calibrator);
         }
+        assertThat(new BoundaryTopic(clientsCluster(), TOPICS).read().get("all"))
+                .isInstanceOfSatisfying(
+                        TableEntry.Present.class,
+                        present -> assertThat(present.record().reason()).contains("older_record"));
+        assertThat(new DecisionTopic(clientsCluster(), TOPICS).read("all", 1).last())
+                .extracting(BoundaryDecisionRecord::reason)
+                .containsExactly("older_record");
     }
 
-    @Test
-    @DisplayName("A client that sends requests can't send validation batches")
-    void noValidationBatches() {
-        try (Producer<String, byte[]> producer = clientsCluster().producer()) {
-            assertThatThrownBy(() -> producer.send(new ProducerRecord<>(TOPICS.validationBatches(), new byte[0]))
+    @ParameterizedTest(name = "{0} to {1}")
+    @DisplayName("Users can't write to a topic that is not theirs")
+    @CsvSource({
+        "tidemark-client, validation-batches",
+        "tidemark-client, adapter-boundaries",
+        "tidemark-validation, adapter-boundaries",
+        "tidemark-calibrator, validation-batches",
+        "tidemark-calibrator, generation-requests",
+        "tidemark-operator, validation-batches",
+        "tidemark-operator, calibration-state",
+        "tidemark-operator, generation-requests"
+    })
+    void noWrite(String user, String topic) {
+        try (Producer<String, byte[]> producer = cluster(user).producer()) {
+            assertThatThrownBy(() -> producer.send(new ProducerRecord<>(topic, new byte[0]))
                             .get())
                     .hasCauseInstanceOf(TopicAuthorizationException.class);
         }
+    }
+
+    @Test
+    @DisplayName("An operator pins and resets an adapter, and reads what calibrators have decided and counted")
+    void operator() {
+        Cluster cluster = cluster("tidemark-operator");
+        BoundaryTopic boundaries = new BoundaryTopic(cluster, TOPICS);
+        DecisionTopic decisions = new DecisionTopic(cluster, TOPICS);
+        boundaries.put(BoundaryRecord.setByHand("operated", 2, "a test", Instant.EPOCH));
+        assertThat(boundaries.read()).containsKey("operated");
+        decisions.put(RESET);
+        assertThat(decisions.read("operated", 1).last()).containsExactly(RESET);
+        assertThat(new CalibrationStates(cluster, TOPICS).read("operated")).isEmpty();
+        boundaries.remove("operated");
+        assertThat(boundaries.read()).doesNotContainKey("operated");
     }
 
     @Test
