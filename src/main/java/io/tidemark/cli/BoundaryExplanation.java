@@ -2,15 +2,13 @@ package io.tidemark.cli;
 
 import io.tidemark.calibration.EProcesses;
 import io.tidemark.calibration.RuleSettings;
+import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryDecisionRecord.Row;
 import io.tidemark.plot.CharacterPlot;
-import io.tidemark.plot.IntervalPlot;
-import io.tidemark.plot.Plot.Mark;
 import java.io.PrintWriter;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
@@ -95,7 +93,7 @@ final class BoundaryExplanation implements Callable<Integer> {
             out.println("no evidence: the epoch begins without examples");
             return;
         }
-        out.print(CharacterPlot.of(plot(decision)));
+        out.print(CharacterPlot.of(BoundaryPlots.differences(decision, decision.before())));
         out.println();
         table(decision, out);
         out.println();
@@ -104,25 +102,6 @@ final class BoundaryExplanation implements Callable<Integer> {
         }
         out.println("± is half of a plain 95% interval. It describes the examples; it is not valid at a chosen time,");
         out.println("and no decision uses it.");
-    }
-
-    private static IntervalPlot plot(BoundaryDecisionRecord decision) {
-        List<Mark> marks = new ArrayList<>();
-        marks.add(new Mark(decision.boundary(), "in force " + decision.boundary()));
-        if (decision.changesBoundary()) {
-            marks.add(new Mark(decision.before(), "before " + decision.before()));
-        }
-        return new IntervalPlot(
-                decision.adapter() + ": difference to full LoRA in nats per gold token, " + decision.examples()
-                        + " examples",
-                "boundary",
-                decision.boundaries().stream()
-                        .map(row -> new IntervalPlot.Point(
-                                row.boundary(), row.difference(), row.interval().orElse(0), row.certified()))
-                        .toList(),
-                "certified, or full LoRA",
-                "not certified",
-                marks);
     }
 
     private static void table(BoundaryDecisionRecord decision, PrintWriter out) {

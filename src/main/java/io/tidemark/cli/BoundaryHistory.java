@@ -119,11 +119,7 @@ final class BoundaryHistory implements Callable<Integer> {
 
     /** Where the batch of a decision is. */
     static String batch(BoundaryDecisionRecord decision) {
-        return decision.evidence().map(BoundaryHistory::position).orElse("-");
-    }
-
-    private static String position(BoundaryRecord.Evidence batch) {
-        return batch.topic() + "-" + batch.partition() + "@" + batch.offset();
+        return decision.evidence().map(BoundaryRecord.Evidence::position).orElse("-");
     }
 
     private static String notes(BoundaryDecisionRecord decision) {

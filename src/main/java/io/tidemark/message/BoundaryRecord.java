@@ -153,7 +153,13 @@ public record BoundaryRecord(
             String topic,
 
             @JsonProperty(required = true) int partition,
-            @JsonProperty(required = true) long offset) {}
+            @JsonProperty(required = true) long offset) {
+
+        /** Where the batch is, such as {@code validation-batches-0@41}. */
+        public String position() {
+            return topic + "-" + partition + "@" + offset;
+        }
+    }
 
     /** @throws IllegalArgumentException if a field is out of range or fields contradict each other */
     public BoundaryRecord {

@@ -3,6 +3,8 @@ package io.tidemark.cli.console;
 import io.tidemark.calibration.BoundaryCurve;
 import io.tidemark.calibration.Objective;
 import io.tidemark.evaluation.ProbabilityCurve;
+import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.plot.IntervalPlot;
 import io.tidemark.plot.Plot;
 import io.tidemark.plot.Plot.Mark;
 import io.tidemark.plot.Plot.Series;
@@ -10,13 +12,14 @@ import io.tidemark.plot.SvgPlot;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** Plots of boundary curves and probability curves, and their SVG files. */
+/** Plots of boundary curves, probability curves and decisions, and their SVG files. */
 public final class BoundaryPlots {
 
     private BoundaryPlots() {}
@@ -57,6 +60,30 @@ public final class BoundaryPlots {
                 labels.entrySet().stream()
                         .map(choice -> new Mark(choice.getKey(), choice.getValue() + " " + choice.getKey()))
                         .toList());
+    }
+
+    /**
+     * The differences to full LoRA on which a decision was based.
+     *
+     * @param before the boundary before; marked if another one is in force
+     */
+    public static IntervalPlot differences(BoundaryDecisionRecord decision, int before) {
+        List<Mark> marks = new ArrayList<>();
+        marks.add(new Mark(decision.boundary(), "in force " + decision.boundary()));
+        if (before != decision.boundary()) {
+            marks.add(new Mark(before, "before " + before));
+        }
+        return new IntervalPlot(
+                decision.adapter() + ": difference to full LoRA in nats per gold token, " + decision.examples()
+                        + " examples",
+                "boundary",
+                decision.boundaries().stream()
+                        .map(row -> new IntervalPlot.Point(
+                                row.boundary(), row.difference(), row.interval().orElse(0), row.certified()))
+                        .toList(),
+                "certified, or full LoRA",
+                "not certified",
+                marks);
     }
 
     /** Writes {@code NAME.svg} to a folder, which is created if missing. */

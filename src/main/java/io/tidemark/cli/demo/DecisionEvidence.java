@@ -1,11 +1,10 @@
 package io.tidemark.cli.demo;
 
+import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryDecisionRecord.Row;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.plot.IntervalPlot;
-import io.tidemark.plot.Plot.Mark;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -30,23 +29,7 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
 
     /** The differences to full LoRA of the last decision. */
     IntervalPlot plot() {
-        BoundaryDecisionRecord last = last();
-        int before = decisions.get(0).before();
-        List<Mark> marks = new ArrayList<>();
-        marks.add(new Mark(last.boundary(), "in force " + last.boundary()));
-        if (before != last.boundary()) {
-            marks.add(new Mark(before, "before " + before));
-        }
-        return new IntervalPlot(
-                last.adapter() + ": difference to full LoRA in nats per gold token, " + last.examples() + " examples",
-                "boundary",
-                last.boundaries().stream()
-                        .map(row -> new IntervalPlot.Point(
-                                row.boundary(), row.difference(), row.interval().orElse(0), row.certified()))
-                        .toList(),
-                "certified, or full LoRA",
-                "not certified",
-                marks);
+        return BoundaryPlots.differences(last(), decisions.get(0).before());
     }
 
     /** A line for each decision. */
@@ -63,7 +46,7 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
                 ROW,
                 decision.examples(),
                 decision.epoch(),
-                decision.evidence().map(DecisionEvidence::position).orElse("-"),
+                decision.evidence().map(BoundaryRecord.Evidence::position).orElse("-"),
                 decision.changesBoundary()
                         ? decision.before() + " → " + decision.boundary()
                         : "stays " + decision.boundary(),
@@ -83,10 +66,6 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
         return inForce.or(() -> decision.boundaries().stream()
                 .filter(row -> row.logE().isPresent())
                 .max(Comparator.comparingDouble(row -> row.logE().getAsDouble())));
-    }
-
-    private static String position(BoundaryRecord.Evidence batch) {
-        return batch.topic() + "-" + batch.partition() + "@" + batch.offset();
     }
 
     private static String difference(Row row) {

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -390,15 +391,21 @@ class CalibratorRuleTest {
         assertThat(last(boundaries()).path("scores")).hasSize(4);
     }
 
+    /** The state of another calibrator that has begun epoch 2 in the second partition. */
+    private void otherCalibrator(Consumer<ObjectNode> change) {
+        ObjectNode state = (ObjectNode) fixture.lastState();
+        state.put("input_partition", 1);
+        ((ObjectNode) state.get("epoch")).put("epoch", 2);
+        change.accept(state);
+        String key = new String(fixture.lastStateRecord().key(), UTF_8).replace("/0/", "/1/");
+        kafka.append(STATES, key.getBytes(UTF_8), state.toString().getBytes(UTF_8));
+    }
+
     @Test
     @DisplayName("reports another calibrator that begins epochs with other settings")
     void conflict() {
         batches(1);
-        ObjectNode other = (ObjectNode) fixture.lastState();
-        String key = new String(fixture.lastStateRecord().key(), UTF_8).replace("/0/", "/1/");
-        other.put("input_partition", 1);
-        ((ObjectNode) other.get("epoch")).put("epoch", 2).put("margin", 0.1);
-        kafka.append(STATES, key.getBytes(UTF_8), other.toString().getBytes(UTF_8));
+        otherCalibrator(state -> ((ObjectNode) state.get("epoch")).put("margin", 0.1));
         batches(1);
         assertThat(epoch().path("epoch").asInt()).isEqualTo(3);
         assertThat(fixture.reported()).contains("conflict");
@@ -408,16 +415,11 @@ class CalibratorRuleTest {
     @DisplayName("reports another calibrator that counts in the other mode, and no change of its own mode")
     void otherMode() {
         batches(1);
-        ObjectNode other = (ObjectNode) fixture.lastState();
-        String key = new String(fixture.lastStateRecord().key(), UTF_8).replace("/0/", "/1/");
-        other.put("input_partition", 1);
-        ((ObjectNode) other.get("epoch")).put("epoch", 2);
-        other.putObject("shadow")
+        otherCalibrator(state -> state.putObject("shadow")
                 .put("boundary", full)
                 .put("epoch", 2)
                 .put("move", 0)
-                .put("examples_at_move", 0);
-        kafka.append(STATES, key.getBytes(UTF_8), other.toString().getBytes(UTF_8));
+                .put("examples_at_move", 0));
         batches(1);
         assertThat(epoch().path("epoch").asInt()).isEqualTo(3);
         assertThat(fixture.reported()).containsOnlyOnce("conflict");
