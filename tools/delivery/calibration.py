@@ -82,19 +82,20 @@ def close(mine, theirs, rounding=ROUNDING):
 class Counted:
     """What a state counts in its epoch, or several states together."""
 
-    __slots__ = ("epoch", "boundaries", "test", "examples", "batches", "means", "sums")
+    __slots__ = ("epoch", "boundaries", "test", "examples", "batches", "means", "sums", "capped")
 
-    def __init__(self, epoch, boundaries, test, examples, batches, means, sums):
-        if len(means) != len(boundaries) or len(sums) != 5 * (len(boundaries) - 1):
+    def __init__(self, epoch, boundaries, test, examples, batches, means, sums, capped):
+        if len(means) != len(boundaries) or len(sums) != 5 * len(capped) or len(capped) != len(boundaries) - 1:
             raise ValueError(f"{len(means)} means and {len(sums)} sums for {len(boundaries)} boundaries")
         self.epoch, self.boundaries, self.test = epoch, boundaries, test
-        self.examples, self.batches, self.means, self.sums = examples, batches, means, sums
+        self.examples, self.batches, self.means, self.sums, self.capped = examples, batches, means, sums, capped
 
     @classmethod
     def of(cls, value):
         boundaries = sorted({*value["candidates"], *([value["kept"]] if value.get("kept") is not None else [])})
         return cls(value["epoch"], boundaries, tuple(value[name] for name in ("margin", "loss_cap", "gain_cap", "unit")),
-                   value["statistics"]["count"], value["batches"], value["statistics"]["means"], value["sums"])
+                   value["statistics"]["count"], value["batches"], value["statistics"]["means"], value["sums"],
+                   value["capped"])
 
     def agrees(self, other):
         return (self.epoch, self.boundaries, self.test) == (other.epoch, other.boundaries, other.test)
@@ -104,7 +105,12 @@ class Counted:
         means = [(mine * self.examples + theirs * other.examples) / total for mine, theirs in zip(self.means, other.means)] \
             if total else self.means
         return Counted(self.epoch, self.boundaries, self.test, total, self.batches + other.batches, means,
-                       [mine + theirs for mine, theirs in zip(self.sums, other.sums)])
+                       [mine + theirs for mine, theirs in zip(self.sums, other.sums)],
+                       [mine + theirs for mine, theirs in zip(self.capped, other.capped)])
+
+    @property
+    def observations(self):
+        return self.batches if self.test[3] == "batch" else self.examples
 
     def log_e(self, place):
         return log_e(self.sums[5 * place:5 * place + 5])
@@ -414,6 +420,7 @@ class Calibrations:
             and [row["boundary"] for row in rows] == counted.boundaries \
             and all(close(row["mean"], mean, 1e-6) for row, mean in zip(rows, counted.means)) \
             and all(close(row["log_e"], counted.log_e(i), 1e-6) for i, row in enumerate(rows[:-1])) \
+            and all(close(row["capped"] * counted.observations, z, 1e-6) for row, z in zip(rows, counted.capped)) \
             and all(close(mine, theirs, 1e-6) for mine, theirs in zip((g for row in rows[:-1] for g in row["sums"]), counted.sums))
 
     @staticmethod

@@ -85,6 +85,10 @@ class Scene:
         return [sum(math.log(1 + 0.95 / (LOSS_CAP - MARGIN) / 2 ** j * (min(max(x[b] - x[-1], -LOSS_CAP), GAIN_CAP) + MARGIN))
                     for x in scores) for b in range(LAYERS) for j in range(5)]
 
+    @staticmethod
+    def capped(scores):
+        return [sum(min(max(x[b] - x[-1], -LOSS_CAP), GAIN_CAP) for x in scores) for b in range(LAYERS)]
+
     def of(self, ids):
         return [x for each in ids for x in self.scores[each]]
 
@@ -100,7 +104,7 @@ class Scene:
         epoch = {"epoch": self.epoch, **TEST, "candidates": list(range(LAYERS + 1)), "batches": len(self.in_epoch[partition]),
                  "statistics": {"count": len(scores) if examples is None else examples, "means": self.means(scores),
                                 "comoments": [0.0] * 10},
-                 "sums": self.sums(scores), "watch": {"move": self.move, "boundary": self.in_force, "values": [0, 0, 0]},
+                 "sums": self.sums(scores), "capped": self.capped(scores), "watch": {"move": self.move, "boundary": self.in_force, "values": [0, 0, 0]},
                  "filter": ""}
         value = {"adapter": "red", "input_partition": partition, **VERSION, "compute_type": "fp32", "statistics": empty,
                  "counted_batches": [hash_of(each) for each in (ids if counted is None else counted)], "epoch": epoch,
@@ -118,7 +122,8 @@ class Scene:
         limit = math.log(LAYERS * epoch * (epoch + 1) / ALPHA)
         sums, means = self.sums(scores), self.means(scores)
         rows = [{"boundary": b, "mean": means[b], "difference": means[b] - means[-1],
-                 **({"log_e": log_e(sums[5 * b:5 * b + 5]), "sums": sums[5 * b:5 * b + 5]} if b < LAYERS else {})} for b in range(LAYERS + 1)]
+                 **({"log_e": log_e(sums[5 * b:5 * b + 5]), "sums": sums[5 * b:5 * b + 5],
+                    "capped": self.capped(scores)[b] / max(1, len(scores))} if b < LAYERS else {})} for b in range(LAYERS + 1)]
         for row in rows:
             row["certified"] = row.get("log_e", math.inf) >= limit
         value = {"adapter": "red", **VERSION, "compute_type": "fp32", "num_layers": LAYERS, "decided_at": "2026-01-01T00:00:00Z",
@@ -348,7 +353,7 @@ class CalibrationTest(unittest.TestCase):
             self.assertEqual({"wrong_decision": 1}, self.planted(**fault), fault)
 
     def test_a_decision_with_another_curve_or_test_than_its_state(self):
-        for field, plus in (("mean", 1e-4), ("log_e", 1e-3)):
+        for field, plus in (("mean", 1e-4), ("log_e", 1e-3), ("capped", 1e-3)):
             s = self.scene = Scene()
             s.send("a", examples=6)
             s.count("a")

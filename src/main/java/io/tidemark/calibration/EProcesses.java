@@ -11,7 +11,7 @@ import java.util.OptionalLong;
  * is an e-process: if boundary b is harmful, E_b is a non-negative supermartingale that starts at 1, and reaches 1/a
  * with a probability of at most a (Ville 1939; Waudby-Smith and Ramdas 2024, <i>Estimating means of bounded random
  * variables by betting</i>). The order of the observations changes the sums by rounding only, so sums of partitions
- * merge by addition. Immutable.
+ * merge by addition. The sum of z_b is kept for people. Immutable.
  */
 public final class EProcesses {
 
@@ -31,34 +31,55 @@ public final class EProcesses {
     /** G row by row: the bets of the first boundary, then those of the second. */
     private final double[] sums;
 
-    private EProcesses(double[] sums) {
+    /** The sum of z_b for each boundary. */
+    private final double[] capped;
+
+    private EProcesses(double[] sums, double[] capped) {
         this.sums = sums;
+        this.capped = capped;
     }
 
     /** E-processes of {@code boundaries} boundaries without observations; each E is 1. */
     static EProcesses empty(int boundaries) {
-        return new EProcesses(new double[boundaries * HarmTest.BETS]);
+        return new EProcesses(new double[boundaries * HarmTest.BETS], new double[boundaries]);
     }
 
-    /** @throws IllegalArgumentException if there are not five finite sums for each boundary, or a sum is too large */
-    static EProcesses of(int boundaries, List<Double> sums) {
+    /**
+     * @param capped the sum of z_b for each boundary
+     * @throws IllegalArgumentException if there are not five finite sums and one of z_b for each boundary, or a sum is
+     *                                  too large
+     */
+    static EProcesses of(int boundaries, List<Double> sums, List<Double> capped) {
         if (sums.size() != boundaries * HarmTest.BETS) {
             throw new IllegalArgumentException("sums must have " + HarmTest.BETS + " values for each of " + boundaries
                     + " boundaries: " + sums.size());
         }
+        if (capped.size() != boundaries) {
+            throw new IllegalArgumentException(
+                    "capped must have a value for each of " + boundaries + " boundaries: " + capped.size());
+        }
+        return new EProcesses(bounded("sums", sums), bounded("capped", capped));
+    }
+
+    private static double[] bounded(String name, List<Double> sums) {
         double[] values = sums.stream().mapToDouble(Double::doubleValue).toArray();
         if (!Arrays.stream(values).allMatch(value -> Math.abs(value) <= MAX_SUM)) {
-            throw new IllegalArgumentException("sums must be numbers within " + MAX_SUM);
+            throw new IllegalArgumentException(name + " must be numbers within " + MAX_SUM);
         }
-        return new EProcesses(values);
+        return values;
     }
 
     List<Double> sums() {
         return Arrays.stream(sums).boxed().toList();
     }
 
+    /** The sum of z_b for each boundary. */
+    List<Double> capped() {
+        return Arrays.stream(capped).boxed().toList();
+    }
+
     int boundaries() {
-        return sums.length / HarmTest.BETS;
+        return capped.length;
     }
 
     /**
@@ -68,12 +89,16 @@ public final class EProcesses {
      */
     EProcesses plus(HarmTest test, double[][] observations) {
         double[] next = sums.clone();
+        double[] nextCapped = capped.clone();
         for (int b = 0; b < boundaries(); b++) {
+            for (double[] observation : observations) {
+                nextCapped[b] += observation[b];
+            }
             for (int j = 0; j < HarmTest.BETS; j++) {
                 next[b * HarmTest.BETS + j] += logProduct(test, j, observations, b);
             }
         }
-        return new EProcesses(next);
+        return new EProcesses(next, nextCapped);
     }
 
     /** The sum of the logarithms, with one logarithm for many factors. */
@@ -96,9 +121,13 @@ public final class EProcesses {
             throw new IllegalArgumentException(
                     "cannot merge sums of " + boundaries() + " and " + other.boundaries() + " boundaries");
         }
-        double[] merged = new double[sums.length];
-        Arrays.setAll(merged, i -> sums[i] + other.sums[i]);
-        return new EProcesses(merged);
+        return new EProcesses(added(sums, other.sums), added(capped, other.capped));
+    }
+
+    private static double[] added(double[] first, double[] second) {
+        double[] added = new double[first.length];
+        Arrays.setAll(added, i -> first[i] + second[i]);
+        return added;
     }
 
     /** The five sums of a boundary, by its place among the boundaries; the largest bet first. */
@@ -172,12 +201,14 @@ public final class EProcesses {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof EProcesses that && Arrays.equals(sums, that.sums);
+        return other instanceof EProcesses that
+                && Arrays.equals(sums, that.sums)
+                && Arrays.equals(capped, that.capped);
     }
 
     @Override
     public int hashCode() {
-        return Arrays.hashCode(sums);
+        return 31 * Arrays.hashCode(sums) + Arrays.hashCode(capped);
     }
 
     @Override

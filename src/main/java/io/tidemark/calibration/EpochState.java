@@ -59,7 +59,7 @@ public record EpochState(
                 set,
                 record.batches(),
                 CurveStatistics.of(record.statistics()),
-                EProcesses.of(set.tested(), record.sums()),
+                EProcesses.of(set.tested(), record.sums(), record.capped()),
                 new Watch(
                         record.watch().move(),
                         record.watch().boundary(),
@@ -80,6 +80,7 @@ public record EpochState(
                 batches,
                 statistics.toRecord(),
                 sums.sums(),
+                sums.capped(),
                 new CalibrationEpochRecord.Watch(watch.move(), watch.boundary(), watch.values()),
                 filter.written());
     }

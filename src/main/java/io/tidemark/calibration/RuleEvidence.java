@@ -24,6 +24,7 @@ public record RuleEvidence(
      * @param difference mean difference to full LoRA, not capped
      * @param interval   half of the plain 95% confidence interval of the difference (Student's t on paired
      *                   differences); descriptive, not valid at a chosen time. Infinite below two examples
+     * @param capped     mean capped difference to full LoRA; empty for L, and without examples
      * @param logE       ln E; empty for L
      * @param certified  whether ln E is at its threshold, or the boundary is L
      * @param sums       the five sums G of its test, the largest bet first; empty for L
@@ -33,6 +34,7 @@ public record RuleEvidence(
             double mean,
             double difference,
             double interval,
+            OptionalDouble capped,
             OptionalDouble logE,
             boolean certified,
             List<Double> sums) {
@@ -53,6 +55,7 @@ public record RuleEvidence(
         double threshold = EProcesses.threshold(full, like.epoch(), alpha);
         List<Integer> boundaries = set.boundaries();
         Row[] rows = new Row[boundaries.size()];
+        long observations = like.test().unit() == HarmTest.Unit.BATCH ? totals.batches() : totals.examples();
         double quantile = StudentT.upper975(statistics.count() - 1);
         for (int i = 0; i < rows.length; i++) {
             OptionalDouble logE = i == full
@@ -64,6 +67,9 @@ public record RuleEvidence(
                     statistics.mean(i),
                     statistics.mean(i) - statistics.mean(full),
                     quantile * statistics.standardError(i, full),
+                    i == full || observations == 0
+                            ? OptionalDouble.empty()
+                            : OptionalDouble.of(totals.sums().capped().get(i) / observations),
                     logE,
                     certified,
                     i == full ? List.of() : totals.sums().sums(i));

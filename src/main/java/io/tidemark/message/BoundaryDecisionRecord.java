@@ -88,6 +88,8 @@ public record BoundaryDecisionRecord(
      * @param difference mean difference to full LoRA, not capped
      * @param interval   half of the plain 95% confidence interval of the difference; descriptive, not valid at a chosen
      *                   time. Absent below two examples
+     * @param capped     mean capped difference to full LoRA, of which ln E is the evidence; absent for full LoRA, and
+     *                   without examples
      * @param logE       ln E; absent for full LoRA
      * @param certified  whether ln E is at its threshold, or the boundary is full LoRA
      * @param sums       the five sums G of its test, from which ln E follows; absent for full LoRA
@@ -97,6 +99,7 @@ public record BoundaryDecisionRecord(
             @JsonProperty(required = true) double mean,
             @JsonProperty(required = true) double difference,
             OptionalDouble interval,
+            OptionalDouble capped,
             @JsonProperty("log_e") OptionalDouble logE,
             @JsonProperty(required = true) boolean certified,
             @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Double> sums) {

@@ -20,6 +20,7 @@ import java.util.OptionalInt;
  * @param batches    number of batches
  * @param statistics the scores at the boundaries of the epoch
  * @param sums       five sums of logarithms for each boundary of the epoch below L, boundary by boundary
+ * @param capped     the sum of the capped differences for each boundary of the epoch below L
  * @param watch      the e-detector of the last move
  * @param filter     base64 of the 8,192 bytes of the filter of counted examples
  */
@@ -35,6 +36,7 @@ public record CalibrationEpochRecord(
         @JsonProperty(required = true) int batches,
         CalibrationStateRecord.Statistics statistics,
         List<Double> sums,
+        List<Double> capped,
         Watch watch,
         String filter) {
 
@@ -58,5 +60,6 @@ public record CalibrationEpochRecord(
     public CalibrationEpochRecord {
         candidates = List.copyOf(candidates);
         sums = List.copyOf(sums);
+        capped = List.copyOf(capped);
     }
 }

@@ -71,6 +71,8 @@ class EpochStateTest {
             "candidates":[0,1,2]        | "candidates":[0,1,2,3]
             "candidates":[0,1,2]        | "candidates":[0]
             "sums":[                    | "sums":[1,
+            "capped":[                  | "capped":[1,
+            "capped":[                  | "capped":[1e300,2],"old":[
             "sums":[                    | "sums":[1e300,2,3,4,5,6,7,8,9,10],"old":[
             "values":[0.0,0.0,0.0]      | "values":[0.0,0.0]
             "values":[0.0,0.0,0.0]      | "values":[0.0,0.0,-1.0]

@@ -110,10 +110,10 @@ class HarmTestTest {
     @Test
     @DisplayName("ln E of sums beyond the range of exp is finite")
     void logSumExp() {
-        assertThat(EProcesses.of(1, List.of(2000.0, 1000.0, 0.0, -10.0, -3000.0))
+        assertThat(EProcesses.of(1, List.of(2000.0, 1000.0, 0.0, -10.0, -3000.0), List.of(0.0))
                         .logValue(0))
                 .isCloseTo(2000 + Math.log(0.5), within(1e-9));
-        assertThat(EProcesses.of(1, List.of(-2000.0, -1000.0, -900.0, -900.0, -900.0))
+        assertThat(EProcesses.of(1, List.of(-2000.0, -1000.0, -900.0, -900.0, -900.0), List.of(0.0))
                         .logValue(0))
                 .isCloseTo(-900 + Math.log(0.3), within(1e-9));
         double[][] losses = new double[2000][1];
@@ -158,6 +158,7 @@ class HarmTestTest {
     }
 
     private static double grown(List<Double> sums, double factor) {
-        return EProcesses.of(1, sums.stream().map(sum -> factor * sum).toList()).logValue(0);
+        return EProcesses.of(1, sums.stream().map(sum -> factor * sum).toList(), List.of(0.0))
+                .logValue(0);
     }
 }

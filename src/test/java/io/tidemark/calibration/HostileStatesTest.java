@@ -34,7 +34,7 @@ class HostileStatesTest {
             {"adapter":"a","input_partition":0,"adapter_digest":"ff","base_model":"m",
             "statistics":{"count":0,"means":[0,0],"comoments":[0,0,0]},"counted_batches":[],
             "epoch":{"epoch":2,"margin":0.02,"loss_cap":1,"gain_cap":0.5,"unit":"example","candidates":[0,1],
-            "batches":1,"statistics":{"count":2,"means":[-1,-2],"comoments":[1,0,1]},"sums":[1,2,3,4,5],
+            "batches":1,"statistics":{"count":2,"means":[-1,-2],"comoments":[1,0,1]},"sums":[1,2,3,4,5],"capped":[0.5],
             "watch":{"move":1,"boundary":0,"values":[1,2,3]},"filter":"%s"},
             "shadow":{"boundary":0,"epoch":2,"move":1,"examples_at_move":2,"margin":0.02,"loss_cap":1,"gain_cap":0.5,
             "unit":"example"}}""".formatted(Base64.getEncoder().encodeToString(new byte[8192])));

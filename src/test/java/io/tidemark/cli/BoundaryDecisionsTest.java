@@ -317,7 +317,7 @@ class BoundaryDecisionsTest {
                         row(1, 0.005, 0.03, 2.1, false, List.of(2.5, 2.0, 1.5, 1.0, 0.5)),
                         row(2, 0.01, 0.02, 7.5, true, List.of(8.0, 5.0, 2.5, 1.0, 0.5)),
                         row(3, -0.0199, 0.02, 0.1, false, List.of(0.1, 0.1, 0.1, 0.1, 0.1)),
-                        new Row(LAYERS, -1.01, 0, OptionalDouble.of(0), OptionalDouble.empty(), true, List.of())),
+                        new Row(LAYERS, -1.01, 0, OptionalDouble.of(0), OptionalDouble.empty(), OptionalDouble.empty(), true, List.of())),
                 Optional.of(BATCH),
                 published);
     }
@@ -329,6 +329,7 @@ class BoundaryDecisionsTest {
                 -1.01 + difference,
                 difference,
                 OptionalDouble.of(interval),
+                OptionalDouble.of(difference),
                 OptionalDouble.of(logE),
                 certified,
                 sums);
@@ -372,7 +373,7 @@ class BoundaryDecisionsTest {
                          "statistics": {"count": 0, "means": [0.0,0.0,0.0,0.0,0.0], "comoments": [%s]},
                          "epoch": {"epoch": %d, "margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5, "unit": "example",
                           "candidates": [0,2,4], "batches": 0,
-                          "statistics": {"count": 0, "means": [0.0,0.0,0.0], "comoments": [%s]}, "sums": [],
+                          "statistics": {"count": 0, "means": [0.0,0.0,0.0], "comoments": [%s]}, "sums": [], "capped": [],
                           "watch": {"move": %d, "boundary": 4, "values": [0.0,0.0,0.0]}, "filter": ""}}""")
                         .formatted(
                                 adapter,

@@ -30,7 +30,7 @@ class BoundaryDecisionRecordTest {
                         + "\"examples\":48,\"batches\":6,\"alpha\":0.05,\"margin\":0.02,\"loss_cap\":1.0,"
                         + "\"gain_cap\":0.5,\"unit\":\"example\",\"threshold\":4.5,\"watch\":0.0,"
                         + "\"watch_threshold\":10000.0,\"boundaries\":["
-                        + "{\"boundary\":1,\"mean\":-1.0,\"difference\":0.5,\"interval\":0.25,\"log_e\":7.5,"
+                        + "{\"boundary\":1,\"mean\":-1.0,\"difference\":0.5,\"interval\":0.25,\"capped\":0.375,\"log_e\":7.5,"
                         + "\"certified\":true,\"sums\":[8.0,5.0,2.5,1.0,0.5]},"
                         + "{\"boundary\":2,\"mean\":-1.5,\"difference\":0.0,\"certified\":true}],"
                         + "\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\",\"partition\":3,"
@@ -100,9 +100,9 @@ class BoundaryDecisionRecordTest {
                 10_000,
                 List.of(
                         new BoundaryDecisionRecord.Row(
-                                1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(7.5), true, SUMS),
+                                1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(0.375), OptionalDouble.of(7.5), true, SUMS),
                         new BoundaryDecisionRecord.Row(
-                                2, -1.5, 0, OptionalDouble.empty(), OptionalDouble.empty(), true, List.of())),
+                                2, -1.5, 0, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty(), true, List.of())),
                 evidence,
                 true);
     }

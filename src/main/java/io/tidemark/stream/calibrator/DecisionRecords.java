@@ -169,6 +169,7 @@ final class DecisionRecords {
                                 Double.isFinite(row.interval())
                                         ? OptionalDouble.of(row.interval())
                                         : OptionalDouble.empty(),
+                                row.capped(),
                                 row.logE(),
                                 row.certified(),
                                 row.sums()))

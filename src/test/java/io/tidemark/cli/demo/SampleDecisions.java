@@ -57,13 +57,14 @@ final class SampleDecisions {
                 full().mean() + difference,
                 difference,
                 OptionalDouble.of(interval),
+                OptionalDouble.of(difference),
                 OptionalDouble.of(logE),
                 isCertified,
                 List.of());
     }
 
     private static Row full() {
-        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), true, List.of());
+        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), OptionalDouble.empty(), true, List.of());
     }
 
     private static BoundaryDecisionRecord decision(

@@ -262,6 +262,7 @@ class CalibratorRuleTest {
         for (int i = 0; i < 15; i++) {
             epoch.withArray("sums").add(0);
         }
+        epoch.putArray("capped").add(0).add(0).add(0);
         fixture.script(shouldContinue -> {
             if (fixture.sweeps() == 3) {
                 kafka.append(STATES, key.getBytes(UTF_8), other.toString().getBytes(UTF_8));
