@@ -369,19 +369,24 @@ class CalibrationTest(unittest.TestCase):
             self.assertEqual({"wrong_decision": 1}, s.findings(), field)
 
     def test_ln_e_that_does_not_follow_from_its_sums(self):
-        for sums_of in (lambda sums: [sums[0] + 0.1, *sums[1:]],            # another ln E
-                        lambda sums: [*sums[:3], sums[4], sums[3]]):        # the same one, but other sums than the state
+        """No state has the sums of an epoch that has ended, so that only the decision itself can show the fault."""
+        def decided(sums_of, **fields):
             s = self.scene = Scene()
             s.send("a", examples=6)
             s.count("a")
-            rows = s.decision("a", LAYERS, "soon_after_move", ["a"])["boundaries"]
+            rows = s.decision("a", LAYERS, "soon_after_move", ["a"], published=False)["boundaries"]
             self.assertEqual({}, s.findings())
             s = self.scene = Scene()
             s.send("a", examples=6)
             s.count("a")
-            s.decision("a", LAYERS, "soon_after_move", ["a"],
+            s.decision("a", LAYERS, "soon_after_move", ["a"], **fields,
                        boundaries=[{**rows[0], "sums": sums_of(rows[0]["sums"])}, *rows[1:]])
-            self.assertEqual({"wrong_decision": 1}, s.findings())
+            return s.findings()
+
+        self.assertEqual({}, decided(lambda sums: sums, epoch_end="full"))
+        self.assertEqual({"wrong_decision": 1}, decided(lambda sums: [*sums[:4], sums[4] + 0.1], epoch_end="full"))
+        # the same ln E, but other sums than the state
+        self.assertEqual({"wrong_decision": 1}, decided(lambda sums: [*sums[:3], sums[4], sums[3]]))
 
     def test_a_boundary_that_is_not_certified(self):
         s = self.scene
