@@ -37,10 +37,10 @@ public record RuleEvidence(
             OptionalDouble capped,
             OptionalDouble logE,
             boolean certified,
-            List<Double> sums) {
+            Optional<List<Double>> sums) {
 
         public Row {
-            sums = List.copyOf(sums);
+            sums = sums.map(List::copyOf);
         }
     }
 
@@ -72,7 +72,7 @@ public record RuleEvidence(
                             : OptionalDouble.of(totals.sums().capped().get(i) / observations),
                     logE,
                     certified,
-                    i == full ? List.of() : totals.sums().sums(i));
+                    i == full ? Optional.empty() : Optional.of(totals.sums().sums(i)));
         }
         return new RuleEvidence(like.epoch(), totals.batches(), statistics.count(), threshold, watch, List.of(rows));
     }

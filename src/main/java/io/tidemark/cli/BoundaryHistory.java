@@ -29,8 +29,8 @@ import picocli.CommandLine.Spec;
             "Example:",
             "  tidemark boundaries history restaurants --limit 50",
             "LN E / NEEDED is that of the boundary below full LoRA, after the decision or before it.",
-            "Decisions that change nothing are recorded at most once a minute by default. The topic keeps decisions for 30",
-            "days."
+            "Decisions that change nothing are recorded at most once a minute by default. The topic keeps decisions",
+            "for 30 days."
         })
 final class BoundaryHistory implements Callable<Integer> {
 

@@ -102,13 +102,14 @@ public record BoundaryDecisionRecord(
             OptionalDouble capped,
             @JsonProperty("log_e") OptionalDouble logE,
             @JsonProperty(required = true) boolean certified,
-            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Double> sums) {
+            Optional<List<Double>> sums) {
 
-        /** @throws IllegalArgumentException if there are neither five sums nor none */
+        /** @throws IllegalArgumentException if there are sums, but not five */
         public Row {
-            sums = sums == null ? List.of() : List.copyOf(sums);
-            if (!sums.isEmpty() && sums.size() != SUMS) {
-                throw new IllegalArgumentException("a boundary has " + SUMS + " sums, not " + sums.size());
+            sums = sums.map(List::copyOf);
+            if (sums.isPresent() && sums.get().size() != SUMS) {
+                throw new IllegalArgumentException(
+                        "a boundary has " + SUMS + " sums, not " + sums.get().size());
             }
         }
     }

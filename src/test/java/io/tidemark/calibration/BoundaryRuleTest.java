@@ -164,7 +164,7 @@ class BoundaryRuleTest {
 
     private static OptionalLong missing(RuleEvidence evidence, int boundary) {
         return EProcesses.examplesTo(
-                evidence.threshold(), evidence.row(boundary).orElseThrow().sums(), evidence.examples());
+                evidence.threshold(), evidence.row(boundary).orElseThrow().sums().orElseThrow(), evidence.examples());
     }
 
     @Test

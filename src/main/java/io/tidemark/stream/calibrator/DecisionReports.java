@@ -91,7 +91,7 @@ final class DecisionReports {
         listener.onRejected(error);
     }
 
-    /** Whether another calibrator had begun the epoch before the decisions, with other settings or in the other mode. */
+    /** Whether another calibrator had begun the epoch before, with other settings or in the other mode. */
     private boolean isConflict(Decided decided) {
         if (decided.decisions().isEmpty()) {
             return false;

@@ -60,11 +60,11 @@ final class SampleDecisions {
                 OptionalDouble.of(difference),
                 OptionalDouble.of(logE),
                 isCertified,
-                List.of());
+                Optional.empty());
     }
 
     private static Row full() {
-        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), OptionalDouble.empty(), true, List.of());
+        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), OptionalDouble.empty(), true, Optional.empty());
     }
 
     private static BoundaryDecisionRecord decision(

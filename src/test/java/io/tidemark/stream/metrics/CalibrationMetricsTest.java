@@ -78,6 +78,6 @@ class CalibrationMetricsTest {
     }
 
     private static RuleEvidence.Row row(int boundary, OptionalDouble logE, boolean certified) {
-        return new RuleEvidence.Row(boundary, -1, 0, 0.1, OptionalDouble.empty(), logE, certified, List.of());
+        return new RuleEvidence.Row(boundary, -1, 0, 0.1, OptionalDouble.empty(), logE, certified, Optional.empty());
     }
 }
