@@ -122,6 +122,10 @@ class CalibratorRuleTest {
         BoundaryDecisionRecord read = BoundaryDecisionRecord.parse(
                 "all", last(kafka.records(TOPICS.boundaryDecisions())).value());
         assertThat(read.boundaries()).filteredOn(row -> !row.certified()).hasSize(2);
+        assertThat(read.boundaries().get(0).difference()).isEqualTo(-1);
+        assertThat(read.boundaries().get(0).capped()).hasValue(-0.5);
+        assertThat(read.boundaries().get(2).capped()).hasValue(0);
+        assertThat(read.boundaries().get(full).capped()).isEmpty();
         assertThat(epoch().path("watch").path("move").asInt()).isEqualTo(1);
     }
 
