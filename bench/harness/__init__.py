@@ -1,1 +1,1 @@
-"""Modules of bench/run and bench/shared_cores."""
+"""Modules of the scripts in bench."""

@@ -52,7 +52,8 @@ def verify_result(result, boundaries, layers, refresh):
 
 def decision_of(record, decisions):
     """The published decision behind a boundary record."""
-    found = [each for each in decisions if each["published"] and (each["reason"], each["boundary"]) == (record["reason"], record["boundary"])
+    told = record["reason"], record["boundary"]
+    found = [each for each in decisions if each["published"] and (each["reason"], each["boundary"]) == told
              and abs(each["written"] - record["written"]) < 1]
     if len(found) != 1:
         raise Failed(f"boundary record {record['offset']} has {len(found)} decisions")
@@ -61,14 +62,15 @@ def decision_of(record, decisions):
 
 def table(run, changes):
     """A Markdown table with a row for each change."""
-    lines = ["| boundary | after | minutes | examples of the epoch | ln E, threshold | difference to full LoRA | watch | results | carried after |",
+    lines = ["| boundary | after | minutes | examples of the epoch | ln E, threshold | difference to full LoRA | watch | results | "
+             "carried after |",
              "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     since = 0.0
     for change in changes:
         decision = change["decision"]
-        sent = {kind: sum(batch["examples"] for batch in run["batches"] if batch["kind"] == number and since < batch["counted"] <= change["seen"] + 1)
-                for number, kind in enumerate(run["kinds"])}
-        examples = ", ".join(f"{count} {kind}" for kind, count in sent.items() if count)
+        counted = [batch for batch in run["batches"] if since < batch["counted"] <= change["seen"] + 1]
+        sent = [sum(batch["examples"] for batch in counted if batch["kind"] == kind) for kind in range(len(run["kinds"]))]
+        examples = ", ".join(f"{count} {kind}" for count, kind in zip(sent, run["kinds"]) if count)
         moved = change["reason"] == "preferred"
         tested = next(each for each in decision["boundaries"] if each["boundary"] == (change["boundary"] if moved else decision["before"]))
         log_e = f"{tested['log_e']:.2f}, {decision['threshold']:.2f}" if moved else "-"
