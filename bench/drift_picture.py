@@ -52,12 +52,13 @@ def draw_boundary(panel, run):
     for record in run["boundaries"]:
         times.append(record["written"] / 60)
         values.append(record["boundary"])
-        lower = record["boundary"] < layers
-        panel.annotate(f"{REASONS[record['reason']]} to {record['boundary']}", (times[-1], values[-1]), (4, -13 if lower else 6),
-                       textcoords="offset points", fontsize=8)
-    panel.step([*times, run["seconds"] / 60], [*values, values[-1]], where="post", color="C0", label="boundary in force, by records")
+        lower, late = record["boundary"] < layers, record["written"] > 0.85 * run["seconds"]
+        panel.annotate(f"{REASONS[record['reason']]} to {record['boundary']}", (times[-1], values[-1]),
+                       (-4 if late else 4, -13 if lower else 6), textcoords="offset points", ha="right" if late else "left", fontsize=8)
+    panel.step([*times, run["seconds"] / 60], [*values, values[-1]], where="post", color="C0", alpha=0.5, linewidth=4,
+               label="boundary in force, by records")
     panel.plot([result["sent"] / 60 for result in run["results"]], [result["boundary"] for result in run["results"]], "o",
-               color="C3", markersize=3, linestyle="", label="boundary of a result, at the time of its request")
+               color="C3", markersize=1.8, markeredgewidth=0, linestyle="", label="boundary of a result, at the time of its request")
     panel.set_ylabel("boundary (layers with LoRA)")
     panel.set_ylim(0, layers * 1.12)
     panel.grid(alpha=0.3)
@@ -77,7 +78,7 @@ def draw_watch(panel, run):
                    label=None if number else "watch of the boundary in force")
     panel.axhline(threshold, color="C2", linestyle="--", linewidth=1, label="watch that withdraws the boundary")
     panel.set_yscale("log")
-    panel.set_ylim(LEAST_WATCH, threshold * 10)
+    panel.set_ylim(LEAST_WATCH, 10 * max(threshold, *(each["watch"] for each in run["decisions"])))
     panel.set_ylabel("watch")
     panel.grid(alpha=0.3)
 
