@@ -2,7 +2,8 @@
 
 The broker advertises the proxy's port, so that every connection of a worker passes through it. The proxy copies
 complete frames of Kafka's protocol. `lose` makes it forward the next request of one kind, read the broker's answer, and
-close the connection in place of passing the answer on: the broker has committed and the worker cannot know it.
+close the connection in place of passing the answer on: the broker has committed and the worker cannot know it. `hold`
+makes it stop a connection at a write: the request or its answer does not arrive, and nothing of this connection after it.
 
 The proxy also counts the generations of each consumer group, from the SyncGroup requests that pass.
 """
@@ -16,6 +17,8 @@ END_TXN = 26
 TXN_OFFSET_COMMIT = 28
 SYNC_GROUP = 14
 NAMES = {END_TXN: "EndTxn", TXN_OFFSET_COMMIT: "TxnOffsetCommit"}
+# requests that change what a broker stores, but those of the membership in a group
+WRITES = {0: "Produce", 8: "OffsetCommit", 22: "InitProducerId", 24: "AddPartitionsToTxn", 25: "AddOffsetsToTxn", **NAMES}
 # from this version on, a SyncGroup request has compact strings
 SYNC_GROUP_COMPACT = 4
 MAX_FRAME = 100 * 1024 * 1024
@@ -80,6 +83,16 @@ def _varint(data, at):
         shift += 7
 
 
+class Hold:
+    """A write at which a connection stops. `reached` is set when nothing of the connection arrives any more."""
+
+    def __init__(self, number, delivered):
+        """number: of the write, from 1; delivered: whether the broker gets the write, and only its answer is withheld"""
+        self.left = number
+        self.delivered = delivered
+        self.reached = threading.Event()
+
+
 class CommitProxy:
     """Runs on a thread of its own, from `start` to `close`. The other methods may be called on any thread."""
 
@@ -89,6 +102,8 @@ class CommitProxy:
         self._armed = collections.Counter()
         self._lock = threading.Lock()
         self._lost = []
+        self._writes = []
+        self._hold = None
         self._generations = collections.defaultdict(set)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="commit-proxy", daemon=True)
@@ -117,6 +132,26 @@ class CommitProxy:
         """(time.monotonic(), name of the request) of each answer that was lost."""
         with self._lock:
             return list(self._lost)
+
+    def hold(self, number, delivered):
+        """
+        Stops a connection at a write: 1 is the next one, on whichever connection it comes. Replaces an earlier hold that
+        was not reached. The connection stays stopped until its client closes it.
+        """
+        with self._lock:
+            self._hold = Hold(number, delivered)
+            return self._hold
+
+    def release(self):
+        """Forgets a hold that was not reached."""
+        with self._lock:
+            self._hold = None
+
+    def take_writes(self):
+        """The names of the writes since the last call, in the order in which they arrived; also of those not passed on."""
+        with self._lock:
+            writes, self._writes = self._writes, []
+            return writes
 
     def generations(self, group):
         """Number of generations of a group so far: one more than its rebalances."""
@@ -170,18 +205,46 @@ class CommitProxy:
                 group, generation = group_generation(frame)
                 with self._lock:
                     self._generations[group].add(generation)
+            hold = self._held(header)
+            if hold is not None:
+                if hold.delivered:
+                    unanswered.add((header.correlation_id, hold))
+                    writer.write(frame)
+                    await writer.drain()
+                else:
+                    hold.reached.set()
+                while await reader.read(1 << 16):
+                    pass   # what the client sends after it does not arrive
+                return
             writer.write(frame)
             await writer.drain()
 
     async def _answers(self, reader, writer, unanswered):
         while (frame := await read_frame(reader)) is not None:
             lost = [each for each in unanswered if each[0] == answered_correlation_id(frame)] if unanswered else []
+            if lost and isinstance(lost[0][1], Hold):
+                lost[0][1].reached.set()
+                await asyncio.Event().wait()   # until the client closes the connection
             if lost:
                 with self._lock:
                     self._lost.append((time.monotonic(), NAMES[lost[0][1]]))
                 return
             writer.write(frame)
             await writer.drain()
+
+    def _held(self, header):
+        """The hold whose turn is this request, or None. Counts the writes."""
+        with self._lock:
+            if header.api_key not in WRITES:
+                return None
+            self._writes.append(WRITES[header.api_key])
+            if self._hold is None:
+                return None
+            self._hold.left -= 1
+            if self._hold.left > 0:
+                return None
+            hold, self._hold = self._hold, None
+            return hold
 
     def _disarm(self, api_key):
         with self._lock:

@@ -8,7 +8,7 @@ import unittest
 import commit_proxy
 from commit_proxy import END_TXN, SYNC_GROUP, CommitProxy, FrameError
 
-PRODUCE = 0
+PRODUCE, FETCH = 0, 1
 
 
 def frame(body):
@@ -162,6 +162,38 @@ class Proxy(unittest.TestCase):
         self.addCleanup(proxy.close)
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             self.assertEqual(b"", read_frame(connection))
+
+    def test_a_held_write_and_what_follows_it_does_not_arrive(self):
+        hold = self.proxy.hold(2, delivered=False)
+        connection, other = self.connect(), self.connect()
+        connection.sendall(request(PRODUCE, 1) + request(FETCH, 2))
+        self.assertEqual([answer(1, b""), answer(2, b"")], [read_frame(connection), read_frame(connection)])
+        self.assertFalse(hold.reached.is_set())
+        connection.sendall(request(END_TXN, 3) + request(PRODUCE, 4))
+        self.assertTrue(hold.reached.wait(10))
+        other.sendall(request(PRODUCE, 5))
+        self.assertEqual(answer(5, b""), read_frame(other))
+        self.assertEqual([1, 2, 5], [header.correlation_id for header in self.broker.received])
+
+    def test_a_write_whose_answer_is_held_arrives_and_nothing_after_it(self):
+        hold = self.proxy.hold(1, delivered=True)
+        connection = self.connect()
+        connection.sendall(request(END_TXN, 3) + request(PRODUCE, 4))
+        self.assertTrue(hold.reached.wait(10))
+        connection.settimeout(0.3)
+        with self.assertRaises(TimeoutError):
+            connection.recv(1)
+        self.assertEqual([3], [header.correlation_id for header in self.broker.received])
+
+    def test_writes_are_named_in_their_order_and_a_released_hold_stops_nothing(self):
+        self.proxy.hold(1, delivered=False)
+        self.proxy.release()
+        connection = self.connect()
+        connection.sendall(request(PRODUCE, 1) + request(FETCH, 2) + request(END_TXN, 3))
+        for _ in range(3):
+            read_frame(connection)
+        self.assertEqual(["Produce", "EndTxn"], self.proxy.take_writes())
+        self.assertEqual([], self.proxy.take_writes())
 
     def test_generations_of_a_group_are_counted_once(self):
         connection = self.connect()

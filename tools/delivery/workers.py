@@ -77,11 +77,11 @@ def longer_model(folder, positions, source=MODEL):
     return model
 
 
-def main_class():
-    if not JAR.is_file():
-        raise WorkerError(f"no {JAR}; build the project: mvn -q -B -Dmaven.test.skip=true package")
-    with zipfile.ZipFile(JAR) as jar:
-        lines = jar.read("META-INF/MANIFEST.MF").decode().splitlines()
+def main_class(jar=JAR):
+    if not jar.is_file():
+        raise WorkerError(f"no {jar}; build the project: mvn -q -B -Dmaven.test.skip=true package")
+    with zipfile.ZipFile(jar) as archive:
+        lines = archive.read("META-INF/MANIFEST.MF").decode().splitlines()
     return next(line.split(": ", 1)[1] for line in lines if line.startswith("Main-Class: "))
 
 
@@ -136,16 +136,17 @@ class Worker:
 class Launcher:
     """Starts processes of the packaged application with the same brokers and settings."""
 
-    def __init__(self, folder, brokers, settings, first=(), heap="256m"):
+    def __init__(self, folder, brokers, settings, first=(), heap="256m", jar=JAR, flags=()):
         """
         folder: of logs and crash reports; brokers: bootstrap.servers of the workers; settings: further environment
-        variables; first: jars that are before the application on the class path; heap: the maximum heap
+        variables; first: jars that are before the application on the class path; heap: the maximum heap; jar: of the
+        packaged application; flags: of the JVM
         """
         self._folder = folder
         self._environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": brokers, **settings}
         java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
         self._command = [java, f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
-                         f"-XX:ErrorFile={folder}/crash-%p.log", "-cp", ":".join(map(str, [*first, JAR])), main_class(), "serve"]
+                         f"-XX:ErrorFile={folder}/crash-%p.log", *flags, "-cp", ":".join(map(str, [*first, jar])), main_class(jar), "serve"]
 
     def start(self, name, port, log_name):
         log = self._folder / f"{log_name}.log"

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Breaks calibrator processes at random while batches arrive on several partitions, and verifies what they have decided.
+
+    mvn -q -B -Dmaven.test.skip=true package
+    pip install -r tools/delivery/requirements.txt
+    python tools/delivery/calibrator_chaos.py --duration 600 --seed 7
+
+Three calibrators share three partitions. The batches of each adapter are on all partitions; some are sent twice. Batches
+that gain and batches that lose alternate, so boundaries move and are withdrawn. Processes are killed, ended, suspended
+beyond their session timeout, and started; responses to commits are lost. Exit code 1: the verifier found something, or a
+process ended by itself. The seed decides the faults and the batches, but not the timing of the processes.
+"""
+import argparse
+import collections
+import json
+import logging
+import pathlib
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+from confluent_kafka import KafkaException
+
+import commit_proxy
+from broker import BrokerError, Cluster, free_ports
+from calibration import MOVE
+from calibrators import (DECISIONS, GROUP, LETTERS, SOON, BatchSender, Examples, Outcomes, create_topics, lag, read_all, settings)
+from verify import Unverifiable
+from workers import START_SECONDS, WorkerError, Workers
+
+LOG = logging.getLogger("calibrators")
+ADAPTERS = ["red", "green", "blue"]
+PARTITIONS = 3
+FAULTS = {"kill": 5, "terminate": 2, "suspend": 2, "scale": 1}
+SESSION_SECONDS = 6
+COMMIT_SECONDS = 4        # mean time between lost responses
+TURN_SECONDS = 30         # mean time between two kinds of batches of an adapter
+SETTLE_SECONDS = 180
+# other dead letters are wrong; a batch whose process has died three times is one
+LETTER_CODES = {"duplicate_batch", "batch_failed"}
+
+
+class Chaos:
+
+    def __init__(self, options, folder):
+        self._options = options
+        self._folder = folder
+        self._random = {name: random.Random(f"{options.seed}-{name}") for name in ("faults", "batches", "workers", "turns")}
+        count = options.calibrators
+        ports = free_ports(4 + count)
+        self._cluster = Cluster(folder / "brokers", 1, [tuple(ports[:3])], [f"{commit_proxy.HOST}:{ports[3]}"], settings=SOON)
+        self._proxy = commit_proxy.CommitProxy({ports[3]: ports[1]})
+        environment = settings(ADAPTERS, PARTITIONS, KAFKA_SESSION_TIMEOUT_MS=str(SESSION_SECONDS * 1000), KAFKA_HEARTBEAT_INTERVAL_MS="1000")
+        self._workers = Workers(folder, self._random["workers"], self._cluster.workers, count, environment, ports[4:], "256m")
+        self._faults = collections.Counter()
+        self._actions = []       # (when, function)
+
+    def run(self):
+        """Returns the report."""
+        examples = Examples(self._folder)
+        try:
+            self._proxy.start()
+            self._cluster.start()
+            create_topics(self._cluster.clients, PARTITIONS)
+            outcomes = Outcomes(self._cluster.clients)
+            outcomes.start()
+            self._workers.await_answering()
+            batches = BatchSender(self._cluster.clients, examples, ADAPTERS, PARTITIONS, self._random["batches"], self._options.rate)
+            batches.start()
+            self._break(batches, outcomes)
+            self._heal()
+            batches.end()
+            settled = self._settle(outcomes, batches)
+            self._workers.end()
+            outcomes.end()
+            records, found, counts = read_all(self._cluster.clients, 60)
+        finally:
+            self._workers.kill_all()
+            self._cluster.kill()
+            self._proxy.close()
+        letters = collections.Counter(each.headers.get("tidemark.error.code") for each in records if each.topic == LETTERS)
+        found += [f"dead letters {code}: {count}" for code, count in letters.items() if code not in LETTER_CODES]
+        if not settled:
+            found.append(f"batches are open after {SETTLE_SECONDS} s")
+        reasons = collections.Counter(each.value["reason"] for each in records if each.topic == DECISIONS)
+        if not reasons[MOVE] or not reasons["alarm"]:
+            found.append(f"no boundary has moved, or none was withdrawn: {dict(reasons)}")
+        return {"seed": self._options.seed, "duration": self._options.duration, "calibrators": self._options.calibrators,
+                "faults": dict(self._faults), "processes": len(self._workers.all), "lost_responses": len(self._proxy.lost),
+                "rebalances": max(0, self._proxy.generations(GROUP) - 1), "counts": counts, "dead_letters": dict(letters),
+                "reasons": dict(reasons), "partitions": self._partitions(records),
+                "found": found + self._workers.failures + batches.failures}
+
+    @staticmethod
+    def _partitions(records):
+        """On how many partitions the batches of each adapter are counted."""
+        of = collections.defaultdict(set)
+        for each in records:
+            if each.topic == "calibration-state" and each.value is not None and each.value["counted_batches"]:
+                of[each.value["adapter"]].add(each.value["input_partition"])
+        return {adapter: len(partitions) for adapter, partitions in sorted(of.items())}
+
+    def _break(self, batches, outcomes):
+        faults, turns = self._random["faults"], self._random["turns"]
+        begin = time.monotonic()
+        next_fault, next_commit, next_turn, next_line = begin + 5, begin, begin + TURN_SECONDS, begin
+        while (now := time.monotonic()) < begin + self._options.duration:
+            self._tick(now)
+            if now >= next_commit:
+                self._proxy.lose(faults.choices([commit_proxy.END_TXN, commit_proxy.TXN_OFFSET_COMMIT], [3, 1])[0])
+                next_commit = now + turns.expovariate(1 / COMMIT_SECONDS)
+            if now >= next_turn:
+                adapter = turns.choice(ADAPTERS)
+                batches.gaining[adapter] = not batches.gaining[adapter]
+                next_turn = now + turns.expovariate(len(ADAPTERS) / TURN_SECONDS)
+            if now >= next_fault:
+                self._fault(faults, now)
+                next_fault = now + faults.uniform(2, 2 * self._options.every - 2)
+            if now >= next_line:
+                counted, letters = outcomes.count()
+                LOG.info("%6.1f s  %d batches sent, %d counted, %d dead letters; %s", now - begin, batches.unique, counted, letters,
+                         dict(self._faults))
+                next_line = now + 30
+            time.sleep(0.1)
+
+    def _fault(self, faults, now):
+        kind = faults.choices(list(FAULTS), list(FAULTS.values()))[0]
+        answering = self._workers.answering()
+        if not answering:
+            return
+        worker = faults.choice(answering)
+        self._faults[kind] += 1
+        if kind == "kill":
+            self._workers.kill(worker)
+        elif kind == "terminate":
+            self._workers.terminate(worker)
+        elif kind == "suspend":
+            self._workers.suspend(worker)
+            self._actions.append((now + SESSION_SECONDS + faults.uniform(1, 5),
+                                  lambda: self._workers.resume(worker) if worker.alive else None))
+        else:
+            self._workers.set_scale(1)
+            self._actions.append((now + faults.uniform(6, 14), lambda: self._workers.set_scale(self._options.calibrators)))
+
+    def _tick(self, now):
+        self._workers.check()
+        due = [each for each in self._actions if each[0] <= now]
+        self._actions = [each for each in self._actions if each[0] > now]
+        for _, action in due:
+            action()
+
+    def _heal(self):
+        for _, action in self._actions:
+            action()
+        self._actions = []
+        self._workers.await_answering(START_SECONDS)
+
+    def _settle(self, outcomes, batches):
+        """Whether all batches are done in the end."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < end:
+            self._workers.check()
+            if not lag(self._cluster.clients, PARTITIONS):
+                return True
+            time.sleep(0.5)
+        return False
+
+
+def print_report(report):
+    print(f"\n{report['calibrators']} calibrators for {report['duration']} s, seed {report['seed']}")
+    print("faults: " + ", ".join(f"{kind} {count}" for kind, count in report["faults"].items())
+          + f"; responses to commits lost: {report['lost_responses']}")
+    print(f"processes: {report['processes']}; rebalances: {report['rebalances']}")
+    print(f"records: {report['counts']}; dead letters {report['dead_letters']}")
+    print(f"partitions with counted batches: {report['partitions']}")
+    print(f"reasons of decisions: {report['reasons']}")
+    for each in report["found"][:40]:
+        print(f"WRONG: {each}")
+    print("verifier: nothing is wrong" if not report["found"] else f"{len(report['found'])} faults")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="by default a random one, which is printed")
+    parser.add_argument("--duration", type=int, default=600, help="seconds with faults (default %(default)s)")
+    parser.add_argument("--calibrators", type=int, default=3, help="default %(default)s")
+    parser.add_argument("--every", type=float, default=8, help="mean seconds between two faults, above 2 (default %(default)s)")
+    parser.add_argument("--rate", type=float, default=2, help="batches a second (default %(default)s)")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the report")
+    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    options = parser.parse_args()
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+    folder = (options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-calibrators"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"chaos of calibrators: seed {options.seed}, {options.duration} s; logs in {folder}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
+    try:
+        report = Chaos(options, folder).run()
+    except (WorkerError, BrokerError, Unverifiable, KafkaException) as e:
+        sys.exit(f"the run has ended early; logs in {folder}: {e}")
+    print_report(report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1))
+    if report["found"]:
+        print(f"FAILED with seed {options.seed}; logs in {folder}")
+        return 1
+    if options.dir is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""Calibrator processes, and validation batches whose outcome is known: a boundary moves, is withdrawn, and moves again.
+
+The demo's adapter `describe-small-data` gains on extraction when its highest layer is cut, and loses on some descriptions.
+With the settings below, a handful of examples certifies the cut, and a handful raises the alarm.
+"""
+import dataclasses
+import json
+import os
+import subprocess
+import threading
+import time
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from calibration import Calibrations, hash_of
+from records import Schema, text
+from verify import ALL, Topics
+from workers import JAR, ROOT, WorkerError, main_class
+
+MODEL = ROOT / "demo" / "model"
+ADAPTER = ROOT / "demo" / "adapters" / "describe-small-data"
+DATA = ROOT / "demo" / "data"
+LAYERS = 8
+CUT = 7            # the only candidate that these batches certify
+GAIN, LOSS = 0.1, 0.05
+BATCHES, LETTERS, STATES = "validation-batches", "validation-dead-letters", "calibration-state"
+BOUNDARIES, DECISIONS = "adapter-boundaries", "boundary-decisions"
+GROUP = "tidemark-calibrators"
+# an example counts between -0.03 and 0.01 nats, so that few are enough for a move and for an alarm
+RULE = {"TIDEMARK_CALIBRATOR_OBJECTIVE": "balanced", "TIDEMARK_CALIBRATOR_CANDIDATES": str(CUT), "TIDEMARK_CALIBRATOR_MARGIN": "0.02",
+        "TIDEMARK_CALIBRATOR_LOSS_CAP": "0.03", "TIDEMARK_CALIBRATOR_GAIN_CAP": "0.01", "TIDEMARK_CALIBRATOR_MIN_SAMPLES": "2",
+        "TIDEMARK_CALIBRATOR_MIN_BATCHES": "1", "TIDEMARK_CALIBRATOR_FALSE_ALARM_EXAMPLES": "10"}
+PROCESS = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ENGINE_THREADS": "1", "TIDEMARK_ENGINE_PROCESSORS": "1",
+           "TIDEMARK_ENGINE_KV_BYTES": "64M"}
+# a dead calibrator is removed from its group, and its transaction ended, within about two seconds
+SOON = {"group.min.session.timeout.ms": 500, "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000}
+SOON_MEMBERS = {"KAFKA_SESSION_TIMEOUT_MS": "2000", "KAFKA_HEARTBEAT_INTERVAL_MS": "400"}
+QUIET = {"log_level": 2}
+
+
+def settings(adapters, partitions, **more):
+    """The environment of a calibrator of these adapters, which all have the same weights."""
+    return {**PROCESS, **RULE, **SOON_MEMBERS, "TIDEMARK_ROLE": "calibrator",
+            "TIDEMARK_ADAPTER_LIST": ",".join(f"{name}={ADAPTER}" for name in adapters),
+            "TIDEMARK_TOPICS_CALIBRATION_PARTITIONS": str(partitions), **more}
+
+
+def lines(file):
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """An example, and what each boundary gains over all layers, in nats per token."""
+    example: dict
+    gains: tuple
+
+
+class Examples:
+    """The examples of the demo, with the scores that the program itself gives them."""
+
+    def __init__(self, folder, jar=JAR):
+        self._folder, self._jar = folder, jar
+        self.extraction = self._scored(DATA / "extract-validation.jsonl")
+        self.description = self._scored(DATA / "describe-validation.jsonl")
+
+    def gaining(self):
+        """Examples that gain at the cut."""
+        return [each.example for each in self.extraction if each.gains[CUT] >= GAIN]
+
+    def losing(self):
+        """Examples that lose at the cut."""
+        return [each.example for each in self.description if each.gains[CUT] <= -LOSS]
+
+    def _scored(self, file):
+        examples, out = [json.loads(line) for line in file.read_text("utf-8").splitlines()], self._folder / (file.stem + ".csv")
+        java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
+        done = subprocess.run(
+            [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", str(self._jar), main_class(self._jar), "bench", "scores",
+             "--model", str(MODEL), "--adapter", f"a={ADAPTER}", "--data", str(file), "--examples", str(len(examples)),
+             "--compute-type", "fp32", "--out", str(out)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise WorkerError(f"no scores of {file}: {done.stdout}{done.stderr}")
+        rows = [[float(each) for each in line.split(",")[1:]] for line in out.read_text().splitlines() if not line.startswith("#")]
+        if len(rows) != len(examples):
+            raise WorkerError(f"{len(rows)} scores of the {len(examples)} examples of {file}")
+        return [Scored(example, tuple(x - row[LAYERS] for x in row)) for example, row in zip(examples, rows)]
+
+
+def varied(example, number):
+    """An example with other token ids, and nearly the same differences."""
+    return {**example, "prompt": f"{number}. {example['prompt']}"}
+
+
+def batch(name, adapter, examples):
+    return json.dumps({"batch_id": name, "adapter": adapter, "examples": examples}).encode()
+
+
+def create_topics(brokers, partitions):
+    """The topics of the calibrators, so that a program can read and write them before the first calibrator runs."""
+    admin = AdminClient({"bootstrap.servers": brokers, **QUIET})
+    compact = {"cleanup.policy": "compact", "max.message.bytes": "5242880"}
+    delete = {"cleanup.policy": "delete", "max.message.bytes": "5242880"}
+    topics = [NewTopic(BATCHES, partitions, -1, config=delete), NewTopic(LETTERS, partitions, -1, config=delete),
+              NewTopic(STATES, 1, -1, config=compact), NewTopic(BOUNDARIES, 1, -1, config=compact),
+              NewTopic(DECISIONS, 1, -1, config=delete)]
+    for future in admin.create_topics(topics).values():
+        future.result(30)
+
+
+def producer(brokers):
+    return Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 0, "delivery.timeout.ms": 120_000,
+                     **QUIET})
+
+
+class BatchSender(threading.Thread):
+    """Sends batches at a mean rate: adapters and partitions at random, and a kind that the program sets."""
+
+    REPEATED = 0.1   # share of the batches that are sent again
+
+    def __init__(self, brokers, examples, adapters, partitions, random, rate):
+        super().__init__(name="batches", daemon=True)
+        self._producer = producer(brokers)
+        self._adapters = adapters
+        self._partitions = partitions
+        self._random = random
+        self._rate = rate
+        self._kinds = {True: examples.gaining(), False: examples.losing()}
+        self._ended = threading.Event()
+        self._sent = []
+        self._number = 0
+        self.gaining = dict.fromkeys(adapters, True)
+        self.failures = []
+
+    def run(self):
+        while not self._ended.wait(self._random.expovariate(self._rate)):
+            if self._sent and self._random.random() < self.REPEATED:
+                value, adapter = self._random.choice(self._sent)
+            else:
+                self._number += 1
+                adapter = self._random.choice(self._adapters)
+                chosen = self._random.sample(self._kinds[self.gaining[adapter]], self._random.randint(2, 4))
+                value = batch(f"b-{self._number}", adapter, [varied(each, self._number) for each in chosen])
+                self._sent.append((value, adapter))
+            self._producer.produce(BATCHES, value, adapter.encode(), partition=self._random.randrange(self._partitions),
+                                   on_delivery=self._delivered)
+            self._producer.poll(0)
+        self._producer.flush(60)
+
+    def _delivered(self, error, message):
+        if error is not None:
+            self.failures.append(f"a batch was not sent: {error}")
+
+    def end(self):
+        self._ended.set()
+        self.join()
+
+    @property
+    def unique(self):
+        return len(self._sent)
+
+
+class Outcomes(threading.Thread):
+    """Reads states and dead letters, to say which batches are done."""
+
+    def __init__(self, brokers):
+        super().__init__(name="outcomes", daemon=True)
+        self._lock = threading.Lock()
+        self._counted = set()    # (adapter, hash of the id)
+        self._letters = []
+        self._last = {}          # adapter -> the last boundary record
+        self._ended = threading.Event()
+        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "calibrator-outcomes", "enable.auto.commit": False,
+                                   "isolation.level": "read_committed", "fetch.wait.max.ms": 50, **QUIET})
+
+    def run(self):
+        self._consumer.assign([TopicPartition(topic, partition, 0) for topic in (STATES, LETTERS, BOUNDARIES)
+                               for partition in self._consumer.list_topics(topic, timeout=30).topics[topic].partitions])
+        while not self._ended.is_set():
+            for message in self._consumer.consume(500, timeout=0.1):
+                if message.error() is None:
+                    self._take(message)
+        self._consumer.close()
+
+    def _take(self, message):
+        with self._lock:
+            if message.topic() == LETTERS:
+                headers = {name: text(value) for name, value in message.headers() or []}
+                self._letters.append(headers.get("tidemark.error.code"))
+            elif message.value() is not None:
+                value = json.loads(message.value())
+                if message.topic() == STATES:
+                    self._counted.update((value["adapter"], each) for each in value["counted_batches"])
+                else:
+                    self._last[text(message.key())] = value
+
+    def end(self):
+        self._ended.set()
+        self.join()
+
+    def counted(self, adapter, name):
+        with self._lock:
+            return (adapter, hash_of(name)) in self._counted
+
+    def count(self):
+        """How many batches are counted, and how many are dead letters."""
+        with self._lock:
+            return len(self._counted), len(self._letters)
+
+    def letters(self):
+        with self._lock:
+            return list(self._letters)
+
+    def record(self, adapter):
+        """The last boundary record of an adapter, or None."""
+        with self._lock:
+            return self._last.get(adapter)
+
+
+def lag(brokers, partitions):
+    """Whether a batch is behind the group's committed offset."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": GROUP, "enable.auto.commit": False, **QUIET})
+    try:
+        return any(each.offset < consumer.get_watermark_offsets(TopicPartition(BATCHES, each.partition), timeout=10)[1]
+                   for each in consumer.committed([TopicPartition(BATCHES, n) for n in range(partitions)], timeout=10))
+    finally:
+        consumer.close()
+
+
+def end_of(brokers, topic):
+    """The end offset of a topic with one partition."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "ends", "enable.auto.commit": False, **QUIET})
+    try:
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1]
+    finally:
+        consumer.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class Committed:
+    """A record that a reader with `read_committed` sees."""
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    value: object        # parsed JSON, or None
+    headers: dict
+    at: float            # seconds since 1970, by the broker or the sender
+
+
+def read_all(brokers, seconds=30):
+    """
+    All committed records of the calibrators' topics, and the judgement of the verifier: a list of texts. Waits for the ends
+    of open transactions.
+    """
+    topics = Topics({"bootstrap.servers": brokers}, [BATCHES, LETTERS, STATES, BOUNDARIES, DECISIONS])
+    judge = Calibrations({name: Schema(name) for name in ("validation-batch", "calibration-state", "boundary-record",
+                                                          "boundary-decision")})
+    take = {BATCHES: lambda message: judge.take_batch(message, True), LETTERS: judge.take_letter, STATES: judge.take_state,
+            BOUNDARIES: judge.take_boundary, DECISIONS: judge.take_decision}
+    records, found, ends, until = [], [], topics.ends(ALL), time.monotonic() + seconds
+    try:
+        while topics.unread(ends):
+            if time.monotonic() > until:
+                raise KafkaException(f"not read after {seconds} s: {topics.unread(ends)}")
+            for message in topics.read(0.5):
+                take[message.topic()](message)
+                records.append(Committed(
+                    message.topic(), message.partition(), message.offset(), text(message.key()),
+                    None if message.value() is None else json.loads(message.value()),
+                    {name: text(value) for name, value in message.headers() or []}, message.timestamp()[1] / 1000))
+    finally:
+        topics.close()
+    judge.judge(lambda kind, what: found.append(f"{kind}: {what}"))
+    records.sort(key=lambda record: (record.topic, record.partition, record.offset))
+    return records, found, judge.report()
