@@ -125,7 +125,7 @@ public final class CalibratorService implements AutoCloseable {
             }
             session.get().turn();
         } catch (KafkaException | TableReadException | SweepAbandonedException e) {
-            LOG.warnf("the calibrator restarts at its last commit: %s", e.getMessage());
+            LOG.warnf("the calibrator restarts at its last commit: %s", reason(e));
             restartAfter(e);
         } catch (RuntimeException e) {
             LOG.error("the calibrator restarts at its last commit", e);
@@ -135,12 +135,15 @@ public final class CalibratorService implements AutoCloseable {
 
     private void restartAfter(Exception failed) {
         closeSession();
-        run.disrupted(
-                failed instanceof InconsistentGroupProtocolException
-                        ? "a calibrator of an earlier release is a member of group '" + options.group()
-                                + "'; stop all calibrators of earlier releases"
-                        : KafkaConnection.reason(failed));
+        run.disrupted(reason(failed));
         thread.time().sleep(RETRY);
+    }
+
+    private String reason(Exception failed) {
+        return failed instanceof InconsistentGroupProtocolException
+                ? "a calibrator of an earlier release is a member of group '" + options.group()
+                        + "'; stop all calibrators of earlier releases"
+                : KafkaConnection.reason(failed);
     }
 
     private void closeSession() {
