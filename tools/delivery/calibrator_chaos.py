@@ -38,7 +38,7 @@ FAULTS = {"kill": 5, "terminate": 2, "suspend": 2, "scale": 1}
 SESSION_SECONDS = 6
 COMMIT_SECONDS = 4        # mean time between lost responses
 TURN_SECONDS = 30         # mean time between two kinds of batches of an adapter
-SETTLE_SECONDS = 180
+SETTLE_SECONDS = 300
 # other dead letters are wrong; a batch whose process has died three times is one
 LETTER_CODES = {"duplicate_batch", "batch_failed"}
 

@@ -50,6 +50,14 @@ def lines(file):
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
+def jar_of(folder):
+    """The program of an unpacked archive or of a checkout."""
+    for inner in ("app", "target/quarkus-app"):
+        if (folder / inner / "quarkus-run.jar").is_file():
+            return folder / inner / "quarkus-run.jar"
+    raise WorkerError(f"neither {folder}/app nor {folder}/target/quarkus-app has quarkus-run.jar")
+
+
 @dataclasses.dataclass(frozen=True)
 class Scored:
     """An example, and what each boundary gains over all layers, in nats per token."""
@@ -62,8 +70,8 @@ class Examples:
 
     def __init__(self, folder, jar=JAR):
         self._folder, self._jar = folder, jar
-        self.extraction = self._scored(DATA / "extract-validation.jsonl")
-        self.description = self._scored(DATA / "describe-validation.jsonl")
+        self.extraction = self._scored(DATA / "extract-validation.jsonl", 40)
+        self.description = self._scored(DATA / "describe-validation.jsonl", 110)
 
     def gaining(self):
         """Examples that gain at the cut."""
@@ -73,13 +81,13 @@ class Examples:
         """Examples that lose at the cut."""
         return [each.example for each in self.description if each.gains[CUT] <= -LOSS]
 
-    def _scored(self, file):
-        examples, out = [json.loads(line) for line in file.read_text("utf-8").splitlines()], self._folder / (file.stem + ".csv")
+    def _scored(self, file, count):
+        examples, out = [json.loads(line) for line in file.read_text("utf-8").splitlines()][:count], self._folder / (file.stem + ".csv")
         java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
         done = subprocess.run(
             [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", str(self._jar), main_class(self._jar), "bench", "scores",
              "--model", str(MODEL), "--adapter", f"a={ADAPTER}", "--data", str(file), "--examples", str(len(examples)),
-             "--compute-type", "fp32", "--out", str(out)], capture_output=True, text=True, check=False)
+             "--threads", "1", "--compute-type", "fp32", "--out", str(out)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise WorkerError(f"no scores of {file}: {done.stdout}{done.stderr}")
         rows = [[float(each) for each in line.split(",")[1:]] for line in out.read_text().splitlines() if not line.startswith("#")]

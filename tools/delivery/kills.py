@@ -27,10 +27,10 @@ from confluent_kafka import KafkaException
 import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from calibration import MOVE, WITHDRAWALS, hash_of
-from calibrators import (BATCHES, BOUNDARIES, DECISIONS, LETTERS, SOON, STATES, Examples, Outcomes, batch, create_topics, producer,
-                         read_all, settings)
+from calibrators import (BATCHES, BOUNDARIES, DECISIONS, LETTERS, SOON, STATES, Examples, Outcomes, batch, create_topics, jar_of,
+                         producer, read_all, settings)
 from verify import Unverifiable
-from workers import START_SECONDS, Launcher, WorkerError
+from workers import ROOT, START_SECONDS, Launcher, WorkerError
 
 LOG = logging.getLogger("kills")
 # what each batch has: examples of a kind, and what follows; (gaining, count)
@@ -139,6 +139,7 @@ class Kills:
     def __init__(self, options, folder):
         self._options = options
         self._folder = folder
+        self._jar = jar_of(options.app.resolve())
         ports = free_ports(5)
         self._port = ports[4]
         self._cluster = Cluster(folder / "brokers", 1, [tuple(ports[:3])], [f"{commit_proxy.HOST}:{ports[3]}"], settings=SOON)
@@ -146,11 +147,12 @@ class Kills:
         self._archive = folder / "classes.jsa"
         self._starts = 0
         self._process = None
+        self._outcomes = self._producer = self._batches = None
         self._takeovers = []     # seconds from a kill until the batch is counted
 
     def run(self):
         """Returns the report."""
-        examples = Examples(self._folder)
+        examples = Examples(self._folder, self._jar)
         taken = iter(examples.gaining()), iter(examples.losing())
         self._batches = {f"b{n + 1}": [next(taken[0 if gains else 1]) for _ in range(count)]
                          for n, (gains, count) in enumerate(PLAN.values())}
@@ -225,7 +227,7 @@ class Kills:
         self._starts += 1
         # the process of the first stream ends normally and writes its classes, so that the others start in less time
         use = "SharedArchiveFile" if self._archive.exists() else "ArchiveClassesAtExit"
-        launcher = Launcher(self._folder, self._cluster.workers, settings([adapter], 1), self._options.first,
+        launcher = Launcher(self._folder, self._cluster.workers, settings([adapter], 1), jar=self._jar,
                             flags=[f"-XX:{use}={self._archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"])
         # the same name, so that the new process ends the open transaction of the old one
         self._process = launcher.start("calibrator", self._port, f"calibrator-{self._starts}")
@@ -283,8 +285,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--all", action="store_true", help=f"kill in all batches, not only in those of {', '.join(KILLED)}")
     parser.add_argument("--plant", action="store_true", help="send a batch again with another id, which the judge must find")
-    parser.add_argument("--first", type=pathlib.Path, action="append", default=[], metavar="JAR",
-                        help="classes before the application on the class path, such as those of a faulty calibrator; repeatable")
+    parser.add_argument("--app", type=pathlib.Path, default=ROOT, metavar="FOLDER",
+                        help="an unpacked archive or a checkout, such as one with a planted fault (default: this checkout)")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
     parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
     options = parser.parse_args()

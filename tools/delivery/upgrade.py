@@ -36,7 +36,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from broker import BrokerError, Cluster, free_ports
 from calibration import MOVE, WITHDRAWALS, hash_of
 from calibrators import (BATCHES, BOUNDARIES, CUT, DECISIONS, LAYERS, LETTERS, QUIET, SOON, STATES, BatchSender, Examples, Outcomes,
-                         create_topics, end_of, lag, producer, read_all, settings)
+                         create_topics, end_of, jar_of, lag, producer, read_all, settings)
 from records import place
 from verify import Unverifiable
 from workers import ROOT, START_SECONDS, Launcher, WorkerError, main_class
@@ -46,22 +46,13 @@ ADAPTERS = ["red", "green", "blue"]
 PARTITIONS = 3
 OBJECTIVE = "balanced"
 OLDER_RECORD = "older_record"
-# the end of the message of a calibrator that finds one of an earlier build in its group
+# the end of what the readiness of a calibrator says that finds one of an earlier build in its group
 REFUSAL = "stop all calibrators of earlier releases"
 BESIDE_SECONDS = 15      # in which calibrators of both builds run
-AFTER_SECONDS = 30       # in which the new ones get batches of both kinds
-SETTLE_SECONDS = 120
+SETTLE_SECONDS = 300
 RESULT_SECONDS = 60
 SEEN_SECONDS = 2         # from the end of a command until a request must have the boundary that it has published
 TIE = 1e-6
-
-
-def jar_of(folder):
-    """The program of an unpacked archive or of a checkout."""
-    for inner in ("app", "target/quarkus-app"):
-        if (folder / inner / "quarkus-run.jar").is_file():
-            return folder / inner / "quarkus-run.jar"
-    raise WorkerError(f"neither {folder}/app nor {folder}/target/quarkus-app has quarkus-run.jar")
 
 
 # the rule of earlier builds
@@ -296,17 +287,16 @@ class Upgrade:
 
     def _beside(self, mistaken, old):
         """A new calibrator beside old ones is not ready and handles nothing; the old ones go on."""
-        self._await(lambda: REFUSAL in mistaken.log.read_text(errors="replace"), "the new calibrator does not refuse", START_SECONDS)
-        counted, end, health = self._outcomes.count()[0], time.monotonic() + BESIDE_SECONDS, ""
+        self._await(lambda: REFUSAL in health_of(mistaken), "the new calibrator does not refuse", START_SECONDS)
+        counted, end = self._outcomes.count()[0], time.monotonic() + BESIDE_SECONDS
         while time.monotonic() < end:
             if mistaken.is_ready():
                 self._wrong.append("the new calibrator is ready beside old ones")
                 break
-            health = health_of(mistaken) or health
             time.sleep(0.2)
         more = self._outcomes.count()[0] - counted
-        if REFUSAL not in health:
-            self._wrong.append(f"the health of the new calibrator beside old ones does not say what to do: {health[:300]}")
+        if REFUSAL not in health_of(mistaken):
+            self._wrong.append("the readiness of the new calibrator beside old ones does not say what to do")
         if not more or not all(each.is_ready() for each in old):
             self._wrong.append("the old calibrators do not go on beside a new one")
         self._say(f"beside the old calibrators a new one is not ready, and they count {more} batches")
@@ -490,7 +480,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--before", type=pathlib.Path, required=True, metavar="FOLDER", help="the earlier build")
     parser.add_argument("--after", type=pathlib.Path, default=ROOT, metavar="FOLDER", help="the new build (default: this checkout)")
-    parser.add_argument("--rate", type=float, default=2, help="batches a second (default %(default)s)")
+    parser.add_argument("--rate", type=float, default=1.5, help="batches a second (default %(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="of the batches; by default a random one")
     parser.add_argument("--no-worker", action="store_true", help="leave out the worker and the commands")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
