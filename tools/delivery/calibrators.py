@@ -22,13 +22,13 @@ MODEL = ROOT / "demo" / "model"
 ADAPTER = ROOT / "demo" / "adapters" / "describe-small-data"
 DATA = ROOT / "demo" / "data"
 LAYERS = 8
-CUT = 7            # the only candidate that these batches certify
+CUT = 7            # the only candidate but 0, which these batches never certify, and all layers
 GAIN, LOSS = 0.1, 0.05
 BATCHES, LETTERS, STATES = "validation-batches", "validation-dead-letters", "calibration-state"
 BOUNDARIES, DECISIONS = "adapter-boundaries", "boundary-decisions"
 GROUP = "tidemark-calibrators"
 # an example counts between -0.03 and 0.01 nats, so that few are enough for a move and for an alarm
-RULE = {"TIDEMARK_CALIBRATOR_OBJECTIVE": "balanced", "TIDEMARK_CALIBRATOR_CANDIDATES": str(CUT), "TIDEMARK_CALIBRATOR_MARGIN": "0.02",
+RULE = {"TIDEMARK_CALIBRATOR_OBJECTIVE": "balanced", "TIDEMARK_CALIBRATOR_CANDIDATES": f"0,{CUT}", "TIDEMARK_CALIBRATOR_MARGIN": "0.02",
         "TIDEMARK_CALIBRATOR_LOSS_CAP": "0.03", "TIDEMARK_CALIBRATOR_GAIN_CAP": "0.01", "TIDEMARK_CALIBRATOR_MIN_SAMPLES": "2",
         "TIDEMARK_CALIBRATOR_MIN_BATCHES": "1", "TIDEMARK_CALIBRATOR_FALSE_ALARM_EXAMPLES": "10"}
 PROCESS = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ENGINE_THREADS": "1", "TIDEMARK_ENGINE_PROCESSORS": "1",
@@ -226,21 +226,27 @@ class Outcomes(threading.Thread):
             return self._last.get(adapter)
 
 
-def lag(brokers, partitions):
-    """Whether a batch is behind the group's committed offset."""
+def committed_offsets(brokers, partitions):
+    """The offsets that the group of the calibrators has committed, by partition; below 0 for none."""
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": GROUP, "enable.auto.commit": False, **QUIET})
     try:
-        return any(each.offset < consumer.get_watermark_offsets(TopicPartition(BATCHES, each.partition), timeout=10)[1]
-                   for each in consumer.committed([TopicPartition(BATCHES, n) for n in range(partitions)], timeout=10))
+        return {each.partition: each.offset
+                for each in consumer.committed([TopicPartition(BATCHES, n) for n in range(partitions)], timeout=10)}
     finally:
         consumer.close()
 
 
-def end_of(brokers, topic):
-    """The end offset of a topic with one partition."""
+def lag(brokers, partitions):
+    """Whether a batch is behind the group's committed offset."""
+    ends = ends_of(brokers, BATCHES, partitions)
+    return any(offset < ends[partition] for partition, offset in committed_offsets(brokers, partitions).items())
+
+
+def ends_of(brokers, topic, partitions=1):
+    """The end offsets of a topic, by partition."""
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "ends", "enable.auto.commit": False, **QUIET})
     try:
-        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1]
+        return {n: consumer.get_watermark_offsets(TopicPartition(topic, n), timeout=10)[1] for n in range(partitions)}
     finally:
         consumer.close()
 

@@ -44,6 +44,14 @@ MOST_WRITES = 30
 ROUNDING = 1e-9
 
 
+def adapter_of(number, delivered):
+    """Name of the adapter whose batches have a kill at a write."""
+    return f"kill-{number}{'b' if delivered else 'a'}"
+
+
+ALL_ADAPTERS = [REFERENCE, *(adapter_of(number, delivered) for number in range(1, MOST_WRITES + 1) for delivered in (False, True))]
+
+
 class Stream:
     """The batches of one adapter, and at which write each of them has a kill."""
 
@@ -163,10 +171,12 @@ class Kills:
             self._outcomes = Outcomes(self._cluster.clients)
             self._outcomes.start()
             self._producer = producer(self._cluster.clients)
+            self._start()
             streams = [self._calibrate(Stream(REFERENCE))]
+            self._end_process()
+            self._start()
             for number in range(1, MOST_WRITES + 1):
-                pair = [self._calibrate(Stream(f"kill-{number}{'b' if delivered else 'a'}", number, delivered))
-                        for delivered in (False, True)]
+                pair = [self._calibrate(Stream(adapter_of(number, delivered), number, delivered)) for delivered in (False, True)]
                 streams += pair
                 if not any(stream.kills for stream in pair):
                     break
@@ -184,8 +194,6 @@ class Kills:
 
     def _calibrate(self, stream):
         """Sends the batches of a stream, one after the other, and kills the process that handles them."""
-        self._end_process()
-        self._start(stream.adapter)
         for name, does in zip(self._batches, PLAN):
             self._proxy.take_writes()
             kills = stream.number and (self._options.all or does in KILLED)
@@ -196,7 +204,7 @@ class Kills:
                 self._process.process.wait()
                 killed = time.monotonic()
                 stream.kills.append((does, self._proxy.take_writes()))
-                self._start(stream.adapter)
+                self._start()
                 self._await(lambda: self._outcomes.counted(stream.adapter, name), f"batch {name} of {stream.adapter} is not counted")
                 self._takeovers.append(time.monotonic() - killed)
             else:
@@ -223,11 +231,11 @@ class Kills:
         if wait:
             self._await(lambda: self._outcomes.counted(adapter, batch_id), f"batch {batch_id} of {adapter} is not counted")
 
-    def _start(self, adapter):
+    def _start(self):
         self._starts += 1
         # the process of the first stream ends normally and writes its classes, so that the others start in less time
         use = "SharedArchiveFile" if self._archive.exists() else "ArchiveClassesAtExit"
-        launcher = Launcher(self._folder, self._cluster.workers, settings([adapter], 1), jar=self._jar,
+        launcher = Launcher(self._folder, self._cluster.workers, settings(ALL_ADAPTERS, 1), jar=self._jar,
                             flags=[f"-XX:{use}={self._archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"])
         # the same name, so that the new process ends the open transaction of the old one
         self._process = launcher.start("calibrator", self._port, f"calibrator-{self._starts}")

@@ -38,8 +38,9 @@ class Scene:
             self.sources[name] = self.add(BATCHES, {"batch_id": name, "adapter": "red", "examples": []}, partition=len(self.sources) % 3)
         self.old_state("b1", ROWS[:2])
         self.old_state("b2", ROWS[2:])
-        self.old_record("b2", 7, 3)
+        self.old_record(7, 3)
         self.stopped_at = self.offsets[STATES, 0]
+        self.handled = {0: 1, 1: 1, 2: 0}
         self.new_state("b3")
         self.new_record("b3", 8, "older_record", None)
         self.new_state("b4")
@@ -63,8 +64,8 @@ class Scene:
         return self.add(STATES, {"adapter": "red", "input_partition": self.sources[name].partition, "epoch": {"epoch": 1},
                                  "counted_batches": counted or [hash_of(name)], "statistics": statistics(ROWS)})
 
-    def old_record(self, name, boundary, samples):
-        return self.add(BOUNDARIES, {"adapter": "red", "boundary": boundary, "samples": samples, "evidence": self.evidence(name)})
+    def old_record(self, boundary, samples):
+        return self.add(BOUNDARIES, {"adapter": "red", "boundary": boundary, "samples": samples, "curve": statistics(ROWS[:samples])["means"]})
 
     def new_record(self, name, boundary, reason, log_e):
         value = {"adapter": "red", "boundary": boundary, "reason": reason, "epoch": 1, "log_e": log_e, "threshold": 5.0,
@@ -87,7 +88,7 @@ class Scene:
         self.records = [each for each in self.records if each is not record]
 
     def judged(self):
-        return judge(self.records, self.stopped_at)[0]
+        return judge(self.records, self.stopped_at, self.handled)[0]
 
 
 class JudgeTest(unittest.TestCase):
@@ -100,7 +101,7 @@ class JudgeTest(unittest.TestCase):
         self.assertTrue(any(text in each for each in found), found)
 
     def test_nothing_is_wrong(self):
-        wrong, figures = judge(self.scene.records, self.scene.stopped_at)
+        wrong, figures = judge(self.scene.records, self.scene.stopped_at, self.scene.handled)
         self.assertEqual([], wrong)
         self.assertEqual((2, 2), (figures["counted by the old build"], figures["counted by the new build"]))
         self.assertEqual(1, figures["boundaries of the old build in force at the upgrade"])
@@ -126,19 +127,28 @@ class JudgeTest(unittest.TestCase):
         self.scene.repeat("b1")
         self.assert_found("was sent 2 times, and has the dead letters")
 
+    def test_the_old_build_skips_a_repetition_without_a_dead_letter(self):
+        repeated = self.scene.repeat("b1")
+        self.scene.handled[2] = repeated.offset + 1
+        self.assertEqual([], self.scene.judged())
+        self.scene.repeat("b1")
+        self.assert_found("was sent 3 times, and has the dead letters")
+
     def test_another_dead_letter(self):
         self.scene.letter(self.scene.repeat("b1"), "batch_failed")
         self.assert_found("has the dead letters")
 
     def test_an_old_boundary_that_the_old_rule_does_not_allow(self):
         self.scene.records.insert(7, Committed(BOUNDARIES, 0, -1, "red", {
-            "adapter": "red", "boundary": 3, "samples": 3, "evidence": self.scene.evidence("b2")}, {}, 0.0))
+            "adapter": "red", "boundary": 3, "samples": 3, "curve": statistics(ROWS)["means"]}, {}, 0.0))
         self.assert_found("boundary 3, but balanced chooses [7]")
 
     def test_an_old_boundary_of_examples_that_no_states_have(self):
         old = next(record for record in self.scene.records if record.topic == BOUNDARIES)
         old.value["samples"] = 4
         self.assert_found("no states have 4 examples")
+        old.value.update(samples=3, curve=statistics(ROWS[:2])["means"])
+        self.assert_found("no states have 3 examples with these means")
 
     def test_an_old_boundary_that_is_not_withdrawn_first(self):
         self.scene.remove(next(record for record in self.scene.records if record.value and record.topic == BOUNDARIES
@@ -146,7 +156,7 @@ class JudgeTest(unittest.TestCase):
         self.assert_found("no withdrawal of the old boundary")
 
     def test_an_old_record_after_a_new_one(self):
-        self.scene.old_record("b2", 7, 3)
+        self.scene.old_record(7, 3)
         self.assert_found("follows one of the new build")
 
     def test_a_move_that_is_not_certified(self):
@@ -174,9 +184,10 @@ class StatisticsTest(unittest.TestCase):
         self.assertAlmostEqual(together.error(7, 8), merged.error(7, 8))
         self.assertEqual((3, 7), (merged.count, merged.balanced()))
 
-    def test_a_merge_may_leave_out_each_partition(self):
+    def test_a_merge_may_leave_out_a_partition(self):
         one, two, three = (Statistics(statistics([each])) for each in ROWS)
-        self.assertEqual([1, 2, 2, 3], sorted(each.count for each in merges(one, [[two], [three]])))
+        self.assertEqual([1, 3, 3, 1], [len(list(merges([[one], [two], [three]], count))) for count in (3, 1, 2, 3)])
+        self.assertEqual([], list(merges([[one], [two]], 3)))
 
 
 if __name__ == "__main__":
