@@ -175,13 +175,14 @@ class Kills:
             streams = [self._calibrate(Stream(REFERENCE))]
             self._end_process()
             self._start()
-            for number in range(1, MOST_WRITES + 1):
+            for number in range(self._options.writes[0], self._options.writes[1] + 1):
                 pair = [self._calibrate(Stream(adapter_of(number, delivered), number, delivered)) for delivered in (False, True)]
                 streams += pair
                 if not any(stream.kills for stream in pair):
                     break
             else:
-                raise WorkerError(f"a batch has more than {MOST_WRITES} writes")
+                if self._options.writes[1] == MOST_WRITES:
+                    raise WorkerError(f"a batch has more than {MOST_WRITES} writes")
             if self._options.plant:
                 self._send(streams[-1].adapter, "b5", "another-id")
             self._outcomes.end()
@@ -273,6 +274,14 @@ class Kills:
                 "takeovers": sorted(round(each, 1) for each in self._takeovers), "counts": counts, "found": found}
 
 
+def writes(text):
+    first, _, last = text.partition("-")
+    numbers = int(first), int(last or first)
+    if not 1 <= numbers[0] <= numbers[1] <= MOST_WRITES:
+        raise argparse.ArgumentTypeError(f"'{text}' is no range within 1-{MOST_WRITES}")
+    return numbers
+
+
 def print_report(report):
     print(f"\n{report['streams']} streams, {report['kills']} kills: "
           + ", ".join(f"{count} in '{does}'" for does, count in report["kills_by_batch"].items()))
@@ -292,6 +301,8 @@ def print_report(report):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--all", action="store_true", help=f"kill in all batches, not only in those of {', '.join(KILLED)}")
+    parser.add_argument("--writes", type=writes, default=(1, MOST_WRITES), metavar="FIRST-LAST",
+                        help="kill at these writes only (default: all)")
     parser.add_argument("--plant", action="store_true", help="send a batch again with another id, which the judge must find")
     parser.add_argument("--app", type=pathlib.Path, default=ROOT, metavar="FOLDER",
                         help="an unpacked archive or a checkout, such as one with a planted fault (default: this checkout)")
