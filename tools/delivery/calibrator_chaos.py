@@ -27,7 +27,7 @@ from confluent_kafka import KafkaException
 import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from calibration import MOVE
-from calibrators import (DECISIONS, GROUP, LETTERS, SOON, BatchSender, Examples, Outcomes, create_topics, lag, read_all, settings)
+from calibrators import (DECISIONS, GROUP, LETTERS, SOON, BatchSender, Outcomes, create_topics, lag, read_all, settings)
 from verify import Unverifiable
 from workers import START_SECONDS, WorkerError, Workers
 
@@ -60,7 +60,6 @@ class Chaos:
 
     def run(self):
         """Returns the report."""
-        examples = Examples(self._folder)
         try:
             self._proxy.start()
             self._cluster.start()
@@ -68,7 +67,7 @@ class Chaos:
             outcomes = Outcomes(self._cluster.clients)
             outcomes.start()
             self._workers.await_answering()
-            batches = BatchSender(self._cluster.clients, examples, ADAPTERS, PARTITIONS, self._random["batches"], self._options.rate)
+            batches = BatchSender(self._cluster.clients, ADAPTERS, PARTITIONS, self._random["batches"], self._options.rate)
             batches.start()
             self._break(batches, outcomes)
             self._heal()

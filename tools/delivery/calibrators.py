@@ -5,8 +5,6 @@ With the settings below, a handful of examples certifies the cut, and a handful 
 """
 import dataclasses
 import json
-import os
-import subprocess
 import threading
 import time
 
@@ -16,14 +14,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from calibration import Calibrations, hash_of
 from records import Schema, text
 from verify import ALL, Topics
-from workers import JAR, ROOT, WorkerError, main_class
+from workers import ROOT, WorkerError
 
 MODEL = ROOT / "demo" / "model"
 ADAPTER = ROOT / "demo" / "adapters" / "describe-small-data"
-DATA = ROOT / "demo" / "data"
 LAYERS = 8
 CUT = 7            # the only candidate but 0, which these batches never certify, and all layers
-GAIN, LOSS = 0.1, 0.05
 BATCHES, LETTERS, STATES = "validation-batches", "validation-dead-letters", "calibration-state"
 BOUNDARIES, DECISIONS = "adapter-boundaries", "boundary-decisions"
 GROUP = "tidemark-calibrators"
@@ -58,42 +54,19 @@ def jar_of(folder):
     raise WorkerError(f"neither {folder}/app nor {folder}/target/quarkus-app has quarkus-run.jar")
 
 
-@dataclasses.dataclass(frozen=True)
-class Scored:
-    """An example, and what each boundary gains over all layers, in nats per token."""
-    example: dict
-    gains: tuple
+def _lines(name, numbers):
+    lines = (ROOT / "demo" / "data" / name).read_text("utf-8").splitlines()
+    return [json.loads(lines[number]) for number in numbers]
 
 
-class Examples:
-    """The examples of the demo, with the scores that the program itself gives them."""
+def gaining():
+    """Examples that gain 0.1 nats or more at the cut, by `tidemark bench scores`."""
+    return _lines("extract-validation.jsonl", [number for number in range(40) if number != 7])
 
-    def __init__(self, folder, jar=JAR):
-        self._folder, self._jar = folder, jar
-        self.extraction = self._scored(DATA / "extract-validation.jsonl", 40)
-        self.description = self._scored(DATA / "describe-validation.jsonl", 110)
 
-    def gaining(self):
-        """Examples that gain at the cut."""
-        return [each.example for each in self.extraction if each.gains[CUT] >= GAIN]
-
-    def losing(self):
-        """Examples that lose at the cut."""
-        return [each.example for each in self.description if each.gains[CUT] <= -LOSS]
-
-    def _scored(self, file, count):
-        examples, out = [json.loads(line) for line in file.read_text("utf-8").splitlines()][:count], self._folder / (file.stem + ".csv")
-        java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
-        done = subprocess.run(
-            [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", str(self._jar), main_class(self._jar), "bench", "scores",
-             "--model", str(MODEL), "--adapter", f"a={ADAPTER}", "--data", str(file), "--examples", str(len(examples)),
-             "--threads", "1", "--compute-type", "fp32", "--out", str(out)], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise WorkerError(f"no scores of {file}: {done.stdout}{done.stderr}")
-        rows = [[float(each) for each in line.split(",")[1:]] for line in out.read_text().splitlines() if not line.startswith("#")]
-        if len(rows) != len(examples):
-            raise WorkerError(f"{len(rows)} scores of the {len(examples)} examples of {file}")
-        return [Scored(example, tuple(x - row[LAYERS] for x in row)) for example, row in zip(examples, rows)]
+def losing():
+    """Examples that lose 0.05 nats or more at the cut."""
+    return _lines("describe-validation.jsonl", (0, 13, 21, 34, 39, 45, 57, 59, 65, 67, 69, 73, 85, 92, 97))
 
 
 def varied(example, number):
@@ -127,14 +100,14 @@ class BatchSender(threading.Thread):
 
     REPEATED = 0.1   # share of the batches that are sent again
 
-    def __init__(self, brokers, examples, adapters, partitions, random, rate):
+    def __init__(self, brokers, adapters, partitions, random, rate):
         super().__init__(name="batches", daemon=True)
         self._producer = producer(brokers)
         self._adapters = adapters
         self._partitions = partitions
         self._random = random
         self._rate = rate
-        self._kinds = {True: examples.gaining(), False: examples.losing()}
+        self._kinds = {True: gaining(), False: losing()}
         self._ended = threading.Event()
         self._sent = []
         self._number = 0

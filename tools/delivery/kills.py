@@ -27,8 +27,8 @@ from confluent_kafka import KafkaException
 import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from calibration import MOVE, WITHDRAWALS, hash_of
-from calibrators import (BATCHES, BOUNDARIES, DECISIONS, LETTERS, SOON, STATES, Examples, Outcomes, batch, create_topics, jar_of,
-                         producer, read_all, settings)
+from calibrators import (BATCHES, BOUNDARIES, DECISIONS, LETTERS, SOON, STATES, Outcomes, batch, create_topics, gaining, jar_of,
+                         losing, producer, read_all, settings)
 from verify import Unverifiable
 from workers import ROOT, START_SECONDS, Launcher, WorkerError
 
@@ -160,8 +160,7 @@ class Kills:
 
     def run(self):
         """Returns the report."""
-        examples = Examples(self._folder, self._jar)
-        taken = iter(examples.gaining()), iter(examples.losing())
+        taken = iter(gaining()), iter(losing())
         self._batches = {f"b{n + 1}": [next(taken[0 if gains else 1]) for _ in range(count)]
                          for n, (gains, count) in enumerate(PLAN.values())}
         try:

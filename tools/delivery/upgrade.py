@@ -37,8 +37,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from broker import BrokerError, Cluster, free_ports
 from calibration import MOVE, WITHDRAWALS, hash_of
-from calibrators import (BATCHES, BOUNDARIES, CUT, DECISIONS, LAYERS, LETTERS, QUIET, SOON, STATES, BatchSender, Examples, Outcomes,
-                         committed_offsets, create_topics, ends_of, jar_of, lag, producer, read_all, settings)
+from calibrators import (BATCHES, BOUNDARIES, CUT, DECISIONS, LAYERS, LETTERS, QUIET, SOON, STATES, BatchSender, Outcomes,
+                         committed_offsets, create_topics, ends_of, gaining, jar_of, lag, producer, read_all, settings)
 from records import place
 from verify import Unverifiable
 from workers import ROOT, START_SECONDS, Launcher, WorkerError, main_class
@@ -241,14 +241,13 @@ class Upgrade:
 
     def run(self):
         """Returns the report."""
-        examples = Examples(self._folder, self._jars[False])
         try:
             self._cluster.start()
             create_topics(self._cluster.clients, PARTITIONS)
             self._begin = time.monotonic()
             self._outcomes = Outcomes(self._cluster.clients)
             self._outcomes.start()
-            self._batches = BatchSender(self._cluster.clients, examples, ADAPTERS, PARTITIONS, self._random, self._options.rate)
+            self._batches = BatchSender(self._cluster.clients, ADAPTERS, PARTITIONS, self._random, self._options.rate)
             self._batches.start()
             old = [self._start(f"old-{n}", True) for n in (1, 2)]
             self._await(lambda: all(each.is_ready() for each in old), "the old calibrators are not ready", START_SECONDS)
@@ -276,7 +275,7 @@ class Upgrade:
             self._outcomes.end()
             records, found, counts = read_all(self._cluster.clients)
             wrong, figures = judge(records, stopped_at, handled)
-            seen = [] if self._options.no_worker else Commands(self, examples).run()
+            seen = [] if self._options.no_worker else Commands(self).run()
             return {"seed": self._options.seed, "figures": dict(figures), "counts": counts, "commands": seen,
                     "wrong": self._wrong + self._batches.failures + found + wrong}
         finally:
@@ -366,9 +365,9 @@ class Upgrade:
 class Commands:
     """A worker that answers requests of an adapter while an operator takes a move back, and resets it."""
 
-    def __init__(self, upgrade, examples):
+    def __init__(self, upgrade):
         self._upgrade = upgrade
-        self._prompt = examples.extraction[0].example["prompt"]
+        self._prompt = gaining()[0]["prompt"]
         self._producer = producer(upgrade.clients)
         self._number = 0
 
