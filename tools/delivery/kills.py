@@ -7,7 +7,7 @@
 
 A stream is the same few batches for an adapter of its own: the boundary stays, moves, is withdrawn, and moves again. A
 process calibrates the first stream without a kill. In each other stream, the process gets SIGKILL once in a batch of each
-kind, with `--all` in each batch, at its n-th write to the brokers: either this write does not arrive, or it arrives and
+kind, or of those that `--batches` names, at its n-th write to the brokers: either this write does not arrive, or it arrives and
 its answer does not. A new process continues. Streams are added until no batch has an n-th write. In the end a reader with
 `read_committed` must find the same states, boundary records and decisions in all streams. Exit code 1: it does not.
 """
@@ -74,7 +74,7 @@ def comparable(records, adapter):
     something in their order, the other decisions by batch, and dead letters.
     """
     def cleaned(value):
-        value = {name: each for name, each in value.items() if name not in ("adapter", "updated_at", "decided_at")}
+        value = {name: each for name, each in value.items() if name not in ("adapter", "calibrated_at", "decided_at")}
         if value.get("evidence"):
             value["evidence"] = {name: each for name, each in value["evidence"].items() if name != "offset"}
         if value.get("claim"):
@@ -196,7 +196,7 @@ class Kills:
         """Sends the batches of a stream, one after the other, and kills the process that handles them."""
         for name, does in zip(self._batches, PLAN):
             self._proxy.take_writes()
-            kills = stream.number and (self._options.all or does in KILLED)
+            kills = stream.number and does in self._options.batches
             hold = kills and self._proxy.hold(stream.number, stream.delivered)
             self._send(stream.adapter, name, name, wait=False)
             if hold and self._reached(hold, stream.adapter, name):
@@ -299,7 +299,8 @@ def print_report(report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--all", action="store_true", help=f"kill in all batches, not only in those of {', '.join(KILLED)}")
+    parser.add_argument("--batches", type=lambda names: names.split(","), default=KILLED, metavar="BATCH,BATCH",
+                        help=f"kill in these of: {', '.join(PLAN)} (default: {', '.join(KILLED)})")
     parser.add_argument("--writes", type=writes, default=(1, MOST_WRITES), metavar="FIRST-LAST",
                         help="kill at these writes only (default: all)")
     parser.add_argument("--plant", action="store_true", help="send a batch again with another id, which the judge must find")
@@ -308,6 +309,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
     parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
     options = parser.parse_args()
+    if unknown := set(options.batches) - set(PLAN):
+        parser.error(f"no batches {sorted(unknown)}")
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     folder = (options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-kills"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
