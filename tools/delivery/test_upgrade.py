@@ -68,10 +68,10 @@ class Scene:
         return self.add(BOUNDARIES, {"adapter": "red", "boundary": boundary, "samples": samples, "curve": statistics(ROWS[:samples])["means"]})
 
     def new_record(self, name, boundary, reason, log_e):
-        value = {"adapter": "red", "boundary": boundary, "reason": reason, "epoch": 1, "log_e": log_e, "threshold": 5.0,
-                 "evidence": self.evidence(name)}
-        self.add(DECISIONS, value)
-        return self.add(BOUNDARIES, copy.deepcopy(value))
+        value = {"adapter": "red", "boundary": boundary, "reason": reason, "evidence": self.evidence(name)}
+        test = {"epoch": 1, "log_e": log_e, "threshold": 5.0}
+        self.add(DECISIONS, {**value, **test})
+        return self.add(BOUNDARIES, copy.deepcopy({**value, "test": test}))
 
     def letter(self, source, code):
         headers = {"tidemark.source.topic": BATCHES, "tidemark.source.partition": str(source.partition),
@@ -160,7 +160,7 @@ class JudgeTest(unittest.TestCase):
         self.assert_found("follows one of the new build")
 
     def test_a_move_that_is_not_certified(self):
-        self.scene.last(BOUNDARIES).value["log_e"] = 4.9
+        self.scene.last(BOUNDARIES).value["test"]["log_e"] = 4.9
         self.assert_found("was not certified")
 
     def test_a_boundary_that_is_not_the_last_decision(self):

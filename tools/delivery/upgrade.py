@@ -124,7 +124,7 @@ def judge_old(record, states):
 
 def of_old(value):
     """Whether a boundary record or a state is one of an earlier build."""
-    return value.get("epoch") is None
+    return value.get("test") is None and value.get("epoch") is None
 
 
 def countings(records):
@@ -219,7 +219,7 @@ def _judge_boundaries(adapter, by_topic, wrong, figures):
             wrong.append(f"the boundary record of '{adapter}' at offset {record.offset} has the reason '{reason}'")
         if reason == OLDER_RECORD and record is not new[0]:
             wrong.append(f"the boundary record of '{adapter}' at offset {record.offset} withdraws an old boundary again")
-        if reason == MOVE and record.value["log_e"] < record.value["threshold"]:
+        if reason == MOVE and record.value["test"]["log_e"] < record.value["test"]["threshold"]:
             wrong.append(f"the boundary record of '{adapter}' at offset {record.offset} was not certified")
         in_force = record.value["boundary"]
     decisions = [each.value for each in by_topic[DECISIONS] if each.key == adapter and each.value.get("evidence") is not None]
@@ -315,7 +315,7 @@ class Upgrade:
         self._say("the new calibrators have moved all boundaries again")
 
     def _all_at(self, boundary):
-        return lambda: all((record := self._outcomes.record(adapter)) is not None and record.get("epoch") is not None
+        return lambda: all((record := self._outcomes.record(adapter)) is not None and not of_old(record)
                            and record["boundary"] == boundary for adapter in ADAPTERS)
 
     def _settled(self):
@@ -399,7 +399,7 @@ class Commands:
         records, _, _ = read_all(self._upgrade.clients)
         move = [each.value for each in records if each.topic == BOUNDARIES and each.key == adapter and each.value is not None
                 and each.value.get("reason") == MOVE][-1]
-        value = {**move, "boundary": boundary, "boundary_before_move": before}
+        value = {**move, "boundary": boundary, "test": {**move["test"], "boundary_before_move": before}}
         self._producer.produce(BOUNDARIES, json.dumps(value).encode(), adapter.encode())
         self._producer.flush(30)
 
