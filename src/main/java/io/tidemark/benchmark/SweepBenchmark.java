@@ -115,9 +115,8 @@ public final class SweepBenchmark {
     public List<Timed> run(
             List<TokenizedExample> examples, List<List<Integer>> sets, int repetitions, Consumer<String> progress) {
         sweep(examples.subList(0, 1));
-        List<List<Double>> seconds = sets.stream()
-                .map(set -> (List<Double>) new ArrayList<Double>())
-                .toList();
+        List<List<Double>> seconds =
+                sets.stream().map(set -> (List<Double>) new ArrayList<Double>()).toList();
         long[] evaluations = new long[sets.size()];
         for (int i = 0; i < repetitions; i++) {
             for (int set = 0; set < sets.size(); set++) {

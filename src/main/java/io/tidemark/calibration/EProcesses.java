@@ -201,9 +201,7 @@ public final class EProcesses {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof EProcesses that
-                && Arrays.equals(sums, that.sums)
-                && Arrays.equals(capped, that.capped);
+        return other instanceof EProcesses that && Arrays.equals(sums, that.sums) && Arrays.equals(capped, that.capped);
     }
 
     @Override

@@ -138,7 +138,8 @@ final class BoundaryExplanation implements Callable<Integer> {
         if (row.sums().isEmpty()) {
             return "unknown";
         }
-        OptionalLong more = EProcesses.examplesTo(decision.threshold(), row.sums().get(), decision.examples());
+        OptionalLong more =
+                EProcesses.examplesTo(decision.threshold(), row.sums().get(), decision.examples());
         if (more.isEmpty()) {
             return "not with examples as so far";
         }

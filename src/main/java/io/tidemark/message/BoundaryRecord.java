@@ -243,8 +243,7 @@ public record BoundaryRecord(
     /** The version that the record names; empty if one of its fields is missing. */
     public Optional<Version> version() {
         return adapterDigest.isPresent() && baseModel.isPresent() && baseDigest.isPresent() && numLayers.isPresent()
-                ? Optional.of(
-                        new Version(adapterDigest.get(), baseModel.get(), baseDigest.get(), numLayers.getAsInt()))
+                ? Optional.of(new Version(adapterDigest.get(), baseModel.get(), baseDigest.get(), numLayers.getAsInt()))
                 : Optional.empty();
     }
 

@@ -164,7 +164,9 @@ class BoundaryRuleTest {
 
     private static OptionalLong missing(RuleEvidence evidence, int boundary) {
         return EProcesses.examplesTo(
-                evidence.threshold(), evidence.row(boundary).orElseThrow().sums().orElseThrow(), evidence.examples());
+                evidence.threshold(),
+                evidence.row(boundary).orElseThrow().sums().orElseThrow(),
+                evidence.examples());
     }
 
     @Test

@@ -151,8 +151,10 @@ class HarmTestTest {
         assertThat(grown(sums, 1 + more / 100.0)).isGreaterThanOrEqualTo(5);
         assertThat(grown(sums, 1 + (more - 1) / 100.0)).isLessThan(5);
         assertThat(EProcesses.examplesTo(grown(sums, 1), sums, 100)).hasValue(0);
-        assertThat(EProcesses.examplesTo(5, List.of(0.0, 0.0, 0.0, 0.0, -1.0), 100)).isEmpty();
-        assertThat(EProcesses.examplesTo(5, List.of(Double.MIN_VALUE, 0.0, 0.0, 0.0, 0.0), 100)).isEmpty();
+        assertThat(EProcesses.examplesTo(5, List.of(0.0, 0.0, 0.0, 0.0, -1.0), 100))
+                .isEmpty();
+        assertThat(EProcesses.examplesTo(5, List.of(Double.MIN_VALUE, 0.0, 0.0, 0.0, 0.0), 100))
+                .isEmpty();
         assertThat(EProcesses.examplesTo(5, sums, 0)).isEmpty();
         assertThatThrownBy(() -> EProcesses.examplesTo(5, List.of(1.0), 100)).hasMessageContaining("5 sums, not 1");
     }

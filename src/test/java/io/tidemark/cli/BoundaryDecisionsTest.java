@@ -317,7 +317,15 @@ class BoundaryDecisionsTest {
                         row(1, 0.005, 0.03, 2.1, false, List.of(2.5, 2.0, 1.5, 1.0, 0.5)),
                         row(2, 0.01, 0.02, 7.5, true, List.of(8.0, 5.0, 2.5, 1.0, 0.5)),
                         row(3, -0.0199, 0.02, 0.1, false, List.of(0.1, 0.1, 0.1, 0.1, 0.1)),
-                        new Row(LAYERS, -1.01, 0, OptionalDouble.of(0), OptionalDouble.empty(), OptionalDouble.empty(), true, Optional.empty())),
+                        new Row(
+                                LAYERS,
+                                -1.01,
+                                0,
+                                OptionalDouble.of(0),
+                                OptionalDouble.empty(),
+                                OptionalDouble.empty(),
+                                true,
+                                Optional.empty())),
                 Optional.of(BATCH),
                 published);
     }

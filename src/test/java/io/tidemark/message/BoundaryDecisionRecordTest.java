@@ -100,9 +100,23 @@ class BoundaryDecisionRecordTest {
                 10_000,
                 List.of(
                         new BoundaryDecisionRecord.Row(
-                                1, -1, 0.5, OptionalDouble.of(0.25), OptionalDouble.of(0.375), OptionalDouble.of(7.5), true, Optional.of(SUMS)),
+                                1,
+                                -1,
+                                0.5,
+                                OptionalDouble.of(0.25),
+                                OptionalDouble.of(0.375),
+                                OptionalDouble.of(7.5),
+                                true,
+                                Optional.of(SUMS)),
                         new BoundaryDecisionRecord.Row(
-                                2, -1.5, 0, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty(), true, Optional.empty())),
+                                2,
+                                -1.5,
+                                0,
+                                OptionalDouble.empty(),
+                                OptionalDouble.empty(),
+                                OptionalDouble.empty(),
+                                true,
+                                Optional.empty())),
                 evidence,
                 true);
     }

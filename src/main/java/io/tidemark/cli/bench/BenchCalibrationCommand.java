@@ -113,7 +113,8 @@ final class BenchCalibrationCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         CalibrationSimulation simulation = simulation();
-        Map<String, double[][]> recorded = scores.map(BenchCalibrationCommand::read).orElse(Map.of());
+        Map<String, double[][]> recorded =
+                scores.map(BenchCalibrationCommand::read).orElse(Map.of());
         RecordedOrders orders = new RecordedOrders(simulation);
         PrintWriter out = spec.commandLine().getOut();
         if (against.isPresent()) {

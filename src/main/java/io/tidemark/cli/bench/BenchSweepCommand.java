@@ -82,8 +82,7 @@ final class BenchSweepCommand implements Callable<Integer> {
                     tokens.size(),
                     tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
                     local.layers());
-            SweepBenchmark benchmark =
-                    new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT);
+            SweepBenchmark benchmark = new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT);
             if (candidates.isEmpty()) {
                 print(benchmark.run(tokens, repeat, out::println), out);
             } else {

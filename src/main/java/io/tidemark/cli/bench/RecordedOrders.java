@@ -74,7 +74,10 @@ final class RecordedOrders {
                 counts(courses.stream()
                         .flatMap(course -> early(course).stream().distinct())
                         .toList()),
-                counts(courses.stream().map(RecordedOrders::early).map(RecordedOrders::last).toList()),
+                counts(courses.stream()
+                        .map(RecordedOrders::early)
+                        .map(RecordedOrders::last)
+                        .toList()),
                 counts(courses.stream().map(Collections::min).toList()),
                 counts(courses.stream().map(RecordedOrders::last).toList()));
     }
@@ -107,8 +110,7 @@ final class RecordedOrders {
             if (others.containsKey(adapter)) {
                 simulation
                         .objectives()
-                        .forEach(objective ->
-                                text.append(comparison(adapter, objective, rows, others.get(adapter))));
+                        .forEach(objective -> text.append(comparison(adapter, objective, rows, others.get(adapter))));
             }
         });
         return text.toString();
@@ -128,8 +130,10 @@ final class RecordedOrders {
         }
         double[] shifts = shifts(rows, others, most);
         double mean = mean(shifts);
-        double deviation = Math.sqrt(
-                Arrays.stream(shifts).map(shift -> (shift - mean) * (shift - mean)).sum() / (examples - 1));
+        double deviation = Math.sqrt(Arrays.stream(shifts)
+                        .map(shift -> (shift - mean) * (shift - mean))
+                        .sum()
+                / (examples - 1));
         List<List<Integer>> courses = courses(objective, rows);
         List<List<Integer>> otherCourses = courses(objective, others);
         int batches = 0;

@@ -67,8 +67,7 @@ final class BatchCalibration {
      * @param shouldContinue called often while the adapter loads and the batch is scored; false ends both
      * @throws SweepAbandonedException if {@code shouldContinue} has ended it
      */
-    BatchOutcome outcome(
-            ConsumerRecord<byte[], byte[]> record, BatchAttempts running, BooleanSupplier shouldContinue)
+    BatchOutcome outcome(ConsumerRecord<byte[], byte[]> record, BatchAttempts running, BooleanSupplier shouldContinue)
             throws SweepAbandonedException {
         try (TokenizedBatch batch = scorer.tokenize(read(record), shouldContinue)) {
             claim(record, running, batch);
@@ -147,7 +146,8 @@ final class BatchCalibration {
     private boolean isToBeScored(CalibrationState claiming, String topic) {
         TopicPartition partition = new TopicPartition(topic, claiming.inputPartition());
         long claimed = claiming.claim().orElseThrow().offset();
-        return membership.committed(partition)
+        return membership
+                .committed(partition)
                 .filter(committed -> committed.offset() > claimed)
                 .isEmpty();
     }
@@ -182,8 +182,7 @@ final class BatchCalibration {
                                 batch.content(),
                                 counted.state(),
                                 RuleSnapshot.shadow(options.mode(), counted.inForce()));
-                Decided decided =
-                        decided(record, batch.batchId(), batch.version(), now, counted.decisions(), adapter);
+                Decided decided = decided(record, batch.batchId(), batch.version(), now, counted.decisions(), adapter);
                 return new BatchOutcome.Scored(
                         publisher.toRecords(state, tables.states().replacedBy(state, batch.version()), decided),
                         decided,
@@ -260,8 +259,7 @@ final class BatchCalibration {
         CalibrationState state = tables.states()
                 .get(adapter, partition, first.version())
                 .with(rule.after(own, decision), RuleSnapshot.shadow(options.mode(), decision.inForce()));
-        Decided second =
-                decided(record, first.batch().batchId(), first.version(), now, List.of(decision), adapter);
+        Decided second = decided(record, first.batch().batchId(), first.version(), now, List.of(decision), adapter);
         publisher.publish(
                 Map.of(batches, membership.committed(batches).orElseThrow()),
                 publisher.toRecords(state, Optional.empty(), second));

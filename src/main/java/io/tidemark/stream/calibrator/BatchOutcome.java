@@ -18,11 +18,7 @@ sealed interface BatchOutcome {
      * @param seconds  the duration of the sweep, 0 without one
      */
     record Scored(
-            List<ProducerRecord<byte[], byte[]>> records,
-            Decided decided,
-            int examples,
-            int repeats,
-            double seconds)
+            List<ProducerRecord<byte[], byte[]>> records, Decided decided, int examples, int repeats, double seconds)
             implements BatchOutcome {}
 
     /** The batch cannot be scored, or its id has been used before. It becomes a dead letter and changes nothing. */

@@ -90,8 +90,7 @@ final class CalibratorSession implements AutoCloseable {
             consumer.close();
             throw e;
         }
-        calibration =
-                new BatchCalibration(options, scorer, thread.time(), membership, tables, publisher, reports);
+        calibration = new BatchCalibration(options, scorer, thread.time(), membership, tables, publisher, reports);
         membership.join(options.topics().validationTopics().names(), new GroupMembership.Changes() {
             @Override
             public void assigned() {
@@ -102,8 +101,7 @@ final class CalibratorSession implements AutoCloseable {
 
             @Override
             public void revoked(Collection<TopicPartition> partitions) {
-                open.filter(batch -> partitions.contains(batch.partition()))
-                        .ifPresent(CalibratorSession.this::release);
+                open.filter(batch -> partitions.contains(batch.partition())).ifPresent(CalibratorSession.this::release);
             }
         });
     }
@@ -174,7 +172,8 @@ final class CalibratorSession implements AutoCloseable {
     }
 
     private BatchAttempts attemptsOf(ConsumerRecord<byte[], byte[]> record) {
-        return membership.committed(new TopicPartition(record.topic(), record.partition()))
+        return membership
+                .committed(new TopicPartition(record.topic(), record.partition()))
                 .filter(committed -> committed.offset() == record.offset())
                 .map(committed -> BatchAttempts.parse(committed.metadata()))
                 .orElse(BatchAttempts.NONE);

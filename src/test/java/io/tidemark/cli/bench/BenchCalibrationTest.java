@@ -125,7 +125,10 @@ class BenchCalibrationTest {
     @DisplayName("A comparison without the first scores is a wrong command")
     void comparisonOfNothing(@TempDir Path folder) {
         CommandLineRun run = CommandLineRun.of(
-                "bench", "calibration", "--against", folder.resolve("others.csv").toString());
+                "bench",
+                "calibration",
+                "--against",
+                folder.resolve("others.csv").toString());
         assertThat(run.exitCode()).isEqualTo(2);
         assertThat(run.err()).contains("--against needs --scores");
     }

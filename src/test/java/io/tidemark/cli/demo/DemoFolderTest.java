@@ -19,10 +19,7 @@ class DemoFolderTest {
     void examples() {
         for (NamedFolder adapter : demo.adapters()) {
             List<ObjectNode> examples = demo.validation(adapter.name());
-            assertThat(examples)
-                    .as(adapter.name())
-                    .doesNotHaveDuplicates()
-                    .hasSize(160);
+            assertThat(examples).as(adapter.name()).doesNotHaveDuplicates().hasSize(160);
             assertThat(prompts(examples)).doesNotContainAnyElementsOf(prompts(demo.requests(adapter.name())));
         }
     }

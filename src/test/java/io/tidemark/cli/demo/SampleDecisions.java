@@ -64,7 +64,15 @@ final class SampleDecisions {
     }
 
     private static Row full() {
-        return new Row(4, -2.5, 0, OptionalDouble.of(0), OptionalDouble.empty(), OptionalDouble.empty(), true, Optional.empty());
+        return new Row(
+                4,
+                -2.5,
+                0,
+                OptionalDouble.of(0),
+                OptionalDouble.empty(),
+                OptionalDouble.empty(),
+                true,
+                Optional.empty());
     }
 
     private static BoundaryDecisionRecord decision(

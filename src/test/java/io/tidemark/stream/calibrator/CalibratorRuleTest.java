@@ -151,7 +151,9 @@ class CalibratorRuleTest {
         moveToTwo();
         batches(3);
         assertThat(boundaries()).hasSize(1);
-        assertThat(decisions()).extracting(decision -> decision.path("examples").asInt()).containsExactly(2, 4, 6, 8, 10);
+        assertThat(decisions())
+                .extracting(decision -> decision.path("examples").asInt())
+                .containsExactly(2, 4, 6, 8, 10);
     }
 
     @Test

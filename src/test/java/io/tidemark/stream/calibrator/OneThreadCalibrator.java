@@ -248,13 +248,7 @@ final class OneThreadCalibrator implements AutoCloseable {
 
     private static CalibratorOptions options(TopicLayout topics, RuleSettings settings, Mode mode) {
         return new CalibratorOptions(
-                topics,
-                "group",
-                "group-a",
-                settings,
-                Objective.parse("latency"),
-                mode,
-                Duration.ofMinutes(1));
+                topics, "group", "group-a", settings, Objective.parse("latency"), mode, Duration.ofMinutes(1));
     }
 
     private List<ExampleScore> sweep(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException {
