@@ -40,7 +40,7 @@ final class RecordedOrders {
                 "%n%d orders of the recorded examples in batches of %d, e-process: boundaries in force and how often%n",
                 ORDERS, BATCH));
         text.append(format(
-                "%-32s%-16s%10s%8s%14s  %-24s%-24s%-24s%s%n",
+                "%-24s%-12s%10s%8s%14s  %-36s  %-26s  %-24s  %s%n",
                 "adapter",
                 "objective",
                 "examples",
@@ -53,7 +53,7 @@ final class RecordedOrders {
         scores.forEach((adapter, rows) -> simulation
                 .objectives()
                 .forEach(objective -> text.append(format(
-                        "%-32s%-16s%10d%s", adapter, objective.written(), rows.length, summary(objective, rows)))));
+                        "%-24s%-12s%10d%s", adapter, objective.written(), rows.length, summary(objective, rows)))));
         return text.toString();
     }
 
@@ -68,7 +68,7 @@ final class RecordedOrders {
                     .ifPresent(i -> firstExamples.add(Math.min(rows.length, (i + 1) * BATCH)));
         }
         return format(
-                "%8d%14s  %-24s%-24s%-24s%s%n",
+                "%8d%14s  %-36s  %-26s  %-24s  %s%n",
                 firstExamples.size(),
                 range(firstExamples),
                 counts(courses.stream()
@@ -95,13 +95,13 @@ final class RecordedOrders {
                         + " differ most,%nand boundaries in force in %d orders in batches of %d%n",
                 ORDERS, BATCH));
         text.append(format(
-                "%-24s%-16s%10s%10s%28s%14s%14s%14s  %-24s%s%n",
+                "%-24s%-12s%10s%10s%24s%16s%14s%14s  %-24s  %s%n",
                 "adapter",
                 "objective",
                 "examples",
                 "boundary",
                 "mean and 95% interval",
-                "of an example",
+                "spread",
                 "same batches",
                 "same at last",
                 "last, first scores",
@@ -149,7 +149,7 @@ final class RecordedOrders {
             sameLast += last(course) == last(other) ? 1 : 0;
         }
         return format(
-                "%-24s%-16s%10d%10d%28s%14.4f%13.1f%%%14s  %-24s%s%n",
+                "%-24s%-12s%10d%10d%24s%16.4f%13.1f%%%14s  %-24s  %s%n",
                 adapter,
                 objective.written(),
                 examples,
