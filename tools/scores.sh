@@ -2,11 +2,12 @@
 # Records the scores of the examples of five adapters for `tidemark bench calibration --scores`:
 # tools/scores.sh SMOLLM2 ADAPTERS DATA OUT.csv.gz
 # SMOLLM2 is the base model's folder, ADAPTERS holds lora-e2e and lora-gsm, DATA e2e-*.jsonl and gsm-*.jsonl.
-# Environment: number of examples of the adapters of SmolLM2 EXAMPLES. Takes seconds for the adapters of the demo, and
-# about 25 minutes for 200 examples of the two others on two cores.
+# Environment: number of examples of the adapters of SmolLM2 EXAMPLES, type of the linear modules COMPUTE_TYPE. Takes
+# seconds for the adapters of the demo, and half an hour for 400 examples of the two others on two cores; fp32 takes
+# twice as long as int8.
 set -eu
 model=$1 adapters=$2 data=$3 out=$4
-examples=${EXAMPLES:-200}
+examples=${EXAMPLES:-400} type=${COMPUTE_TYPE:-int8}
 root=$(dirname "$0")/..
 demo=$root/demo
 work=$(mktemp -d)
@@ -14,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 
 scores() {   # name, base model, adapter, number of examples
     "$root/bin/tidemark" bench scores --model "$2" --adapter "$1=$3" --data "$work/$1.jsonl" --examples "$4" \
-        --compute-type int8 --out "$work/$1.csv"
+        --compute-type "$type" --out "$work/$1.csv"
 }
 
 # no adapter was trained on these examples
