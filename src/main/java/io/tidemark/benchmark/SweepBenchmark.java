@@ -13,7 +13,9 @@ import io.tidemark.evaluation.GoldLikelihood;
 import io.tidemark.evaluation.Spread;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -81,29 +83,26 @@ public final class SweepBenchmark {
     }
 
     /**
-     * Runs both alternately, after a warm-up of each on the first example.
+     * Runs the sweep at all boundaries and the passes alternately, after a warm-up of each on the first example.
      *
      * @param progress receives a line after each run
      */
-    public Measured run(List<TokenizedExample> examples, int repetitions, Consumer<String> progress) {
+    public Measured compareWithPasses(List<TokenizedExample> examples, int repetitions, Consumer<String> progress) {
+        int layers = model.config().numLayers();
+        List<Integer> all = IntStream.rangeClosed(0, layers).boxed().toList();
         List<ExampleBatch> batches = ExampleBatch.of(examples, limits.tokensPerBatch());
-        sweep(examples.subList(0, 1));
+        sweep(examples.subList(0, 1), all);
         passes(ExampleBatch.of(examples.subList(0, 1), limits.tokensPerBatch()));
-        List<Result> sweeps = new ArrayList<>();
-        List<Result> passes = new ArrayList<>();
-        for (int i = 0; i < repetitions; i++) {
-            sweeps.add(sweep(examples));
-            progress.accept("sweep   %.2f s".formatted(sweeps.get(i).seconds()));
-            passes.add(passes(batches));
-            progress.accept("passes  %.2f s".formatted(passes.get(i).seconds()));
-        }
+        Repeated sweep = new Repeated("sweep ", () -> sweep(examples, all));
+        Repeated passes = new Repeated("passes", () -> passes(batches));
+        runInTurn(List.of(sweep, passes), repetitions, progress);
         return new Measured(
-                model.config().numLayers(),
-                sweeps.get(0).evaluations(),
-                passes.get(0).evaluations(),
-                sweeps.stream().map(Result::seconds).toList(),
-                passes.stream().map(Result::seconds).toList(),
-                largestDifference(sweeps.get(0).scores(), passes.get(0).scores()));
+                layers,
+                sweep.last().evaluations(),
+                passes.last().evaluations(),
+                sweep.seconds,
+                passes.seconds,
+                largestDifference(sweep.last().scores(), passes.last().scores()));
     }
 
     /**
@@ -112,27 +111,46 @@ public final class SweepBenchmark {
      * @param sets     boundaries from 0 to L, ascending
      * @param progress receives a line after each run
      */
-    public List<Timed> run(
+    public List<Timed> compareSets(
             List<TokenizedExample> examples, List<List<Integer>> sets, int repetitions, Consumer<String> progress) {
-        sweep(examples.subList(0, 1));
-        List<List<Double>> seconds =
-                sets.stream().map(set -> (List<Double>) new ArrayList<Double>()).toList();
-        long[] evaluations = new long[sets.size()];
+        sweep(examples.subList(0, 1), sets.get(0));
+        List<Repeated> sweeps = sets.stream()
+                .map(set -> new Repeated(set.size() + " boundaries", () -> sweep(examples, set)))
+                .toList();
+        runInTurn(sweeps, repetitions, progress);
+        return IntStream.range(0, sets.size())
+                .mapToObj(i -> new Timed(sets.get(i), sweeps.get(i).last().evaluations(), sweeps.get(i).seconds))
+                .toList();
+    }
+
+    /** A task that is run several times, with the wall time of each run. */
+    private static final class Repeated {
+
+        private final String name;
+        private final Supplier<Run> task;
+        private final List<Double> seconds = new ArrayList<>();
+        private Optional<Run> last = Optional.empty();
+
+        Repeated(String name, Supplier<Run> task) {
+            this.name = name;
+            this.task = task;
+        }
+
+        Run last() {
+            return last.orElseThrow();
+        }
+    }
+
+    private static void runInTurn(List<Repeated> tasks, int repetitions, Consumer<String> progress) {
         for (int i = 0; i < repetitions; i++) {
-            for (int set = 0; set < sets.size(); set++) {
+            for (Repeated each : tasks) {
                 long start = System.nanoTime();
-                try (SweepRun run = new BoundarySweep(model, limits).start(lora, examples, sets.get(set))) {
-                    run.finish();
-                    evaluations[set] = run.layerEvaluations();
-                }
+                each.last = Optional.of(each.task.get());
                 double taken = (System.nanoTime() - start) / 1e9;
-                seconds.get(set).add(taken);
-                progress.accept("%d boundaries  %.2f s".formatted(sets.get(set).size(), taken));
+                each.seconds.add(taken);
+                progress.accept("%s  %.2f s".formatted(each.name, taken));
             }
         }
-        return IntStream.range(0, sets.size())
-                .mapToObj(set -> new Timed(sets.get(set), evaluations[set], seconds.get(set)))
-                .toList();
     }
 
     private static double largestDifference(double[][] a, double[][] b) {
@@ -145,23 +163,20 @@ public final class SweepBenchmark {
         return largest;
     }
 
-    private Result sweep(List<TokenizedExample> examples) {
-        long start = System.nanoTime();
-        try (SweepRun run = new BoundarySweep(model, limits).start(lora, examples)) {
+    private Run sweep(List<TokenizedExample> examples, List<Integer> boundaries) {
+        try (SweepRun run = new BoundarySweep(model, limits).start(lora, examples, boundaries)) {
             List<ExampleScore> scores = run.finish();
-            double seconds = (System.nanoTime() - start) / 1e9;
             double[][] values = scores.stream()
                     .map(score -> score.meanLogprobByBoundary().stream()
                             .mapToDouble(Double::doubleValue)
                             .toArray())
                     .toArray(double[][]::new);
-            return new Result(values, run.layerEvaluations(), seconds);
+            return new Run(values, run.layerEvaluations());
         }
     }
 
     /** Scores the examples with one pass per boundary, with the batches and kernels of the sweep. */
-    private Result passes(List<ExampleBatch> batches) {
-        long start = System.nanoTime();
+    private Run passes(List<ExampleBatch> batches) {
         GoldLikelihood likelihood = new GoldLikelihood(model.decoder().teacherForcing(lora));
         int layers = model.config().numLayers();
         int examples = batches.stream().mapToInt(b -> b.indices().size()).sum();
@@ -177,9 +192,9 @@ public final class SweepBenchmark {
                 evaluations += layers;
             }
         }
-        return new Result(scores, evaluations, (System.nanoTime() - start) / 1e9);
+        return new Run(scores, evaluations);
     }
 
-    /** @param scores mean log-probability per gold token, {@code [examples][L + 1]} */
-    private record Result(double[][] scores, long evaluations, double seconds) {}
+    /** @param scores mean log-probability per gold token, {@code [examples][boundaries]} */
+    private record Run(double[][] scores, long evaluations) {}
 }

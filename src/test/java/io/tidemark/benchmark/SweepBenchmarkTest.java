@@ -25,7 +25,7 @@ class SweepBenchmarkTest {
                     .toList();
             List<String> lines = new ArrayList<>();
             Measured measured = new SweepBenchmark(fixture.model(), fixture.adapter("all"), new SweepLimits(128))
-                    .run(examples, 2, lines::add);
+                    .compareWithPasses(examples, 2, lines::add);
             assertThat(measured.layers()).isEqualTo(6);
             // 1/2 + 1/(L+1) = (L+3) / 2(L+1)
             assertThat(measured.sweepEvaluations() * 2 * 7).isEqualTo(measured.passEvaluations() * 9);

@@ -30,8 +30,8 @@ public final class RecordedScores {
      *
      * @return scores {@code [examples][boundaries 0 to L]} by adapter, in the order of the file
      * @throws IOException              if the file cannot be read
-     * @throws IllegalArgumentException if a line is invalid, or adapters have fewer than two examples; the message has
-     *                                  the number of the line
+     * @throws IllegalArgumentException if a line is invalid, with the number of the line in the message, or if there is
+     *                                  no score
      */
     public static Map<String, double[][]> read(Path file) throws IOException {
         Map<String, List<double[]>> examples = new LinkedHashMap<>();

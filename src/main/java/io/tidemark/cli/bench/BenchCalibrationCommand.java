@@ -101,7 +101,9 @@ final class BenchCalibrationCommand implements Callable<Integer> {
                     + " differences and decisions with those of --scores in place of the simulation.")
     private Optional<Path> against = Optional.empty();
 
-    @Option(names = "--json", description = "Print the results as JSON.")
+    @Option(
+            names = "--json",
+            description = "Print the results as JSON, without the table of the orders of recorded examples.")
     private boolean json;
 
     @Option(
@@ -118,8 +120,8 @@ final class BenchCalibrationCommand implements Callable<Integer> {
         RecordedOrders orders = new RecordedOrders(simulation);
         PrintWriter out = spec.commandLine().getOut();
         if (against.isPresent()) {
-            requireScores();
-            out.print(orders.comparison(recorded, read(against.get())));
+            requireScoresOnly();
+            out.print(comparison(orders, recorded, read(against.get())));
             out.flush();
             return 0;
         }
@@ -153,9 +155,22 @@ final class BenchCalibrationCommand implements Callable<Integer> {
         }
     }
 
-    private void requireScores() {
+    private void requireScoresOnly() {
         if (scores.isEmpty()) {
             throw new ParameterException(spec.commandLine(), "--against needs --scores");
+        }
+        if (json || pictures.isPresent()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--against prints a table only; leave out --json and --pictures");
+        }
+    }
+
+    private String comparison(RecordedOrders orders, Map<String, double[][]> recorded, Map<String, double[][]> others) {
+        try {
+            return orders.comparison(recorded, others);
+        } catch (IllegalArgumentException e) {
+            // a listed candidate is above the layers of an adapter
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
         }
     }
 

@@ -84,9 +84,9 @@ final class BenchSweepCommand implements Callable<Integer> {
                     local.layers());
             SweepBenchmark benchmark = new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT);
             if (candidates.isEmpty()) {
-                print(benchmark.run(tokens, repeat, out::println), out);
+                print(benchmark.compareWithPasses(tokens, repeat, out::println), out);
             } else {
-                List<Timed> sweeps = benchmark.run(tokens, sets(local.layers()), repeat, out::println);
+                List<Timed> sweeps = benchmark.compareSets(tokens, sets(local.layers()), repeat, out::println);
                 print(sweeps, tokens.size(), local.language().decoder().threads(), out);
             }
         }

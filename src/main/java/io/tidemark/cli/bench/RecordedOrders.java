@@ -3,6 +3,7 @@ package io.tidemark.cli.bench;
 import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.RecordedTraffic;
 import io.tidemark.calibration.Objective;
+import io.tidemark.cli.console.CommandException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -59,7 +60,7 @@ final class RecordedOrders {
 
     private String summary(Objective objective, double[][] rows) {
         int full = rows[0].length - 1;
-        List<List<Integer>> courses = courses(objective, rows);
+        List<List<Integer>> courses = boundariesAfterEachBatch(objective, rows);
         List<Integer> firstExamples = new ArrayList<>();
         for (List<Integer> course : courses) {
             IntStream.range(0, course.size())
@@ -87,7 +88,8 @@ final class RecordedOrders {
      * the decisions in the same orders. Of two sets of different length, the first examples of the longer one count.
      *
      * @param scores {@code [examples][boundaries 0 to L]} by adapter
-     * @param others the same; adapters that one of both lacks are left out
+     * @param others the same; a line names the adapters that one of both lacks
+     * @throws CommandException if the scores of an adapter are not of the same layers, or of fewer than two examples
      */
     String comparison(Map<String, double[][]> scores, Map<String, double[][]> others) {
         StringBuilder text = new StringBuilder(format(
@@ -108,12 +110,30 @@ final class RecordedOrders {
                 "last, second scores"));
         scores.forEach((adapter, rows) -> {
             if (others.containsKey(adapter)) {
+                requireComparable(adapter, rows, others.get(adapter));
                 simulation
                         .objectives()
                         .forEach(objective -> text.append(comparison(adapter, objective, rows, others.get(adapter))));
             }
         });
-        return text.toString();
+        return text + onlyIn("first", scores, others) + onlyIn("second", others, scores);
+    }
+
+    private static void requireComparable(String adapter, double[][] rows, double[][] others) {
+        if (rows[0].length != others[0].length) {
+            throw new CommandException("the first scores of '" + adapter + "' are at " + rows[0].length
+                    + " boundaries, and the second ones at " + others[0].length);
+        }
+        if (Math.min(rows.length, others.length) < 2) {
+            throw new CommandException("a comparison of '" + adapter + "' needs two examples or more in both files");
+        }
+    }
+
+    private static String onlyIn(String which, Map<String, double[][]> scores, Map<String, double[][]> others) {
+        List<String> left = scores.keySet().stream()
+                .filter(adapter -> !others.containsKey(adapter))
+                .toList();
+        return left.isEmpty() ? "" : format("only in the %s scores: %s%n", which, String.join(", ", left));
     }
 
     private String comparison(String adapter, Objective objective, double[][] all, double[][] allOthers) {
@@ -134,8 +154,8 @@ final class RecordedOrders {
                         .map(shift -> (shift - mean) * (shift - mean))
                         .sum()
                 / (examples - 1));
-        List<List<Integer>> courses = courses(objective, rows);
-        List<List<Integer>> otherCourses = courses(objective, others);
+        List<List<Integer>> courses = boundariesAfterEachBatch(objective, rows);
+        List<List<Integer>> otherCourses = boundariesAfterEachBatch(objective, others);
         int batches = 0;
         int sameBatches = 0;
         int sameLast = 0;
@@ -175,7 +195,7 @@ final class RecordedOrders {
     }
 
     /** The boundary in force after each batch, for each order. */
-    private List<List<Integer>> courses(Objective objective, double[][] rows) {
+    private List<List<Integer>> boundariesAfterEachBatch(Objective objective, double[][] rows) {
         List<Integer> boundaries = simulation.settings().candidates(rows[0].length - 1);
         RecordedTraffic traffic = new RecordedTraffic(rows, boundaries);
         return IntStream.range(0, ORDERS)
