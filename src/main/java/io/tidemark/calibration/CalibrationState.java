@@ -100,7 +100,8 @@ public record CalibrationState(
     }
 
     /**
-     * Reads a record. What a calibrator without epochs has counted has no effect, since its examples have no test.
+     * Reads a record. What a calibrator without epochs has counted has no effect, since its examples have no test. An
+     * epoch without the sums of capped differences counts as none; its batches stay counted.
      *
      * @throws IllegalArgumentException if fields of the record contradict each other or are too large
      */
@@ -116,7 +117,7 @@ public record CalibrationState(
                 record.countedBatches(),
                 record.countedContents().orElse(List.of()),
                 record.claim(),
-                record.epoch().map(EpochState::of),
+                record.epoch().filter(epoch -> epoch.capped().isPresent()).map(EpochState::of),
                 record.shadow().map(CalibrationState::inForce),
                 record.otherFields());
     }

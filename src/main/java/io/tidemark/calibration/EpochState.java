@@ -2,6 +2,7 @@ package io.tidemark.calibration;
 
 import io.tidemark.message.CalibrationEpochRecord;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What one partition of validation batches has counted in an epoch. {@link CalibrationEpochRecord} is its form on the
@@ -50,7 +51,7 @@ public record EpochState(
                 ExampleFilter.EMPTY);
     }
 
-    /** @throws IllegalArgumentException if fields of the record contradict each other or are too large */
+    /** @throws IllegalArgumentException if fields of the record are absent, contradict each other or are too large */
     public static EpochState of(CalibrationEpochRecord record) {
         EpochSet set = new EpochSet(record.candidates(), record.kept());
         return new EpochState(
@@ -59,7 +60,11 @@ public record EpochState(
                 set,
                 record.batches(),
                 CurveStatistics.of(record.statistics()),
-                EProcesses.of(set.tested(), record.sums(), record.capped()),
+                EProcesses.of(
+                        set.tested(),
+                        record.sums(),
+                        record.capped()
+                                .orElseThrow(() -> new IllegalArgumentException("the epoch has no field capped"))),
                 new Watch(
                         record.watch().move(),
                         record.watch().boundary(),
@@ -80,7 +85,7 @@ public record EpochState(
                 batches,
                 statistics.toRecord(),
                 sums.sums(),
-                sums.capped(),
+                Optional.of(sums.capped()),
                 new CalibrationEpochRecord.Watch(watch.move(), watch.boundary(), watch.values()),
                 filter.written());
     }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -20,7 +21,8 @@ import java.util.OptionalInt;
  * @param batches    number of batches
  * @param statistics the scores at the boundaries of the epoch
  * @param sums       five sums of logarithms for each boundary of the epoch below L, boundary by boundary
- * @param capped     the sum of the capped differences for each boundary of the epoch below L
+ * @param capped     the sum of the capped differences for each boundary of the epoch below L; absent in records of
+ *                   builds between two releases
  * @param watch      the e-detector of the last move
  * @param filter     base64 of the 8,192 bytes of the filter of counted examples
  */
@@ -36,7 +38,7 @@ public record CalibrationEpochRecord(
         @JsonProperty(required = true) int batches,
         CalibrationStateRecord.Statistics statistics,
         List<Double> sums,
-        List<Double> capped,
+        Optional<List<Double>> capped,
         Watch watch,
         String filter) {
 
@@ -60,6 +62,6 @@ public record CalibrationEpochRecord(
     public CalibrationEpochRecord {
         candidates = List.copyOf(candidates);
         sums = List.copyOf(sums);
-        capped = List.copyOf(capped);
+        capped = capped.map(List::copyOf);
     }
 }

@@ -66,6 +66,18 @@ class CalibrationStateTest {
     }
 
     @Test
+    @DisplayName("A state whose epoch lacks the capped sums has no epoch, and its batches stay counted")
+    void withoutCapped() {
+        CalibrationState written = state().plus("b1", "one", counting, Optional.empty());
+        String json = new String(json(written), StandardCharsets.UTF_8);
+        String field = json.replaceFirst("(?s).*(\"capped\":\\[[^]]*],).*", "$1");
+        CalibrationState read = parse(written.key(), json.replace(field, "").getBytes(StandardCharsets.UTF_8));
+        assertThat(read.epoch()).isEmpty();
+        assertThat(read.counted("b1", "one")).isEqualTo(Counted.SAME);
+        assertThat(read.counted("b1", "two")).isEqualTo(Counted.OTHER);
+    }
+
+    @Test
     @DisplayName("A calibration state survives the JSON round trip bit by bit and has snake_case names")
     void roundTrip() {
         CalibrationState state = CalibrationState.empty("gsm", 3, VERSION)
