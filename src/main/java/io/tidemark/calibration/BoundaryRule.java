@@ -296,7 +296,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     }
 
     private RuleEvidence evidence(PartitionStates states, EpochState like, InForce inForce) {
-        double watch = inForce.isWatched(numLayers) ? states.watch(inForce, settings.test()) : 0;
+        double watch = inForce.isWatched(numLayers) ? states.watch(inForce, like.test()) : 0;
         return RuleEvidence.of(like, states.totals(like), settings.alpha(), watch);
     }
 }

@@ -7,6 +7,7 @@ import java.util.OptionalDouble;
 /**
  * What a decision is based on.
  *
+ * @param test       the test that the numbers belong to, that of the epoch
  * @param epoch      the epoch
  * @param batches    batches of the epoch
  * @param examples   examples of the epoch
@@ -15,7 +16,7 @@ import java.util.OptionalDouble;
  * @param boundaries the boundaries of the epoch, ascending; the last one is L
  */
 public record RuleEvidence(
-        int epoch, int batches, long examples, double threshold, double watch, List<Row> boundaries) {
+        HarmTest test, int epoch, int batches, long examples, double threshold, double watch, List<Row> boundaries) {
 
     /**
      * One boundary.
@@ -74,7 +75,8 @@ public record RuleEvidence(
                     certified,
                     i == full ? Optional.empty() : Optional.of(totals.sums().sums(i)));
         }
-        return new RuleEvidence(like.epoch(), totals.batches(), statistics.count(), threshold, watch, List.of(rows));
+        return new RuleEvidence(
+                like.test(), like.epoch(), totals.batches(), statistics.count(), threshold, watch, List.of(rows));
     }
 
     /** The row of a boundary of the epoch. */

@@ -143,10 +143,9 @@ final class BoundaryExplanation implements Callable<Integer> {
         if (more.isEmpty()) {
             return "not with examples as so far";
         }
+        int epochExamples = decision.epochExamples().orElse(RuleSettings.MAX_EPOCH_EXAMPLES);
         return more.getAsLong() + " more"
-                + (decision.examples() + more.getAsLong() > RuleSettings.MAX_EPOCH_EXAMPLES
-                        ? ", longer than an epoch"
-                        : "");
+                + (decision.examples() + more.getAsLong() > epochExamples ? ", longer than an epoch" : "");
     }
 
     /** The text of a sender without control characters. */

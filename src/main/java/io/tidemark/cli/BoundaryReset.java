@@ -129,9 +129,7 @@ final class BoundaryReset implements Callable<Integer> {
             return Math.toIntExact(1
                     + largest(
                             last.filter(calibrated::isOf).map(decision -> (long) decision.epoch()),
-                            record.filter(calibrated::isOf)
-                                    .flatMap(BoundaryRecord::test)
-                                    .map(tested -> (long) tested.epoch()),
+                            test(calibrated).map(tested -> (long) tested.epoch()),
                             epochs(calibrated).mapToLong(CalibrationEpochRecord::epoch)));
         }
 
@@ -139,10 +137,15 @@ final class BoundaryReset implements Callable<Integer> {
         long move(CalibratedVersion calibrated) {
             return largest(
                     last.filter(calibrated::isOf).map(BoundaryDecisionRecord::move),
-                    record.filter(calibrated::isOf)
-                            .flatMap(BoundaryRecord::test)
-                            .map(BoundaryRecord.Tested::move),
+                    test(calibrated).map(BoundaryRecord.Tested::move),
                     epochs(calibrated).mapToLong(epoch -> epoch.watch().move()));
+        }
+
+        /** The test of the record in force; empty if it counts the epochs and moves of another compute type. */
+        private Optional<BoundaryRecord.Tested> test(CalibratedVersion calibrated) {
+            return record.filter(calibrated::isOf)
+                    .flatMap(BoundaryRecord::test)
+                    .filter(tested -> tested.computeType().equals(calibrated.computeType()));
         }
 
         private Stream<CalibrationEpochRecord> epochs(CalibratedVersion calibrated) {

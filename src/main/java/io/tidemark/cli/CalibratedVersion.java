@@ -182,6 +182,7 @@ record CalibratedVersion(
                 threshold(epoch),
                 0,
                 watchThreshold,
+                OptionalInt.empty(),
                 List.of(),
                 Optional.empty(),
                 true);

@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 
 /**
  * One value of the topic {@code boundary-decisions}: a decision on the boundary of an adapter version, with its
@@ -38,6 +39,7 @@ import java.util.OptionalDouble;
  * @param threshold      ln E from which on a boundary is certified
  * @param watch          the e-detector of the boundary in force before the decision, 0 if it is not watched
  * @param watchThreshold the value at which the e-detector withdraws it
+ * @param epochExamples  the number of examples at which an epoch ends; absent in records of operators
  * @param boundaries     the boundaries of the epoch, ascending; the last one is full LoRA. Empty for a reset
  * @param evidence       the batch after which the decision was made; absent for a reset
  * @param published      whether the boundary was published; false in shadow mode
@@ -68,6 +70,7 @@ public record BoundaryDecisionRecord(
         @JsonProperty(required = true) double threshold,
         @JsonProperty(required = true) double watch,
         @JsonProperty(required = true) double watchThreshold,
+        OptionalInt epochExamples,
 
         @JsonProperty(required = true) @JsonInclude(JsonInclude.Include.ALWAYS)
         List<Row> boundaries,

@@ -117,6 +117,18 @@ class BoundaryDecisionsTest {
     }
 
     @Test
+    @DisplayName("explain compares further examples with the length of the calibrator's epochs, or else of any epoch")
+    void explainShortEpoch() {
+        put(decision("short", 0, 4, 2, "preferred", 1, OptionalInt.of(400), true));
+        assertThat(row(run("explain", "short"), 1)).endsWith("265 more, longer than an epoch");
+        put(decision("short", 1, 4, 2, "preferred", 1, OptionalInt.of(477), true));
+        assertThat(row(run("explain", "short"), 1)).endsWith("265 more");
+        put(decision("short", 2, 4, 2, "preferred", 1, OptionalInt.empty(), true));
+        assertThat(row(run("explain", "short"), 1)).endsWith("265 more");
+        assertThat(row(run("explain", "short"), 3)).contains("longer than an epoch");
+    }
+
+    @Test
     @DisplayName("rollback pins the boundary before the move, and is refused a second time, since a pin has no move")
     void rollback() {
         boundaries().put(tested("moved", 2, 1, 3, OptionalInt.of(3)));
@@ -215,6 +227,19 @@ class BoundaryDecisionsTest {
     }
 
     @Test
+    @DisplayName("reset does not count epoch and move of a record of another compute type, whose boundary is in force")
+    void resetOfAnotherType() {
+        put(decision("quantized", 0, 4, 4, "chosen", 2, true));
+        BoundaryRecord other = tested("quantized", 2, 7, 5, OptionalInt.of(3), "int8");
+        boundaries().put(other);
+        CommandLineRun run = run("reset", "quantized");
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out()).contains("boundary 2 → 4 (full LoRA), epoch 3 begins");
+        assertThat(record("quantized").test().orElseThrow().move()).isEqualTo(1);
+        assertThat(record("quantized").test().orElseThrow().computeType()).isEqualTo("fp32");
+    }
+
+    @Test
     @DisplayName("reset says that calibrators in shadow mode do not read its record")
     void resetInShadow() {
         put(decision("shadowed", 0, 4, 2, "preferred", 1, false));
@@ -287,6 +312,18 @@ class BoundaryDecisionsTest {
 
     private static BoundaryDecisionRecord decision(
             String adapter, int minute, int before, int boundary, String reason, int epoch, boolean published) {
+        return decision(adapter, minute, before, boundary, reason, epoch, OptionalInt.of(2000), published);
+    }
+
+    private static BoundaryDecisionRecord decision(
+            String adapter,
+            int minute,
+            int before,
+            int boundary,
+            String reason,
+            int epoch,
+            OptionalInt epochExamples,
+            boolean published) {
         return new BoundaryDecisionRecord(
                 adapter,
                 "a",
@@ -312,6 +349,7 @@ class BoundaryDecisionsTest {
                 Math.log(LAYERS * epoch * (epoch + 1) / 0.05),
                 0,
                 10_000,
+                epochExamples,
                 List.of(
                         row(0, -1.49, 0.2, -9.5, false, List.of(-90.0, -30.0, -19.0, -10.0, -7.2)),
                         row(1, 0.005, 0.03, 2.1, false, List.of(2.5, 2.0, 1.5, 1.0, 0.5)),
@@ -344,6 +382,11 @@ class BoundaryDecisionsTest {
     }
 
     private static BoundaryRecord tested(String adapter, int boundary, int epoch, long move, OptionalInt beforeMove) {
+        return tested(adapter, boundary, epoch, move, beforeMove, "fp32");
+    }
+
+    private static BoundaryRecord tested(
+            String adapter, int boundary, int epoch, long move, OptionalInt beforeMove, String computeType) {
         return BoundaryRecord.tested(
                 adapter,
                 new BoundaryRecord.Version("a", "base", "b", LAYERS),
@@ -364,7 +407,7 @@ class BoundaryDecisionsTest {
                         OptionalDouble.of(7.5),
                         5.08,
                         move == 0 ? 0 : 212,
-                        "fp32",
+                        computeType,
                         beforeMove),
                 List.of(new Score(0, -2.5), new Score(2, -1), new Score(LAYERS, -1.01)));
     }

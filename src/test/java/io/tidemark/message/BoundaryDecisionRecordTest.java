@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -29,7 +30,7 @@ class BoundaryDecisionRecordTest {
                         + "\"reason\":\"preferred\",\"objective\":\"balanced\",\"epoch\":1,\"epoch_end\":\"full\",\"move\":1,"
                         + "\"examples\":48,\"batches\":6,\"alpha\":0.05,\"margin\":0.02,\"loss_cap\":1.0,"
                         + "\"gain_cap\":0.5,\"unit\":\"example\",\"threshold\":4.5,\"watch\":0.0,"
-                        + "\"watch_threshold\":10000.0,\"boundaries\":["
+                        + "\"watch_threshold\":10000.0,\"epoch_examples\":2000,\"boundaries\":["
                         + "{\"boundary\":1,\"mean\":-1.0,\"difference\":0.5,\"interval\":0.25,\"capped\":0.375,\"log_e\":7.5,"
                         + "\"certified\":true,\"sums\":[8.0,5.0,2.5,1.0,0.5]},"
                         + "{\"boundary\":2,\"mean\":-1.5,\"difference\":0.0,\"certified\":true}],"
@@ -41,11 +42,11 @@ class BoundaryDecisionRecordTest {
     }
 
     @Test
-    @DisplayName("Has neither a batch nor the end of an epoch if there is none")
+    @DisplayName("Has neither a batch nor the length or the end of an epoch if there is none")
     void absentFields() {
         BoundaryDecisionRecord decision = decision(BoundaryDecisionRecord.RESET, Optional.empty(), Optional.empty());
         String json = json(decision);
-        assertThat(json).doesNotContain("evidence", "epoch_end");
+        assertThat(json).doesNotContain("evidence", "epoch_end", "epoch_examples");
         assertThat(read("a", json)).isEqualTo(decision);
         assertThat(Schema.named("boundary-decision").problems(json)).isEmpty();
     }
@@ -98,6 +99,7 @@ class BoundaryDecisionRecordTest {
                 4.5,
                 0,
                 10_000,
+                evidence.isPresent() ? OptionalInt.of(2000) : OptionalInt.empty(),
                 List.of(
                         new BoundaryDecisionRecord.Row(
                                 1,

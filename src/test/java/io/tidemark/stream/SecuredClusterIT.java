@@ -27,6 +27,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.Set;
 import java.util.UUID;
@@ -95,6 +96,7 @@ class SecuredClusterIT {
             5,
             0,
             10_000,
+            OptionalInt.empty(),
             List.of(),
             Optional.empty(),
             true);

@@ -13,9 +13,8 @@ import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CalibrationStateRecord.Claim;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
-import io.tidemark.stream.calibrator.DecisionRecords.Decided;
+import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.text.LogText;
-import io.tidemark.time.Time;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,9 +26,8 @@ import org.jboss.logging.Logger;
 
 /**
  * What the calibrator does with one batch: it claims the batch, scores it, counts it, and decides. {@link #outcome}
- * commits the claim only. {@link #commit} commits what follows from the batch in one transaction: calibration state,
- * boundary record, decisions and the offset behind the batch. After that, it restores overwritten pins and decides once
- * more. Not thread-safe; used by the calibrator's thread only.
+ * commits the claim only. When the outcome is committed, {@link #restorePins} and {@link #decideAgain} follow, in
+ * transactions of their own. Not thread-safe; used by the calibrator's thread only.
  */
 final class BatchCalibration {
 
@@ -37,27 +35,25 @@ final class BatchCalibration {
 
     private final CalibratorOptions options;
     private final BatchScorer scorer;
-    private final Time time;
+    private final CalibrationListener listener;
     private final GroupMembership membership;
     private final CalibratorTables tables;
     private final OutcomeTransactions publisher;
-    private final DecisionReports reports;
 
+    /** @param listener told about the progress of sweeps only */
     BatchCalibration(
             CalibratorOptions options,
             BatchScorer scorer,
-            Time time,
+            CalibrationListener listener,
             GroupMembership membership,
             CalibratorTables tables,
-            OutcomeTransactions publisher,
-            DecisionReports reports) {
+            OutcomeTransactions publisher) {
         this.options = options;
         this.scorer = scorer;
-        this.time = time;
+        this.listener = listener;
         this.membership = membership;
         this.tables = tables;
         this.publisher = publisher;
-        this.reports = reports;
     }
 
     /**
@@ -172,7 +168,6 @@ final class BatchCalibration {
             List<Integer> fresh = rule.fresh(now.states(), epoch, bits);
             EpochSet set = epoch.state().set();
             if (scores.covers(fresh, set)) {
-                membership.resume();
                 BoundaryRule.Counted counted =
                         rule.count(now.states(), partition, scores.select(fresh, set, bits), now.inForce());
                 CalibrationState state = tables.states()
@@ -182,7 +177,8 @@ final class BatchCalibration {
                                 batch.content(),
                                 counted.state(),
                                 RuleSnapshot.shadow(options.mode(), counted.inForce()));
-                Decided decided = decided(record, batch.batchId(), batch.version(), now, counted.decisions(), adapter);
+                DecidedBatch decided =
+                        decided(adapter, batch.version(), record, batch.batchId(), now, counted.decisions());
                 return new BatchOutcome.Scored(
                         publisher.toRecords(state, tables.states().replacedBy(state, batch.version()), decided),
                         decided,
@@ -190,81 +186,68 @@ final class BatchCalibration {
                         bits.size() - fresh.size(),
                         seconds);
             }
-            long start = time.nanoTime();
             scores = scorer.score(batch, fresh, set.boundaries(), progress -> {
-                reports.progress(adapter, batch.batchId(), progress);
+                listener.onProgress(adapter, batch.batchId(), progress);
                 return shouldContinue.getAsBoolean();
             });
             if (!membership.owns(partitionOf(record))) {
                 throw new SweepAbandonedException();
             }
-            seconds += time.nanosSince(start) / 1e9;
+            seconds += scores.seconds();
         }
     }
 
-    private Decided decided(
+    private static DecidedBatch decided(
+            String adapter,
+            LoadedVersion version,
             ConsumerRecord<byte[], byte[]> record,
             String batchId,
-            LoadedVersion version,
             RuleSnapshot before,
-            List<RuleDecision> decisions,
-            String adapter) {
-        return new Decided(
+            List<RuleDecision> decisions) {
+        return new DecidedBatch(
                 adapter,
                 version,
                 before,
                 decisions,
-                new BoundaryRecord.Evidence(batchId, record.topic(), record.partition(), record.offset()),
-                time.instant());
-    }
-
-    /** Commits the outcome of a batch and reports it. */
-    void commit(ConsumerRecord<byte[], byte[]> record, BatchOutcome outcome) {
-        if (outcome instanceof BatchOutcome.Scored scored) {
-            publisher.publish(record, scored.records());
-            restorePins();
-            reports.counted(scored);
-            decideAgain(record, scored.decided());
-        } else if (outcome instanceof BatchOutcome.Rejected rejected) {
-            reports.rejecting(record, rejected.error());
-            publisher.reject(record, rejected.error());
-            reports.rejected(rejected.error());
-        }
+                new BoundaryRecord.Evidence(batchId, record.topic(), record.partition(), record.offset()));
     }
 
     /**
      * Decides once more with what other calibrators have committed since the decision of this one: each of two
      * calibrators that commit at the same time has decided without the batch of the other. A decision that changes
-     * something is one transaction with the committed offset of the batch's partition. A calibrator that dies before
-     * it leaves the decision to the next batch of the adapter.
+     * something is one transaction with the committed offset of the batch's partition; empty if there is none. A
+     * calibrator that dies before it leaves the decision to the next batch of the adapter.
+     *
+     * @param record the batch of {@code first}, which is committed
      */
-    private void decideAgain(ConsumerRecord<byte[], byte[]> record, Decided first) {
+    Optional<DecidedBatch> decideAgain(ConsumerRecord<byte[], byte[]> record, DecidedBatch first) {
         String adapter = first.adapter();
+        LoadedVersion version = first.version();
         int partition = record.partition();
         TopicPartition batches = partitionOf(record);
-        RuleSnapshot now = tables.snapshot(adapter, first.version(), options.mode());
+        RuleSnapshot now = tables.snapshot(adapter, version, options.mode());
         if (!now.hasNewsSince(first.before(), partition) || !membership.owns(batches)) {
-            return;
+            return Optional.empty();
         }
-        BoundaryRule rule = options.rule(first.version().numLayers());
+        BoundaryRule rule = options.rule(version.numLayers());
         if (!now.hasCounted()) {
             // an operator or a calibrator in the other mode has begun an epoch
-            return;
+            return Optional.empty();
         }
         RuleDecision decision = rule.decide(now.states(), now.inForce());
         if (!decision.publishes() && decision.epochEnd().isEmpty()) {
-            return;
+            return Optional.empty();
         }
         EpochState own = rule.open(now.states(), partition, now.inForce()).state();
         CalibrationState state = tables.states()
-                .get(adapter, partition, first.version())
+                .get(adapter, partition, version)
                 .with(rule.after(own, decision), RuleSnapshot.shadow(options.mode(), decision.inForce()));
-        Decided second = decided(record, first.batch().batchId(), first.version(), now, List.of(decision), adapter);
+        DecidedBatch second = decided(adapter, version, record, first.batch().batchId(), now, List.of(decision));
         publisher.publish(
                 Map.of(batches, membership.committed(batches).orElseThrow()),
-                publisher.toRecords(state, Optional.empty(), second));
-        restorePins();
-        reports.decided(second);
+                publisher.toRecords(state, Optional.empty(), second),
+                second);
+        return Optional.of(second);
     }
 
     /**

@@ -1,7 +1,7 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.message.ErrorBody;
-import io.tidemark.stream.calibrator.DecisionRecords.Decided;
+import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
@@ -18,7 +18,11 @@ sealed interface BatchOutcome {
      * @param seconds  the duration of the sweep, 0 without one
      */
     record Scored(
-            List<ProducerRecord<byte[], byte[]>> records, Decided decided, int examples, int repeats, double seconds)
+            List<ProducerRecord<byte[], byte[]>> records,
+            DecidedBatch decided,
+            int examples,
+            int repeats,
+            double seconds)
             implements BatchOutcome {}
 
     /** The batch cannot be scored, or its id has been used before. It becomes a dead letter and changes nothing. */

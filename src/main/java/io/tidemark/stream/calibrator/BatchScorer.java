@@ -6,6 +6,7 @@ import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.BoundarySweep;
 import io.tidemark.calibration.ExampleFilter;
+import io.tidemark.calibration.ExampleScore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
@@ -77,7 +78,7 @@ public final class BatchScorer {
      * @param model       must stay open as long as the scorer is used, and so must {@code adapters}
      * @param maxExamples the most examples of a batch; a larger batch is rejected
      * @param limits      the batch size and the threads of a sweep
-     * @param time        waits for an adapter that loads
+     * @param time        waits for an adapter that loads, and measures sweeps
      */
     public BatchScorer(
             LanguageModel model,
@@ -143,9 +144,11 @@ public final class BatchScorer {
             throws RejectedException, SweepAbandonedException {
         List<TokenizedExample> examples =
                 places.stream().map(batch.examples()::get).toList();
+        long start = time.nanoTime();
         try {
             SweepRun run = sweep.start(batch.adapter().weights(), examples, boundaries);
-            return BatchScores.of(boundaries, places, executor.run(run, shouldContinue));
+            List<ExampleScore> scores = executor.run(run, shouldContinue);
+            return BatchScores.of(boundaries, places, scores, time.nanosSince(start) / 1e9);
         } catch (KafkaException e) {
             throw e;
         } catch (RuntimeException e) {

@@ -13,10 +13,11 @@ import java.util.Map;
  *
  * @param boundaries the scored boundaries, ascending
  * @param byPlace    the scores by the place of the example in the batch
+ * @param seconds    the duration of the sweep
  */
-record BatchScores(List<Integer> boundaries, Map<Integer, ExampleScore> byPlace) {
+record BatchScores(List<Integer> boundaries, Map<Integer, ExampleScore> byPlace, double seconds) {
 
-    static final BatchScores NONE = new BatchScores(List.of(), Map.of());
+    static final BatchScores NONE = new BatchScores(List.of(), Map.of(), 0);
 
     BatchScores {
         boundaries = List.copyOf(boundaries);
@@ -24,7 +25,7 @@ record BatchScores(List<Integer> boundaries, Map<Integer, ExampleScore> byPlace)
     }
 
     /** @param scores of the examples at {@code places}, in their order */
-    static BatchScores of(List<Integer> boundaries, List<Integer> places, List<ExampleScore> scores) {
+    static BatchScores of(List<Integer> boundaries, List<Integer> places, List<ExampleScore> scores, double seconds) {
         if (scores.size() != places.size()) {
             throw new IllegalStateException(
                     "the sweep has scored " + scores.size() + " examples, not " + places.size());
@@ -33,7 +34,7 @@ record BatchScores(List<Integer> boundaries, Map<Integer, ExampleScore> byPlace)
         for (int i = 0; i < scores.size(); i++) {
             byPlace.put(places.get(i), scores.get(i));
         }
-        return new BatchScores(boundaries, byPlace);
+        return new BatchScores(boundaries, byPlace, seconds);
     }
 
     /** Whether these examples can be counted in an epoch with this set. */

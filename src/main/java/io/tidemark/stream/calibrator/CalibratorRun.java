@@ -9,9 +9,19 @@ import java.util.UUID;
  */
 final class CalibratorRun {
 
+    private final CalibrationListener listener;
     private final String process = UUID.randomUUID().toString();
     private volatile boolean running = true;
     private volatile Optional<String> disruption = Optional.empty();
+
+    CalibratorRun(CalibrationListener listener) {
+        this.listener = listener;
+    }
+
+    /** Called on the calibrator's thread. */
+    CalibrationListener listener() {
+        return listener;
+    }
 
     /** A random name of the process, for {@link BatchAttempts}. */
     String process() {

@@ -33,8 +33,9 @@ public final class CalibratorService implements AutoCloseable {
     private final CalibratorOptions options;
     private final KafkaThread thread;
     private final BatchScorer scorer;
+    private final DecisionRecords records;
     private final DecisionReports reports;
-    private final CalibratorRun run = new CalibratorRun();
+    private final CalibratorRun run;
     private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
     private volatile boolean ended;
 
@@ -45,7 +46,9 @@ public final class CalibratorService implements AutoCloseable {
         this.options = options;
         this.thread = thread;
         this.scorer = scorer;
+        this.records = new DecisionRecords(options);
         this.reports = new DecisionReports(options, listener);
+        this.run = new CalibratorRun(listener);
     }
 
     /**
@@ -121,7 +124,7 @@ public final class CalibratorService implements AutoCloseable {
     void turn() {
         try {
             if (session.isEmpty()) {
-                session = Optional.of(new CalibratorSession(run, options, thread, scorer, reports));
+                session = Optional.of(new CalibratorSession(run, options, thread, scorer, records, reports));
             }
             session.get().turn();
         } catch (KafkaException | TableReadException | SweepAbandonedException e) {

@@ -1,6 +1,7 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaThread;
@@ -16,10 +17,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
 
 /**
- * The clients of a calibrator, and the life cycle of its batches, one after the other: their attempts, and how a batch
- * is given back. {@link BatchCalibration} handles a batch. A batch takes effect exactly once: its calibration state,
- * its boundary record and the offset behind it are committed in one transaction, and the state contains the ids of its
- * batches.
+ * The clients of a calibrator, and the life cycle of its batches, one after the other: their attempts, how a batch is
+ * released, and the commit of its outcome. {@link BatchCalibration} handles a batch. A batch takes effect exactly once:
+ * its calibration state, its boundary record and the offset behind it are committed in one transaction, and the state
+ * contains the ids of its batches.
  *
  * <p>Each arrow is a commit. It moves the group's offset behind a batch that is done, and keeps the offset otherwise.
  * Attempts are {@link BatchAttempts}, in the metadata of the offset.
@@ -35,7 +36,8 @@ import org.jboss.logging.Logger;
  *                                                        outcome: another process adds 1
  * </pre>
  *
- * <p>An exception of a Kafka client ends the session. All methods are called by one thread.
+ * <p>Transactions that follow the outcome, for pins and for a second decision, leave the batch done if they fail. An
+ * exception of a Kafka client ends the session. All methods are called by one thread.
  */
 final class CalibratorSession implements AutoCloseable {
 
@@ -50,6 +52,7 @@ final class CalibratorSession implements AutoCloseable {
     private final CalibratorTables tables;
     private final OutcomeTransactions publisher;
     private final BatchCalibration calibration;
+    private final DecisionReports reports;
 
     private boolean assigned;
 
@@ -70,8 +73,10 @@ final class CalibratorSession implements AutoCloseable {
             CalibratorOptions options,
             KafkaThread thread,
             BatchScorer scorer,
+            DecisionRecords records,
             DecisionReports reports) {
         this.run = run;
+        this.reports = reports;
         // one record, because each is handled before the next poll
         consumer = thread.kafka()
                 .newGroupMember(options.group(), options.transactionalId(), READS, "earliest", EpochAssignor.class);
@@ -84,13 +89,13 @@ final class CalibratorSession implements AutoCloseable {
         }
         try {
             publisher = new OutcomeTransactions(
-                    thread.kafka(), options.transactionalId(), options.topics(), reports.records(), consumer);
+                    thread.kafka(), options.transactionalId(), options.topics(), records, consumer);
         } catch (RuntimeException e) {
             tables.close();
             consumer.close();
             throw e;
         }
-        calibration = new BatchCalibration(options, scorer, thread.time(), membership, tables, publisher, reports);
+        calibration = new BatchCalibration(options, scorer, run.listener(), membership, tables, publisher);
         membership.join(options.topics().validationTopics().names(), new GroupMembership.Changes() {
             @Override
             public void assigned() {
@@ -128,24 +133,41 @@ final class CalibratorSession implements AutoCloseable {
     private void handle(ConsumerRecord<byte[], byte[]> record) throws SweepAbandonedException {
         OpenBatch batch = new OpenBatch(record, attemptsOf(record).foundBy(run.process()));
         if (batch.attempts().isExhausted()) {
-            calibration.commit(
+            reject(
                     record,
-                    new BatchOutcome.Rejected(ErrorBody.serverError(
+                    ErrorBody.serverError(
                             "batch_failed",
                             "the batch failed " + batch.attempts().failures()
-                                    + " times with an unexpected error or the death of the calibrator")));
+                                    + " times with an unexpected error or the death of the calibrator"));
             return;
         }
-        BatchAttempts running = batch.attempts().startedIn(run.process());
-        publisher.keep(record, running);
-        open = Optional.of(batch);
+        try {
+            BatchAttempts running = batch.attempts().startedIn(run.process());
+            publisher.keep(record, running);
+            open = Optional.of(batch);
+            Optional<DecidedBatch> decided = finish(batch, running);
+            if (decided.isPresent()) {
+                calibration.restorePins();
+                calibration.decideAgain(record, decided.get()).ifPresent(again -> {
+                    reports.decided(again);
+                    calibration.restorePins();
+                });
+            }
+        } finally {
+            membership.resume();
+        }
+    }
+
+    /** Handles the open batch and commits its outcome. Empty if it was rejected, or abandoned with its partition. */
+    private Optional<DecidedBatch> finish(OpenBatch batch, BatchAttempts running) throws SweepAbandonedException {
+        ConsumerRecord<byte[], byte[]> record = batch.record();
         try {
             BatchOutcome outcome = calibration.outcome(record, running, () -> {
                 membership.keepAlive();
                 return run.isRunning() && membership.owns(batch.partition());
             });
             open = Optional.empty();
-            calibration.commit(record, outcome);
+            return commit(record, outcome);
         } catch (SweepAbandonedException e) {
             LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
             open.filter(abandoned -> membership.owns(abandoned.partition())).ifPresent(this::release);
@@ -154,6 +176,7 @@ final class CalibratorSession implements AutoCloseable {
                 // the consumer's position is behind the batch: a new session reads it again
                 throw e;
             }
+            return Optional.empty();
         } catch (KafkaException | TableReadException e) {
             if (OutcomeTransactions.isTooLarge(e)) {
                 // the state or the boundary record of the batch is too large: the batch has failed; close() commits
@@ -166,9 +189,24 @@ final class CalibratorSession implements AutoCloseable {
                 fail(batch, e);
             }
             throw e;
-        } finally {
-            membership.resume();
         }
+    }
+
+    /** Commits the outcome of a batch and reports it. Empty for a batch that is rejected. */
+    private Optional<DecidedBatch> commit(ConsumerRecord<byte[], byte[]> record, BatchOutcome outcome) {
+        if (outcome instanceof BatchOutcome.Scored scored) {
+            publisher.publish(record, scored);
+            reports.counted(scored);
+            return Optional.of(scored.decided());
+        }
+        reject(record, ((BatchOutcome.Rejected) outcome).error());
+        return Optional.empty();
+    }
+
+    private void reject(ConsumerRecord<byte[], byte[]> record, ErrorBody error) {
+        reports.rejecting(record, error);
+        publisher.reject(record, error);
+        reports.rejected(error);
     }
 
     private BatchAttempts attemptsOf(ConsumerRecord<byte[], byte[]> record) {

@@ -19,6 +19,7 @@ final class CalibratorTables implements AutoCloseable {
     /** Above the transaction timeout, after which the broker aborts the transaction of a crashed calibrator. */
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+    private final Time time;
     private final Admin admin;
     private final TableReader stateReader;
     private final TableReader boundaryReader;
@@ -26,6 +27,7 @@ final class CalibratorTables implements AutoCloseable {
     private final BoundaryView boundaries = new BoundaryView();
 
     CalibratorTables(KafkaClients kafka, Time time, TopicLayout topics) {
+        this.time = time;
         admin = kafka.newAdmin();
         try {
             stateReader = new TableReader(kafka, time, topics.calibrationState());
@@ -61,7 +63,9 @@ final class CalibratorTables implements AutoCloseable {
 
     /** Reads both tables up to the current high watermarks, and returns what the rule reads of them. */
     RuleSnapshot snapshot(String adapter, LoadedVersion version, Mode mode) {
-        return RuleSnapshot.of(refreshStates(), refreshBoundaries(), adapter, version, mode);
+        refreshStates();
+        refreshBoundaries();
+        return RuleSnapshot.of(states, boundaries, adapter, version, mode, time.instant());
     }
 
     @Override

@@ -9,7 +9,6 @@ import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -17,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /**
  * The records of decisions: the boundary if one is published, and the decisions for people. A decision that changes
@@ -36,26 +36,42 @@ final class DecisionRecords {
     /**
      * What a calibrator has decided in one transaction.
      *
-     * @param before    what was in force
+     * @param before    what was in force, read when the decisions were made
      * @param decisions the first one first; may be none
      * @param batch     the batch whose examples were counted last
-     * @param now       when the decisions were made
      */
-    record Decided(
+    record DecidedBatch(
             String adapter,
             LoadedVersion version,
             RuleSnapshot before,
             List<RuleDecision> decisions,
-            BoundaryRecord.Evidence batch,
-            Instant now) {
+            BoundaryRecord.Evidence batch) {
 
-        Decided {
+        DecidedBatch {
             decisions = List.copyOf(decisions);
+        }
+
+        /**
+         * What a rollback sets afterwards: what was in force before the last move. A boundary that was never published
+         * is none to return to. It is therefore full LoRA if a withdrawal precedes the move in the same transaction,
+         * and what was published before the transaction otherwise.
+         */
+        OptionalInt boundaryBeforeMove() {
+            boolean isWithdrawn = false;
+            OptionalInt replaced = before.boundaryBeforeMove();
+            for (RuleDecision decision : decisions) {
+                if (decision.isMove()) {
+                    replaced = OptionalInt.of(
+                            isWithdrawn ? version.numLayers() : before.inForce().boundary());
+                }
+                isWithdrawn |= decision.isWithdrawal();
+            }
+            return replaced;
         }
     }
 
     /** The boundary to publish; empty if the boundary stays, and in shadow mode. */
-    Optional<BoundaryRecord> boundary(Decided decided) {
+    Optional<BoundaryRecord> boundary(DecidedBatch decided) {
         if (options.mode() == Mode.SHADOW) {
             return Optional.empty();
         }
@@ -65,15 +81,11 @@ final class DecisionRecords {
                 .map(last -> boundary(decided, last));
     }
 
-    private BoundaryRecord boundary(Decided decided, RuleDecision decision) {
+    private BoundaryRecord boundary(DecidedBatch decided, RuleDecision decision) {
         LoadedVersion version = decided.version();
         InForce inForce = decision.inForce();
         RuleEvidence evidence = decision.evidence();
         HarmTest test = inForce.test().orElseThrow();
-        OptionalInt beforeMove = decided.decisions().stream()
-                .filter(RuleDecision::isMove)
-                .mapToInt(RuleDecision::before)
-                .findFirst();
         return BoundaryRecord.tested(
                 decided.adapter(),
                 new BoundaryRecord.Version(
@@ -83,7 +95,7 @@ final class DecisionRecords {
                 evidence.examples(),
                 decided.before().inForce().boundary(),
                 decision.reason().label(),
-                decided.now(),
+                decided.before().at(),
                 Optional.of(decided.batch()),
                 new BoundaryRecord.Tested(
                         test.margin(),
@@ -98,44 +110,47 @@ final class DecisionRecords {
                         evidence.threshold(),
                         inForce.examplesAtMove(),
                         version.computeType(),
-                        beforeMove.isPresent() ? beforeMove : decided.before().boundaryBeforeMove()),
+                        decided.boundaryBeforeMove()),
                 evidence.boundaries().stream()
                         .map(row -> new BoundaryRecord.Score(row.boundary(), row.mean()))
                         .toList());
     }
 
     /** The decisions to record. */
-    List<BoundaryDecisionRecord> decisions(Decided decided) {
-        List<BoundaryDecisionRecord> records = new ArrayList<>();
-        for (int i = 0; i < decided.decisions().size(); i++) {
-            RuleDecision decision = decided.decisions().get(i);
-            boolean isLast = i == decided.decisions().size() - 1;
-            if (decision.publishes()
-                    || decision.epochEnd().isPresent()
-                    || options.decisionInterval().isZero()
-                    || isLast && isDue(decided)) {
-                records.add(toRecord(decided, decision));
-            }
-        }
-        return records;
+    List<BoundaryDecisionRecord> decisions(DecidedBatch decided) {
+        return places(decided)
+                .mapToObj(place -> toRecord(decided, decided.decisions().get(place)))
+                .toList();
     }
 
     /** The records of the decisions are committed. */
-    void committed(Decided decided) {
-        if (!decisions(decided).isEmpty()) {
-            recorded.put(decided.adapter(), decided.now());
+    void committed(DecidedBatch decided) {
+        if (places(decided).findAny().isPresent()) {
+            recorded.put(decided.adapter(), decided.before().at());
         }
     }
 
-    private boolean isDue(Decided decided) {
-        Instant last = recorded.get(decided.adapter());
-        return last == null || !decided.now().isBefore(last.plus(options.decisionInterval()));
+    /** The places of the decisions to record: those that change something, and the last one if one is due. */
+    private IntStream places(DecidedBatch decided) {
+        int last = decided.decisions().size() - 1;
+        return IntStream.rangeClosed(0, last).filter(place -> {
+            RuleDecision decision = decided.decisions().get(place);
+            return decision.publishes()
+                    || decision.epochEnd().isPresent()
+                    || options.decisionInterval().isZero()
+                    || place == last && isDue(decided);
+        });
     }
 
-    private BoundaryDecisionRecord toRecord(Decided decided, RuleDecision decision) {
+    private boolean isDue(DecidedBatch decided) {
+        Instant last = recorded.get(decided.adapter());
+        return last == null || !decided.before().at().isBefore(last.plus(options.decisionInterval()));
+    }
+
+    private BoundaryDecisionRecord toRecord(DecidedBatch decided, RuleDecision decision) {
         LoadedVersion version = decided.version();
         RuleEvidence evidence = decision.evidence();
-        HarmTest test = options.rule(version.numLayers()).settings().test();
+        HarmTest test = evidence.test();
         return new BoundaryDecisionRecord(
                 decided.adapter(),
                 version.digest(),
@@ -143,7 +158,7 @@ final class DecisionRecords {
                 version.baseDigest(),
                 version.computeType(),
                 version.numLayers(),
-                decided.now(),
+                decided.before().at(),
                 decision.before(),
                 decision.inForce().boundary(),
                 decision.reason().label(),
@@ -161,6 +176,7 @@ final class DecisionRecords {
                 evidence.threshold(),
                 evidence.watch(),
                 options.settings().falseAlarmExamples(),
+                OptionalInt.of(options.settings().epochExamples()),
                 evidence.boundaries().stream()
                         .map(row -> new BoundaryDecisionRecord.Row(
                                 row.boundary(),

@@ -3,7 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.calibration.RuleDecision;
 import io.tidemark.calibration.RuleDecision.EpochEnd;
 import io.tidemark.message.ErrorBody;
-import io.tidemark.stream.calibrator.DecisionRecords.Decided;
+import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.text.LogText;
 import java.util.HashMap;
 import java.util.Map;
@@ -13,8 +13,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Reports the committed outcomes of batches in the log and to the {@link CalibrationListener}. One instance for a
- * process, since it detects calibrators of the same group with other settings or another mode. Those of a process do
- * not change. An epoch of others after one of its own was therefore begun by another calibrator. Not thread-safe; used
+ * process, since it detects calibrators of the same group with other settings or another mode. Settings of a process
+ * are fixed, so an epoch with other settings that follows its own comes from another calibrator. Not thread-safe; used
  * by the calibrator's thread only.
  */
 final class DecisionReports {
@@ -23,24 +23,12 @@ final class DecisionReports {
 
     private final CalibratorOptions options;
     private final CalibrationListener listener;
-    private final DecisionRecords records;
     /** By adapter: the digest of the last version that has an epoch with the settings of this process. */
     private final Map<String, String> own = new HashMap<>();
 
     DecisionReports(CalibratorOptions options, CalibrationListener listener) {
         this.options = options;
         this.listener = listener;
-        this.records = new DecisionRecords(options);
-    }
-
-    /** Makes the records of decisions, and remembers which of them were committed. */
-    DecisionRecords records() {
-        return records;
-    }
-
-    /** A sweep has advanced to {@code progress}, 0 to 1. */
-    void progress(String adapter, String batchId, double progress) {
-        listener.onProgress(adapter, batchId, progress);
     }
 
     /** The batch is counted. */
@@ -59,8 +47,7 @@ final class DecisionReports {
     }
 
     /** The decisions are committed. */
-    void decided(Decided decided) {
-        records.committed(decided);
+    void decided(DecidedBatch decided) {
         if (isConflict(decided)) {
             LOG.warnf(
                     "another calibrator has begun an epoch of '%s' with other settings or another mode; give all"
@@ -92,7 +79,7 @@ final class DecisionReports {
     }
 
     /** Whether another calibrator had begun the epoch before, with other settings or in the other mode. */
-    private boolean isConflict(Decided decided) {
+    private boolean isConflict(DecidedBatch decided) {
         if (decided.decisions().isEmpty()) {
             return false;
         }

@@ -5,7 +5,7 @@ import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
-import io.tidemark.stream.calibrator.DecisionRecords.Decided;
+import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.TopicLayout;
@@ -75,16 +75,31 @@ final class OutcomeTransactions implements AutoCloseable {
      * The records of a state with the decisions that follow from it: the state, the boundary if it is published, and
      * the decisions. Sends nothing.
      */
-    List<ProducerRecord<byte[], byte[]>> toRecords(CalibrationState state, Optional<String> replaced, Decided decided) {
+    List<ProducerRecord<byte[], byte[]>> toRecords(
+            CalibrationState state, Optional<String> replaced, DecidedBatch decided) {
         List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced);
         decisions.boundary(decided).map(this::toRecord).ifPresent(records::add);
         decisions.decisions(decided).stream().map(this::toRecord).forEach(records::add);
         return records;
     }
 
-    /** Publishes the records of an outcome. */
-    void publish(ConsumerRecord<byte[], byte[]> batch, List<ProducerRecord<byte[], byte[]>> records) {
-        commit(positionBehind(batch), records);
+    /** Publishes the records of a batch that is counted. */
+    void publish(ConsumerRecord<byte[], byte[]> batch, BatchOutcome.Scored scored) {
+        publish(positionBehind(batch), scored.records(), scored.decided());
+    }
+
+    /**
+     * Publishes the records of decisions without a batch.
+     *
+     * @param position as for {@link #publishBoundary}
+     * @param records  what {@link #toRecords} has made of {@code decided}
+     */
+    void publish(
+            Map<TopicPartition, OffsetAndMetadata> position,
+            List<ProducerRecord<byte[], byte[]>> records,
+            DecidedBatch decided) {
+        commit(position, records);
+        decisions.committed(decided);
     }
 
     /**
@@ -97,7 +112,7 @@ final class OutcomeTransactions implements AutoCloseable {
         letters.addAll(DeadLetter.smaller(batch, error, topics.validationDeadLetters()));
         for (ProducerRecord<byte[], byte[]> letter : letters) {
             try {
-                publish(batch, List.of(letter));
+                commit(positionBehind(batch), List.of(letter));
                 return;
             } catch (KafkaException e) {
                 if (!isTooLarge(e)) {
@@ -110,7 +125,7 @@ final class OutcomeTransactions implements AutoCloseable {
                 "the batch at %s-%d@%d has no dead letter: topic '%s' refuses all as too large; raise its"
                         + " max.message.bytes",
                 batch.topic(), batch.partition(), batch.offset(), topics.validationDeadLetters());
-        publish(batch, List.of());
+        commit(positionBehind(batch), List.of());
     }
 
     /** Whether a commit has failed because a record is too large for its topic. */
@@ -149,11 +164,6 @@ final class OutcomeTransactions implements AutoCloseable {
      */
     void publishBoundary(String adapter, byte[] value, Map<TopicPartition, OffsetAndMetadata> position) {
         commit(position, List.of(new ProducerRecord<>(topics.boundaries(), utf8(adapter), value)));
-    }
-
-    /** Publishes records without a batch; {@code position} is as for {@link #publishBoundary}. */
-    void publish(Map<TopicPartition, OffsetAndMetadata> position, List<ProducerRecord<byte[], byte[]>> records) {
-        commit(position, records);
     }
 
     private void commit(Map<TopicPartition, OffsetAndMetadata> position, List<ProducerRecord<byte[], byte[]>> records) {

@@ -5,6 +5,7 @@ import io.tidemark.calibration.InForce;
 import io.tidemark.calibration.PartitionStates;
 import io.tidemark.stream.calibrator.CalibrationStateTable.CountingRow;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -20,13 +21,15 @@ import java.util.OptionalInt;
  * @param boundaryBeforeMove what a rollback sets, from the record in force
  * @param offsets            the offset of each partition's state, which tells whether it has been written since
  * @param otherMode          whether a calibrator in the other mode has counted in the last epoch
+ * @param at                 when the tables were read
  */
 record RuleSnapshot(
         PartitionStates states,
         InForce inForce,
         OptionalInt boundaryBeforeMove,
         Map<Integer, Long> offsets,
-        boolean otherMode) {
+        boolean otherMode,
+        Instant at) {
 
     RuleSnapshot {
         offsets = Map.copyOf(offsets);
@@ -37,7 +40,12 @@ record RuleSnapshot(
      * In shadow mode, the last decision of any partition counts.
      */
     static RuleSnapshot of(
-            CalibrationStateTable table, BoundaryView boundaries, String adapter, LoadedVersion version, Mode mode) {
+            CalibrationStateTable table,
+            BoundaryView boundaries,
+            String adapter,
+            LoadedVersion version,
+            Mode mode,
+            Instant at) {
         List<CountingRow> rows = table.counting(adapter, version);
         PartitionStates states = PartitionStates.empty();
         Map<Integer, Long> offsets = new HashMap<>();
@@ -53,10 +61,11 @@ record RuleSnapshot(
         boolean otherMode = last.stream().anyMatch(row -> row.shadow().isPresent() != isShadow);
         return new RuleSnapshot(
                 states,
-                otherMode ? later(found, epoch + 1) : found,
+                otherMode ? fromEpoch(found, epoch + 1) : found,
                 isShadow ? OptionalInt.empty() : boundaries.boundaryBeforeMove(adapter, version),
                 offsets,
-                otherMode);
+                otherMode,
+                at);
     }
 
     private static InForce wouldBe(List<CountingRow> rows, LoadedVersion version) {
@@ -70,7 +79,7 @@ record RuleSnapshot(
                 .orElseGet(() -> InForce.none(version.numLayers()));
     }
 
-    private static InForce later(InForce inForce, int epoch) {
+    private static InForce fromEpoch(InForce inForce, int epoch) {
         return new InForce(
                 inForce.boundary(),
                 inForce.source(),

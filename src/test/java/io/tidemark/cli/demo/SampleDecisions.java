@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 
 /** Decisions on an adapter {@code a} of a model with four layers. */
 final class SampleDecisions {
@@ -103,6 +104,7 @@ final class SampleDecisions {
                 5.08,
                 0,
                 10_000,
+                OptionalInt.of(2000),
                 boundaries,
                 Optional.of(new BoundaryRecord.Evidence("a-" + batches, "validation-batches", 2, batches - 1)),
                 true);

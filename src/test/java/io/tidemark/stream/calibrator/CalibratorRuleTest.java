@@ -27,6 +27,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -282,25 +283,29 @@ class CalibratorRuleTest {
         assertThat(fixture.committed()).isEqualTo(3);
     }
 
+    /** The state of the first batch, moved to another partition, where the calibrator sees it after its next commit. */
+    private void otherPartitionAfterNextOutcome(Runnable andThen) {
+        String key = new String(fixture.lastStateRecord().key(), UTF_8).replace("/0/", "/1/");
+        ObjectNode other = (ObjectNode) fixture.lastState();
+        assertThat(other.path("epoch").path("statistics").path("count").asInt()).isEqualTo(2);
+        other.put("input_partition", 1);
+        other.putArray("counted_batches");
+        other.remove("counted_contents");
+        byte[] otherState = other.toString().getBytes(UTF_8);
+        kafka.append(STATES, fixture.lastStateRecord().key(), null);
+        fixture.afterNextOutcome(() -> {
+            kafka.append(STATES, key.getBytes(UTF_8), otherState);
+            andThen.run();
+        });
+    }
+
     @Test
     @DisplayName("decides once more after its commit with what another calibrator has committed meanwhile")
     void decidesAgain() {
         twoIsGood();
         batches(1);
-        String key = new String(fixture.lastStateRecord().key(), UTF_8).replace("/0/", "/1/");
-        ObjectNode other = (ObjectNode) fixture.lastState();
-        other.put("input_partition", 1);
-        other.putArray("counted_batches");
-        other.remove("counted_contents");
-        byte[] otherState = other.toString().getBytes(UTF_8);
-
-        // the calibrator has two examples of its own, and sees the other two only after its commit
-        OneThreadCalibrator second = fixture;
-        ObjectNode reset = (ObjectNode) fixture.lastState();
-        kafka.append(STATES, fixture.lastStateRecord().key(), null);
-        second.afterNextOutcome(() -> kafka.append(STATES, key.getBytes(UTF_8), otherState));
+        otherPartitionAfterNextOutcome(() -> {});
         batches(1);
-        assertThat(reset.path("epoch").path("statistics").path("count").asInt()).isEqualTo(2);
         assertThat(boundaries()).hasSize(1);
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
         assertThat(last(boundaries()).path("samples").asInt()).isEqualTo(4);
@@ -308,6 +313,57 @@ class CalibratorRuleTest {
         assertThat(epoch().path("watch").path("move").asInt()).isEqualTo(1);
         assertThat(fixture.decisions().stream().map(RuleDecision::reason))
                 .containsExactly(RuleDecision.Reason.CHOSEN, RuleDecision.Reason.CHOSEN, RuleDecision.Reason.PREFERRED);
+    }
+
+    @Test
+    @DisplayName("does not read a batch again whose second decision is too large for its topic")
+    void secondDecisionTooLarge() {
+        twoIsGood();
+        batches(1);
+        otherPartitionAfterNextOutcome(() -> kafka.failNextCommit(new RecordTooLargeException("planted")));
+        batches(1);
+        assertThat(calibrator.disruption()).contains("planted");
+        assertThat(boundaries()).isEmpty();
+        assertThat(fixture.committed()).isEqualTo(2);
+        batches(1);
+        assertThat(kafka.records(TOPICS.validationDeadLetters())).isEmpty();
+        assertThat(fixture.committed()).isEqualTo(3);
+        assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
+        assertThat(last(boundaries()).path("samples").asInt()).isEqualTo(6);
+    }
+
+    @Test
+    @DisplayName("does not read a batch again, and has reported it, if a pin behind it is too large for its topic")
+    void pinTooLarge() {
+        twoIsGood();
+        batches(1);
+        fixture.time().sleep(Duration.ofSeconds(50));
+        fixture.afterNextOutcome(() -> {
+            kafka.append(
+                    BOUNDARIES,
+                    "qv".getBytes(UTF_8),
+                    "{\"adapter\": \"qv\", \"boundary\": 2, \"pinned\": true}".getBytes(UTF_8));
+            kafka.append(
+                    BOUNDARIES,
+                    "qv".getBytes(UTF_8),
+                    "{\"adapter\": \"qv\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}"
+                            .getBytes(UTF_8));
+            kafka.failNextCommit(new RecordTooLargeException("planted"));
+        });
+        batches(1);
+        assertThat(calibrator.disruption()).contains("planted");
+        assertThat(fixture.committed()).isEqualTo(2);
+        assertThat(fixture.reported()).hasSize(2);
+        assertThat(last(fixture.decisions()).reason()).isEqualTo(RuleDecision.Reason.PREFERRED);
+        int recorded = decisions().size();
+        fixture.time().sleep(Duration.ofSeconds(20));
+        batches(1);
+        assertThat(last(boundaries()).path("pinned").asBoolean()).isTrue();
+        assertThat(decisions())
+                .as("the move was recorded less than a minute ago")
+                .hasSize(recorded);
+        assertThat(kafka.records(TOPICS.validationDeadLetters())).isEmpty();
+        assertThat(fixture.committed()).isEqualTo(3);
     }
 
     @Test
@@ -373,6 +429,11 @@ class CalibratorRuleTest {
         assertThat(last(boundaries()).path("reason").asText()).isEqualTo("stricter_settings");
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(full);
         assertThat(last(boundaries()).path("test").path("margin").asDouble()).isEqualTo(0.3);
+        JsonNode withdrawal = decisions().get(decisions().size() - 2);
+        assertThat(withdrawal.path("reason").asText()).isEqualTo("stricter_settings");
+        assertThat(withdrawal.path("margin").asDouble()).as("that of the sums").isEqualTo(0.4);
+        assertThat(withdrawal.path("examples").asInt()).isEqualTo(4);
+        assertThat(last(decisions()).path("margin").asDouble()).isEqualTo(0.3);
         assertThat(epoch().path("epoch").asInt()).isEqualTo(2);
         assertThat(epoch().path("statistics").path("count").asInt()).isEqualTo(2);
         assertThat(fixture.reported()).doesNotContain("conflict");

@@ -64,6 +64,7 @@ class CalibrationMetricsTest {
     private static RuleDecision decision(
             RuleDecision.Reason reason, int boundary, Optional<RuleDecision.EpochEnd> end, double logE) {
         RuleEvidence evidence = new RuleEvidence(
+                TEST,
                 1,
                 4,
                 48,
