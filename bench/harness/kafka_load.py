@@ -54,13 +54,33 @@ class Words:
         return " ".join(self.random.choices(self.words, k=count))
 
 
+@dataclass(frozen=True)
+class Cell:
+    """What is asked of a group of workers.
+
+    sequences: requests that are open at a time; models: adapters that requests name in turn, or the base model
+    """
+    name: str
+    sequences: int
+    models: tuple
+    new_tokens: int
+
+    @classmethod
+    def parse(cls, text, adapters, new_tokens):
+        """A cell such as 8-base, 8-mixed or 32-mixed-256: sequences, kind and, if they are not the default, new tokens."""
+        sequences, kind, *tokens = text.split("-")
+        if kind not in ("base", "mixed") or len(tokens) > 1 or kind == "mixed" and not adapters:
+            raise ValueError(f"'{text}' must be SEQUENCES-base or SEQUENCES-mixed, with adapters, and may end with -NEW_TOKENS")
+        return cls(text, int(sequences), tuple(adapters) if kind == "mixed" else ("base",), int(tokens[0]) if tokens else new_tokens)
+
+
 class Load:
     """Sends requests to the topics of one or several groups of workers, and reads their results."""
 
-    def __init__(self, broker, words, models, prompt_tokens, new_tokens, cancel, patience):
-        self.words, self.prompt_tokens, self.new_tokens = words, prompt_tokens, new_tokens
+    def __init__(self, broker, words, prompt_tokens, cancel, patience):
+        self.words, self.prompt_tokens = words, prompt_tokens
         self.cancel, self.patience = cancel, patience
-        self.models = itertools.cycle(models)
+        self.cell, self.models = None, None
         self.producer = Producer({"bootstrap.servers": broker, "log_level": 0, "linger.ms": 0, "acks": "all"})
         self.consumer = Consumer({"bootstrap.servers": broker, "log_level": 0, "group.id": "bench", "enable.auto.commit": False,
                                   "isolation.level": "read_committed"})
@@ -86,8 +106,8 @@ class Load:
             raise Failed(f"topic '{topic}' does not exist")
         return sorted(found)
 
-    def run(self, prefixes, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
-        """Keeps this many requests open for each group. Returns the answers and the window, (begin, end).
+    def run(self, prefixes, cell, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
+        """Keeps the requests of a cell open for each group. Returns the answers and the window, (begin, end).
 
         With `beside_tokens` each group also gets repeated requests with a prompt of that many tokens and one new token.
 
@@ -97,7 +117,8 @@ class Load:
         Raises Failed for an error result, or if no answer arrives within the patience.
         """
         answers, silent, begin, end, length = [], set(prefixes), None, None, seconds
-        for _ in range(sequences):
+        self.cell, self.models = cell, itertools.cycle(cell.models)
+        for _ in range(cell.sequences):
             for prefix in prefixes:
                 self.send(prefix)
         self.beside_tokens = beside_tokens
@@ -136,7 +157,7 @@ class Load:
         """Sends to the partition with the fewest open requests, so that all workers of the group get the same number."""
         number = next(self.numbers)
         request = {"id": f"bench-{number}", "model": next(self.models), "prompt": self.words.text(self.prompt_tokens),
-                   "max_tokens": self.new_tokens, "temperature": 0, "ignore_eos": True}
+                   "max_tokens": self.cell.new_tokens, "temperature": 0, "ignore_eos": True}
         busy = Counter(partition for other, partition, _ in self.open.values() if other == prefix)
         partition = min(self.partitions[prefix], key=lambda number: (busy[number], self.random.random()))
         self.open[request["id"]] = prefix, partition, time.monotonic()
@@ -178,8 +199,8 @@ class Load:
             raise Failed(f"request {result['id']} was answered with an error: {result['error']}")
         usage, told = result["usage"], result["tidemark"]
         tokens, whole = usage["completion_tokens"], result["choices"][0]["finish_reason"] != "cancelled"
-        if whole and tokens != self.new_tokens:
-            raise Failed(f"request {result['id']} got {tokens} tokens instead of {self.new_tokens}")
+        if whole and tokens != self.cell.new_tokens:
+            raise Failed(f"request {result['id']} got {tokens} tokens instead of {self.cell.new_tokens}")
         running = told["total_ms"] - told.get("queued_ms", 0)
         per_token = (running - told["first_token_ms"]) / (tokens - 1) / 1000 if tokens > 1 else None
         return Answer(prefix, told["worker"], at, now, usage["prompt_tokens"], tokens, whole, running / 1000, per_token)

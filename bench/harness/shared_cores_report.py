@@ -5,23 +5,23 @@ from harness.report import summary
 
 
 def table(samples):
-    """One entry per situation, number of sequences and variant. Ratios are of samples of the same round."""
+    """One entry per situation, cell and variant. Ratios are of samples of the same round."""
     found = {}
     for sample in samples:  # in the order of rounds
-        found.setdefault((sample["situation"], sample["sequences"], sample["variant"]), []).append(sample)
+        found.setdefault((sample["situation"], sample["cell"], sample["variant"]), []).append(sample)
     reference = samples[0]["variant"]
     return [entry(key, own, found.get(("quiet", *key[1:])), found[(*key[:2], reference)]) for key, own in sorted_cases(found)]
 
 
 def sorted_cases(found):
-    """In the order in which situations, sequences and variants were first measured."""
+    """In the order in which situations, cells and variants were first measured."""
     orders = [list(dict.fromkeys(key[place] for key in found)) for place in range(3)]
     return sorted(found.items(), key=lambda case: [order.index(word) for order, word in zip(orders, case[0])])
 
 
 def entry(key, own, quiet, reference):
-    situation, sequences, variant = key
-    made = {"situation": situation, "sequences": sequences, "variant": variant,
+    situation, cell, variant = key
+    made = {"situation": situation, "cell": cell, "variant": variant,
             "tokens_per_second": summary([sample["tokens_per_second"] for sample in own]),
             "to_own_quiet": ratio(own, quiet) if quiet and situation != "quiet" else None,
             "to_reference": ratio(own, reference) if own is not reference else None,
@@ -47,11 +47,12 @@ def spread(values):
 def markdown(results):
     machine, options = results["machine"], results["options"]
     lines = [f"{machine['cpu']}, {machine['cores']} cores, {results['date']}; model {results['model']}; "
-             f"{options['adapters_used'] or 'no'} adapters; prompts of about {options['prompt_tokens']} tokens, {options['new_tokens']} new tokens; "
+             f"{options['adapters_used'] or 'no'} adapters; prompts of about {options['prompt_tokens']} tokens, {options['new_tokens']} new tokens "
+             f"where a cell does not name them; "
              f"{options['rounds']} interleaved rounds, windows of {options['seconds']:g} s. Median (least–most).", "",
              *variants(results["variants"]), "",
-             "| situation | sequences | variant | tokens/s | to own quiet | to the reference | latency s, median / p95 | ms per token, median / p95 "
-             "| workers' cores | other cores | host's steal | batches swept |", "| --- | ---: | --- |" + " ---: |" * 9]
+             "| situation | cell | variant | tokens/s | to own quiet | to the reference | latency s, median / p95 | ms per token, median / p95 "
+             "| workers' cores | other cores | host's steal | batches swept |", "| --- | --- | --- |" + " ---: |" * 9]
     return "\n".join(lines + [row(entry) for entry in results["table"]]) + "\n"
 
 
@@ -64,7 +65,7 @@ def variants(found):
 
 
 def row(entry):
-    cells = [entry["situation"], entry["sequences"], entry["variant"], figure(entry["tokens_per_second"], 1), figure(entry["to_own_quiet"], 3),
+    cells = [entry["situation"], entry["cell"], entry["variant"], figure(entry["tokens_per_second"], 1), figure(entry["to_own_quiet"], 3),
              figure(entry["to_reference"], 3), both(entry["latency"], 1, 2), both(entry["per_token"], 1000, 1),
              *(f"{entry['cores'][name]:.2f}" for name in ("workers", "others", "steal")), figure(entry.get("batches_swept"), 2)]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"

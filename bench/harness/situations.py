@@ -47,7 +47,7 @@ class Side:
     def make_feed(self, texts, adapter):
         self.feed = self.feed or Feed(self.serving.address, self.prefix("calibrator"), adapter, texts, self.patience)
 
-    def measure(self, roles, sequences, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
+    def measure(self, roles, cell, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
         """Puts the same load on the workers of each role. Returns a sample with the sums over all roles."""
         clocks = []
         pids = [server for role in roles for server in self.servers[role]]
@@ -67,7 +67,7 @@ class Side:
             meanwhile()
             self.serving.check()
 
-        answers, (begin, end) = self.load.run([self.prefix(role) for role in roles], sequences, seconds, between, first, last, beside_tokens)
+        answers, (begin, end) = self.load.run([self.prefix(role) for role in roles], cell, seconds, between, first, last, beside_tokens)
         whole = [answer for answer in answers if answer.whole]
         return {"tokens_per_second": sum(answer.tokens_between(begin, end) for answer in answers) / (end - begin),
                 "window": round(end - begin, 3),
@@ -77,20 +77,20 @@ class Side:
                 "answers_by_worker": Counter(answer.worker for answer in answers), "cores": cores(*clocks)}
 
 
-def quiet(side, sequences, seconds):
-    return side.measure(["worker"], sequences, seconds)
+def quiet(side, cell, seconds):
+    return side.measure(["worker"], cell, seconds)
 
 
-def busy(side, sequences, seconds):
+def busy(side, cell, seconds):
     with busy_process():
-        return side.measure(["worker"], sequences, seconds)
+        return side.measure(["worker"], cell, seconds)
 
 
-def two_workers(side, sequences, seconds):
-    return side.measure(["worker", "second"], sequences, seconds)
+def two_workers(side, cell, seconds):
+    return side.measure(["worker", "second"], cell, seconds)
 
 
-def calibrator(side, sequences, seconds):
+def calibrator(side, cell, seconds):
     """The calibrator sweeps from before the first request until after the last answer; then its batches are completed."""
     feed, server, counts = side.feed, side.servers["calibrator"][0], []
 
@@ -98,14 +98,14 @@ def calibrator(side, sequences, seconds):
         counts.append(swept(server))
 
     feed.begin(server, side.serving.check)
-    sample = side.measure(["worker"], sequences, seconds, feed.refill, count, count)
+    sample = side.measure(["worker"], cell, seconds, feed.refill, count, count)
     feed.stop()
     feed.drain(side.serving.check)
     return {**sample, "batches_swept": counts[1] - counts[0]}
 
 
-def long_prompts(side, sequences, seconds):
-    return side.measure(["worker"], sequences, seconds, beside_tokens=LONG_PROMPT_TOKENS)
+def long_prompts(side, cell, seconds):
+    return side.measure(["worker"], cell, seconds, beside_tokens=LONG_PROMPT_TOKENS)
 
 
 # name → function that measures it, and the further roles that it needs
