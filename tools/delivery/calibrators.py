@@ -209,7 +209,7 @@ def committed_offsets(brokers, partitions):
         consumer.close()
 
 
-def lag(brokers, partitions):
+def has_lag(brokers, partitions):
     """Whether a batch is behind the group's committed offset."""
     ends = ends_of(brokers, BATCHES, partitions)
     return any(offset < ends[partition] for partition, offset in committed_offsets(brokers, partitions).items())

@@ -3,6 +3,7 @@
 The records are those of an old calibrator, then of a new one; each test plants one fault.
 """
 import copy
+import dataclasses
 import unittest
 
 from calibration import hash_of
@@ -63,6 +64,21 @@ class Scene:
     def new_state(self, name, counted=None):
         return self.add(STATES, {"adapter": "red", "input_partition": self.sources[name].partition, "epoch": {"epoch": 1},
                                  "counted_batches": counted or [hash_of(name)], "statistics": statistics(ROWS)})
+
+    def claim(self, name, content):
+        """The state of b1 with a claim of another batch, before the first state of the new build."""
+        states = [record for record in self.records if record.topic == STATES]
+        at = next(i for i, record in enumerate(self.records) if record is states[2])
+        for record in states[2:]:
+            self.shift(record)
+        self.offsets[STATES, 0] += 1
+        value = {**states[0].value, "claim": {"batch": hash_of(name), "offset": self.sources[name].offset, **content}}
+        self.records.insert(at, Committed(STATES, 0, self.stopped_at, "red", value, {}, 0.0))
+        return self.records[at]
+
+    def shift(self, record):
+        at = next(i for i, each in enumerate(self.records) if each is record)
+        self.records[at] = dataclasses.replace(record, offset=record.offset + 1)
 
     def old_record(self, boundary, samples):
         return self.add(BOUNDARIES, {"adapter": "red", "boundary": boundary, "samples": samples, "curve": statistics(ROWS[:samples])["means"]})
@@ -169,9 +185,19 @@ class JudgeTest(unittest.TestCase):
 
     def test_both_builds_at_the_same_time(self):
         self.scene.stopped_at += 1
-        self.assert_found("has an epoch, and a calibrator of the earlier build ran")
+        self.assert_found("is one of the new build, and a calibrator of the earlier one ran")
         self.scene.stopped_at -= 2
-        self.assert_found("has no epoch, after the end of the old calibrators")
+        self.assert_found("is one of the earlier build, after the end of its calibrators")
+
+    def test_the_claim_of_a_new_calibrator_keeps_an_old_state(self):
+        claim = self.scene.claim("b3", {"content": "0123456789ab"})
+        self.assertEqual([], self.scene.judged())
+        self.scene.stopped_at = claim.offset + 1
+        self.assert_found(f"the state at offset {claim.offset} is one of the new build")
+
+    def test_the_claim_of_an_old_calibrator_after_the_end_of_the_old_ones(self):
+        claim = self.scene.claim("b3", {})
+        self.assert_found(f"the state at offset {claim.offset} is one of the earlier build")
 
 
 class StatisticsTest(unittest.TestCase):

@@ -6,10 +6,10 @@
     python tools/delivery/upgrade.py --before /opt/tidemark-earlier
 
 Two calibrators of the earlier build move boundaries. A newer one is started beside them by mistake: it must not be ready,
-and handle nothing. The old ones are stopped; it goes on with the batches, and another newer one joins. Batches arrive all
-the time, on three partitions; some are sent twice. In the end a reader with `read_committed` must find each batch counted
-once, by one of both builds, and every boundary record must follow from the rule of its build. Then a worker answers
-requests while `boundaries rollback` and `boundaries reset` are executed. Exit code 1: something is wrong.
+and handle nothing. It is ended. Then the old ones are stopped, and two newer ones start. Batches arrive all the time, on
+three partitions; some are sent twice. In the end a reader with `read_committed` must find each batch counted once, by one
+of both builds, and every boundary record must follow from the rule of its build. Then a worker answers requests while
+`boundaries rollback` and `boundaries reset` are executed. Exit code 1: something is wrong.
 
 --before and --after name a folder with `app/quarkus-run.jar` or `target/quarkus-app/quarkus-run.jar`; --after is this
 checkout by default.
@@ -38,7 +38,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from broker import BrokerError, Cluster, free_ports
 from calibration import MOVE, WITHDRAWALS, hash_of
 from calibrators import (BATCHES, BOUNDARIES, CUT, DECISIONS, LAYERS, LETTERS, QUIET, SOON, STATES, BatchSender, Outcomes,
-                         committed_offsets, create_topics, ends_of, gaining, jar_of, lag, producer, read_all, settings)
+                         committed_offsets, create_topics, ends_of, gaining, has_lag, jar_of, producer, read_all, settings)
 from records import place
 from verify import Unverifiable
 from workers import ROOT, START_SECONDS, Launcher, WorkerError, main_class
@@ -123,8 +123,16 @@ def judge_old(record, states):
 # the judgement of the upgrade
 
 def of_old(value):
-    """Whether a boundary record or a state is one of an earlier build."""
+    """Whether a boundary record has the form of an earlier build, or a state has only counted batches of one."""
     return value.get("test") is None and value.get("epoch") is None
+
+
+def written_by_old(state):
+    """
+    Whether a calibrator of an earlier build has written a state. The first claim of a newer one keeps the state without an
+    epoch, and has a digest of the examples.
+    """
+    return of_old(state) and "content" not in (state.get("claim") or {})
 
 
 def countings(records):
@@ -154,12 +162,10 @@ def judge(records, stopped_at, handled):
     for record in by_topic[STATES]:
         if record.value is None:
             continue
-        if of_old(record.value) and record.offset >= stopped_at:
-            # a claim of a newer calibrator keeps the state as it was
-            if record.value.get("claim") is None:
-                wrong.append(f"the state at offset {record.offset} has no epoch, after the end of the old calibrators")
-        elif not of_old(record.value) and record.offset < stopped_at:
-            wrong.append(f"the state at offset {record.offset} has an epoch, and a calibrator of the earlier build ran")
+        if written_by_old(record.value) and record.offset >= stopped_at:
+            wrong.append(f"the state at offset {record.offset} is one of the earlier build, after the end of its calibrators")
+        elif not written_by_old(record.value) and record.offset < stopped_at:
+            wrong.append(f"the state at offset {record.offset} is one of the new build, and a calibrator of the earlier one ran")
     for adapter in sorted({record.key for record in by_topic[BOUNDARIES]}):
         _judge_boundaries(adapter, by_topic, wrong, figures)
     return wrong, figures
@@ -238,6 +244,7 @@ class Upgrade:
         self._processes = []
         self._wrong = []
         self._begin = None
+        self._counted_beside = 0
 
     def run(self):
         """Returns the report."""
@@ -255,27 +262,24 @@ class Upgrade:
                         "the old calibrators have not moved all boundaries")
             self._say("the old calibrators have moved the boundary of " + ", ".join(
                 f"'{adapter}' to {self._outcomes.record(adapter)['boundary']}" for adapter in ADAPTERS))
-            new = [self._start("new-1", False)]
-            self._beside(new[0], old)
-            for each in old:
-                each.terminate()
-            self._await(lambda: not any(each.alive for each in old), "the old calibrators do not end")
+            self._beside(self._start("new-too-early", False), old)
+            self._stop(old)
+            # no calibrator runs: neither offset can change before the new ones start
             stopped_at = ends_of(self._cluster.clients, STATES)[0]
             handled = committed_offsets(self._cluster.clients, PARTITIONS)
             self._say("the old calibrators have ended")
-            self._await(new[0].is_ready, "the new calibrator is not ready after the end of the old ones")
-            self._say("the new calibrator is ready")
-            new.append(self._start("new-2", False))
+            new = [self._start(f"new-{n}", False) for n in (1, 2)]
+            self._await(lambda: all(each.is_ready() for each in new), "the new calibrators are not ready after the end of the old ones")
+            self._say("the new calibrators are ready")
             self._both_kinds()
             self._batches.end()
             self._await(self._settled, "batches are neither counted nor dead letters")
-            for each in new:
-                each.terminate()
-            self._await(lambda: not any(each.alive for each in new), "the new calibrators do not end")
+            self._stop(new)
             self._outcomes.end()
             records, found, counts = read_all(self._cluster.clients)
             wrong, figures = judge(records, stopped_at, handled)
             seen = [] if self._options.no_worker else Commands(self).run()
+            figures["counted by the old build beside a new calibrator"] = self._counted_beside
             return {"seed": self._options.seed, "figures": dict(figures), "counts": counts, "commands": seen,
                     "wrong": self._wrong + self._batches.failures + found + wrong}
         finally:
@@ -286,7 +290,7 @@ class Upgrade:
             self._cluster.kill()
 
     def _beside(self, mistaken, old):
-        """A new calibrator beside old ones is not ready and handles nothing; the old ones go on."""
+        """A new calibrator beside old ones is not ready and handles nothing; the old ones go on. Then it is ended."""
         self._await(lambda: REFUSAL in health_of(mistaken), "the new calibrator does not refuse", START_SECONDS)
         counted, end = self._outcomes.count()[0], time.monotonic() + BESIDE_SECONDS
         while time.monotonic() < end:
@@ -300,6 +304,15 @@ class Upgrade:
         if not more or not all(each.is_ready() for each in old):
             self._wrong.append("the old calibrators do not go on beside a new one")
         self._say(f"beside the old calibrators a new one is not ready, and they count {more} batches")
+        self._counted_beside = more
+        self._stop([mistaken])
+        self._say("the new calibrator has ended")
+
+    def _stop(self, calibrators):
+        for each in calibrators:
+            each.terminate()
+        names = ", ".join(each.name for each in calibrators)
+        self._await(lambda: not any(each.alive for each in calibrators), f"{names} have not ended after SIGTERM")
 
     def _both_kinds(self):
         """Boundaries move, are withdrawn, and move again."""
@@ -320,7 +333,7 @@ class Upgrade:
 
     def _settled(self):
         counted, letters = self._outcomes.count()
-        return counted >= self._batches.unique and not lag(self._cluster.clients, PARTITIONS)
+        return counted >= self._batches.unique and not has_lag(self._cluster.clients, PARTITIONS)
 
     def _start(self, name, is_old):
         environment = settings(ADAPTERS, PARTITIONS, TIDEMARK_CALIBRATOR_OBJECTIVE=OBJECTIVE)
