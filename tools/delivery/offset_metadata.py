@@ -43,9 +43,14 @@ def owner(metadata):
 
 
 def committed_metadata(address, group, seconds):
+    """The metadata of all committed offsets of a group, by topic and partition; errors as `committed`."""
+    return {partition: metadata for partition, (_, metadata) in committed(address, group, seconds).items()}
+
+
+def committed(address, group, seconds):
     """
-    The metadata of all committed offsets of a group, by topic and partition. An OSError if the broker does not respond in
-    time or does not coordinate the group.
+    Offset and metadata of all commits of a group, by topic and partition. An OSError if the broker does not respond in time
+    or does not coordinate the group.
 
     This does not use the AdminClient: confluent_kafka 2.16 expects a trailing zero byte, which only it writes; without one
     it reads past the end of the metadata.
@@ -64,10 +69,10 @@ def committed_metadata(address, group, seconds):
     for _ in range(response.take(">i")):
         topic = response.text()
         for _ in range(response.take(">i")):
-            partition, _, _ = response.take(">iqi")   # and offset and leader epoch
+            partition, offset, _ = response.take(">iqi")   # and leader epoch
             metadata, error = response.text(), response.take(">h")
             if error == 0:
-                found[topic, partition] = metadata
+                found[topic, partition] = offset, metadata
     if error := response.take(">h"):
         raise OSError(f"the broker answers with error {error}")
     return found

@@ -4,7 +4,7 @@ import struct
 import threading
 import unittest
 
-from offset_metadata import OffsetMetadataReader, committed_metadata, owner, suspect
+from offset_metadata import OffsetMetadataReader, committed, committed_metadata, owner, suspect
 
 OWNER = "tidemark/1 owner=tidemark-workers%2Fworker-1-5f3c09ab"
 
@@ -79,6 +79,10 @@ class Fetching(unittest.TestCase):
                          committed_metadata(broker.address, "group", 10))
         self.assertEqual([b"\0\0\0\x15" + b"\0\x09\0\x05" + b"\0\0\0\0" + b"\xff\xff" + b"\0\x05group" + b"\xff\xff\xff\xff"],
                          broker.requests)
+
+    def test_the_offset_of_each_partition_is_read_with_its_metadata(self):
+        broker = Broker(offsets({0: "a", 1: ""}))
+        self.assertEqual({("requests", 0): (7, "a"), ("requests", 1): (7, "")}, committed(broker.address, "group", 10))
 
     def test_a_partition_with_an_error_is_left_out(self):
         self.assertEqual({("requests", 1): "a"}, committed_metadata(Broker(offsets({0: 3, 1: "a"})).address, "group", 10))

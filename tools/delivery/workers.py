@@ -172,14 +172,14 @@ class Launcher:
 class Workers:
     """Keeps `scale` of the slots running, as a deployment does: a process that has ended is started anew."""
 
-    def __init__(self, folder, random, brokers, slots, settings, ports, heap):
+    def __init__(self, folder, random, brokers, slots, settings, ports, heap, jar=JAR):
         """
         brokers: bootstrap.servers of the workers; settings: further environment variables; ports: HTTP, one a slot; heap:
-        the maximum heap of each
+        the maximum heap of each; jar: of the packaged application
         """
         self._random = random
         self._ports = ports
-        self._launcher = Launcher(folder, brokers, settings, [planted_jar(folder)], heap)
+        self._launcher = Launcher(folder, brokers, settings, [planted_jar(folder)], heap, jar)
         self._restart_at = [0.0] * slots
         self._starts = 0
         self.scale = set(range(slots))
