@@ -47,7 +47,7 @@ public interface Engine extends EngineLoad {
      */
     OptionalDouble secondsLeft(String requestId);
 
-    /** What the instances do at the moment, without those that wait for work. */
+    /** What the threads of the engine do at the moment, without those that wait or are parked. */
     List<RunningStep> runningSteps();
 
     /** Counters and load as of the last step of each instance; queue and running sequences are current. */

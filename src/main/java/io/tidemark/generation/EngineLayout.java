@@ -1,17 +1,20 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The number of instances of an engine, and the number of threads of their steps.
  *
  * @param instances              engine instances, 1 or more
  * @param threads                threads of a step, 1 or more, the thread of the instance included
- * @param maxThreads             threads, at least {@code threads}, of a step of the first instance with at least
- *                               {@code minTokensForMaxThreads} tokens that starts while no other instance has work
- * @param minTokensForMaxThreads minimum tokens, 1 or more, of a step that uses {@code maxThreads}
- * @param fixed                  true if steps always use these numbers of threads; false if they use half when that is
- *                               faster
+ * @param maxThreads             most threads, at least {@code threads}, of a step that uses the processors of several
+ *                               instances
+ * @param minTokensForMaxThreads minimum tokens, 1 or more, of a step with rows of one instance that uses more than
+ *                               {@code threads}
+ * @param fixed                  true if steps always use {@code threads} and instances never share a step; false if
+ *                               measured times decide
  */
 public record EngineLayout(int instances, int threads, int maxThreads, int minTokensForMaxThreads, boolean fixed) {
 
@@ -42,7 +45,36 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
 
     /** One instance whose steps always use this number of threads. */
     public static EngineLayout single(int threads) {
-        return new EngineLayout(1, threads, threads, 1, true);
+        return fixed(1, threads);
+    }
+
+    /** Instances whose steps always use this number of threads, and which never share a step. */
+    public static EngineLayout fixed(int instances, int threads) {
+        return new EngineLayout(instances, threads, threads, 1, true);
+    }
+
+    /**
+     * The numbers of consecutive instances that may share a step, ascending: the powers of two, and the largest number
+     * whose threads are not more than {@code maxThreads}.
+     */
+    List<Integer> groupWidths() {
+        int most = fixed ? 1 : Math.min(instances, maxThreads / threads);
+        List<Integer> widths = new ArrayList<>();
+        for (int width = 1; width < most; width *= 2) {
+            widths.add(width);
+        }
+        widths.add(most);
+        return widths;
+    }
+
+    /** The most threads of a step of a group. The threads of all groups are not more than the processors. */
+    int threadsOf(InstanceGroup group) {
+        return group.size() == instances ? maxThreads : Math.min(maxThreads, group.size() * threads);
+    }
+
+    /** Whether steps of few rows are expected to be faster with all processors than with one thread. */
+    boolean isWideByDefault() {
+        return minTokensForMaxThreads == 1;
     }
 
     /**

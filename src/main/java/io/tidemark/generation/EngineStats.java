@@ -10,7 +10,8 @@ import java.util.List;
  * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
  * @param promptTokens       prompt tokens computed
  * @param generatedTokens    tokens generated
- * @param steps              steps run by all instances
+ * @param steps              steps of all instances; a joint step counts for each instance with rows in it
+ * @param jointSteps         native calls that were a step of several instances
  * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
  * @param prefixBytes        bytes of cached prefixes
  */
@@ -21,6 +22,7 @@ public record EngineStats(
         long promptTokens,
         long generatedTokens,
         long steps,
+        long jointSteps,
         long reusedPromptTokens,
         long prefixBytes) {
 
@@ -30,10 +32,11 @@ public record EngineStats(
             long promptTokens,
             long generatedTokens,
             long steps,
+            long jointSteps,
             long reusedPromptTokens,
             long prefixBytes) {
 
-        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0);
+        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0, 0);
 
         private Instance plus(Instance other) {
             return new Instance(
@@ -41,6 +44,7 @@ public record EngineStats(
                     promptTokens + other.promptTokens,
                     generatedTokens + other.generatedTokens,
                     steps + other.steps,
+                    jointSteps + other.jointSteps,
                     reusedPromptTokens + other.reusedPromptTokens,
                     prefixBytes + other.prefixBytes);
         }
@@ -60,6 +64,7 @@ public record EngineStats(
                 sum.promptTokens(),
                 sum.generatedTokens(),
                 sum.steps(),
+                sum.jointSteps(),
                 sum.reusedPromptTokens(),
                 sum.prefixBytes());
     }

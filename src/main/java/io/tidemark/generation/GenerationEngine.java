@@ -11,14 +11,13 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Predicate;
 
 /**
- * Runs requests with continuous batching in one or several {@link EngineInstance}s. Each instance is a thread with its
- * own sequences, KV cache and step loop; all of them share the weights. Requests wait in one queue, and a sequence
- * stays in its instance. The public methods may be called from any thread.
+ * Runs requests with continuous batching in one or several {@link EngineInstance}s. Each instance has its own thread,
+ * sequences and KV cache; all of them share the weights. Instances run steps side by side, or one thread runs a joint
+ * step of several of them, whichever is faster. Requests wait in one queue, and a sequence stays in its instance. The
+ * public methods may be called from any thread.
  */
 public final class GenerationEngine implements Engine, AutoCloseable {
 
@@ -28,18 +27,22 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final KvPool pool;
 
     private final RequestQueue queue;
+    private final InstanceGroups groups;
     private final List<EngineInstance> instances = new ArrayList<>();
+    private final List<EngineThread> threads = new ArrayList<>();
     private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
-    private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout) {
+    private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width) {
         this.config = model.config();
         this.limits = limits;
-        this.queue = new RequestQueue(
-                limits, layout.instances(), instance -> instances.get(instance).wake());
+        this.groups = new InstanceGroups(layout.instances(), width);
+        this.queue = new RequestQueue(limits, layout.instances(), groups::wake);
         KvBudget budget = new KvBudget(limits.kvBytes(), layout.instances());
-        ReadWriteLock processors = new ReentrantReadWriteLock();
         for (int i = 0; i < layout.instances(); i++) {
-            instances.add(new EngineInstance(model, limits, layout, i, queue, budget, processors, this::failed));
+            instances.add(new EngineInstance(model, limits, layout.instances(), i, queue, budget, groups));
+        }
+        for (EngineInstance instance : instances) {
+            threads.add(new EngineThread(model, layout, instance, instances, groups, this::failed));
         }
         this.pool = instances.get(0).pool();
     }
@@ -51,8 +54,13 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     /** Starts an engine and the threads of its instances, which run until the engine is closed. */
     public static GenerationEngine start(LanguageModel model, EngineLimits limits, EngineLayout layout) {
-        GenerationEngine engine = new GenerationEngine(model, limits, layout);
-        engine.instances.forEach(EngineInstance::start);
+        return start(model, limits, layout, new MeasuredWidth(layout));
+    }
+
+    /** @param width chooses how many instances share a step; one of the layout's widths */
+    static GenerationEngine start(LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width) {
+        GenerationEngine engine = new GenerationEngine(model, limits, layout, width);
+        engine.threads.forEach(EngineThread::start);
         return engine;
     }
 
@@ -125,8 +133,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public List<RunningStep> runningSteps() {
-        return instances.stream()
-                .flatMap(instance -> instance.runningStep().stream())
+        return threads.stream()
+                .flatMap(thread -> thread.runningStep().stream())
                 .toList();
     }
 
@@ -138,8 +146,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * Runs a background task on the instance with the lowest load, one slice after each step. The instance counts as
-     * more loaded while it has background tasks.
+     * Runs a background task in turns of the instance with the lowest load, one slice after each step. The instance counts
+     * as more loaded while it has background tasks.
      *
      * @throws IllegalStateException if the engine is closed
      */
@@ -175,12 +183,12 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     /** Whether the threads of all instances run: the engine was not closed and no instance has failed. */
     public boolean isAlive() {
-        return instances.stream().allMatch(EngineInstance::isAlive);
+        return threads.stream().allMatch(EngineThread::isAlive);
     }
 
     /** Whether the threads of all instances have ended. */
     public boolean hasEnded() {
-        return instances.stream().noneMatch(EngineInstance::isAlive);
+        return threads.stream().noneMatch(EngineThread::isAlive);
     }
 
     /**
@@ -203,17 +211,20 @@ public final class GenerationEngine implements Engine, AutoCloseable {
      * @return false if an instance has not ended: its step hangs and uses the model
      */
     public boolean close(Duration timeout) {
-        instances.forEach(EngineInstance::stop);
-        return instances.stream().allMatch(instance -> instance.join(timeout));
+        instances.forEach(EngineInstance::closeCommands);
+        groups.close();
+        return threads.stream().allMatch(thread -> thread.join(timeout));
     }
 
     /**
-     * On the thread of the failed instance: ends the other instances and fails all requests. Synchronized, so that a
+     * On the thread of the failed instance: ends the other threads and fails all requests. Synchronized, so that a
      * second failing instance waits until the dependents of {@link #failure} have run.
      */
     private synchronized void failed() {
         failure.complete(null);
-        instances.forEach(EngineInstance::abort);
+        threads.forEach(EngineThread::abort);
+        instances.forEach(EngineInstance::closeCommands);
+        groups.close();
         queue.close().forEach(EngineInstance::fail);
     }
 }

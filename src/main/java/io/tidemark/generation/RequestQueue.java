@@ -224,16 +224,6 @@ final class RequestQueue {
         wakeNext();
     }
 
-    /** Whether no other instance has sequences or background tasks. */
-    synchronized boolean isAlone(int instance) {
-        for (int i = 0; i < instances.length; i++) {
-            if (i != instance && instances[i].load() > 0) {
-                return false;
-            }
-        }
-        return true;
-    }
-
     /** Removes and returns matching requests; if the offered one matches, it is marked as cancelled instead. */
     synchronized List<SubmittedRequest> cancel(Predicate<SubmittedRequest> which, FinishReason reason) {
         offered().filter(which).ifPresent(request -> request.cancel(reason));

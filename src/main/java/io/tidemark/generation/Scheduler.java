@@ -19,7 +19,7 @@ import java.util.function.Predicate;
 /**
  * Decides what runs in each step of an engine instance. Starts requests of the {@link RequestQueue} as memory permits.
  * Each step has a row for every decoding sequence; prefilling sequences share the step's budget of prompt tokens. Used
- * by the thread of the instance only, except for {@link #stepsLeft} and {@link #tokensLeft}.
+ * by the thread that runs the turn of the instance, except for {@link #stepsLeft} and {@link #tokensLeft}.
  */
 final class Scheduler {
 
@@ -29,7 +29,7 @@ final class Scheduler {
     private final KvPool pool;
     private final int promptBudget;
     private final int chunk;
-    /** In the order of their starts; written by the thread of the instance only. */
+    /** In the order of their starts; written by the thread that runs the turn only. */
     private final List<Sequence> running = new CopyOnWriteArrayList<>();
     /** Requests without sequences that have not taken their outcome. */
     private final Set<SubmittedRequest> withoutOutcome = new LinkedHashSet<>();
@@ -167,7 +167,9 @@ final class Scheduler {
         return running.contains(sequence);
     }
 
-    private void admit() {
+    /** Starts queued requests that fit; returns whether it has started one. */
+    boolean admit() {
+        boolean started = false;
         for (Optional<SubmittedRequest> next = queue.offer(instance); next.isPresent(); next = queue.offer(instance)) {
             SubmittedRequest request = next.get();
             int tokens = request.request().prompt().size()
@@ -195,8 +197,10 @@ final class Scheduler {
             } else {
                 queue.accept(instance);
                 start(request, slots.get());
+                started = true;
             }
         }
+        return started;
     }
 
     private void start(SubmittedRequest request, List<KvSlot> slots) {

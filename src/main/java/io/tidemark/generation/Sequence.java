@@ -18,8 +18,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A running choice of a request: its tokens, its text and its end. Used by the thread of its engine instance only,
- * except where a method says otherwise.
+ * A running choice of a request: its tokens, its text and its end. Used by the thread that runs the turn of its engine
+ * instance, except where a method says otherwise.
  */
 final class Sequence {
 
@@ -39,7 +39,7 @@ final class Sequence {
     private final List<Integer> generated = new ArrayList<>();
     private final List<TokenLogprob> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
-    /** Number of tokens in the slot; written by the thread of the instance only. */
+    /** Number of tokens in the slot; written by the thread that runs the turn only. */
     private volatile int cachedTokens;
 
     private Optional<FinishReason> finished = Optional.empty();
@@ -75,6 +75,10 @@ final class Sequence {
 
     Optional<FinishReason> finished() {
         return finished;
+    }
+
+    boolean usesAdapter() {
+        return owner.request().lora().isPresent();
     }
 
     /** Whether the slot holds any of the sequence's tokens. */

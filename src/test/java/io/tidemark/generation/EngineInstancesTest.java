@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class EngineInstancesTest {
 
-    private static final EngineLayout THREE = new EngineLayout(3, 1, 1, 1, true);
+    private static final EngineLayout THREE = EngineLayout.fixed(3, 1);
     private static final List<String> ADAPTERS = List.of("all", "qv", "patterns", "some-layers");
     private static final double LOGPROB_ERROR = 1e-4;
 

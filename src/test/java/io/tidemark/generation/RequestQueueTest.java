@@ -171,7 +171,6 @@ class RequestQueueTest {
     @DisplayName("A background task goes to the last instance with the lowest load, which then gets fewer requests")
     void background() {
         assertThat(queue.startBackground()).isEqualTo(2);
-        assertThat(queue.isAlone(0)).isFalse();
         assertThat(queue.startBackground()).isEqualTo(1);
         queue.backgroundEnded(1);
         assertThat(IntStream.range(0, 5)

@@ -63,7 +63,7 @@ class SeedTest {
             for (int trial = 0; trial < 5; trial++) {
                 List<TestRequest> order = new ArrayList<>(requests);
                 Collections.shuffle(order, random);
-                EngineLayout layout = new EngineLayout(1 + random.nextInt(3), 1, 1, 1, true);
+                EngineLayout layout = EngineLayout.fixed(1 + random.nextInt(3), 1);
                 EngineLimits limits = new EngineLimits(
                         3 + random.nextInt(14), 64 + random.nextInt(200), 1L << 30, random.nextInt(2) << 20);
                 try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits, layout)) {

@@ -1,12 +1,7 @@
 package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.IntToLongFunction;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -16,9 +11,9 @@ class StepThreadsTest {
 
     private static final int TOKENS = 8;
 
-    private boolean alone = true;
-    private StepThreads threads =
-            new StepThreads(new EngineLayout(1, 4, 4, 1, false), () -> alone, new ReentrantReadWriteLock());
+    private static final int PROCESSORS = 4;
+
+    private StepThreads threads = new StepThreads(new EngineLayout(1, 4, 4, 1, false));
 
     @Test
     @DisplayName("All threads are used while they are faster, except for a few trial steps")
@@ -39,60 +34,28 @@ class StepThreadsTest {
     @DisplayName("Timings apply to steps of similar size only")
     void bySize() {
         stepsWithHalf(100, count -> count > 2 ? 9000 : 500);
-        assertThat(threads.threadsFor(TOKENS)).isEqualTo(2);
-        assertThat(threads.threadsFor(16 * TOKENS)).isEqualTo(4);
+        assertThat(threads.threadsFor(TOKENS, PROCESSORS)).isEqualTo(2);
+        assertThat(threads.threadsFor(16 * TOKENS, PROCESSORS)).isEqualTo(4);
     }
 
     @Test
-    @DisplayName(
-            "A lone large step uses all processors, other steps the instance's share, and fixed numbers do not change")
+    @DisplayName("A large step uses the processors of its group, a small one the instance's share, and fixed numbers stay")
     void share() {
-        threads = new StepThreads(new EngineLayout(4, 1, 4, 32, false), () -> alone, new ReentrantReadWriteLock());
-        assertThat(threads.threadsFor(31)).isEqualTo(1);
-        assertThat(threads.threadsFor(32)).isEqualTo(4);
-        alone = false;
-        assertThat(threads.threadsFor(32)).isEqualTo(1);
-        threads = new StepThreads(new EngineLayout(1, 4, 4, 1, true), () -> true, new ReentrantReadWriteLock());
+        threads = new StepThreads(new EngineLayout(4, 1, 4, 32, false));
+        assertThat(threads.threadsFor(31, 4)).isEqualTo(1);
+        assertThat(threads.threadsFor(32, 4)).isEqualTo(4);
+        assertThat(threads.threadsFor(32, 2)).isEqualTo(2);
+        assertThat(threads.threadsFor(32, 1)).isEqualTo(1);
+        threads = new StepThreads(EngineLayout.single(4));
         assertThat(stepsWithHalf(100, count -> count > 2 ? 9000 : 500)).isZero();
-    }
-
-    @Test
-    @DisplayName("A step that uses all processors excludes steps of other instances")
-    void exclusive() throws Exception {
-        ReadWriteLock processors = new ReentrantReadWriteLock();
-        EngineLayout layout = new EngineLayout(2, 1, 2, 1, false);
-        StepThreads first = new StepThreads(layout, () -> true, processors);
-        StepThreads second = new StepThreads(layout, () -> false, processors);
-        AtomicBoolean exclusiveStepRuns = new AtomicBoolean();
-        CountDownLatch started = new CountDownLatch(1);
-        Thread other = new Thread(() -> second.run(TOKENS, count -> {
-            assertThat(exclusiveStepRuns).isFalse();
-            started.countDown();
-            return count;
-        }));
-        assertThat(first.<Integer>run(TOKENS, count -> {
-                    exclusiveStepRuns.set(true);
-                    other.start();
-                    // until the other instance waits for the lock
-                    await().until(() -> other.getState() == Thread.State.WAITING);
-                    exclusiveStepRuns.set(false);
-                    return count;
-                }))
-                .isEqualTo(2);
-        started.await();
-        other.join();
-        // the first instance uses one thread while the second runs a step
-        second.run(
-                TOKENS,
-                count -> assertThat(first.<Integer>run(TOKENS, own -> own)).isEqualTo(1));
     }
 
     private int stepsWithHalf(int steps, IntToLongFunction nanos) {
         int half = 0;
         for (int i = 0; i < steps; i++) {
-            int count = threads.threadsFor(TOKENS);
+            int count = threads.threadsFor(TOKENS, PROCESSORS);
             half += count == 2 ? 1 : 0;
-            threads.record(count, TOKENS, threads.max(TOKENS), nanos.applyAsLong(count));
+            threads.record(count, TOKENS, PROCESSORS, nanos.applyAsLong(count));
         }
         return half;
     }

@@ -15,7 +15,6 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -40,11 +39,8 @@ class StepsLeftTest {
                 KvPool pool = new KvPool(decoder.kvCache(), LIMITS.kvBytes())) {
             RequestQueue queue = new RequestQueue(LIMITS, 1, instance -> {});
             Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, promptTokensPerStep);
-            StepLoop loop = new StepLoop(
-                    decoder,
-                    scheduler,
-                    new StepThreads(EngineLayout.single(1), () -> true, new ReentrantReadWriteLock()),
-                    ids -> {});
+            StepLoop loop = new StepLoop(new StepThreads(EngineLayout.single(1)), ids -> {});
+            StepResults results = new StepResults(scheduler);
             Map<String, RecordingListener> listeners = new LinkedHashMap<>();
             Map<String, List<Integer>> stated = new LinkedHashMap<>();
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
@@ -60,7 +56,7 @@ class StepsLeftTest {
                         .isEmpty();
             }
             while (listeners.values().stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step()).isTrue();
+                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows()).isPositive();
                 listeners.forEach((id, listener) -> {
                     assertThat(listener.hasEnded() && scheduler.stepsLeft(id).isPresent())
                             .as("an ended request runs")
@@ -84,7 +80,7 @@ class StepsLeftTest {
     void engine() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(
-                        fixture.model(), new EngineLimits(1, 64, 1L << 30), new EngineLayout(2, 1, 1, 1, true))) {
+                        fixture.model(), new EngineLimits(1, 64, 1L << 30), EngineLayout.fixed(2, 1))) {
             List<OptionalDouble> running = new ArrayList<>();
             List<OptionalDouble> waiting = new ArrayList<>();
             RecordingListener second = RecordingListener.plain();

@@ -11,7 +11,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -32,11 +31,8 @@ class TokensLeftTest {
                 KvPool pool = new KvPool(decoder.kvCache(), LIMITS.kvBytes())) {
             RequestQueue queue = new RequestQueue(LIMITS, 1, instance -> {});
             Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, 64);
-            StepLoop loop = new StepLoop(
-                    decoder,
-                    scheduler,
-                    new StepThreads(EngineLayout.single(1), () -> true, new ReentrantReadWriteLock()),
-                    ids -> {});
+            StepLoop loop = new StepLoop(new StepThreads(EngineLayout.single(1)), ids -> {});
+            StepResults results = new StepResults(scheduler);
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
             int total = 0;
             int furtherChoices = 0;
@@ -54,8 +50,8 @@ class TokensLeftTest {
             }
             assertThat(queue.tokensLeft(1)).isEqualTo(total);
             while (listeners.stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step()).isTrue();
-                double processed = loop.promptTokens() + scheduler.reusedPromptTokens() + loop.generatedTokens();
+                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows()).isPositive();
+                double processed = results.promptTokens() + scheduler.reusedPromptTokens() + results.generatedTokens();
                 assertThat(processed + queue.tokensLeft(1) + scheduler.tokensLeft(1))
                         .as("each further choice computes the last token of the prompt")
                         .isCloseTo(total, Offset.offset((double) furtherChoices));

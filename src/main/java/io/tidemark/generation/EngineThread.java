@@ -1,0 +1,170 @@
+package io.tidemark.generation;
+
+import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.generation.GroupWidth.Turn;
+import io.tidemark.generation.InstanceGroups.Granted;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A thread {@code tidemark-engine-N}. It runs the turns of the instances that {@link InstanceGroups} gives to it: those
+ * of its own instance, or of a group whose first instance is its own. It is parked while its instance is in the group of
+ * another one. The private methods run on this thread.
+ */
+final class EngineThread {
+
+    private static final System.Logger LOG = System.getLogger(EngineThread.class.getName());
+
+    /**
+     * After this many steps of its group in a row, the instances release what their own decoders keep between steps. A
+     * short trial of joint steps does not reach it.
+     */
+    private static final int STEPS_BEFORE_PAUSE = 64;
+
+    private final EngineInstance own;
+    private final List<EngineInstance> instances;
+    private final EngineLayout layout;
+    private final InstanceGroups groups;
+    private final StepLoop loop;
+    /** For steps of several instances: adapters are packed for its steps apart from those of one instance. */
+    private final Decoder jointDecoder;
+
+    private final Runnable onFailure;
+    private final Thread thread;
+    /** Turns in a row with the same group. */
+    private int turnsOfGroup;
+
+    private volatile boolean aborted;
+    /** Empty while the thread waits or is parked. */
+    private volatile Optional<RunningStep> runningStep = Optional.empty();
+
+    /**
+     * @param own       the instance that belongs to this thread
+     * @param instances all instances of the engine
+     * @param onFailure called on this thread if an error ends it
+     */
+    EngineThread(
+            LanguageModel model,
+            EngineLayout layout,
+            EngineInstance own,
+            List<EngineInstance> instances,
+            InstanceGroups groups,
+            Runnable onFailure) {
+        this.own = own;
+        this.instances = instances;
+        this.layout = layout;
+        this.groups = groups;
+        this.loop = new StepLoop(new StepThreads(layout), this::started);
+        this.jointDecoder = model.decoder().shareWeights();
+        this.onFailure = onFailure;
+        this.thread = new Thread(this::run, "tidemark-engine-" + own.index());
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    boolean isAlive() {
+        return thread.isAlive();
+    }
+
+    /** What the thread does at the moment; empty while it waits for work or is parked. */
+    Optional<RunningStep> runningStep() {
+        return runningStep;
+    }
+
+    /** When the groups are closed, the thread fails running requests instead of cancelling them. */
+    void abort() {
+        aborted = true;
+    }
+
+    /** Waits until the thread has ended. Returns false if it has not. */
+    boolean join(Duration timeout) {
+        try {
+            thread.join(timeout.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return !thread.isAlive();
+    }
+
+    private void run() {
+        try {
+            // before the first call of libtorch, which would otherwise start a thread pool for all processors
+            jointDecoder.setThreads(layout.threads());
+            for (Optional<Granted> granted = groups.enter(own.index());
+                    granted.isPresent();
+                    granted = groups.enter(own.index())) {
+                Turn turn = turn(granted.get());
+                runningStep = Optional.empty();
+                if (groups.leave(turn)) {
+                    turnsOfGroup = 0;
+                    jointDecoder.pause();
+                }
+            }
+            own.closeCommands();
+            if (aborted) {
+                own.runCommands();
+            } else {
+                own.cancelAll();
+            }
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.ERROR, "an engine instance failed; all requests of the engine fail", e);
+            aborted = true;
+            onFailure.run();
+            groups.fail(own.index());
+            own.runCommands();
+        } finally {
+            runningStep = Optional.empty();
+            own.close(aborted);
+            jointDecoder.close();
+        }
+    }
+
+    private Turn turn(Granted granted) {
+        InstanceGroup group = granted.group();
+        List<EngineInstance> members = instances.subList(group.first(), group.end());
+        long start = System.nanoTime();
+        started(List.of());
+        members.forEach(EngineInstance::beginTurn);
+        Decoder decoder = group.size() == 1 ? own.decoder() : jointDecoder;
+        List<StepSize> steps = loop.step(
+                decoder, members.stream().map(EngineInstance::results).toList(), layout.threadsOf(group));
+        if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
+            own.countJointStep();
+        }
+        pauseDecoders(members, steps);
+        members.forEach(this::runBackgroundSlice);
+        long end = System.nanoTime();
+        List<InstanceWork> work = new ArrayList<>();
+        for (int i = 0; i < members.size(); i++) {
+            work.add(members.get(i).endTurn(steps.get(i), end - start));
+        }
+        return new Turn(granted.width(), group, work, end - start, end);
+    }
+
+    private void pauseDecoders(List<EngineInstance> members, List<StepSize> steps) {
+        if (members.stream().noneMatch(EngineInstance::hasSequences)
+                && steps.stream().allMatch(step -> step.rows() == 0)) {
+            jointDecoder.pause();
+            members.forEach(EngineInstance::pauseDecoder);
+        } else if (members.size() > 1 && ++turnsOfGroup == STEPS_BEFORE_PAUSE) {
+            members.forEach(EngineInstance::pauseDecoder);
+        }
+    }
+
+    private void runBackgroundSlice(EngineInstance instance) {
+        if (instance.hasBackgroundTask()) {
+            started(List.of());
+            jointDecoder.setThreads(layout.threads());
+            instance.runBackgroundSlice();
+        }
+    }
+
+    private void started(List<String> requests) {
+        runningStep = Optional.of(new RunningStep(own.index(), requests));
+    }
+}

@@ -1,0 +1,24 @@
+package io.tidemark.generation;
+
+import java.util.List;
+
+/** Chooses the width of the groups: how many engine instances run their steps together. */
+interface GroupWidth {
+
+    /**
+     * A turn of a group.
+     *
+     * @param width    width of the groups during the turn
+     * @param group    the instances whose turn it was
+     * @param work     of each of these instances
+     * @param nanos    duration of the turn
+     * @param endNanos when the turn ended
+     */
+    record Turn(int width, InstanceGroup group, List<InstanceWork> work, long nanos, long endNanos) {}
+
+    /** The width before the first turn. */
+    int initial();
+
+    /** Called after each turn, by one thread at a time; returns the width of the groups of further turns. */
+    int next(Turn turn);
+}

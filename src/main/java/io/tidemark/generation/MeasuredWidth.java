@@ -1,0 +1,291 @@
+package io.tidemark.generation;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+
+/**
+ * Chooses the width of the groups by measured durations of turns. A joint step reads the weights once for all its rows;
+ * the steps of single instances do not wait for each other. Which is faster depends on rows and model, and on what else
+ * uses the processors.
+ *
+ * <ul>
+ *   <li>While at most one instance is active, the width is the largest: its steps may use all processors.
+ *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
+ *   <li>Otherwise, each number of rows has a preferred width. The next smaller or larger one is tried for a few turns, and
+ *       becomes the preferred one if it is faster by more than {@code MIN_GAIN}.
+ * </ul>
+ *
+ * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
+ * at this size. This covers prompts and other tokens in the proportion in which they occur. The first turn of a thread
+ * after a change of the width is not counted. The next trial follows after {@code MIN_BETWEEN} rounds, which double with
+ * each trial that is lost or nearly so, or as soon as turns take a clearly different time than before.
+ *
+ * <p>No clock and no threads: called with the durations of turns by one thread at a time.
+ */
+final class MeasuredWidth implements GroupWidth {
+
+    /** Rounds between two trials. In a round each active group has a turn. */
+    private static final int MIN_BETWEEN = 16;
+
+    private static final int MAX_BETWEEN = 1024;
+    /** A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}. */
+    private static final int TRIAL_ROUNDS = 5;
+    /** Any trial ends after this many rounds. */
+    private static final int MAX_TRIAL_ROUNDS = 16;
+
+    private static final double CLEAR_GAIN = 0.1;
+    /** Smaller differences do not change the width. */
+    private static final double MIN_GAIN = 0.03;
+    /** Recent turns that are compared. */
+    private static final int COMPARED_TURNS = 32;
+    /** The weight of a round in the mean number of rows. */
+    private static final double ROUND_WEIGHT = 0.25;
+
+    private final int instances;
+    private final List<Integer> widths;
+    private final int initialPreference;
+    private final InstanceWork[] work;
+    /** By index of the width. */
+    private final List<Measured> measured = new ArrayList<>();
+
+    private final Map<Integer, Preference> baseByRows = new TreeMap<>();
+    private final Map<Integer, Preference> mixedByRows = new TreeMap<>();
+    /** Of the threads whose first turn since the last change of the width has ended. */
+    private final boolean[] settled;
+
+    private int lastWidth;
+    private double meanRows;
+    private int rowsClass;
+    private Optional<Trial> trial = Optional.empty();
+
+    /** The turns of one width. */
+    private static final class Measured {
+        private final TurnDurations durations = new TurnDurations();
+        private final Deque<Turn> recent = new ArrayDeque<>();
+
+        private void restart() {
+            durations.restart();
+            recent.clear();
+        }
+
+        private boolean add(Turn turn) {
+            recent.addLast(turn);
+            if (recent.size() > COMPARED_TURNS) {
+                recent.removeFirst();
+            }
+            return durations.add(step(turn.work()), turn.nanos(), turn.endNanos());
+        }
+    }
+
+    /** The width that is used for a number of rows, and when the next one is tried. */
+    private static final class Preference {
+        private int width;
+        private int between;
+        private double rounds;
+        private boolean changed;
+        private int direction = 1;
+
+        private Preference(int width, int between) {
+            this.width = width;
+            this.between = between;
+        }
+
+        private boolean isTrialDue() {
+            return rounds >= (changed ? MIN_BETWEEN : between);
+        }
+    }
+
+    /** A trial of another width. */
+    private static final class Trial {
+        private final Preference preference;
+        private final int width;
+        private double rounds;
+
+        private Trial(Preference preference, int width) {
+            this.preference = preference;
+            this.width = width;
+        }
+    }
+
+    MeasuredWidth(EngineLayout layout) {
+        this.instances = layout.instances();
+        this.widths = layout.groupWidths();
+        this.initialPreference = layout.isWideByDefault() ? widths.size() - 1 : 0;
+        this.work = new InstanceWork[instances];
+        Arrays.fill(work, InstanceWork.NONE);
+        this.settled = new boolean[instances];
+        widths.forEach(width -> measured.add(new Measured()));
+        this.lastWidth = initial();
+    }
+
+    @Override
+    public int initial() {
+        return widths.get(widths.size() - 1);
+    }
+
+    @Override
+    public int next(Turn turn) {
+        if (widths.size() == 1) {
+            return initial();
+        }
+        for (int i = 0; i < turn.work().size(); i++) {
+            work[turn.group().first() + i] = turn.work().get(i);
+        }
+        boolean counted = isCounted(turn);
+        if (Arrays.stream(work).anyMatch(InstanceWork::background)) {
+            trial = Optional.empty();
+            return widths.get(0);
+        }
+        if (Arrays.stream(work).filter(InstanceWork::active).count() < 2) {
+            trial = Optional.empty();
+            return initial();
+        }
+        int width = widths.indexOf(turn.width());
+        double round = 1.0 / Math.max(1, activeGroups(turn.width()));
+        boolean changed = counted && measured.get(width).add(turn);
+        Preference preference = preference(round);
+        if (trial.isEmpty() && width == preference.width) {
+            preference.rounds += round;
+            preference.changed |= changed;
+            if (preference.isTrialDue()) {
+                trial = Optional.of(new Trial(preference, other(preference)));
+            }
+        } else if (trial.isPresent() && trial.get().width == width && counted) {
+            trial.get().rounds += round;
+            conclude(trial.get(), turn.endNanos());
+        }
+        return widths.get(trial.map(running -> running.width).orElse(preference.width));
+    }
+
+    /** Whether the duration of a turn counts: it had rows, and is not the first one after a change of the width. */
+    private boolean isCounted(Turn turn) {
+        if (turn.width() != lastWidth) {
+            lastWidth = turn.width();
+            Arrays.fill(settled, false);
+            measured.get(widths.indexOf(lastWidth)).restart();
+        }
+        boolean counted = settled[turn.group().first()];
+        settled[turn.group().first()] = true;
+        return counted && step(turn.work()).rows() > 0;
+    }
+
+    private long activeGroups(int width) {
+        return InstanceGroup.all(width, instances).stream()
+                .filter(group ->
+                        Arrays.stream(work, group.first(), group.end()).anyMatch(InstanceWork::active))
+                .count();
+    }
+
+    /** The preference for the present rows: at first that for the nearest number of rows. */
+    private Preference preference(double round) {
+        int rows = Math.max(
+                1, Arrays.stream(work).mapToInt(each -> each.step().rows()).sum());
+        boolean adapters = Arrays.stream(work).anyMatch(each -> each.step().adapters());
+        meanRows = rows > 2 * meanRows || 2 * rows < meanRows ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
+        double logRows = 2 * Math.log(meanRows) / Math.log(2);
+        if (Math.abs(logRows - rowsClass) > 0.75) {
+            rowsClass = (int) Math.round(logRows);
+        }
+        Map<Integer, Preference> byRows = adapters ? mixedByRows : baseByRows;
+        Map<Integer, Preference> known = byRows.isEmpty() ? (adapters ? baseByRows : mixedByRows) : byRows;
+        Preference preference = byRows.get(rowsClass);
+        if (preference == null) {
+            preference = known.entrySet().stream()
+                    .min(Comparator.comparingInt(entry -> Math.abs(entry.getKey() - rowsClass)))
+                    .map(Map.Entry::getValue)
+                    .map(nearest -> new Preference(nearest.width, Math.max(MIN_BETWEEN, nearest.between / 4)))
+                    .orElseGet(() -> new Preference(initialPreference, MIN_BETWEEN));
+            byRows.put(rowsClass, preference);
+        }
+        return preference;
+    }
+
+    private int other(Preference preference) {
+        int other = preference.width + preference.direction;
+        return other >= 0 && other < widths.size() ? other : preference.width - preference.direction;
+    }
+
+    private void conclude(Trial running, long now) {
+        Preference preference = running.preference;
+        OptionalDouble wideGain = wideGain(
+                Math.min(running.width, preference.width), Math.max(running.width, preference.width), now);
+        boolean isLast = running.rounds >= MAX_TRIAL_ROUNDS;
+        if (running.rounds < TRIAL_ROUNDS || wideGain.isEmpty() && !isLast) {
+            return;
+        }
+        double gain = wideGain.isEmpty()
+                ? 0
+                : running.width > preference.width ? wideGain.getAsDouble() : 1 / (1 + wideGain.getAsDouble()) - 1;
+        boolean isClear = Math.abs(gain) > CLEAR_GAIN;
+        if (!isClear && !isLast) {
+            return;
+        }
+        if (gain > MIN_GAIN) {
+            preference.direction = Integer.signum(running.width - preference.width);
+            preference.width = running.width;
+        } else {
+            preference.direction = -preference.direction;
+        }
+        preference.between = gain > CLEAR_GAIN ? MIN_BETWEEN : Math.min(2 * preference.between, MAX_BETWEEN);
+        preference.rounds = 0;
+        preference.changed = false;
+        trial = Optional.empty();
+    }
+
+    /**
+     * How much faster the recent turns of wide groups were than turns of the narrow groups in them: 0.1 if these would
+     * take 1.1 times as long. The turns that are the fastest and the slowest by comparison are left out.
+     *
+     * @return empty if too few turns can be compared
+     */
+    private OptionalDouble wideGain(int narrow, int wide, long now) {
+        List<double[]> pairs = new ArrayList<>();
+        for (Turn turn : measured.get(wide).recent) {
+            narrowNanos(turn, narrow, now).ifPresent(nanos -> pairs.add(new double[] {nanos, turn.nanos()}));
+        }
+        if (pairs.size() < TRIAL_ROUNDS) {
+            return OptionalDouble.empty();
+        }
+        pairs.sort(Comparator.comparingDouble(pair -> pair[0] / pair[1]));
+        double narrowNanos = 0;
+        double wideNanos = 0;
+        for (double[] pair : pairs.subList(1, pairs.size() - 1)) {
+            narrowNanos += pair[0];
+            wideNanos += pair[1];
+        }
+        return OptionalDouble.of(narrowNanos / wideNanos - 1);
+    }
+
+    /** What the narrow groups of a turn, side by side, need for its steps on average; empty if this is not known. */
+    private OptionalDouble narrowNanos(Turn turn, int narrow, long now) {
+        double sum = 0;
+        int active = 0;
+        int first = turn.group().first();
+        for (int next = first; next < turn.group().end(); ) {
+            int end = Math.min(InstanceGroup.of(next, widths.get(narrow), instances).end(), turn.group().end());
+            StepSize part = step(turn.work().subList(next - first, end - first));
+            if (part.rows() > 0) {
+                OptionalDouble nanos = measured.get(narrow).durations.expected(part, now);
+                if (nanos.isEmpty()) {
+                    return nanos;
+                }
+                sum += nanos.getAsDouble();
+                active++;
+            }
+            next = end;
+        }
+        return active == 0 ? OptionalDouble.empty() : OptionalDouble.of(sum / active);
+    }
+
+    private static StepSize step(List<InstanceWork> work) {
+        return work.stream().map(InstanceWork::step).reduce(StepSize.NONE, StepSize::plus);
+    }
+}

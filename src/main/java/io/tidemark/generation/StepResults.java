@@ -1,0 +1,124 @@
+package io.tidemark.generation;
+
+import io.tidemark.decoder.StepRow;
+import io.tidemark.decoder.sampling.SampledToken;
+import io.tidemark.generation.Scheduler.ScheduledRow;
+import io.tidemark.text.LogText;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+
+/**
+ * Gives the sequences of an engine instance the tokens of its steps, and counts them. Used by the thread that runs the
+ * turn of the instance.
+ */
+final class StepResults {
+
+    private static final System.Logger LOG = System.getLogger(StepResults.class.getName());
+
+    private final Scheduler scheduler;
+    private long steps;
+    private long promptTokens;
+    private long generatedTokens;
+
+    StepResults(Scheduler scheduler) {
+        this.scheduler = scheduler;
+    }
+
+    Scheduler scheduler() {
+        return scheduler;
+    }
+
+    long steps() {
+        return steps;
+    }
+
+    /** Prompt tokens that were computed. */
+    long promptTokens() {
+        return promptTokens;
+    }
+
+    long generatedTokens() {
+        return generatedTokens;
+    }
+
+    /** Called for a step with rows of this instance. */
+    void stepStarts() {
+        steps++;
+    }
+
+    /**
+     * Advances the sequences whose rows a step has computed.
+     *
+     * @param batch   the rows as the step has run them
+     * @param sampled the tokens of the rows that were sampled; those of other instances may follow
+     */
+    void take(List<ScheduledRow> rows, List<StepRow> batch, Iterator<SampledToken> sampled) {
+        List<Sequence> sampling = new ArrayList<>();
+        for (int i = 0; i < batch.size(); i++) {
+            Sequence sequence = rows.get(i).sequence();
+            sequence.advance(batch.get(i).tokens().size());
+            if (rows.get(i).promptTokens() > 0) {
+                promptTokens += batch.get(i).tokens().size();
+                scheduler.promptAdvanced(sequence);
+            }
+            if (batch.get(i).sampling().isPresent()) {
+                sampling.add(sequence);
+            }
+        }
+        for (Sequence sequence : sampling) {
+            SampledToken token = sampled.next();
+            if (scheduler.isRunning(sequence)) {
+                accept(sequence, token);
+            }
+        }
+    }
+
+    /**
+     * Ends a sequence that was cancelled or has reached its deadline. The keys and values of an unfinished prompt have
+     * not been checked for finiteness, so its slot is cleared.
+     */
+    void end(Sequence sequence, FinishReason reason) {
+        sequence.owner().text(sequence.choice(), sequence.finish(reason));
+        remove(sequence, sequence.isPrefilling());
+    }
+
+    /** Fails the request of a sequence with all its choices. */
+    void fail(Sequence failed, String message) {
+        SubmittedRequest request = failed.owner();
+        scheduler.sequences(request::equals).forEach(sequence -> scheduler.remove(sequence, true));
+        scheduler.end(List.of(request), each -> each.fail("engine_error", message));
+    }
+
+    private void accept(Sequence sequence, SampledToken token) {
+        if (!token.finite()) {
+            fail(sequence, "the logits of a step were not finite");
+            return;
+        }
+        if (!sequence.hasGenerated()) {
+            scheduler.promptDone(sequence);
+        }
+        generatedTokens++;
+        sequence.owner().tokenGenerated();
+        try {
+            sequence.owner().text(sequence.choice(), sequence.accept(token));
+        } catch (RuntimeException e) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "a token of request '"
+                            + LogText.of(sequence.owner().request().id()) + "' could not be decoded",
+                    e);
+            fail(sequence, "a token could not be decoded to text");
+            return;
+        }
+        if (sequence.finished().isPresent()) {
+            remove(sequence, false);
+        }
+    }
+
+    /** Removes a sequence that has finished, then tells its request. */
+    private void remove(Sequence sequence, boolean invalid) {
+        scheduler.remove(sequence, invalid);
+        scheduler.end(List.of(sequence.owner()), owner -> owner.choiceFinished(sequence.result()));
+    }
+}

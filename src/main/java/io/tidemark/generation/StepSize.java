@@ -1,0 +1,30 @@
+package io.tidemark.generation;
+
+import io.tidemark.generation.Scheduler.ScheduledRow;
+import java.util.List;
+
+/**
+ * What determines the duration of a step.
+ *
+ * @param rows     number of rows
+ * @param tokens   number of tokens: one for each decoding row, and the prompt tokens of the others
+ * @param prompt   whether there are prompt tokens
+ * @param adapters whether a row uses an adapter
+ */
+record StepSize(int rows, int tokens, boolean prompt, boolean adapters) {
+
+    static final StepSize NONE = new StepSize(0, 0, false, false);
+
+    static StepSize of(List<ScheduledRow> rows) {
+        return new StepSize(
+                rows.size(),
+                rows.stream().mapToInt(row -> Math.max(1, row.promptTokens())).sum(),
+                rows.stream().anyMatch(row -> row.promptTokens() > 0),
+                rows.stream().anyMatch(row -> row.sequence().usesAdapter()));
+    }
+
+    StepSize plus(StepSize other) {
+        return new StepSize(
+                rows + other.rows, tokens + other.tokens, prompt || other.prompt, adapters || other.adapters);
+    }
+}
