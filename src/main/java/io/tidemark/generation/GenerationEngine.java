@@ -21,8 +21,11 @@ import java.util.function.Predicate;
  */
 public final class GenerationEngine implements Engine, AutoCloseable {
 
+    private final LanguageModel model;
     private final ModelConfig config;
     private final EngineLimits limits;
+    private final EngineLayout layout;
+    private final GroupWidth width;
     /** Pool of the first instance, for the size of sequences, which is the same in all of them. */
     private final KvPool pool;
 
@@ -33,8 +36,11 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
     private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width) {
+        this.model = model;
         this.config = model.config();
         this.limits = limits;
+        this.layout = layout;
+        this.width = width;
         this.groups = new InstanceGroups(layout.instances(), width);
         this.queue = new RequestQueue(limits, layout.instances(), groups::wake);
         KvBudget budget = new KvBudget(limits.kvBytes(), layout.instances());
@@ -62,6 +68,18 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         GenerationEngine engine = new GenerationEngine(model, limits, layout, width);
         engine.threads.forEach(EngineThread::start);
         return engine;
+    }
+
+    /**
+     * Starts an engine like this one, which uses the durations that this one has measured.
+     *
+     * @throws IllegalStateException if this engine has not ended
+     */
+    public GenerationEngine restart() {
+        if (!hasEnded()) {
+            throw new IllegalStateException("an engine that has not ended cannot be started again");
+        }
+        return start(model, limits, layout, width);
     }
 
     @Override

@@ -1,9 +1,9 @@
 package io.tidemark.generation;
 
 /**
- * Receives the output of one request. All calls come from the thread of the engine instance that runs the request, in
- * order. A callback must return at once, because it delays all sequences of the instance. Exceptions of the first two
- * methods are logged and otherwise ignored.
+ * Receives the output of one request. All calls come in order, from the thread of the engine that runs the turn of the
+ * request's instance: one at a time, and not always the same one. A callback must return at once, because it delays all
+ * sequences of the turn. Exceptions of the first two methods are logged and otherwise ignored.
  */
 @FunctionalInterface
 public interface GenerationListener {

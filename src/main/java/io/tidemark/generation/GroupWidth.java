@@ -16,8 +16,8 @@ interface GroupWidth {
      */
     record Turn(int width, InstanceGroup group, List<InstanceWork> work, long nanos, long endNanos) {}
 
-    /** The width before the first turn. */
-    int initial();
+    /** Called before the first turn of an engine; returns the width until then. */
+    int start();
 
     /** Called after each turn, by one thread at a time; returns the width of the groups of further turns. */
     int next(Turn turn);

@@ -48,7 +48,7 @@ final class InstanceGroups {
     InstanceGroups(int instances, GroupWidth choice) {
         this.instances = instances;
         this.choice = choice;
-        this.width = choice.initial();
+        this.width = choice.start();
         this.nextWidth = width;
         this.mayEnter =
                 IntStream.range(0, instances).mapToObj(i -> lock.newCondition()).toArray(Condition[]::new);

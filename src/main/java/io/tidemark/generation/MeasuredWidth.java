@@ -26,7 +26,7 @@ import java.util.TreeMap;
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
  * at this size. This covers prompts and other tokens in the proportion in which they occur. The first turn of a thread
  * after a change of the width is not counted. The next trial follows after {@code MIN_BETWEEN} rounds, which double with
- * each trial that is lost or nearly so, or as soon as turns take a clearly different time than before.
+ * each trial that is lost or nearly so, or soon after turns begin to take a clearly different time.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -36,6 +36,8 @@ final class MeasuredWidth implements GroupWidth {
     private static final int MIN_BETWEEN = 16;
 
     private static final int MAX_BETWEEN = 1024;
+    /** Rounds until the next trial when turns take a clearly different time. */
+    private static final int AFTER_CHANGE = 8;
     /** A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}. */
     private static final int TRIAL_ROUNDS = 5;
     /** Any trial ends after this many rounds. */
@@ -76,30 +78,35 @@ final class MeasuredWidth implements GroupWidth {
             recent.clear();
         }
 
+        /** Returns whether turns take a clearly different time than before; earlier ones are forgotten then. */
         private boolean add(Turn turn) {
+            boolean changed = durations.add(step(turn.work()), turn.nanos(), turn.endNanos());
+            if (changed) {
+                recent.clear();
+            }
             recent.addLast(turn);
             if (recent.size() > COMPARED_TURNS) {
                 recent.removeFirst();
             }
-            return durations.add(step(turn.work()), turn.nanos(), turn.endNanos());
+            return changed;
         }
     }
 
     /** The width that is used for a number of rows, and when the next one is tried. */
     private static final class Preference {
         private int width;
-        private int between;
-        private double rounds;
-        private boolean changed;
+        private int between = MIN_BETWEEN;
+        private double roundsLeft = between;
         private int direction = 1;
 
-        private Preference(int width, int between) {
+        private Preference(int width) {
             this.width = width;
-            this.between = between;
         }
 
-        private boolean isTrialDue() {
-            return rounds >= (changed ? MIN_BETWEEN : between);
+        /** Returns whether a trial is due. */
+        private boolean roundEnds(double round, boolean changed) {
+            roundsLeft = changed ? Math.min(roundsLeft, AFTER_CHANGE) : roundsLeft - round;
+            return roundsLeft <= 0;
         }
     }
 
@@ -120,21 +127,22 @@ final class MeasuredWidth implements GroupWidth {
         this.widths = layout.groupWidths();
         this.initialPreference = layout.isWideByDefault() ? widths.size() - 1 : 0;
         this.work = new InstanceWork[instances];
-        Arrays.fill(work, InstanceWork.NONE);
         this.settled = new boolean[instances];
         widths.forEach(width -> measured.add(new Measured()));
-        this.lastWidth = initial();
     }
 
     @Override
-    public int initial() {
-        return widths.get(widths.size() - 1);
+    public int start() {
+        Arrays.fill(work, InstanceWork.NONE);
+        trial = Optional.empty();
+        lastWidth = widest();
+        return widest();
     }
 
     @Override
     public int next(Turn turn) {
         if (widths.size() == 1) {
-            return initial();
+            return widest();
         }
         for (int i = 0; i < turn.work().size(); i++) {
             work[turn.group().first() + i] = turn.work().get(i);
@@ -146,16 +154,14 @@ final class MeasuredWidth implements GroupWidth {
         }
         if (Arrays.stream(work).filter(InstanceWork::active).count() < 2) {
             trial = Optional.empty();
-            return initial();
+            return widest();
         }
         int width = widths.indexOf(turn.width());
         double round = 1.0 / Math.max(1, activeGroups(turn.width()));
         boolean changed = counted && measured.get(width).add(turn);
         Preference preference = preference(round);
         if (trial.isEmpty() && width == preference.width) {
-            preference.rounds += round;
-            preference.changed |= changed;
-            if (preference.isTrialDue()) {
+            if (preference.roundEnds(round, changed)) {
                 trial = Optional.of(new Trial(preference, other(preference)));
             }
         } else if (trial.isPresent() && trial.get().width == width && counted) {
@@ -201,11 +207,15 @@ final class MeasuredWidth implements GroupWidth {
             preference = known.entrySet().stream()
                     .min(Comparator.comparingInt(entry -> Math.abs(entry.getKey() - rowsClass)))
                     .map(Map.Entry::getValue)
-                    .map(nearest -> new Preference(nearest.width, Math.max(MIN_BETWEEN, nearest.between / 4)))
-                    .orElseGet(() -> new Preference(initialPreference, MIN_BETWEEN));
+                    .map(nearest -> new Preference(nearest.width))
+                    .orElseGet(() -> new Preference(initialPreference));
             byRows.put(rowsClass, preference);
         }
         return preference;
+    }
+
+    private int widest() {
+        return widths.get(widths.size() - 1);
     }
 
     private int other(Preference preference) {
@@ -235,8 +245,7 @@ final class MeasuredWidth implements GroupWidth {
             preference.direction = -preference.direction;
         }
         preference.between = gain > CLEAR_GAIN ? MIN_BETWEEN : Math.min(2 * preference.between, MAX_BETWEEN);
-        preference.rounds = 0;
-        preference.changed = false;
+        preference.roundsLeft = preference.between;
         trial = Optional.empty();
     }
 

@@ -17,7 +17,7 @@ final class TurnDurations {
     private static final int MEAN_OF_TURNS = 8;
     /** A longer turn counts as this many times the mean, so that one delay does not look like a change. */
     private static final double MAX_OF_MEAN = 2;
-    /** A mean that differs by this part from its first value has changed clearly. */
+    /** A mean that differs by this part from its first value has changed clearly, and restarts. */
     private static final double CLEAR_CHANGE = 0.2;
     /** A mean is used for this long after its last turn. */
     private static final long MAX_AGE_NANOS = 10_000_000_000L;
@@ -59,11 +59,11 @@ final class TurnDurations {
                 first = nanos;
                 return false;
             }
-            if (Math.abs(nanos / first - 1) <= CLEAR_CHANGE) {
-                return false;
+            boolean changed = Math.abs(nanos / first - 1) > CLEAR_CHANGE;
+            if (changed) {
+                turns = 0;
             }
-            first = nanos;
-            return true;
+            return changed;
         }
     }
 

@@ -53,6 +53,7 @@ class WorkerProbesTest {
                         "tidemark_running_rows",
                         "tidemark_queue_depth",
                         "tidemark_engine_steps_total",
+                        "tidemark_engine_joint_steps_total",
                         "tidemark_prefix_cache_tokens_total",
                         "tidemark_boundary_broken_records_total",
                         "tidemark_table_lag{topic=\"adapter-boundaries\"}",

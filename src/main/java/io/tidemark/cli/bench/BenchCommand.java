@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
             BenchAdaptersCommand.class,
             BenchGenerateCommand.class,
             BenchInterferenceCommand.class,
+            BenchLayoutCommand.class,
             BenchSweepCommand.class,
             BenchScoresCommand.class,
             BenchScalingCommand.class,

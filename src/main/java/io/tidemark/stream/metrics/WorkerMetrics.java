@@ -311,6 +311,11 @@ public final class WorkerMetrics implements RequestListener {
                 engine,
                 source -> source.stats().steps());
         counter(
+                "tidemark.engine.joint.steps",
+                "native calls that were a step of several instances",
+                engine,
+                source -> source.stats().jointSteps());
+        counter(
                 "tidemark.engine.tokens",
                 "prompt tokens processed, those from the prefix cache included, and tokens generated",
                 engine,

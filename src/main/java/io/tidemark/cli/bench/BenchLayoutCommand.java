@@ -1,0 +1,159 @@
+package io.tidemark.cli.bench;
+
+import io.tidemark.benchmark.LayoutBenchmark;
+import io.tidemark.benchmark.LayoutBenchmark.Cell;
+import io.tidemark.benchmark.LayoutBenchmark.Rates;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.NamedFolder;
+import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.evaluation.Spread;
+import io.tidemark.generation.EngineLayout;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code tidemark bench layout}: compares the default number of instances and threads with fixed ones. */
+@Command(
+        name = "layout",
+        description = "Compares the engine's default layout with fixed numbers of instances and threads.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Example:",
+            "  tidemark bench layout --model models/base --compute-type int8 --adapter adapters/a --adapter adapters/b \\",
+            "      --rows 1,8,32"
+        })
+final class BenchLayoutCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private LocalModelOptions model = new LocalModelOptions();
+
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "[NAME=]DIR",
+            converter = NamedFolder.Converter.class,
+            description = "PEFT folder of an adapter; may be repeated. Without adapters only the base model runs.")
+    private List<NamedFolder> adapters = new ArrayList<>();
+
+    @Option(
+            names = "--rows",
+            split = ",",
+            paramLabel = "N",
+            defaultValue = "1,2,4,8,16,32",
+            description = "Requests that are open at a time; one or several numbers. Default: ${DEFAULT-VALUE}.")
+    private List<Integer> rows;
+
+    @Option(
+            names = "--prompt-tokens",
+            paramLabel = "N",
+            defaultValue = "40",
+            description = "Prompt tokens of each request. Default: ${DEFAULT-VALUE}.")
+    private int promptTokens;
+
+    @Option(
+            names = "--new-tokens",
+            paramLabel = "N",
+            defaultValue = "64",
+            description = "Tokens that each request generates. Default: ${DEFAULT-VALUE}.")
+    private int newTokens;
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            defaultValue = "7",
+            description = "Rounds over all cases and layouts after one warm-up. Default: ${DEFAULT-VALUE}.")
+    private int rounds;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "N",
+            defaultValue = "5",
+            description = "Seconds of a layout in a round; the first three tenths are not measured. "
+                    + "Default: ${DEFAULT-VALUE}.")
+    private int seconds;
+
+    @Option(
+            names = "--prefill-tokens-per-step",
+            paramLabel = "N",
+            defaultValue = "256",
+            description = "Maximum number of prompt tokens in one step. Default: ${DEFAULT-VALUE}.")
+    private int prefillTokensPerStep;
+
+    @Override
+    public Integer call() {
+        if (Collections.min(rows) < 1
+                || promptTokens < 1
+                || newTokens < 1
+                || rounds < 1
+                || seconds < 1
+                || prefillTokensPerStep < 1) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--rows, --prompt-tokens, --new-tokens, --rounds, --seconds and --prefill-tokens-per-step must be "
+                            + "1 or more");
+        }
+        List<Cell> cells = new ArrayList<>();
+        for (int count : rows) {
+            cells.add(new Cell(count, false));
+            if (!adapters.isEmpty()) {
+                cells.add(new Cell(count, true));
+            }
+        }
+        try (LocalModel local = model.open(compute.options())) {
+            LayoutBenchmark bench = new LayoutBenchmark(
+                    local.language(),
+                    adapters.stream().map(NamedFolder::folder).map(local::lora).toList(),
+                    new LayoutBenchmark.Requests(promptTokens, newTokens));
+            print(bench.compared(), bench.run(cells, rounds, Duration.ofSeconds(seconds), prefillTokensPerStep));
+        } catch (IllegalStateException e) {
+            throw new CommandException(e.getMessage(), e);
+        } catch (CompletionException e) {
+            throw new CommandException(e.getCause().getMessage(), e);
+        }
+        return 0;
+    }
+
+    private void print(List<EngineLayout> layouts, List<Rates> measured) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf("generated tokens per second, medians of %d rounds%n", rounds);
+        out.printf("%4s  %8s  %10s", "rows", "adapters", "default");
+        for (EngineLayout layout : layouts.subList(1, layouts.size())) {
+            out.printf("  %10s", layout.instances() + " x " + layout.threads());
+        }
+        out.printf("  %s%n", "default to the best fixed layout (95%)");
+        double logs = 0;
+        for (Rates rates : measured) {
+            out.printf(
+                    "%4d  %8d  %10.1f",
+                    rates.cell().rows(), rates.cell().mixed() ? adapters.size() : 0, rates.median(0));
+            for (int layout = 1; layout < layouts.size(); layout++) {
+                out.printf("  %10.1f", rates.median(layout));
+            }
+            double ratio = Spread.of(rates.ratios()).median();
+            double[] interval = rates.interval();
+            out.printf("  %.3f (%.3f to %.3f)%n", ratio, interval[0], interval[1]);
+            logs += Math.log(ratio);
+        }
+        out.printf("geometric mean of the ratios: %.3f%n", Math.exp(logs / measured.size()));
+        out.printf("fixed layouts: instances x threads of each%n");
+        out.flush();
+    }
+}

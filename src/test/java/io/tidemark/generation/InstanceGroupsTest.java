@@ -1,0 +1,149 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.tidemark.generation.GroupWidth.Turn;
+import io.tidemark.generation.InstanceGroups.Granted;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(120)
+@DisplayName("Groups of engine instances")
+class InstanceGroupsTest {
+
+    private static final int FREE = -1;
+
+    @Test
+    @DisplayName("One thread at a time touches an instance, and threads are never more than processors, at random widths")
+    void oneThreadAtATime() throws Exception {
+        int instances = 8;
+        EngineLayout layout = new EngineLayout(instances, 1, instances, 1, false);
+        Random random = new Random(3);
+        AtomicInteger changes = new AtomicInteger();
+        InstanceGroups groups = new InstanceGroups(instances, new RandomWidth(layout.groupWidths(), random, changes));
+        AtomicIntegerArray owner = new AtomicIntegerArray(instances);
+        int[] turnsOf = new int[instances];
+        AtomicInteger processors = new AtomicInteger();
+        AtomicInteger turns = new AtomicInteger();
+        List<String> faults = new CopyOnWriteArrayList<>();
+        for (int i = 0; i < instances; i++) {
+            owner.set(i, FREE);
+        }
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < instances; i++) {
+            int thread = i;
+            threads.add(new Thread(() -> {
+                for (Optional<Granted> turn = groups.enter(thread); turn.isPresent(); turn = groups.enter(thread)) {
+                    InstanceGroup group = turn.get().group();
+                    if (processors.addAndGet(layout.threadsOf(group)) > instances) {
+                        faults.add("more threads than processors");
+                    }
+                    for (int member = group.first(); member < group.end(); member++) {
+                        if (!owner.compareAndSet(member, FREE, thread)) {
+                            faults.add(member + " is touched by " + thread + " and " + owner.get(member));
+                        }
+                        turnsOf[member]++;
+                    }
+                    Thread.yield();
+                    for (int member = group.first(); member < group.end(); member++) {
+                        owner.set(member, FREE);
+                    }
+                    processors.addAndGet(-layout.threadsOf(group));
+                    if (turns.incrementAndGet() == 8_000) {
+                        groups.close();
+                    }
+                    groups.leave(turn(turn.get(), true));
+                }
+                if (!owner.compareAndSet(thread, FREE, thread)) {
+                    faults.add(thread + " ends while " + owner.get(thread) + " touches it");
+                }
+            }));
+        }
+        IntStream.range(0, instances).forEach(groups::wake);
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(faults).isEmpty();
+        assertThat(changes.get()).isGreaterThan(200);
+        assertThat(IntStream.of(turnsOf)).allMatch(count -> count > 400);
+    }
+
+    @Test
+    @DisplayName("Work of a parked instance wakes the idle thread of its group, whose turn has all instances of the group")
+    void wakesTheGroup() throws Exception {
+        InstanceGroups groups = new InstanceGroups(4, new FixedWidth(2));
+        List<InstanceGroup> granted = new CopyOnWriteArrayList<>();
+        List<Thread> threads = IntStream.range(0, 4)
+                .mapToObj(thread -> new Thread(() -> {
+                    for (Optional<Granted> turn = groups.enter(thread); turn.isPresent(); turn = groups.enter(thread)) {
+                        granted.add(turn.get().group());
+                        groups.leave(turn(turn.get(), false));
+                    }
+                }))
+                .toList();
+        threads.forEach(Thread::start);
+        await().until(() -> threads.stream().allMatch(thread -> thread.getState() == Thread.State.WAITING));
+        groups.wake(3);
+        await().until(() -> granted.size() == 1);
+        groups.wake(0);
+        await().until(() -> granted.size() == 2);
+        assertThat(granted).containsExactly(new InstanceGroup(2, 4), new InstanceGroup(0, 2));
+        groups.close();
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(granted).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("Work that arrives during a turn gets another turn")
+    void workDuringATurn() {
+        InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
+        groups.wake(0);
+        Granted first = groups.enter(0).orElseThrow();
+        groups.wake(1);
+        groups.leave(turn(first, false));
+        assertThat(groups.enter(0)).contains(first);
+    }
+
+    @Test
+    @DisplayName("After a failure in a turn, a parked thread gets its instance back when the turn has ended, not before")
+    void failure() throws Exception {
+        InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
+        groups.wake(1);
+        groups.enter(0).orElseThrow();
+        CountDownLatch ended = new CountDownLatch(1);
+        Thread parked = new Thread(() -> {
+            assertThat(groups.enter(1)).isEmpty();
+            ended.countDown();
+        });
+        parked.start();
+        groups.close();
+        await().until(() -> parked.getState() == Thread.State.WAITING);
+        assertThat(ended.getCount()).isEqualTo(1);
+        groups.fail(0);
+        ended.await();
+    }
+
+    private static Turn turn(Granted granted, boolean active) {
+        InstanceWork work = new InstanceWork(StepSize.NONE, false, active);
+        return new Turn(
+                granted.width(),
+                granted.group(),
+                IntStream.range(0, granted.group().size()).mapToObj(i -> work).toList(),
+                1,
+                1);
+    }
+}

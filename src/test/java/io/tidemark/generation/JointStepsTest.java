@@ -1,0 +1,389 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.fixture.ReferenceText;
+import io.tidemark.generation.Completion.Choice;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ModelOptions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@Timeout(180)
+@DisplayName("Joint steps of several engine instances")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class JointStepsTest {
+
+    /** Joint steps have one thread, because the models are too small for several. */
+    private static final EngineLayout THREE = new EngineLayout(3, 1, 1, 1, false);
+
+    private static final List<Integer> WIDTHS = List.of(1, 2, 3);
+    private static final EngineLimits LIMITS = new EngineLimits(12, 96, 1L << 30, 1 << 20);
+    private static final String ENGINE_0 = "tidemark-engine-0";
+
+    private FixtureModel model;
+
+    @BeforeAll
+    void load() {
+        model = FixtureModel.load("llama-gqa");
+    }
+
+    @AfterAll
+    void close() {
+        model.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "llama-gqa", "llama3-rope-tied", "llama-biased-mha", "llama-made", "mistral-window",
+                "qwen2-layer-types", "qwen2-tied", "qwen3-norms", "qwen3-window-yarn"
+            })
+    @DisplayName("All greedy reference texts are the same with joins and splits at random between the steps")
+    void referenceTexts(String family) throws Exception {
+        Map<String, List<Integer>> expected = new LinkedHashMap<>();
+        List<TestRequest> requests = new ArrayList<>();
+        try (FixtureModel fixture = FixtureModel.load(family)) {
+            while (requests.size() < 100) {
+                for (String adapter : Folders.adapters(family)) {
+                    ReferenceText.Prompt prompt = fixture.reference(adapter)
+                            .prompts()
+                            .get(requests.size()
+                                    % fixture.reference(adapter).prompts().size());
+                    for (int boundary = 0; boundary < prompt.greedy().size(); boundary++) {
+                        String id = adapter + "-" + requests.size();
+                        requests.add(TestRequest.of(id, prompt.ids())
+                                .with(fixture.adapter(adapter), boundary)
+                                .tokens(prompt.greedy().get(boundary).size()));
+                        expected.put(id, prompt.greedy().get(boundary));
+                    }
+                }
+            }
+            AtomicInteger changes = new AtomicInteger();
+            Map<String, Choice> choices =
+                    run(fixture, new RandomWidth(WIDTHS, new Random(5), changes), requests, ConcurrentHashMap.newKeySet());
+            assertThat(changes.get()).isGreaterThan(10);
+            expected.forEach((id, tokens) ->
+                    assertThat(choices.get(id).tokens()).as(id).isEqualTo(tokens));
+        }
+    }
+
+    @Test
+    @DisplayName("Deterministic rows have the same log-probabilities, bit for bit, alone and in joint steps")
+    void deterministic() throws Exception {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
+            List<TestRequest> requests = mixed(fixture, 36);
+            AtomicInteger changes = new AtomicInteger();
+            Map<String, Choice> together = run(
+                    fixture, new RandomWidth(WIDTHS, new Random(6), changes), requests, ConcurrentHashMap.newKeySet());
+            assertThat(changes.get()).isGreaterThan(20);
+            for (TestRequest request : requests) {
+                assertThat(together.get(request.id()))
+                        .as(request.id())
+                        .isEqualTo(alone(fixture, request));
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("Joint rows use packed LoRA groups that are built, fused and closed while joins and splits alternate")
+    void packedGroups() throws Exception {
+        try (FixtureModel fixture =
+                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
+            List<TestRequest> requests = mixed(fixture, 60);
+            Map<String, Choice> alone = new LinkedHashMap<>();
+            for (TestRequest request : requests) {
+                alone.put(request.id(), alone(fixture, request));
+            }
+            for (GroupWidth width : List.of(new FixedWidth(3), new RandomWidth(WIDTHS, new Random(7), new AtomicInteger()))) {
+                Map<String, Choice> together = run(fixture, width, requests, ConcurrentHashMap.newKeySet());
+                alone.forEach((id, expected) -> {
+                    assertThat(together.get(id).logprobs().get(0).logprob())
+                            .as(id)
+                            .isCloseTo(expected.logprobs().get(0).logprob(), within(0.15));
+                    assertThat(together.get(id).tokens()).hasSameSizeAs(expected.tokens());
+                });
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("The first thread of a group runs all its instances, and the requests of all of them share steps")
+    void oneThread() throws Exception {
+        Set<String> threads = ConcurrentHashMap.newKeySet();
+        try (GenerationEngine engine = start(3)) {
+            List<RecordingListener> listeners = submit(engine, 6, 20, () -> {}, threads);
+            listeners.forEach(each -> assertThat(each.choice().tokens()).hasSize(20));
+            // the last turn publishes its counters after the listeners have run
+            engine.close();
+            EngineStats stats = engine.stats();
+            assertThat(threads).containsExactly(ENGINE_0);
+            assertThat(stats.jointSteps()).isBetween(20L, 24L);
+            assertThat(stats.steps()).isBetween(3 * 20L, 3 * 24L);
+            assertThat(stats.generatedTokens()).isEqualTo(6 * 20);
+        }
+    }
+
+    @Test
+    @DisplayName("A running step names the requests of all its instances, and each of them has its seconds left")
+    void runningStep() throws Exception {
+        try (GenerationEngine engine = start(3)) {
+            List<List<RunningStep>> steps = new CopyOnWriteArrayList<>();
+            List<OptionalDouble> left = new CopyOnWriteArrayList<>();
+            AtomicInteger texts = new AtomicInteger();
+            List<RecordingListener> listeners = submit(engine, 6, 60, () -> {
+                if (texts.incrementAndGet() == 6 * 20) {
+                    CompletableFuture.runAsync(() -> {
+                                steps.add(engine.runningSteps());
+                                IntStream.range(0, 6).forEach(i -> left.add(engine.secondsLeft("request-" + i)));
+                            })
+                            .join();
+                }
+            });
+            listeners.forEach(each -> assertThat(each.choice().tokens()).hasSize(60));
+            assertThat(steps.get(0)).hasSize(1);
+            assertThat(steps.get(0).get(0).instance()).isZero();
+            assertThat(steps.get(0).get(0).requests())
+                    .containsExactlyInAnyOrder(
+                            IntStream.range(0, 6).mapToObj(i -> "request-" + i).toArray(String[]::new));
+            assertThat(left).allSatisfy(seconds -> assertThat(seconds.getAsDouble())
+                    .isPositive()
+                    .isLessThan(60));
+        }
+    }
+
+    @Test
+    @DisplayName("A request of a parked instance is cancelled, while the other rows of the joint steps go on")
+    void cancelled() throws Exception {
+        try (GenerationEngine engine = start(3)) {
+            CountDownLatch running = new CountDownLatch(6);
+            List<RecordingListener> listeners = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                listeners.add(RecordingListener.onFirstText(running::countDown));
+                engine.submit(request(i, i == 4 ? 400 : 100).request(), listeners.get(i));
+            }
+            assertThat(running.await(60, TimeUnit.SECONDS)).isTrue();
+            engine.cancel("request-4", FinishReason.DEADLINE);
+            assertThat(listeners.get(4).choice().finishReason()).isEqualTo(FinishReason.DEADLINE);
+            assertThat(listeners.get(4).choice().tokens()).hasSizeLessThan(400);
+            for (int i : List.of(0, 1, 2, 3, 5)) {
+                assertThat(listeners.get(i).choice().tokens()).hasSize(100);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("Slices of a background task of a parked instance run between joint steps, and alone when no row runs")
+    void background() throws Exception {
+        try (GenerationEngine engine = start(3)) {
+            Set<String> threads = ConcurrentHashMap.newKeySet();
+            AtomicInteger slices = new AtomicInteger();
+            CountDownLatch ended = new CountDownLatch(1);
+            List<RecordingListener> listeners = submit(engine, 6, 100, () -> {});
+            engine.runInBackground(() -> {
+                threads.add(Thread.currentThread().getName());
+                boolean more = slices.incrementAndGet() < 150;
+                if (!more) {
+                    ended.countDown();
+                }
+                return more;
+            });
+            listeners.forEach(each -> assertThat(each.choice().tokens()).hasSize(100));
+            assertThat(slices.get()).isGreaterThan(20);
+            assertThat(ended.await(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(threads).containsExactly(ENGINE_0);
+        }
+    }
+
+    @Test
+    @DisplayName("A request whose row makes a joint step fail fails alone, whichever instance has it")
+    void isolatesRows() throws Exception {
+        for (int failing = 0; failing < 6; failing++) {
+            try (GenerationEngine engine = start(3)) {
+                List<RecordingListener> listeners = new ArrayList<>();
+                for (int i = 0; i < 6; i++) {
+                    TestRequest request = i == failing
+                            ? TestRequest.of("request-" + i, List.of(5, 99_999)).stopAt(StopConditions.afterExactly(9))
+                            : request(i, 9);
+                    listeners.add(RecordingListener.plain());
+                    engine.submit(request.request(), listeners.get(i));
+                }
+                for (int i = 0; i < 6; i++) {
+                    if (i == failing) {
+                        assertThat(listeners.get(i).failure().message()).contains("the step failed");
+                    } else {
+                        assertThat(listeners.get(i).choice().tokens()).hasSize(9);
+                    }
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 5})
+    @DisplayName("An error in a joint step ends the engine and all its threads, and every request gets an outcome")
+    void failure(int failing) throws Exception {
+        GenerationEngine engine = start(3);
+        List<String> events = new CopyOnWriteArrayList<>();
+        engine.failure().thenRun(() -> events.add("failure"));
+        List<RecordingListener> listeners = new ArrayList<>();
+        for (int i = 0; i < 9; i++) {
+            int index = i;
+            listeners.add(RecordingListener.onFirstText(() -> {
+                if (index == failing) {
+                    throw new OutOfMemoryError("for this test");
+                }
+            }).andOnFinished(() -> events.add("request-" + index)));
+            try {
+                engine.submit(request(i, 400).request(), listeners.get(i));
+            } catch (IllegalStateException closed) {
+                listeners.remove(i);
+                break;
+            }
+        }
+        listeners.forEach(each -> assertThat(each.failure().code()).isEqualTo("engine_error"));
+        Awaitility.await().until(engine::hasEnded);
+        assertThat(events).startsWith("failure").containsOnlyOnce("failure");
+        assertThat(engine.runningSteps()).isEmpty();
+        assertThat(engine.close(Duration.ofSeconds(1))).isTrue();
+    }
+
+    @Test
+    @DisplayName("Closing the engine during joint steps cancels the requests of all instances")
+    void closing() throws Exception {
+        GenerationEngine engine = start(3);
+        CountDownLatch running = new CountDownLatch(6);
+        List<RecordingListener> listeners = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            listeners.add(RecordingListener.onFirstText(running::countDown));
+            engine.submit(request(i, 450).request(), listeners.get(i));
+        }
+        assertThat(running.await(60, TimeUnit.SECONDS)).isTrue();
+        engine.close();
+        listeners.forEach(
+                each -> assertThat(each.choice().finishReason()).isIn(FinishReason.CANCELLED, FinishReason.LENGTH));
+        assertThat(engine.hasEnded()).isTrue();
+    }
+
+    @Test
+    @DisplayName("An engine that measures its turns answers all requests, whatever the number of rows")
+    void measured() throws Exception {
+        try (GenerationEngine engine = GenerationEngine.start(
+                model.model(), LIMITS, new EngineLayout(2, 1, 2, 1, false))) {
+            for (int rows : List.of(1, 2, 7, 12, 3)) {
+                submit(engine, rows, 100, () -> {})
+                        .forEach(each -> assertThat(each.choice().tokens()).hasSize(100));
+            }
+        }
+    }
+
+    private GenerationEngine start(int width) {
+        return GenerationEngine.start(model.model(), LIMITS, THREE, new FixedWidth(width));
+    }
+
+    private static TestRequest request(int i, int tokens) {
+        return TestRequest.of("request-" + i, List.of(5, 6, 7 + i)).stopAt(StopConditions.afterExactly(tokens));
+    }
+
+    private List<RecordingListener> submit(GenerationEngine engine, int requests, int tokens, Runnable onToken)
+            throws RequestRejectedException {
+        return submit(engine, requests, tokens, onToken, ConcurrentHashMap.newKeySet());
+    }
+
+    /** Submits requests whose listeners run an action at each text, and add the thread at the end. */
+    private List<RecordingListener> submit(
+            GenerationEngine engine, int requests, int tokens, Runnable onText, Set<String> threads)
+            throws RequestRejectedException {
+        List<RecordingListener> listeners = new ArrayList<>();
+        for (int i = 0; i < requests; i++) {
+            RecordingListener listener = RecordingListener.onFinished(
+                    () -> threads.add(Thread.currentThread().getName()));
+            listeners.add(listener);
+            engine.submit(request(i, tokens).request(), new GenerationListener() {
+                @Override
+                public void onText(int choice, String chunk) {
+                    onText.run();
+                    listener.onText(choice, chunk);
+                }
+
+                @Override
+                public void onFinished(Outcome outcome) {
+                    listener.onFinished(outcome);
+                }
+            });
+        }
+        return listeners;
+    }
+
+    private static List<TestRequest> mixed(FixtureModel fixture, int count) {
+        List<String> adapters = List.of("all", "qv", "patterns", "some-layers");
+        List<TestRequest> requests = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            int at = i;
+            TestRequest request = TestRequest.of(
+                            "request-" + i,
+                            IntStream.range(0, 3 + i % 7 * 11)
+                                    .map(token -> 3 + (at * 31 + token * token) % 400)
+                                    .boxed()
+                                    .toList())
+                    .stopAt(StopConditions.afterExactly(10 + i % 30))
+                    .logprobs(0);
+            requests.add(
+                    i % 5 == 4 ? request : request.with(fixture.adapter(adapters.get((i / 9 + i) % 4)), 1 + i % 6));
+        }
+        return requests;
+    }
+
+    private static Choice alone(FixtureModel fixture, TestRequest request) throws RequestRejectedException {
+        try (GenerationEngine engine =
+                GenerationEngine.start(fixture.model(), LIMITS, EngineLayout.single(1))) {
+            RecordingListener listener = RecordingListener.plain();
+            engine.submit(request.request(), listener);
+            return listener.choice();
+        }
+    }
+
+    private static Map<String, Choice> run(
+            FixtureModel fixture, GroupWidth width, List<TestRequest> requests, Set<String> threads)
+            throws RequestRejectedException {
+        Map<String, Choice> choices = new LinkedHashMap<>();
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), LIMITS, THREE, width)) {
+            Map<String, RecordingListener> recordings = new LinkedHashMap<>();
+            for (TestRequest request : requests) {
+                recordings.put(
+                        request.id(),
+                        RecordingListener.onFinished(
+                                () -> threads.add(Thread.currentThread().getName())));
+                engine.submit(request.request(), recordings.get(request.id()));
+            }
+            recordings.forEach((id, recording) -> choices.put(id, recording.choice()));
+            assertThat(engine.stats().jointSteps()).isPositive();
+        }
+        return choices;
+    }
+}

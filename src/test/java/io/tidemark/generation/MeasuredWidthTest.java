@@ -1,0 +1,309 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.generation.GroupWidth.Turn;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/** Simulates the turns of an engine in virtual time. */
+@DisplayName("The width that is chosen from measured durations")
+class MeasuredWidthTest {
+
+    private static final double SECOND = 1e9;
+    private static final EngineLayout TWO = new EngineLayout(2, 1, 2, 1, false);
+    private static final EngineLayout TWO_OF_A_SMALL_MODEL = new EngineLayout(2, 1, 2, 16, false);
+
+    /** The duration of a step in milliseconds. */
+    @FunctionalInterface
+    private interface Model {
+        double millis(InstanceGroup group, StepSize step);
+    }
+
+    /** Weights of a gigabyte: two narrow steps read them twice. Times of a model of 1.07 billion parameters. */
+    private static double big(InstanceGroup group, StepSize step) {
+        double prompt = step.prompt() ? 5 * (step.tokens() - step.rows()) : 0;
+        return group.size() == 1
+                ? 46 + 7.6 * step.rows() + 1.4 * prompt
+                : 18 + 4.9 * step.rows() + 0.75 * prompt;
+    }
+
+    /** Weights in the cache: the threads of a wide step wait for each other. Times of SmolLM2-135M. */
+    private static double small(InstanceGroup group, StepSize step) {
+        return group.size() == 1 ? 13 + 2 * step.rows() : 16 + 1.8 * step.rows();
+    }
+
+    /** Each thread of a wide step waits for the one whose processor another process uses, too. */
+    private static Model besideABusyLoop(Model model) {
+        return (group, step) -> (group.first() == 0 ? 2 : 1) * model.millis(group, step);
+    }
+
+    /** Engine threads that run turns of their groups. */
+    private static final class Simulation {
+        private final MeasuredWidth choice;
+        private final int instances;
+        private final Random random = new Random(7);
+        private final int[] rows;
+        private final double noise;
+        private Model model;
+        private int promptEvery = Integer.MAX_VALUE;
+        private double now;
+        private int width;
+        private int turns;
+        private int changes;
+        private double tokens;
+        private final Map<Integer, Double> secondsByWidth = new HashMap<>();
+
+        private record Running(InstanceGroup group, List<StepSize> parts, double start, double end) {}
+
+        Simulation(EngineLayout layout, Model model, double noise, int... rows) {
+            this.choice = new MeasuredWidth(layout);
+            this.instances = layout.instances();
+            this.model = model;
+            this.noise = noise;
+            this.rows = rows;
+            this.width = choice.start();
+        }
+
+        Simulation with(Model other) {
+            model = other;
+            return this;
+        }
+
+        Simulation rows(int... each) {
+            System.arraycopy(each, 0, rows, 0, instances);
+            return this;
+        }
+
+        /** Each turn of this number, on average, has a prompt of 40 tokens. */
+        Simulation promptEvery(int stepsOfARow) {
+            promptEvery = stepsOfARow;
+            return this;
+        }
+
+        Simulation reset() {
+            tokens = 0;
+            changes = 0;
+            secondsByWidth.clear();
+            return this;
+        }
+
+        /** Rows per second. */
+        double rate(double seconds) {
+            reset().run(seconds);
+            return tokens / seconds;
+        }
+
+        double shareOf(int ofWidth) {
+            double sum = secondsByWidth.values().stream().mapToDouble(each -> each).sum();
+            return secondsByWidth.getOrDefault(ofWidth, 0.0) / sum;
+        }
+
+        Simulation run(double seconds) {
+            double end = now + seconds * SECOND;
+            int next = width;
+            List<Running> running = new ArrayList<>();
+            while (now < end) {
+                if (next == width) {
+                    for (InstanceGroup group : InstanceGroup.all(width, instances)) {
+                        if (running.stream().noneMatch(each -> each.group().equals(group))) {
+                            start(group).ifPresent(running::add);
+                        }
+                    }
+                }
+                Running first = running.stream().min(Comparator.comparingDouble(Running::end)).orElseThrow();
+                running.remove(first);
+                now = first.end();
+                tokens += first.parts().stream().mapToInt(StepSize::rows).sum();
+                next = choice.next(turn(first));
+                turns++;
+                if (running.isEmpty() && next != width) {
+                    width = next;
+                    changes++;
+                }
+            }
+            // the turns that run end
+            for (Running each : running) {
+                now = Math.max(now, each.end());
+                next = choice.next(turn(each));
+            }
+            width = next;
+            return this;
+        }
+
+        private Optional<Running> start(InstanceGroup group) {
+            List<StepSize> parts = new ArrayList<>();
+            StepSize all = StepSize.NONE;
+            for (int i = group.first(); i < group.end(); i++) {
+                boolean prompt = promptEvery < Integer.MAX_VALUE && random.nextInt(promptEvery) < rows[i];
+                parts.add(rows[i] == 0 ? StepSize.NONE : new StepSize(rows[i], rows[i] + (prompt ? 39 : 0), prompt, false));
+                all = all.plus(parts.get(parts.size() - 1));
+            }
+            if (all.rows() == 0) {
+                return Optional.empty();
+            }
+            double nanos = 1e6 * model.millis(group, all) * (1 + noise * random.nextGaussian());
+            return Optional.of(new Running(group, parts, now, now + Math.max(1000, nanos)));
+        }
+
+        private Turn turn(Running ended) {
+            double processors = (double) ended.group().size() / instances;
+            secondsByWidth.merge(width, processors * (ended.end() - ended.start()) / SECOND, Double::sum);
+            List<InstanceWork> work = ended.parts().stream()
+                    .map(part -> new InstanceWork(part, false, part.rows() > 0))
+                    .toList();
+            return new Turn(width, ended.group(), work, (long) (ended.end() - ended.start()), (long) ended.end());
+        }
+    }
+
+    @Test
+    @DisplayName("A big model runs joint steps at 8 rows, single steps at 32, and joint ones again at 8")
+    void bigModel() {
+        Model model = (group, step) -> big(group, step) + (group.size() > 1 && step.rows() > 20 ? 60 : 0);
+        Simulation engine = new Simulation(TWO, model, 0.03, 4, 4);
+        engine.run(10).reset().run(60);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.95);
+        engine.rows(16, 16).run(15).reset().run(60);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.9);
+        engine.rows(4, 4).run(2).reset().run(60);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.95);
+    }
+
+    @Test
+    @DisplayName("A small model runs single steps from 2 to 32 rows, and trials cost less than a hundredth")
+    void smallModel() {
+        for (int rows : List.of(1, 2, 4, 8, 16)) {
+            Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, MeasuredWidthTest::small, 0.03, rows, rows);
+            double best = 2 * rows / (small(new InstanceGroup(0, 1), step(rows)) / 1000);
+            assertThat(engine.rate(120)).as(rows + " rows").isGreaterThan(0.985 * best);
+            assertThat(engine.rate(120)).as(rows + " rows").isGreaterThan(0.99 * best);
+        }
+    }
+
+    @Test
+    @DisplayName("Prompts count in the proportion in which they occur")
+    void prompts() {
+        // joint steps are faster without prompts, and slower with prompts
+        Model model = (group, step) -> group.size() == 1
+                ? 20 + 2 * step.rows() + (step.prompt() ? 40 : 0)
+                : 8 + 2 * step.rows() + (step.prompt() ? 80 : 0);
+        Simulation few = new Simulation(TWO, model, 0.03, 4, 4).promptEvery(400);
+        few.run(20).reset().run(60);
+        assertThat(few.shareOf(2)).isGreaterThan(0.9);
+        Simulation many = new Simulation(TWO, model, 0.03, 4, 4).promptEvery(8);
+        many.run(20).reset().run(60);
+        assertThat(many.shareOf(1)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("When another process uses a processor, the width changes within seconds, and back when it has ended")
+    void busyNeighbour() {
+        Model quiet = MeasuredWidthTest::big;
+        Simulation engine = new Simulation(TWO, quiet, 0.05, 4, 4);
+        engine.run(120).reset().run(30);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.95);
+        engine.with(besideABusyLoop(quiet)).run(6).reset().run(30);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.7);
+        engine.run(30).reset().run(60);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.9);
+        engine.with(quiet).run(6).reset().run(30);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("Durations that vary by a tenth do not make the width flap, and equal widths cost almost nothing")
+    void noise() {
+        Simulation clear = new Simulation(TWO, MeasuredWidthTest::big, 0.1, 4, 4);
+        clear.run(20).reset().run(600);
+        assertThat(clear.shareOf(2)).isGreaterThan(0.95);
+        assertThat(clear.changes).isLessThan(60);
+        Model equal = (group, step) -> group.size() == 1 ? 40 + 5 * step.rows() : 40 + 2.5 * step.rows();
+        Simulation same = new Simulation(TWO, equal, 0.1, 4, 4);
+        same.run(20);
+        assertThat(same.rate(600)).isGreaterThan(0.985 * 8 / 0.060);
+        assertThat(same.changes).isLessThan(100);
+    }
+
+    @Test
+    @DisplayName("Of several widths the best one is found")
+    void severalWidths() {
+        double[] millis = {0, 60, 40, 0, 50};
+        Model model = (group, step) -> millis[group.size()] * group.size() * (1 + step.rows() / 20.0) / 2;
+        Simulation engine = new Simulation(new EngineLayout(4, 1, 4, 1, false), model, 0.03, 2, 2, 2, 2);
+        engine.run(30).reset().run(60);
+        double[] rate = new double[5];
+        for (int width : List.of(1, 2, 4)) {
+            rate[width] = 8 / (millis[width] * width * (1 + 2 * width / 20.0) / 2);
+        }
+        int best = Arrays.stream(new int[] {1, 2, 4})
+                .boxed()
+                .max(Comparator.comparingDouble(width -> rate[width]))
+                .orElseThrow();
+        assertThat(engine.shareOf(best)).as(Arrays.toString(rate)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("One active instance has all processors, and a background task runs beside the steps of the others")
+    void aloneAndBackground() {
+        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        assertThat(width.start()).isEqualTo(2);
+        InstanceWork busy = new InstanceWork(step(1), false, true);
+        assertThat(width.next(joint(busy, InstanceWork.NONE))).isEqualTo(2);
+        assertThat(width.next(joint(busy, busy))).isEqualTo(1);
+        assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
+        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true)))).isEqualTo(1);
+        assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(1);
+        assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("A layout that is fixed, or has one instance, has one width")
+    void fixed() {
+        for (EngineLayout layout : List.of(EngineLayout.fixed(4, 1), EngineLayout.single(2))) {
+            MeasuredWidth width = new MeasuredWidth(layout);
+            InstanceWork busy = new InstanceWork(step(1), false, true);
+            for (int i = 0; i < 100; i++) {
+                assertThat(width.next(single(0, busy))).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("The threads of all groups of any width are never more than the processors")
+    void threads() {
+        for (int processors = 1; processors <= 64; processors++) {
+            for (int threads = 1; threads <= processors; threads++) {
+                int instances = processors / threads;
+                EngineLayout layout =
+                        new EngineLayout(instances, threads, Math.max(threads, Math.min(processors, 16)), 1, false);
+                for (int width : layout.groupWidths()) {
+                    assertThat(InstanceGroup.all(width, instances).stream()
+                                    .mapToInt(layout::threadsOf)
+                                    .sum())
+                            .as(layout + ", width " + width)
+                            .isLessThanOrEqualTo(processors);
+                }
+            }
+        }
+    }
+
+    private static Turn joint(InstanceWork first, InstanceWork second) {
+        return new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 1000, 0);
+    }
+
+    private static Turn single(int instance, InstanceWork work) {
+        return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), 1000, 0);
+    }
+
+    private static StepSize step(int rows) {
+        return new StepSize(rows, rows, false, false);
+    }
+}

@@ -1,0 +1,36 @@
+package io.tidemark.generation;
+
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The width changes at random after a third of the turns. */
+final class RandomWidth implements GroupWidth {
+
+    private final List<Integer> widths;
+    private final Random random;
+    private final AtomicInteger changes;
+    private int width;
+
+    /** @param changes counts them */
+    RandomWidth(List<Integer> widths, Random random, AtomicInteger changes) {
+        this.widths = widths;
+        this.random = random;
+        this.changes = changes;
+        this.width = widths.get(widths.size() - 1);
+    }
+
+    @Override
+    public int start() {
+        return width;
+    }
+
+    @Override
+    public int next(Turn turn) {
+        if (turn.width() == width && random.nextInt(3) == 0) {
+            width = widths.get(random.nextInt(widths.size()));
+            changes.addAndGet(width == turn.width() ? 0 : 1);
+        }
+        return width;
+    }
+}
