@@ -26,9 +26,9 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
- * Compares the engine's default layout, which decides by measured times whether instances share a step, with fixed ones.
- * One engine runs at a time, since the threads of several would be more than the processors. Layouts alternate in short
- * slots with the same requests, so that a disturbance of the machine affects all of them.
+ * Compares the engine's default layout, which decides by measured times whether instances share a step, with fixed
+ * ones. One engine runs at a time, since the threads of several would be more than the processors. Layouts alternate in
+ * short slots with the same requests, so that a disturbance of the machine affects all of them.
  */
 public final class LayoutBenchmark {
 

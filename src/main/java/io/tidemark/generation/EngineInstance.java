@@ -182,7 +182,7 @@ final class EngineInstance {
         }
     }
 
-    /** Runs the queued commands, and frees memory that this instance does not use if the next queued request needs it. */
+    /** Runs the queued commands, and frees memory that this instance does not use if a queued request needs it. */
     void beginTurn() {
         commands.runAll();
         long needed = queue.neededBytes();

@@ -11,8 +11,8 @@ import java.util.Optional;
 
 /**
  * A thread {@code tidemark-engine-N}. It runs the turns of the instances that {@link InstanceGroups} gives to it: those
- * of its own instance, or of a group whose first instance is its own. It is parked while its instance is in the group of
- * another one. The private methods run on this thread.
+ * of its own instance, or of a group whose first instance is its own. It is parked while its instance is in the group
+ * of another one. The private methods run on this thread.
  */
 final class EngineThread {
 

@@ -164,8 +164,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * Runs a background task in turns of the instance with the lowest load, one slice after each step. The instance counts
-     * as more loaded while it has background tasks.
+     * Runs a background task in turns of the instance with the lowest load, one slice after each step. The instance
+     * counts as more loaded while it has background tasks.
      *
      * @throws IllegalStateException if the engine is closed
      */

@@ -19,14 +19,14 @@ import java.util.TreeMap;
  * <ul>
  *   <li>While at most one instance is active, the width is the largest: its steps may use all processors.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
- *   <li>Otherwise, each number of rows has a preferred width. The next smaller or larger one is tried for a few turns, and
- *       becomes the preferred one if it is faster by more than {@code MIN_GAIN}.
+ *   <li>Otherwise, each number of rows has a preferred width. The next smaller or larger one is tried for a few turns,
+ *       and becomes the preferred one if it is faster by more than {@code MIN_GAIN}.
  * </ul>
  *
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
  * at this size. This covers prompts and other tokens in the proportion in which they occur. The first turn of a thread
- * after a change of the width is not counted. The next trial follows after {@code MIN_BETWEEN} rounds, which double with
- * each trial that is lost or nearly so, or soon after turns begin to take a clearly different time.
+ * after a change of the width is not counted. The next trial follows after {@code MIN_BETWEEN} rounds, which double
+ * with each trial that is lost or nearly so, or soon after turns begin to take a clearly different time.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -38,12 +38,20 @@ final class MeasuredWidth implements GroupWidth {
     private static final int MAX_BETWEEN = 1024;
     /** Rounds until the next trial when turns take a clearly different time. */
     private static final int AFTER_CHANGE = 8;
+    /** Before an urgent trial, a second counts as at least this many rounds. */
+    private static final double URGENT_ROUNDS_PER_SECOND = 8;
     /** A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}. */
     private static final int TRIAL_ROUNDS = 5;
     /** Any trial ends after this many rounds. */
     private static final int MAX_TRIAL_ROUNDS = 16;
 
     private static final double CLEAR_GAIN = 0.1;
+    /** A trial ends after {@code FEW_TURNS} turns if the slower width takes this many times as long. */
+    private static final double FAR_SLOWER = 1.6;
+
+    private static final int FEW_TURNS = 2;
+    /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
+    private static final int FACTOR_WHERE_FAR = 8;
     /** Smaller differences do not change the width. */
     private static final double MIN_GAIN = 0.03;
     /** Recent turns that are compared. */
@@ -97,6 +105,9 @@ final class MeasuredWidth implements GroupWidth {
         private int width;
         private int between = MIN_BETWEEN;
         private double roundsLeft = between;
+        /** Whether the next trial is also due after some time, because this width may be far slower. */
+        private boolean urgent = true;
+
         private int direction = 1;
 
         private Preference(int width) {
@@ -104,8 +115,11 @@ final class MeasuredWidth implements GroupWidth {
         }
 
         /** Returns whether a trial is due. */
-        private boolean roundEnds(double round, boolean changed) {
-            roundsLeft = changed ? Math.min(roundsLeft, AFTER_CHANGE) : roundsLeft - round;
+        private boolean roundEnds(double round, boolean changed, double seconds) {
+            urgent |= changed;
+            roundsLeft = changed
+                    ? Math.min(roundsLeft, AFTER_CHANGE)
+                    : roundsLeft - round * (urgent ? Math.max(1, seconds * URGENT_ROUNDS_PER_SECOND) : 1);
             return roundsLeft <= 0;
         }
     }
@@ -161,7 +175,8 @@ final class MeasuredWidth implements GroupWidth {
         boolean changed = counted && measured.get(width).add(turn);
         Preference preference = preference(round);
         if (trial.isEmpty() && width == preference.width) {
-            if (preference.roundEnds(round, changed)) {
+            boolean isDue = preference.roundEnds(round, changed, turn.nanos() / 1e9);
+            if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
                 trial = Optional.of(new Trial(preference, other(preference)));
             }
         } else if (trial.isPresent() && trial.get().width == width && counted) {
@@ -195,7 +210,8 @@ final class MeasuredWidth implements GroupWidth {
         int rows = Math.max(
                 1, Arrays.stream(work).mapToInt(each -> each.step().rows()).sum());
         boolean adapters = Arrays.stream(work).anyMatch(each -> each.step().adapters());
-        meanRows = rows > 2 * meanRows || 2 * rows < meanRows ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
+        boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
+        meanRows = jumps ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
         double logRows = 2 * Math.log(meanRows) / Math.log(2);
         if (Math.abs(logRows - rowsClass) > 0.75) {
             rowsClass = (int) Math.round(logRows);
@@ -228,7 +244,11 @@ final class MeasuredWidth implements GroupWidth {
         OptionalDouble wideGain = wideGain(
                 Math.min(running.width, preference.width), Math.max(running.width, preference.width), now);
         boolean isLast = running.rounds >= MAX_TRIAL_ROUNDS;
-        if (running.rounds < TRIAL_ROUNDS || wideGain.isEmpty() && !isLast) {
+        boolean isFar = wideGain.isPresent()
+                && (wideGain.getAsDouble() > FAR_SLOWER - 1 || wideGain.getAsDouble() < 1 / FAR_SLOWER - 1);
+        boolean isMeasured = running.rounds >= TRIAL_ROUNDS && wideGain.isPresent()
+                || running.rounds >= FEW_TURNS && isFar;
+        if (!isMeasured && !isLast) {
             return;
         }
         double gain = wideGain.isEmpty()
@@ -244,14 +264,16 @@ final class MeasuredWidth implements GroupWidth {
         } else {
             preference.direction = -preference.direction;
         }
-        preference.between = gain > CLEAR_GAIN ? MIN_BETWEEN : Math.min(2 * preference.between, MAX_BETWEEN);
+        int factor = isFar ? FACTOR_WHERE_FAR : 2;
+        preference.between = gain > CLEAR_GAIN ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
         preference.roundsLeft = preference.between;
+        preference.urgent = preference.between == MIN_BETWEEN;
         trial = Optional.empty();
     }
 
     /**
      * How much faster the recent turns of wide groups were than turns of the narrow groups in them: 0.1 if these would
-     * take 1.1 times as long. The turns that are the fastest and the slowest by comparison are left out.
+     * take 1.1 times as long. Of many turns the fastest and the slowest one by comparison are left out.
      *
      * @return empty if too few turns can be compared
      */
@@ -260,13 +282,14 @@ final class MeasuredWidth implements GroupWidth {
         for (Turn turn : measured.get(wide).recent) {
             narrowNanos(turn, narrow, now).ifPresent(nanos -> pairs.add(new double[] {nanos, turn.nanos()}));
         }
-        if (pairs.size() < TRIAL_ROUNDS) {
+        if (pairs.size() < FEW_TURNS) {
             return OptionalDouble.empty();
         }
         pairs.sort(Comparator.comparingDouble(pair -> pair[0] / pair[1]));
         double narrowNanos = 0;
         double wideNanos = 0;
-        for (double[] pair : pairs.subList(1, pairs.size() - 1)) {
+        int left = pairs.size() < TRIAL_ROUNDS ? 0 : 1;
+        for (double[] pair : pairs.subList(left, pairs.size() - left)) {
             narrowNanos += pair[0];
             wideNanos += pair[1];
         }

@@ -85,8 +85,8 @@ class JointStepsTest {
                 }
             }
             AtomicInteger changes = new AtomicInteger();
-            Map<String, Choice> choices =
-                    run(fixture, new RandomWidth(WIDTHS, new Random(5), changes), requests, ConcurrentHashMap.newKeySet());
+            Map<String, Choice> choices = run(
+                    fixture, new RandomWidth(WIDTHS, new Random(5), changes), requests, ConcurrentHashMap.newKeySet());
             assertThat(changes.get()).isGreaterThan(10);
             expected.forEach((id, tokens) ->
                     assertThat(choices.get(id).tokens()).as(id).isEqualTo(tokens));
@@ -120,7 +120,8 @@ class JointStepsTest {
             for (TestRequest request : requests) {
                 alone.put(request.id(), alone(fixture, request));
             }
-            for (GroupWidth width : List.of(new FixedWidth(3), new RandomWidth(WIDTHS, new Random(7), new AtomicInteger()))) {
+            GroupWidth random = new RandomWidth(WIDTHS, new Random(7), new AtomicInteger());
+            for (GroupWidth width : List.of(new FixedWidth(3), random)) {
                 Map<String, Choice> together = run(fixture, width, requests, ConcurrentHashMap.newKeySet());
                 alone.forEach((id, expected) -> {
                     assertThat(together.get(id).logprobs().get(0).logprob())

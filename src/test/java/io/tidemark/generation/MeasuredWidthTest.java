@@ -144,7 +144,10 @@ class MeasuredWidthTest {
             StepSize all = StepSize.NONE;
             for (int i = group.first(); i < group.end(); i++) {
                 boolean prompt = promptEvery < Integer.MAX_VALUE && random.nextInt(promptEvery) < rows[i];
-                parts.add(rows[i] == 0 ? StepSize.NONE : new StepSize(rows[i], rows[i] + (prompt ? 39 : 0), prompt, false));
+                parts.add(
+                        rows[i] == 0
+                                ? StepSize.NONE
+                                : new StepSize(rows[i], rows[i] + (prompt ? 39 : 0), prompt, false));
                 all = all.plus(parts.get(parts.size() - 1));
             }
             if (all.rows() == 0) {
@@ -216,6 +219,20 @@ class MeasuredWidthTest {
         assertThat(engine.shareOf(1)).isGreaterThan(0.9);
         engine.with(quiet).run(6).reset().run(30);
         assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("Where joint steps take a second, single steps follow within seconds, and trials stay short")
+    void farSlower() {
+        Model crowded = (group, step) -> group.size() == 1 ? 130 : 1100;
+        Simulation engine = new Simulation(TWO, crowded, 0.1, 4, 4);
+        engine.run(6).reset().run(60);
+        assertThat(engine.shareOf(1)).as("first").isGreaterThan(0.75);
+        engine.reset().run(300);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.94);
+        engine = new Simulation(TWO, MeasuredWidthTest::big, 0.1, 4, 4);
+        engine.run(60).with(crowded).run(6).reset().run(60);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.75);
     }
 
     @Test
