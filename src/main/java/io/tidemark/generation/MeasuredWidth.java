@@ -50,6 +50,10 @@ final class MeasuredWidth implements GroupWidth {
     private static final double FAR_SLOWER = 1.6;
 
     private static final int FEW_TURNS = 2;
+    /** A trial of a wider group ends after its first turn if this takes so many times as long. */
+    private static final double HOPELESS = 4;
+    /** After a lost trial, none follows for this many times the time that it has cost, unless durations change. */
+    private static final double MIN_TIME_TO_COST = 100;
     /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
     private static final int FACTOR_WHERE_FAR = 8;
     /** Smaller differences do not change the width. */
@@ -74,6 +78,7 @@ final class MeasuredWidth implements GroupWidth {
     private int lastWidth;
     private double meanRows;
     private int rowsClass;
+    private long noTrialBefore = Long.MIN_VALUE;
     private Optional<Trial> trial = Optional.empty();
 
     /** The turns of one width. */
@@ -129,6 +134,7 @@ final class MeasuredWidth implements GroupWidth {
         private final Preference preference;
         private final int width;
         private double rounds;
+        private double nanos;
 
         private Trial(Preference preference, int width) {
             this.preference = preference;
@@ -175,13 +181,22 @@ final class MeasuredWidth implements GroupWidth {
         boolean changed = counted && measured.get(width).add(turn);
         Preference preference = preference(round);
         if (trial.isEmpty() && width == preference.width) {
+            if (changed) {
+                noTrialBefore = turn.endNanos();
+            }
             boolean isDue = preference.roundEnds(round, changed, turn.nanos() / 1e9);
-            if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
+            boolean isAffordable = turn.endNanos() >= noTrialBefore;
+            if (isDue && isAffordable && measured.get(width).recent.size() > FEW_TURNS) {
                 trial = Optional.of(new Trial(preference, other(preference)));
             }
-        } else if (trial.isPresent() && trial.get().width == width && counted) {
-            trial.get().rounds += round;
-            conclude(trial.get(), turn.endNanos());
+        } else if (trial.isPresent() && trial.get().width == width) {
+            trial.get().nanos += turn.nanos() * round;
+            if (counted) {
+                trial.get().rounds += round;
+                conclude(trial.get(), turn.endNanos());
+            } else if (isHopeless(trial.get(), turn)) {
+                end(trial.get(), 1 / HOPELESS - 1, true, turn.endNanos());
+            }
         }
         return widths.get(trial.map(running -> running.width).orElse(preference.width));
     }
@@ -257,6 +272,22 @@ final class MeasuredWidth implements GroupWidth {
         boolean isClear = Math.abs(gain) > CLEAR_GAIN;
         if (!isClear && !isLast) {
             return;
+        }
+        end(running, gain, isFar, now);
+    }
+
+    /** Whether already the first turn of a wider group, which is not counted, takes far too long. */
+    private boolean isHopeless(Trial running, Turn turn) {
+        OptionalDouble narrow = running.width > running.preference.width
+                ? narrowNanos(turn, running.preference.width, turn.endNanos())
+                : OptionalDouble.empty();
+        return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
+    }
+
+    private void end(Trial running, double gain, boolean isFar, long now) {
+        Preference preference = running.preference;
+        if (gain < 0) {
+            noTrialBefore = now + (long) (MIN_TIME_TO_COST * -gain * running.nanos);
         }
         if (gain > MIN_GAIN) {
             preference.direction = Integer.signum(running.width - preference.width);
