@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
  * </pre>
  *
  * <p>{@link GroupWidth} chooses the width of the groups after each turn. Another width takes effect when no thread is
- * in a turn; until then no turn starts. A parked thread runs no command: its instance has work for the thread of the
+ * in a turn; until then no turn starts, and the change may be withdrawn. A parked thread runs no command: its instance has work for the thread of the
  * group. After {@link #close}, a thread gets its own instance back as soon as no turn touches it.
  *
  * <p>Thread-safe.
@@ -40,10 +40,17 @@ final class InstanceGroups {
     /** Differs from {@code width} while a change waits for turns to end. */
     private int nextWidth;
 
+    private int changes;
+
     private boolean closed;
 
-    /** A turn that a thread may run: it touches the state of these instances until {@link #leave}. */
-    record Granted(int width, InstanceGroup group) {}
+    /**
+     * A turn that a thread may run: it touches the state of these instances until {@link #leave}.
+     *
+     * @param width   width of all groups
+     * @param changes number of changes of the width before this turn
+     */
+    record Granted(int width, int changes, InstanceGroup group) {}
 
     InstanceGroups(int instances, GroupWidth choice) {
         this.instances = instances;
@@ -76,7 +83,7 @@ final class InstanceGroups {
                     }
                     inTurn[thread] = true;
                     turns++;
-                    return Optional.of(new Granted(width, group));
+                    return Optional.of(new Granted(width, changes, group));
                 }
                 await(thread);
             }
@@ -88,7 +95,7 @@ final class InstanceGroups {
     /**
      * Ends a turn. Instances that are active get another one.
      *
-     * @return whether the next turn of this thread has another group
+     * @return whether another width is chosen for the next turns
      */
     boolean leave(Turn turn) {
         lock.lock();
@@ -96,7 +103,12 @@ final class InstanceGroups {
             for (int i = 0; i < turn.work().size(); i++) {
                 ready[turn.group().first() + i] |= turn.work().get(i).active();
             }
+            int pending = nextWidth;
             nextWidth = choice.next(turn);
+            if (nextWidth == width && pending != width) {
+                // threads that have waited for the change may have turns again
+                signalAll();
+            }
             endTurn(turn.group().first());
             return nextWidth != turn.width();
         } finally {
@@ -147,6 +159,7 @@ final class InstanceGroups {
             signalAll();
         } else if (turns == 0 && nextWidth != width) {
             width = nextWidth;
+            changes++;
             signalAll();
         }
     }

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** The width changes at random after a third of the turns. */
+/** The width changes at random after a third of the turns, and a third of the changes that wait are withdrawn. */
 final class RandomWidth implements GroupWidth {
 
     private final List<Integer> widths;
@@ -12,7 +12,7 @@ final class RandomWidth implements GroupWidth {
     private final AtomicInteger changes;
     private int width;
 
-    /** @param changes counts them */
+    /** @param changes counts those that are not withdrawn */
     RandomWidth(List<Integer> widths, Random random, AtomicInteger changes) {
         this.widths = widths;
         this.random = random;
@@ -27,9 +27,10 @@ final class RandomWidth implements GroupWidth {
 
     @Override
     public int next(Turn turn) {
-        if (turn.width() == width && random.nextInt(3) == 0) {
-            width = widths.get(random.nextInt(widths.size()));
-            changes.addAndGet(width == turn.width() ? 0 : 1);
+        if (random.nextInt(3) == 0) {
+            int before = width;
+            width = before == turn.width() ? widths.get(random.nextInt(widths.size())) : turn.width();
+            changes.addAndGet((width == turn.width() ? 0 : 1) - (before == turn.width() ? 0 : 1));
         }
         return width;
     }
