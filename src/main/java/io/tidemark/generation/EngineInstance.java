@@ -36,7 +36,7 @@ final class EngineInstance {
     private boolean decoderUsed;
     private long jointSteps;
     private volatile EngineStats.Instance stats = EngineStats.Instance.NONE;
-    /** Mean of recent turns with a step; infinite before the first step has ended. */
+    /** Mean of recent turns with a step, except those with the last slice of a task; infinite before the first step has ended. */
     private volatile double secondsPerStep = Double.POSITIVE_INFINITY;
 
     /** Commands of other threads, which are run in the next turn. */
@@ -135,6 +135,11 @@ final class EngineInstance {
         return stats;
     }
 
+    /** Whether further steps of this instance alone leave the packed groups unchanged. Any thread may call. */
+    boolean isStable() {
+        return decoder.isStable();
+    }
+
     /** Rejects further commands. Any thread may call. */
     void closeCommands() {
         commands.close();
@@ -160,8 +165,8 @@ final class EngineInstance {
 
     // The following methods are called by the thread that runs the turn.
 
-    /** For steps of this instance alone. */
-    Decoder decoder() {
+    /** The decoder for steps of this instance as its own group, until {@link #pauseDecoder}. */
+    Decoder useDecoder() {
         decoderUsed = true;
         return decoder;
     }
@@ -220,18 +225,20 @@ final class EngineInstance {
      * Publishes the state after a turn.
      *
      * @param step  the part of this instance in the step of the turn
+     * @param slice whether a slice of a background task of this instance has run in the turn
      * @param nanos duration of the turn
      */
-    InstanceWork endTurn(StepSize step, long nanos) {
+    InstanceWork endTurn(StepSize step, boolean slice, long nanos) {
         updateStats();
-        if (step.rows() > 0) {
+        boolean background = hasBackgroundTask();
+        // the next turns have no slice if this one was the last
+        if (step.rows() > 0 && (background || !slice)) {
             double seconds = nanos / 1e9;
             secondsPerStep = Double.isInfinite(secondsPerStep)
                     ? seconds
                     : secondsPerStep + (seconds - secondsPerStep) / MEAN_OF_STEPS;
         }
-        boolean background = hasBackgroundTask();
-        return new InstanceWork(step, background, step.rows() > 0 || hasSequences() || background);
+        return new InstanceWork(step, slice, background, step.rows() > 0 || hasSequences() || background);
     }
 
     /** Runs the commands that were queued before the end, and ends running requests as cancelled. */

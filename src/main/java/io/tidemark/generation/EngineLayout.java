@@ -20,7 +20,7 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
 
     /**
      * An instance has one thread for this number of weights in a layer. A model of 1.07 billion parameters has 61
-     * million, and two instances of one thread are as fast or faster than one of two threads.
+     * million and gets instances of one thread, which run joint steps where these are faster.
      */
     private static final long WEIGHTS_PER_THREAD = 100_000_000;
     /** Maximum default of {@code threads}; not measured on more than two processors. */

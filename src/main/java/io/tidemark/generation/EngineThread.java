@@ -19,22 +19,27 @@ final class EngineThread {
     private static final System.Logger LOG = System.getLogger(EngineThread.class.getName());
 
     /**
-     * After this many steps of its group in a row, the instances release what their own decoders keep between steps. A
-     * short trial of joint steps does not reach it.
+     * After this many turns of a group without a change of the width, the instances release what their own decoders
+     * keep between steps. A short trial of joint steps does not reach it.
      */
-    private static final int STEPS_BEFORE_PAUSE = 64;
+    private static final int TURNS_BEFORE_PAUSE = 64;
 
     private final EngineInstance own;
     private final List<EngineInstance> instances;
     private final EngineLayout layout;
     private final InstanceGroups groups;
     private final StepLoop loop;
-    /** For steps of several instances: adapters are packed for its steps apart from those of one instance. */
+    /**
+     * For the steps of a group of several instances, also if only one of them has rows: adapters are packed for these
+     * steps apart from those of an instance that is its own group.
+     */
     private final Decoder jointDecoder;
 
     private final Runnable onFailure;
     private final Thread thread;
-    /** Turns in a row with the same group. */
+    /** Changes of the width before the last turn. */
+    private int changes;
+    /** Turns since then. */
     private int turnsOfGroup;
 
     private volatile boolean aborted;
@@ -76,15 +81,21 @@ final class EngineThread {
         return runningStep;
     }
 
+    /** Whether further joint steps of this thread leave the packed groups unchanged. Any thread may call. */
+    boolean isStable() {
+        return jointDecoder.isStable();
+    }
+
     /** When the groups are closed, the thread fails running requests instead of cancelling them. */
     void abort() {
         aborted = true;
     }
 
-    /** Waits until the thread has ended. Returns false if it has not. */
+    /** Waits until the thread has ended, the timeout has passed or an interrupt; returns whether it has ended. */
     boolean join(Duration timeout) {
         try {
-            thread.join(timeout.toMillis());
+            // 0 would wait without a limit
+            thread.join(Math.max(1, timeout.toMillis()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -101,7 +112,6 @@ final class EngineThread {
                 Turn turn = turn(granted.get());
                 runningStep = Optional.empty();
                 if (groups.leave(turn)) {
-                    turnsOfGroup = 0;
                     jointDecoder.pause();
                 }
             }
@@ -114,34 +124,51 @@ final class EngineThread {
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.ERROR, "an engine instance failed; all requests of the engine fail", e);
             aborted = true;
-            onFailure.run();
-            groups.fail(own.index());
-            own.runCommands();
+            failGroups();
         } finally {
             runningStep = Optional.empty();
-            own.close(aborted);
-            jointDecoder.close();
+            try {
+                own.close(aborted);
+            } finally {
+                jointDecoder.close();
+            }
+        }
+    }
+
+    /** Whatever a callback throws, the other threads are not left waiting for this one. */
+    private void failGroups() {
+        try {
+            onFailure.run();
+        } finally {
+            groups.fail(own.index());
+            own.runCommands();
         }
     }
 
     private Turn turn(Granted granted) {
         InstanceGroup group = granted.group();
+        if (granted.changes() != changes) {
+            changes = granted.changes();
+            turnsOfGroup = 0;
+            // this thread may have waited while the width changed
+            jointDecoder.pause();
+        }
         List<EngineInstance> members = instances.subList(group.first(), group.end());
         long start = System.nanoTime();
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
-        Decoder decoder = group.size() == 1 ? own.decoder() : jointDecoder;
+        Decoder decoder = group.size() == 1 ? own.useDecoder() : jointDecoder;
         List<StepSize> steps = loop.step(
                 decoder, members.stream().map(EngineInstance::results).toList(), layout.threadsOf(group));
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
             own.countJointStep();
         }
         pauseDecoders(members, steps);
-        members.forEach(this::runBackgroundSlice);
+        List<Boolean> slices = members.stream().map(this::runBackgroundSlice).toList();
         long end = System.nanoTime();
         List<InstanceWork> work = new ArrayList<>();
         for (int i = 0; i < members.size(); i++) {
-            work.add(members.get(i).endTurn(steps.get(i), end - start));
+            work.add(members.get(i).endTurn(steps.get(i), slices.get(i), end - start));
         }
         return new Turn(granted.width(), group, work, end - start, end);
     }
@@ -151,17 +178,20 @@ final class EngineThread {
                 && steps.stream().allMatch(step -> step.rows() == 0)) {
             jointDecoder.pause();
             members.forEach(EngineInstance::pauseDecoder);
-        } else if (members.size() > 1 && ++turnsOfGroup == STEPS_BEFORE_PAUSE) {
+        } else if (members.size() > 1 && ++turnsOfGroup == TURNS_BEFORE_PAUSE) {
             members.forEach(EngineInstance::pauseDecoder);
         }
     }
 
-    private void runBackgroundSlice(EngineInstance instance) {
-        if (instance.hasBackgroundTask()) {
-            started(List.of());
-            jointDecoder.setThreads(layout.threads());
-            instance.runBackgroundSlice();
+    /** Returns whether the instance had a slice to run. */
+    private boolean runBackgroundSlice(EngineInstance instance) {
+        if (!instance.hasBackgroundTask()) {
+            return false;
         }
+        started(List.of());
+        jointDecoder.setThreads(layout.threads());
+        instance.runBackgroundSlice();
+        return true;
     }
 
     private void started(List<String> requests) {

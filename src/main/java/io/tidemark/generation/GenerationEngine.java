@@ -71,7 +71,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * Starts an engine like this one, which uses the durations that this one has measured.
+     * Starts an engine like this one, which begins with the numbers of instances in a step that this one has found best.
      *
      * @throws IllegalStateException if this engine has not ended
      */
@@ -199,6 +199,12 @@ public final class GenerationEngine implements Engine, AutoCloseable {
                 instances.stream().map(EngineInstance::stats).toList());
     }
 
+    /** Whether further steps with the adapters of the last ones leave the packed groups unchanged. */
+    public boolean isStable() {
+        return instances.stream().allMatch(EngineInstance::isStable)
+                && threads.stream().allMatch(EngineThread::isStable);
+    }
+
     /** Whether the threads of all instances run: the engine was not closed and no instance has failed. */
     public boolean isAlive() {
         return threads.stream().allMatch(EngineThread::isAlive);
@@ -217,16 +223,25 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         return failure.minimalCompletionStage();
     }
 
-    /** Ends queued and running requests as cancelled, waits for the threads and frees the KV caches. */
+    /**
+     * Ends queued and running requests as cancelled, waits for the threads and frees the KV caches. An interrupt does
+     * not end the wait, because a running step uses the model; the interrupt status is set again at the end.
+     */
     @Override
     public void close() {
-        close(Duration.ofMillis(Long.MAX_VALUE));
+        boolean interrupted = false;
+        while (!close(Duration.ofMillis(Long.MAX_VALUE))) {
+            interrupted |= Thread.interrupted();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /**
-     * The same, but waits for each instance at most this long.
+     * The same, but waits for each instance at most this long, and until an interrupt.
      *
-     * @return false if an instance has not ended: its step hangs and uses the model
+     * @return false if an instance has not ended: its step uses the model
      */
     public boolean close(Duration timeout) {
         instances.forEach(EngineInstance::closeCommands);

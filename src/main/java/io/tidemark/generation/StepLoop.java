@@ -35,7 +35,7 @@ final class StepLoop {
      *
      * @param instances  the instances whose rows it has
      * @param maxThreads the threads of their processors
-     * @return the number of rows of each instance
+     * @return the part of each instance in the step
      */
     List<StepSize> step(Decoder decoder, List<StepResults> instances, int maxThreads) {
         admit(instances);

@@ -3,9 +3,12 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.fixture.FixtureModel;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -43,6 +46,35 @@ class EngineFailureTest {
             assertThatIllegalStateException()
                     .isThrownBy(
                             () -> engine.submit(TestRequest.of("late", PROMPT).request(), RecordingListener.plain()));
+        }
+    }
+
+    @Test
+    @DisplayName("If the action at a failure throws, too, the other threads end nevertheless")
+    void failingAction() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
+            EngineLimits limits = new EngineLimits(2, 64, 1L << 30);
+            EngineLayout layout = new EngineLayout(2, 1, 2, 1, false);
+            InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
+            RequestQueue queue = new RequestQueue(limits, 2, groups::wake);
+            KvBudget budget = new KvBudget(limits.kvBytes(), 2);
+            List<EngineInstance> instances = IntStream.range(0, 2)
+                    .mapToObj(i -> new EngineInstance(fixture.model(), limits, 2, i, queue, budget, groups))
+                    .toList();
+            List<EngineThread> threads = instances.stream()
+                    .map(instance -> new EngineThread(fixture.model(), layout, instance, instances, groups, () -> {
+                        throw new IllegalStateException("for this test");
+                    }))
+                    .toList();
+            threads.forEach(EngineThread::start);
+            RecordingListener listener = RecordingListener.onFirstText(() -> {
+                throw new OutOfMemoryError("for this test");
+            });
+            queue.add(new SubmittedRequest(TestRequest.of("fatal", PROMPT).request(), listener, 0));
+            assertThat(listener.failure().code()).isEqualTo("engine_error");
+            for (EngineThread thread : threads) {
+                assertThat(thread.join(Duration.ofSeconds(30))).isTrue();
+            }
         }
     }
 

@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -43,6 +47,38 @@ class HangingStepTest {
             gate.countDown();
             assertThat(engine.close(Duration.ofSeconds(30))).isTrue();
             assertThat(engine.runningSteps()).isEmpty();
+        }
+    }
+
+    @Test
+    @DisplayName("An interrupt does not end close() while a step runs, and the interrupt status is kept")
+    void interruptedClose() throws Exception {
+        CountDownLatch reached = new CountDownLatch(1);
+        CountDownLatch gate = new CountDownLatch(1);
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
+            GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30));
+            engine.submit(
+                    TestRequest.of("running", List.of(5, 6, 7)).tokens(500).request(),
+                    RecordingListener.onFirstText(() -> {
+                        reached.countDown();
+                        await(gate);
+                    }));
+            assertThat(reached.await(60, TimeUnit.SECONDS)).isTrue();
+            AtomicBoolean interrupted = new AtomicBoolean();
+            Thread closing = new Thread(() -> {
+                Thread.currentThread().interrupt();
+                engine.close();
+                interrupted.set(Thread.currentThread().isInterrupted());
+            });
+            closing.start();
+            Set<Thread.State> states =
+                    EnumSet.of(Thread.State.WAITING, Thread.State.TIMED_WAITING, Thread.State.TERMINATED);
+            Awaitility.await().until(() -> states.contains(closing.getState()));
+            assertThat(closing.getState()).isNotEqualTo(Thread.State.TERMINATED);
+            gate.countDown();
+            closing.join();
+            assertThat(interrupted).isTrue();
+            assertThat(engine.hasEnded()).isTrue();
         }
     }
 

@@ -77,12 +77,7 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
         } catch (RequestRejectedException e) {
             LOG.warnf("the model is not warmed up: %s", e.getMessage());
         } finally {
-            // an interrupt would end the wait for the engine's thread
-            boolean interrupted = Thread.interrupted();
             engine.close();
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 
