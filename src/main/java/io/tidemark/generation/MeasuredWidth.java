@@ -1,10 +1,12 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.TurnDurations.Moment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,8 +27,14 @@ import java.util.TreeMap;
  *
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
  * at this size. This covers prompts and other tokens in the proportion in which they occur. The first turn of a thread
- * after a change of the width is not counted. The next trial follows after {@code MIN_BETWEEN} rounds, which double
- * with each trial that is lost or nearly so, or soon after turns begin to take a clearly different time.
+ * after a change of the width is not counted, and neither is a turn with a slice of a background task. The next trial
+ * follows after {@code MIN_BETWEEN} rounds, which double with each trial that is lost or nearly so, or soon after turns
+ * begin to take a clearly different time.
+ *
+ * <p>The time that a trial loses, and the waits at its begin and end until no thread is in a turn, are charged to the
+ * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or when durations
+ * change. A trial that cannot be judged, because instances become idle, a background task begins, the rows change or no
+ * turns can be compared, is charged in full.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -40,6 +48,8 @@ final class MeasuredWidth implements GroupWidth {
     private static final int AFTER_CHANGE = 8;
     /** Before an urgent trial, a second counts as at least this many rounds. */
     private static final double URGENT_ROUNDS_PER_SECOND = 8;
+    /** The time of turns between two trials, unless the cost of the first one is higher. */
+    private static final double MAX_SECONDS_BETWEEN = 30;
     /** A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}. */
     private static final int TRIAL_ROUNDS = 5;
     /** Any trial ends after this many rounds. */
@@ -52,7 +62,7 @@ final class MeasuredWidth implements GroupWidth {
     private static final int FEW_TURNS = 2;
     /** A trial of a wider group ends after its first turn if this takes so many times as long. */
     private static final double HOPELESS = 4;
-    /** After a lost trial, none follows for this many times the time that it has cost, unless durations change. */
+    /** After a trial, none follows while turns take this many times the time that it has cost. */
     private static final double MIN_TIME_TO_COST = 100;
     /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
     private static final int FACTOR_WHERE_FAR = 8;
@@ -78,25 +88,48 @@ final class MeasuredWidth implements GroupWidth {
     private int lastWidth;
     private double meanRows;
     private int rowsClass;
-    private long noTrialBefore = Long.MIN_VALUE;
+    private double rounds;
+    private long lastEndNanos;
+    /** For the rows of the last turn that had rows; empty before it. */
+    private Optional<Preference> present = Optional.empty();
+
     private Optional<Trial> trial = Optional.empty();
+    /** While a trial waits for its first turn, or the preferred width for its first turn after a trial. */
+    private Optional<Wait> waiting = Optional.empty();
 
     /** The turns of one width. */
     private static final class Measured {
+        /** For comparisons with another width. */
         private final TurnDurations durations = new TurnDurations();
-        private final Deque<Turn> recent = new ArrayDeque<>();
 
+        private final Deque<Turn> recent = new ArrayDeque<>();
+        /**
+         * By first instance of the group, for the detection of changes: kept while other widths run. Another process on
+         * one of the processors slows only one group.
+         */
+        private final Map<Integer, TurnDurations> ofGroups = new HashMap<>();
+
+        /** Forgets the turns that are compared with those of other widths. */
         private void restart() {
-            durations.restart();
+            durations.clear();
             recent.clear();
         }
 
-        /** Returns whether turns take a clearly different time than before; earlier ones are forgotten then. */
-        private boolean add(Turn turn) {
-            boolean changed = durations.add(step(turn.work()), turn.nanos(), turn.endNanos());
+        private void clear() {
+            restart();
+            ofGroups.clear();
+        }
+
+        /** Returns whether turns take a clearly different time than before; earlier ones are not compared then. */
+        private boolean add(Turn turn, Moment now) {
+            StepSize step = step(turn.work());
+            boolean changed = ofGroups
+                    .computeIfAbsent(turn.group().first(), group -> new TurnDurations())
+                    .add(step, turn.nanos(), now);
             if (changed) {
-                recent.clear();
+                restart();
             }
+            durations.add(step, turn.nanos(), now);
             recent.addLast(turn);
             if (recent.size() > COMPARED_TURNS) {
                 recent.removeFirst();
@@ -114,6 +147,8 @@ final class MeasuredWidth implements GroupWidth {
         private boolean urgent = true;
 
         private int direction = 1;
+        /** The time that turns take until the cost of trials is a small part of it. */
+        private double debtNanos;
 
         private Preference(int width) {
             this.width = width;
@@ -122,10 +157,18 @@ final class MeasuredWidth implements GroupWidth {
         /** Returns whether a trial is due. */
         private boolean roundEnds(double round, boolean changed, double seconds) {
             urgent |= changed;
-            roundsLeft = changed
-                    ? Math.min(roundsLeft, AFTER_CHANGE)
-                    : roundsLeft - round * (urgent ? Math.max(1, seconds * URGENT_ROUNDS_PER_SECOND) : 1);
-            return roundsLeft <= 0;
+            if (changed) {
+                debtNanos = 0;
+                roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
+            } else {
+                double perSecond = urgent ? URGENT_ROUNDS_PER_SECOND : between / MAX_SECONDS_BETWEEN;
+                roundsLeft -= round * Math.max(1, seconds * perSecond);
+            }
+            return roundsLeft <= 0 && debtNanos <= 0;
+        }
+
+        private void charge(double nanos) {
+            debtNanos += MIN_TIME_TO_COST * Math.max(0, nanos);
         }
     }
 
@@ -142,6 +185,9 @@ final class MeasuredWidth implements GroupWidth {
         }
     }
 
+    /** The time until the first turn of another width, which begins when no thread is in a turn. */
+    private record Wait(Preference preference, int width, long sinceNanos) {}
+
     MeasuredWidth(EngineLayout layout) {
         this.instances = layout.instances();
         this.widths = layout.groupWidths();
@@ -151,10 +197,16 @@ final class MeasuredWidth implements GroupWidth {
         widths.forEach(width -> measured.add(new Measured()));
     }
 
+    /** Also called when an engine starts again: only the preferences are kept. */
     @Override
     public int start() {
         Arrays.fill(work, InstanceWork.NONE);
+        Arrays.fill(settled, false);
+        measured.forEach(Measured::clear);
+        present = Optional.empty();
         trial = Optional.empty();
+        waiting = Optional.empty();
+        meanRows = 0;
         lastWidth = widest();
         return widest();
     }
@@ -167,50 +219,88 @@ final class MeasuredWidth implements GroupWidth {
         for (int i = 0; i < turn.work().size(); i++) {
             work[turn.group().first() + i] = turn.work().get(i);
         }
-        boolean counted = isCounted(turn);
+        turnEnds(turn);
         if (Arrays.stream(work).anyMatch(InstanceWork::background)) {
-            trial = Optional.empty();
+            drop(turn.endNanos());
             return widths.get(0);
         }
         if (Arrays.stream(work).filter(InstanceWork::active).count() < 2) {
-            trial = Optional.empty();
+            drop(turn.endNanos());
             return widest();
         }
-        int width = widths.indexOf(turn.width());
-        double round = 1.0 / Math.max(1, activeGroups(turn.width()));
-        boolean changed = counted && measured.get(width).add(turn);
-        Preference preference = preference(round);
-        if (trial.isEmpty() && width == preference.width) {
-            if (changed) {
-                noTrialBefore = turn.endNanos();
-            }
-            boolean isDue = preference.roundEnds(round, changed, turn.nanos() / 1e9);
-            boolean isAffordable = turn.endNanos() >= noTrialBefore;
-            if (isDue && isAffordable && measured.get(width).recent.size() > FEW_TURNS) {
-                trial = Optional.of(new Trial(preference, other(preference)));
-            }
-        } else if (trial.isPresent() && trial.get().width == width) {
-            trial.get().nanos += turn.nanos() * round;
-            if (counted) {
-                trial.get().rounds += round;
-                conclude(trial.get(), turn.endNanos());
-            } else if (isHopeless(trial.get(), turn)) {
-                end(trial.get(), 1 / HOPELESS - 1, true, turn.endNanos());
-            }
+        if (step(turn.work()).rows() > 0) {
+            decide(turn);
         }
-        return widths.get(trial.map(running -> running.width).orElse(preference.width));
+        return widths.get(trial.map(running -> running.width)
+                .or(() -> present.map(preference -> preference.width))
+                .orElse(initialPreference));
     }
 
-    /** Whether the duration of a turn counts: it had rows, and is not the first one after a change of the width. */
-    private boolean isCounted(Turn turn) {
+    /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that has begun. */
+    private void turnEnds(Turn turn) {
+        long startNanos = turn.endNanos() - turn.nanos();
+        if (startNanos - lastEndNanos > TurnDurations.MAX_AGE_NANOS) {
+            measured.forEach(Measured::restart);
+        }
+        lastEndNanos = turn.endNanos();
         if (turn.width() != lastWidth) {
             lastWidth = turn.width();
             Arrays.fill(settled, false);
             measured.get(widths.indexOf(lastWidth)).restart();
         }
-        boolean counted = settled[turn.group().first()];
+        waiting.filter(wait -> widths.get(wait.width) == turn.width()).ifPresent(wait -> {
+            wait.preference.charge(startNanos - wait.sinceNanos);
+            waiting = Optional.empty();
+        });
+    }
+
+    /** After a turn with rows, while several instances are active. */
+    private void decide(Turn turn) {
+        int width = widths.indexOf(turn.width());
+        double round = 1.0 / Math.max(1, activeGroups(turn.width()));
+        rounds += round;
+        boolean hadSlice = turn.work().stream().anyMatch(InstanceWork::slice);
+        boolean counted = settled[turn.group().first()] && !hadSlice;
         settled[turn.group().first()] = true;
-        return counted && step(turn.work()).rows() > 0;
+        boolean changed = counted && measured.get(width).add(turn, now(turn));
+        Preference preference = preference(round);
+        present = Optional.of(preference);
+        preference.debtNanos -= Math.min(preference.debtNanos, turn.nanos() * round);
+        if (trial.isPresent() && trial.get().preference != preference) {
+            Preference tried = trial.get().preference;
+            drop(turn.endNanos());
+            waiting = Optional.of(new Wait(tried, preference.width, turn.endNanos()));
+        }
+        if (trial.isEmpty() && width == preference.width) {
+            boolean isDue = preference.roundEnds(round, changed, turn.nanos() / 1e9);
+            if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
+                trial = Optional.of(new Trial(preference, other(preference)));
+                waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));
+            }
+        } else if (trial.isPresent() && trial.get().width == width) {
+            trial.get().nanos += turn.nanos() * round;
+            if (counted) {
+                trial.get().rounds += round;
+                conclude(trial.get(), now(turn));
+            } else if (!hadSlice && isHopeless(trial.get(), turn)) {
+                end(trial.get(), OptionalDouble.of(1 / HOPELESS - 1), true, turn.endNanos());
+            }
+        }
+    }
+
+    private Moment now(Turn turn) {
+        return new Moment(turn.endNanos(), rounds);
+    }
+
+    /** Ends a trial that cannot be judged any more. */
+    private void drop(long endNanos) {
+        trial.ifPresent(running -> {
+            waiting.ifPresent(wait -> running.preference.charge(endNanos - wait.sinceNanos));
+            running.preference.charge(running.nanos);
+            running.preference.roundsLeft = running.preference.between;
+        });
+        trial = Optional.empty();
+        waiting = Optional.empty();
     }
 
     private long activeGroups(int width) {
@@ -254,7 +344,7 @@ final class MeasuredWidth implements GroupWidth {
         return other >= 0 && other < widths.size() ? other : preference.width - preference.direction;
     }
 
-    private void conclude(Trial running, long now) {
+    private void conclude(Trial running, Moment now) {
         Preference preference = running.preference;
         OptionalDouble wideGain = wideGain(
                 Math.min(running.width, preference.width), Math.max(running.width, preference.width), now);
@@ -266,37 +356,38 @@ final class MeasuredWidth implements GroupWidth {
         if (!isMeasured && !isLast) {
             return;
         }
-        double gain = wideGain.isEmpty()
-                ? 0
-                : running.width > preference.width ? wideGain.getAsDouble() : 1 / (1 + wideGain.getAsDouble()) - 1;
-        boolean isClear = Math.abs(gain) > CLEAR_GAIN;
-        if (!isClear && !isLast) {
-            return;
+        OptionalDouble gain = wideGain.isEmpty() || running.width > preference.width
+                ? wideGain
+                : OptionalDouble.of(1 / (1 + wideGain.getAsDouble()) - 1);
+        if (isLast || Math.abs(gain.getAsDouble()) > CLEAR_GAIN) {
+            end(running, gain, isFar, now.nanos());
         }
-        end(running, gain, isFar, now);
     }
 
     /** Whether already the first turn of a wider group, which is not counted, takes far too long. */
     private boolean isHopeless(Trial running, Turn turn) {
         OptionalDouble narrow = running.width > running.preference.width
-                ? narrowNanos(turn, running.preference.width, turn.endNanos())
+                ? narrowNanos(turn, running.preference.width, now(turn))
                 : OptionalDouble.empty();
         return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
     }
 
-    private void end(Trial running, double gain, boolean isFar, long now) {
+    /** @param gain how much faster the tried width is; empty if this is not known */
+    private void end(Trial running, OptionalDouble gain, boolean isFar, long endNanos) {
         Preference preference = running.preference;
-        if (gain < 0) {
-            noTrialBefore = now + (long) (MIN_TIME_TO_COST * -gain * running.nanos);
-        }
-        if (gain > MIN_GAIN) {
+        double known = gain.orElse(0);
+        if (known > MIN_GAIN) {
             preference.direction = Integer.signum(running.width - preference.width);
             preference.width = running.width;
+            preference.debtNanos = 0;
+            waiting = Optional.empty();
         } else {
             preference.direction = -preference.direction;
+            preference.charge(gain.isPresent() ? -known * running.nanos : running.nanos);
+            waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
         int factor = isFar ? FACTOR_WHERE_FAR : 2;
-        preference.between = gain > CLEAR_GAIN ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
+        preference.between = known > CLEAR_GAIN ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
         preference.roundsLeft = preference.between;
         preference.urgent = preference.between == MIN_BETWEEN;
         trial = Optional.empty();
@@ -308,7 +399,7 @@ final class MeasuredWidth implements GroupWidth {
      *
      * @return empty if too few turns can be compared
      */
-    private OptionalDouble wideGain(int narrow, int wide, long now) {
+    private OptionalDouble wideGain(int narrow, int wide, Moment now) {
         List<double[]> pairs = new ArrayList<>();
         for (Turn turn : measured.get(wide).recent) {
             narrowNanos(turn, narrow, now).ifPresent(nanos -> pairs.add(new double[] {nanos, turn.nanos()}));
@@ -328,7 +419,7 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     /** What the narrow groups of a turn, side by side, need for its steps on average; empty if this is not known. */
-    private OptionalDouble narrowNanos(Turn turn, int narrow, long now) {
+    private OptionalDouble narrowNanos(Turn turn, int narrow, Moment now) {
         double sum = 0;
         int active = 0;
         int first = turn.group().first();

@@ -8,8 +8,8 @@ import java.util.TreeMap;
 
 /**
  * Mean durations of recent turns by the size of their step, for groups of one width. Steps with and without prompt
- * tokens, and with and without adapters, are separate. Up to 16 tokens each number has its own mean; larger ones share
- * it with numbers that are up to a tenth apart, and up to a third in steps with prompt tokens.
+ * tokens, and with and without adapters, are separate. Up to 16 tokens each number has its own mean; of larger ones,
+ * those in a range of a factor of {@code DECODE_RATIO} share one, or of {@code PROMPT_RATIO} in steps with prompt tokens.
  */
 final class TurnDurations {
 
@@ -17,10 +17,12 @@ final class TurnDurations {
     private static final int MEAN_OF_TURNS = 8;
     /** A longer turn counts as this many times the mean, so that one delay does not look like a change. */
     private static final double MAX_OF_MEAN = 2;
-    /** A mean that differs by this part from its first value has changed clearly, and restarts. */
+    /** A mean that differs by this part from its reference has changed clearly, and gets another one. */
     private static final double CLEAR_CHANGE = 0.2;
-    /** A mean is used for this long after its last turn. */
-    private static final long MAX_AGE_NANOS = 10_000_000_000L;
+    /** A mean is used for this long after its last turn, and for at least {@code MAX_AGE_ROUNDS}. */
+    static final long MAX_AGE_NANOS = 10_000_000_000L;
+
+    private static final double MAX_AGE_ROUNDS = 32;
     /** The largest ratio of tokens over which a single mean is extrapolated. */
     private static final double MAX_EXTRAPOLATION = 1.6;
 
@@ -30,25 +32,40 @@ final class TurnDurations {
 
     private final Map<Kind, NavigableMap<Integer, Mean>> means = new HashMap<>();
 
+    /**
+     * When a turn ended.
+     *
+     * @param nanos  in nanoseconds
+     * @param rounds rounds until then; in a round each active group has a turn
+     */
+    record Moment(long nanos, double rounds) {}
+
     private record Kind(boolean prompt, boolean adapters) {}
 
     private static final class Mean {
         private double tokens;
         private double nanos;
         private int turns;
-        private double first;
-        private long updatedNanos;
+        /** 0 before the first one. */
+        private double reference;
 
-        private boolean isFresh(long now) {
-            return now - updatedNanos < MAX_AGE_NANOS;
+        private Moment updated = new Moment(0, 0);
+
+        private boolean isUsable(Moment now) {
+            return turns > 0 && isFresh(now);
         }
 
-        /** Returns whether the mean has clearly changed since its first value. */
-        private boolean add(int turnTokens, long turnNanos, long now) {
+        private boolean isFresh(Moment now) {
+            return now.nanos - updated.nanos < MAX_AGE_NANOS || now.rounds - updated.rounds < MAX_AGE_ROUNDS;
+        }
+
+        /** Returns whether the mean differs clearly from its reference. */
+        private boolean add(int turnTokens, long turnNanos, Moment now) {
             if (!isFresh(now)) {
                 turns = 0;
+                reference = 0;
             }
-            updatedNanos = now;
+            updated = now;
             if (turns < MEAN_OF_TURNS) {
                 turns++;
             }
@@ -56,29 +73,32 @@ final class TurnDurations {
             nanos += (counted - nanos) / turns;
             tokens += (turnTokens - tokens) / turns;
             if (turns < MEAN_OF_TURNS) {
-                first = nanos;
                 return false;
             }
-            boolean changed = Math.abs(nanos / first - 1) > CLEAR_CHANGE;
+            if (reference == 0) {
+                reference = nanos;
+            }
+            boolean changed = Math.abs(nanos / reference - 1) > CLEAR_CHANGE;
             if (changed) {
                 turns = 0;
+                reference = 0;
             }
             return changed;
         }
     }
 
-    /** Forgets all durations, because turns of other widths have run meanwhile. */
-    void restart() {
+    /** Forgets all durations. */
+    void clear() {
         means.clear();
     }
 
     /**
      * Adds the duration of a turn.
      *
-     * @param now when the turn ended, in nanoseconds
+     * @param now when the turn ended
      * @return whether turns of this size, without prompt tokens, take a clearly different time than before
      */
-    boolean add(StepSize step, long nanos, long now) {
+    boolean add(StepSize step, long nanos, Moment now) {
         boolean changed = means.computeIfAbsent(new Kind(step.prompt(), step.adapters()), kind -> new TreeMap<>())
                 .computeIfAbsent(sizeClass(step), size -> new Mean())
                 .add(step.tokens(), nanos, now);
@@ -86,18 +106,18 @@ final class TurnDurations {
     }
 
     /** The duration of a turn with this step in nanoseconds; empty if no similar one was measured recently. */
-    OptionalDouble expected(StepSize step, long now) {
+    OptionalDouble expected(StepSize step, Moment now) {
         NavigableMap<Integer, Mean> known = means.get(new Kind(step.prompt(), step.adapters()));
         if (known == null) {
             return OptionalDouble.empty();
         }
         int size = sizeClass(step);
         Mean exact = known.get(size);
-        if (exact != null && exact.isFresh(now)) {
+        if (exact != null && exact.isUsable(now)) {
             return OptionalDouble.of(exact.nanos);
         }
-        Mean below = fresh(known.headMap(size, false).descendingMap(), now);
-        Mean above = fresh(known.tailMap(size, false), now);
+        Mean below = usable(known.headMap(size, false).descendingMap(), now);
+        Mean above = usable(known.tailMap(size, false), now);
         if (below != null && above != null && above.tokens > below.tokens) {
             double part = (step.tokens() - below.tokens) / (above.tokens - below.tokens);
             return OptionalDouble.of(below.nanos + part * (above.nanos - below.nanos));
@@ -113,8 +133,8 @@ final class TurnDurations {
                 : OptionalDouble.of(nearest.nanos * (1 + (ratio - 1) / 2));
     }
 
-    private static Mean fresh(NavigableMap<Integer, Mean> means, long now) {
-        return means.values().stream().filter(mean -> mean.isFresh(now)).findFirst().orElse(null);
+    private static Mean usable(NavigableMap<Integer, Mean> means, Moment now) {
+        return means.values().stream().filter(mean -> mean.isUsable(now)).findFirst().orElse(null);
     }
 
     private static int sizeClass(StepSize step) {

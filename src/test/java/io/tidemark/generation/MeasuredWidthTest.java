@@ -55,6 +55,7 @@ class MeasuredWidthTest {
         private final double noise;
         private Model model;
         private int promptEvery = Integer.MAX_VALUE;
+        private int sliceEvery = Integer.MAX_VALUE;
         private double now;
         private int width;
         private int turns;
@@ -62,7 +63,8 @@ class MeasuredWidthTest {
         private double tokens;
         private final Map<Integer, Double> secondsByWidth = new HashMap<>();
 
-        private record Running(InstanceGroup group, List<StepSize> parts, double start, double end) {}
+        private record Running(
+                InstanceGroup group, List<StepSize> parts, boolean slice, double start, double end) {}
 
         Simulation(EngineLayout layout, Model model, double noise, int... rows) {
             this.choice = new MeasuredWidth(layout);
@@ -86,6 +88,12 @@ class MeasuredWidthTest {
         /** Each turn of this number, on average, has a prompt of 40 tokens. */
         Simulation promptEvery(int stepsOfARow) {
             promptEvery = stepsOfARow;
+            return this;
+        }
+
+        /** Each turn of this number, on average, has the only slice of a background task, which takes 400 ms. */
+        Simulation sliceEvery(int number) {
+            sliceEvery = number;
             return this;
         }
 
@@ -154,14 +162,16 @@ class MeasuredWidthTest {
                 return Optional.empty();
             }
             double nanos = 1e6 * model.millis(group, all) * (1 + noise * random.nextGaussian());
-            return Optional.of(new Running(group, parts, now, now + Math.max(1000, nanos)));
+            boolean slice = sliceEvery < Integer.MAX_VALUE && random.nextInt(sliceEvery) == 0;
+            double end = now + Math.max(1000, nanos) + (slice ? 0.4 * SECOND : 0);
+            return Optional.of(new Running(group, parts, slice, now, end));
         }
 
         private Turn turn(Running ended) {
             double processors = (double) ended.group().size() / instances;
             secondsByWidth.merge(width, processors * (ended.end() - ended.start()) / SECOND, Double::sum);
             List<InstanceWork> work = ended.parts().stream()
-                    .map(part -> new InstanceWork(part, false, part.rows() > 0))
+                    .map(part -> new InstanceWork(part, ended.slice(), false, part.rows() > 0))
                     .toList();
             return new Turn(width, ended.group(), work, (long) (ended.end() - ended.start()), (long) ended.end());
         }
@@ -274,11 +284,11 @@ class MeasuredWidthTest {
     void aloneAndBackground() {
         MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
         assertThat(width.start()).isEqualTo(2);
-        InstanceWork busy = new InstanceWork(step(1), false, true);
+        InstanceWork busy = busy(1);
         assertThat(width.next(joint(busy, InstanceWork.NONE))).isEqualTo(2);
         assertThat(width.next(joint(busy, busy))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
-        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true)))).isEqualTo(1);
+        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true, true)))).isEqualTo(1);
         assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
     }
@@ -288,7 +298,7 @@ class MeasuredWidthTest {
     void fixed() {
         for (EngineLayout layout : List.of(EngineLayout.fixed(4, 1), EngineLayout.single(2))) {
             MeasuredWidth width = new MeasuredWidth(layout);
-            InstanceWork busy = new InstanceWork(step(1), false, true);
+            InstanceWork busy = busy(1);
             for (int i = 0; i < 100; i++) {
                 assertThat(width.next(single(0, busy))).isEqualTo(1);
             }
@@ -312,6 +322,159 @@ class MeasuredWidthTest {
                 }
             }
         }
+    }
+
+    @Test
+    @DisplayName("A neighbour that begins during a trial is noticed within seconds")
+    void neighbourDuringATrial() {
+        Model quiet = MeasuredWidthTest::big;
+        Simulation engine = new Simulation(TWO, quiet, 0.03, 4, 4);
+        engine.run(300);
+        while (engine.width == 2) {
+            engine.run(0.001);
+        }
+        engine.with(besideABusyLoop(quiet)).run(8).reset().run(15);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.7);
+    }
+
+    @Test
+    @DisplayName("If all steps have prompts, a change is found after a minute or two, although no duration shows it")
+    void changeWithPrompts() {
+        Simulation engine = new Simulation(TWO, (group, step) -> group.size() == 1 ? 300 : 250, 0.03, 4, 4);
+        engine.promptEvery(1).run(600).reset().run(60);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+        engine.with((group, step) -> group.size() == 1 ? 300 : 900).run(100).reset().run(60);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("Turns of several seconds are compared, too")
+    void longTurns() {
+        Simulation engine =
+                new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 3000 : 4200, 0.03, 4, 4);
+        engine.run(600);
+        engine.with((group, step) -> group.size() == 1 ? 3000 : 2300).run(600).reset().run(300);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+        engine = new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 3000 : 2300, 0.03, 4, 4);
+        engine.run(300).reset().run(300);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("A turn with the last slice of a background task does not count as a slow turn of its width")
+    void slices() {
+        Simulation engine =
+                new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 20 : 30, 0.03, 4, 4);
+        engine.sliceEvery(8).run(20).reset().run(120);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("A lost trial with many rows does not delay the first trial with few rows")
+    void classesAreSeparate() {
+        Simulation engine = new Simulation(
+                TWO_OF_A_SMALL_MODEL,
+                (group, step) -> group.size() == 1 ? 100 : step.rows() > 4 ? 380 : 20,
+                0.03,
+                4,
+                4);
+        engine.run(20).rows(1, 1).run(5).reset().run(10);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("A trial that ends because an instance becomes idle is followed by a pause like any other")
+    void dropped() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
+        assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
+        assertThat(turns.joint(50, 4, 0)).isEqualTo(2);
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4.9);
+    }
+
+    @Test
+    @DisplayName("A trial ends when another number of rows has another preference")
+    void otherRows() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
+        assertThat(turns.joint(20, 1, 1)).isEqualTo(1);
+        turns.single(20, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+    }
+
+    @Test
+    @DisplayName("Turns without rows are no rounds")
+    void turnsWithoutRows() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        for (int i = 0; i < 5; i++) {
+            turns.single(20, 4);
+        }
+        for (int i = 0; i < 200; i++) {
+            assertThat(turns.single(20, 0)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    @DisplayName("The wait for running turns before a trial is part of its cost")
+    void waits() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        turns.pass(1000);
+        while (turns.joint(24, 4, 4) == 2) {
+            assertThat(turns.nanos).isLessThan(100_000_000_000L);
+        }
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(99);
+    }
+
+    /** Turns of two instances, one after another, or side by side with the same duration. */
+    private static final class Turns {
+        private final MeasuredWidth choice = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        private long nanos;
+
+        Turns() {
+            assertThat(choice.start()).isEqualTo(2);
+        }
+
+        void pass(long millis) {
+            nanos += millis * 1_000_000;
+        }
+
+        /** Instances stay active without rows, except one that has none while the other one has. */
+        int joint(long millis, int first, int second) {
+            pass(millis);
+            InstanceWork left = first == 0 && second > 0 ? InstanceWork.NONE : busy(first);
+            InstanceWork right = second == 0 && first > 0 ? InstanceWork.NONE : busy(second);
+            return choice.next(
+                    new Turn(2, new InstanceGroup(0, 2), List.of(left, right), millis * 1_000_000, nanos));
+        }
+
+        int single(long millis, int rows) {
+            pass(millis);
+            int next = 1;
+            for (int i = 0; i < 2 && next == 1; i++) {
+                next = choice.next(new Turn(
+                        1, new InstanceGroup(i, i + 1), List.of(busy(rows)), millis * 1_000_000, nanos));
+            }
+            return next;
+        }
+
+        double secondsToTrial(long millis, int rows) {
+            long start = nanos;
+            while (single(millis, rows) == 1) {
+                assertThat(nanos - start).isLessThan(3_600_000_000_000L);
+            }
+            return (nanos - start) / SECOND;
+        }
+    }
+
+    private static InstanceWork busy(int rows) {
+        return new InstanceWork(step(rows), false, false, true);
     }
 
     private static Turn joint(InstanceWork first, InstanceWork second) {
