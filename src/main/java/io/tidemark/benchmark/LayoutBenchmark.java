@@ -1,12 +1,11 @@
 package io.tidemark.benchmark;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.StudentT;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.evaluation.Spread;
 import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
@@ -17,26 +16,33 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
  * Compares the engine's default layout, which decides by measured times whether instances share a step, with fixed
  * ones. One engine runs at a time, since the threads of several would be more than the processors. Layouts alternate in
- * short slots with the same requests, so that a disturbance of the machine affects all of them.
+ * short slots with the same requests, so that a disturbance of the machine affects all of them; every second round has
+ * them in reverse order.
+ *
+ * <p>A slot consists of whole sets of requests: those of a set are submitted together and generate the same number of
+ * tokens, and the next set follows when all have ended. The time of a set is that from its submission to its last
+ * outcome. A time from the first token on would leave out the first step, in which layouts run different parts of the
+ * prompts.
  */
 public final class LayoutBenchmark {
 
-    /** The part of a slot before its measurement. */
-    private static final double WARM_UP = 0.3;
+    /** The least number of rounds for an interval. */
+    public static final int MIN_ROUNDS = 6;
+
+    /** Before its first round, a layout runs until its packed adapters stay as they are, at most about this many steps. */
+    private static final int MAX_WARM_UP_STEPS = 1024;
+    /** Tokens of the requests that a new engine runs before the first measured set of a slot. */
+    private static final int FIRST_TOKENS = 4;
 
     private static final long POLL_MILLIS = 1;
-    private static final int RESAMPLES = 4000;
 
     private final LanguageModel model;
     private final List<LoraWeights> adapters;
@@ -50,7 +56,7 @@ public final class LayoutBenchmark {
     public record Requests(int promptTokens, int newTokens) {}
 
     /**
-     * @param rows  number of requests that are always open
+     * @param rows  number of requests of a set
      * @param mixed whether they use the adapters in turn; false for the base model
      */
     public record Cell(int rows, boolean mixed) {}
@@ -66,57 +72,77 @@ public final class LayoutBenchmark {
             rates = rates.stream().map(List::copyOf).toList();
         }
 
-        /** The median of a layout. */
-        public double median(int layout) {
-            return Spread.of(rates.get(layout)).median();
+        /** The geometric mean of a layout. */
+        public double mean(int layout) {
+            return Math.exp(rates.get(layout).stream()
+                    .mapToDouble(Math::log)
+                    .average()
+                    .orElseThrow());
         }
 
-        /** The index of the fixed layout with the highest median. */
+        /**
+         * The index of the fixed layout with the highest mean. It is chosen by the rates that the ratio uses, so of
+         * equal layouts it is the one that chance favours, and the ratio is slightly too low.
+         */
         public int bestFixed() {
             return IntStream.range(1, rates.size())
-                    .reduce((a, b) -> median(b) > median(a) ? b : a)
+                    .reduce((a, b) -> mean(b) > mean(a) ? b : a)
                     .orElseThrow();
         }
 
-        /** The rates of the default over those of the best fixed layout, by round. */
-        public List<Double> ratios() {
-            List<Double> best = rates.get(bestFixed());
-            return IntStream.range(0, best.size())
-                    .mapToObj(round -> rates.get(0).get(round) / best.get(round))
-                    .toList();
+        /** The mean of the default over that of the best fixed layout. */
+        public double ratio() {
+            return mean(0) / mean(bestFixed());
         }
 
-        /** The limits of the 95% interval of the median ratio, by resampling the rounds. */
+        /**
+         * The limits of the 95% interval of the ratio: Student's t on the logarithms of the ratios of the rounds.
+         *
+         * @throws IllegalStateException if there are fewer than two rounds
+         */
         public double[] interval() {
-            double[] ratios =
-                    ratios().stream().mapToDouble(Double::doubleValue).toArray();
-            Random random = new Random(1);
-            double[] medians = DoubleStream.generate(() -> Spread.of(random.ints(ratios.length, 0, ratios.length)
-                                    .mapToObj(round -> ratios[round])
-                                    .toList())
-                            .median())
-                    .limit(RESAMPLES)
+            List<Double> best = rates.get(bestFixed());
+            double[] logs = IntStream.range(0, best.size())
+                    .mapToDouble(round -> Math.log(rates.get(0).get(round) / best.get(round)))
                     .toArray();
-            Arrays.sort(medians);
-            return new double[] {medians[(int) (0.025 * RESAMPLES)], medians[(int) (0.975 * RESAMPLES)]};
+            if (logs.length < 2) {
+                throw new IllegalStateException("an interval needs two rounds or more, not " + logs.length);
+            }
+            double mean = Arrays.stream(logs).average().orElseThrow();
+            double squares = Arrays.stream(logs).map(log -> (log - mean) * (log - mean)).sum();
+            double half = StudentT.upper975(logs.length - 1) * Math.sqrt(squares / (logs.length - 1) / logs.length);
+            return new double[] {Math.exp(mean - half), Math.exp(mean + half)};
         }
     }
 
-    /** @param adapters of the mixed cells */
+    /**
+     * @param adapters of the mixed cells
+     * @throws IllegalArgumentException if the model is on a GPU, where there is one layout
+     */
     public LayoutBenchmark(LanguageModel model, List<LoraWeights> adapters, Requests requests) {
         this.model = model;
         this.adapters = List.copyOf(adapters);
         this.requests = requests;
+        if (model.decoder().isOnGpu()) {
+            throw new IllegalArgumentException("layouts are compared on a CPU; on a GPU the engine has one instance");
+        }
         this.layouts = layouts(model);
     }
 
-    /** The default layout, then fixed ones with 1, 2, 4, … threads, the last one with all of them. */
     private static List<EngineLayout> layouts(LanguageModel model) {
-        int processors = model.decoder().threads();
         List<EngineLayout> layouts = new ArrayList<>();
         layouts.add(EngineLayout.of(model.decoder(), 0, 0));
+        layouts.addAll(fixed(model.decoder().threads()));
+        return layouts;
+    }
+
+    /** Fixed layouts that use all processors: instances of 1, 2, 4, … threads, and one instance with all of them. */
+    static List<EngineLayout> fixed(int processors) {
+        List<EngineLayout> layouts = new ArrayList<>();
         for (int threads = 1; threads < processors; threads *= 2) {
-            layouts.add(EngineLayout.fixed(processors / threads, threads));
+            if (processors % threads == 0) {
+                layouts.add(EngineLayout.fixed(processors / threads, threads));
+            }
         }
         layouts.add(EngineLayout.single(processors));
         return layouts;
@@ -128,10 +154,10 @@ public final class LayoutBenchmark {
     }
 
     /**
-     * Runs all cells in every round.
+     * Runs the cells one after another. In each cell all layouts warm up, and then alternate.
      *
-     * @param rounds               number of measured rounds; another one warms up
-     * @param slot                 time for one layout in one cell and round
+     * @param rounds               number of rounds of a cell
+     * @param slot                 a slot ends with the first set that ends after this time
      * @param prefillTokensPerStep the limit of the engine
      * @throws IllegalStateException when a request is refused or fails
      */
@@ -140,139 +166,118 @@ public final class LayoutBenchmark {
         long kvBytes = 4L * (rows + 8) * (requests.promptTokens() + requests.newTokens() + 128L)
                 * model.decoder().kvBytesPerToken();
         EngineLimits limits = new EngineLimits(rows, prefillTokensPerStep, kvBytes);
+        return cells.stream().map(cell -> run(cell, rounds, slot, limits)).toList();
+    }
+
+    private Rates run(Cell cell, int rounds, Duration slot, EngineLimits limits) {
         List<GenerationEngine> engines = new ArrayList<>();
+        List<List<Double>> rates = new ArrayList<>();
         for (EngineLayout layout : layouts) {
             GenerationEngine engine = GenerationEngine.start(model, limits, layout);
-            engine.close();
+            try (engine) {
+                warmUp(engine, cell);
+            }
             engines.add(engine);
+            rates.add(new ArrayList<>());
         }
-        List<Rates> rates = new ArrayList<>();
-        List<List<List<Double>>> measured = new ArrayList<>();
-        cells.forEach(cell -> measured.add(layouts.stream()
-                .<List<Double>>map(layout -> new ArrayList<>())
-                .toList()));
-        for (int round = 0; round <= rounds; round++) {
-            for (int cell = 0; cell < cells.size(); cell++) {
-                for (int i = 0; i < layouts.size(); i++) {
-                    int layout = (i + round) % layouts.size();
-                    GenerationEngine engine = engines.get(layout).restart();
-                    engines.set(layout, engine);
-                    double rate;
-                    try (engine) {
-                        rate = slot(engine, cells.get(cell), slot);
-                    }
-                    if (round > 0) {
-                        measured.get(cell).get(layout).add(rate);
-                    }
+        for (int round = 0; round < rounds; round++) {
+            for (int i = 0; i < layouts.size(); i++) {
+                int layout = round % 2 == 0 ? i : layouts.size() - 1 - i;
+                GenerationEngine engine = engines.get(layout).restart();
+                engines.set(layout, engine);
+                try (engine) {
+                    rates.get(layout).add(rate(engine, cell, slot));
                 }
             }
         }
-        for (int cell = 0; cell < cells.size(); cell++) {
-            rates.add(new Rates(cells.get(cell), measured.get(cell)));
-        }
-        return rates;
+        return new Rates(cell, rates);
     }
 
-    private double slot(GenerationEngine engine, Cell cell, Duration slot) {
-        OpenRequests open = new OpenRequests(engine, cell);
+    private void warmUp(GenerationEngine engine, Cell cell) {
+        boolean isStable = false;
+        for (int steps = 0; !isStable && steps < MAX_WARM_UP_STEPS; steps += requests.newTokens()) {
+            isStable = new RequestSet(engine, cell).run(requests.newTokens());
+        }
+    }
+
+    /** Generated tokens per second. */
+    private double rate(GenerationEngine engine, Cell cell, Duration slot) {
+        new RequestSet(engine, cell).run(Math.min(FIRST_TOKENS, requests.newTokens()));
         long start = System.nanoTime();
-        open.start();
-        Sample before = sample(engine, open, start + (long) (WARM_UP * slot.toNanos()));
-        Sample after = sample(engine, open, start + slot.toNanos());
-        open.end();
-        return (after.tokens() - before.tokens()) * 1e9 / (after.nanos() - before.nanos());
+        long nanos;
+        long sets = 0;
+        do {
+            new RequestSet(engine, cell).run(requests.newTokens());
+            sets++;
+            nanos = System.nanoTime() - start;
+        } while (nanos < slot.toNanos());
+        return sets * cell.rows() * requests.newTokens() * 1e9 / nanos;
     }
 
-    /** The number of generated tokens when it changes for the first time after a point in time. */
-    private static Sample sample(GenerationEngine engine, OpenRequests open, long nanos) {
-        sleep(Math.max(1, (nanos - System.nanoTime()) / 1_000_000));
-        long tokens = engine.stats().generatedTokens();
-        while (engine.stats().generatedTokens() == tokens && !open.hasFailed()) {
-            sleep(POLL_MILLIS);
-        }
-        return new Sample(engine.stats().generatedTokens(), System.nanoTime());
-    }
-
-    private record Sample(long tokens, long nanos) {}
-
-    private static void sleep(long millis) {
-        try {
-            Thread.sleep(millis);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("the benchmark was interrupted", e);
-        }
-    }
-
-    /** Keeps a number of requests open: each that ends is followed by the next one. */
-    private final class OpenRequests {
+    /** Requests that start together. */
+    private final class RequestSet {
 
         private final GenerationEngine engine;
         private final Cell cell;
-        private final Map<String, CompletableFuture<Void>> open = new ConcurrentHashMap<>();
-        private final CompletableFuture<Void> failure = new CompletableFuture<>();
-        private volatile boolean ends;
+        private final List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
 
-        private OpenRequests(GenerationEngine engine, Cell cell) {
+        private RequestSet(GenerationEngine engine, Cell cell) {
             this.engine = engine;
             this.cell = cell;
         }
 
-        /** The first requests are shorter, so that requests do not all end in the same step. */
-        private void start() {
-            for (int row = 0; row < cell.rows(); row++) {
-                submit(row, Math.max(1, requests.newTokens() * (row + 1) / cell.rows()));
-            }
-        }
-
-        /** @param number of the request; its prompt depends on it */
-        private void submit(int number, int newTokens) {
-            String id = "bench-" + number;
-            Random random = new Random(number);
-            open.put(id, new CompletableFuture<>());
-            Optional<LoraWeights> lora =
-                    cell.mixed() ? Optional.of(adapters.get(number % adapters.size())) : Optional.empty();
+        /** Returns whether, before the first request has ended, packed adapters were no longer changing. */
+        private boolean run(int newTokens) {
             try {
-                engine.submit(
-                        new GenerationRequest(
-                                id,
-                                random.ints(requests.promptTokens(), 0, model.config().vocabularySize())
-                                        .boxed()
-                                        .toList(),
-                                GenerationParams.greedy(StopConditions.afterExactly(newTokens)),
-                                lora,
-                                Boundary.full(model.config().numLayers())),
-                        outcome -> ended(number, outcome));
+                for (int row = 0; row < cell.rows(); row++) {
+                    outcomes.add(engine.submit(request(row, newTokens)));
+                }
             } catch (RequestRejectedException e) {
-                failure.completeExceptionally(new IllegalStateException(e.getMessage(), e));
-                open.remove(id);
+                throw new IllegalStateException(e.getMessage(), e);
+            } catch (IllegalStateException closed) {
+                // an engine that has failed is closed: its outcomes say more
+                requireCompleted();
+                throw closed;
+            }
+            boolean isStable = false;
+            while (outcomes.stream().noneMatch(CompletableFuture::isDone)) {
+                isStable = engine.isStable();
+                pause();
+            }
+            requireCompleted();
+            return isStable;
+        }
+
+        private void requireCompleted() {
+            for (CompletableFuture<Outcome> outcome : outcomes) {
+                if (outcome.join() instanceof Outcome.Failure failed) {
+                    throw new IllegalStateException(failed.code() + ": " + failed.message());
+                }
             }
         }
 
-        private void ended(int number, Outcome outcome) {
-            if (outcome instanceof Outcome.Failure failed) {
-                failure.completeExceptionally(new IllegalStateException(failed.code() + ": " + failed.message()));
-            } else if (!ends) {
-                submit(number + cell.rows(), requests.newTokens());
-            }
-            open.remove("bench-" + number).complete(null);
+        /** @param row its prompt depends on it */
+        private GenerationRequest request(int row, int newTokens) {
+            Optional<LoraWeights> lora =
+                    cell.mixed() ? Optional.of(adapters.get(row % adapters.size())) : Optional.empty();
+            return new GenerationRequest(
+                    "bench-" + row,
+                    new Random(row)
+                            .ints(requests.promptTokens(), 0, model.config().vocabularySize())
+                            .boxed()
+                            .toList(),
+                    GenerationParams.greedy(StopConditions.afterExactly(newTokens)),
+                    lora,
+                    Boundary.full(model.config().numLayers()));
         }
+    }
 
-        private boolean hasFailed() {
-            return failure.isDone();
-        }
-
-        /** Ends the open requests. */
-        private void end() {
-            ends = true;
-            while (!open.isEmpty()) {
-                List<CompletableFuture<Void>> last = List.copyOf(open.values());
-                open.keySet().forEach(id -> engine.cancel(id, FinishReason.CANCELLED));
-                last.forEach(CompletableFuture::join);
-            }
-            if (hasFailed()) {
-                failure.join();
-            }
+    private static void pause() {
+        try {
+            Thread.sleep(POLL_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("the benchmark was interrupted", e);
         }
     }
 }

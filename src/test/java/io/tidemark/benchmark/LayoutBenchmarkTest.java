@@ -8,8 +8,11 @@ import io.tidemark.benchmark.LayoutBenchmark.Cell;
 import io.tidemark.benchmark.LayoutBenchmark.Rates;
 import io.tidemark.benchmark.LayoutBenchmark.Requests;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.EngineLayout;
 import java.time.Duration;
 import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -41,19 +44,51 @@ class LayoutBenchmarkTest {
     void refused() {
         LayoutBenchmark bench = new LayoutBenchmark(fixture.model(), List.of(), new Requests(600, 16));
         assertThatThrownBy(() -> bench.run(List.of(new Cell(1, false)), 1, Duration.ofMillis(100), 64))
-                .rootCause()
+                .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("context of 512");
     }
 
     @Test
-    @DisplayName("The ratio compares the default with the fixed layout that has the highest median, round by round")
+    @DisplayName("The ratio compares the default with the fixed layout of the highest geometric mean")
     void ratio() {
         Rates rates = new Rates(
                 new Cell(8, false),
                 List.of(List.of(10.0, 20.0, 30.0), List.of(8.0, 9.0, 7.0), List.of(5.0, 20.0, 60.0)));
         assertThat(rates.bestFixed()).isEqualTo(2);
-        assertThat(rates.ratios()).containsExactly(2.0, 1.0, 0.5);
-        assertThat(rates.interval()[0]).isCloseTo(0.5, within(1e-9));
-        assertThat(rates.interval()[1]).isCloseTo(2.0, within(1e-9));
+        assertThat(rates.ratio()).isCloseTo(1, within(1e-9));
+        // the logarithms are ln 2, 0 and -ln 2: standard error ln 2 / sqrt(3), and t is 4.3027
+        double half = 4.3027 * Math.log(2) / Math.sqrt(3);
+        assertThat(rates.interval()[0]).isCloseTo(Math.exp(-half), within(1e-3));
+        assertThat(rates.interval()[1]).isCloseTo(Math.exp(half), within(1e-2));
+    }
+
+    @Test
+    @DisplayName("The interval covers the true ratio in 95 of 100 cases with 7 rounds")
+    void coverage() {
+        Random random = new Random(4);
+        int covered = 0;
+        for (int i = 0; i < 2000; i++) {
+            List<List<Double>> measured = IntStream.range(0, 2)
+                    .mapToObj(layout -> random.doubles(7)
+                            .mapToObj(any -> Math.exp(0.05 * random.nextGaussian()))
+                            .toList())
+                    .toList();
+            double[] interval = new Rates(new Cell(1, false), measured).interval();
+            covered += interval[0] <= 1 && 1 <= interval[1] ? 1 : 0;
+        }
+        assertThat(covered).isBetween(1870, 1930);
+    }
+
+    @Test
+    @DisplayName("Fixed layouts use all processors")
+    void processors() {
+        assertThat(LayoutBenchmark.fixed(1)).containsExactly(EngineLayout.single(1));
+        assertThat(LayoutBenchmark.fixed(6))
+                .containsExactly(EngineLayout.fixed(6, 1), EngineLayout.fixed(3, 2), EngineLayout.single(6));
+        for (int processors = 1; processors <= 64; processors++) {
+            int all = processors;
+            assertThat(LayoutBenchmark.fixed(processors))
+                    .allMatch(layout -> layout.instances() * layout.threads() == all);
+        }
     }
 }

@@ -8,7 +8,6 @@ import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
-import io.tidemark.evaluation.Spread;
 import io.tidemark.generation.EngineLayout;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -16,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CompletionException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -58,7 +56,7 @@ final class BenchLayoutCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "N",
             defaultValue = "1,2,4,8,16,32",
-            description = "Requests that are open at a time; one or several numbers. Default: ${DEFAULT-VALUE}.")
+            description = "Requests that start together; one or several numbers. Default: ${DEFAULT-VALUE}.")
     private List<Integer> rows;
 
     @Option(
@@ -79,14 +77,14 @@ final class BenchLayoutCommand implements Callable<Integer> {
             names = "--rounds",
             paramLabel = "N",
             defaultValue = "7",
-            description = "Rounds over all cases and layouts after one warm-up. Default: ${DEFAULT-VALUE}.")
+            description = "Rounds over the layouts in each case, 6 or more. Default: ${DEFAULT-VALUE}.")
     private int rounds;
 
     @Option(
             names = "--seconds",
             paramLabel = "N",
             defaultValue = "5",
-            description = "Seconds of a layout in a round; the first three tenths are not measured. "
+            description = "Seconds of a layout in a round, rounded up to whole sets of requests. "
                     + "Default: ${DEFAULT-VALUE}.")
     private int seconds;
 
@@ -102,13 +100,15 @@ final class BenchLayoutCommand implements Callable<Integer> {
         if (Collections.min(rows) < 1
                 || promptTokens < 1
                 || newTokens < 1
-                || rounds < 1
                 || seconds < 1
                 || prefillTokensPerStep < 1) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--rows, --prompt-tokens, --new-tokens, --rounds, --seconds and --prefill-tokens-per-step must be "
-                            + "1 or more");
+                    "--rows, --prompt-tokens, --new-tokens, --seconds and --prefill-tokens-per-step must be 1 or more");
+        }
+        if (rounds < LayoutBenchmark.MIN_ROUNDS) {
+            throw new ParameterException(
+                    spec.commandLine(), "--rounds must be " + LayoutBenchmark.MIN_ROUNDS + " or more");
         }
         List<Cell> cells = new ArrayList<>();
         for (int count : rows) {
@@ -123,17 +123,15 @@ final class BenchLayoutCommand implements Callable<Integer> {
                     adapters.stream().map(NamedFolder::folder).map(local::lora).toList(),
                     new LayoutBenchmark.Requests(promptTokens, newTokens));
             print(bench.compared(), bench.run(cells, rounds, Duration.ofSeconds(seconds), prefillTokensPerStep));
-        } catch (IllegalStateException e) {
+        } catch (IllegalStateException | IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
-        } catch (CompletionException e) {
-            throw new CommandException(e.getCause().getMessage(), e);
         }
         return 0;
     }
 
     private void print(List<EngineLayout> layouts, List<Rates> measured) {
         PrintWriter out = spec.commandLine().getOut();
-        out.printf("generated tokens per second, medians of %d rounds%n", rounds);
+        out.printf("generated tokens per second, geometric means of %d rounds%n", rounds);
         out.printf("%4s  %8s  %10s", "rows", "adapters", "default");
         for (EngineLayout layout : layouts.subList(1, layouts.size())) {
             out.printf("  %10s", layout.instances() + " x " + layout.threads());
@@ -143,17 +141,17 @@ final class BenchLayoutCommand implements Callable<Integer> {
         for (Rates rates : measured) {
             out.printf(
                     "%4d  %8d  %10.1f",
-                    rates.cell().rows(), rates.cell().mixed() ? adapters.size() : 0, rates.median(0));
+                    rates.cell().rows(), rates.cell().mixed() ? adapters.size() : 0, rates.mean(0));
             for (int layout = 1; layout < layouts.size(); layout++) {
-                out.printf("  %10.1f", rates.median(layout));
+                out.printf("  %10.1f", rates.mean(layout));
             }
-            double ratio = Spread.of(rates.ratios()).median();
+            double ratio = rates.ratio();
             double[] interval = rates.interval();
             out.printf("  %.3f (%.3f to %.3f)%n", ratio, interval[0], interval[1]);
             logs += Math.log(ratio);
         }
         out.printf("geometric mean of the ratios: %.3f%n", Math.exp(logs / measured.size()));
-        out.printf("fixed layouts: instances x threads of each%n");
+        out.printf("fixed layouts: instances x threads of each; those that would leave processors unused do not run%n");
         out.flush();
     }
 }
