@@ -149,15 +149,18 @@ final class MeasuredWidth implements GroupWidth {
         private int direction = 1;
         /** The time that turns take until the cost of trials is a small part of it. */
         private double debtNanos;
+        /** Whether turns of this width take a clearly different time, which was perhaps noticed during a trial. */
+        private boolean changed;
 
         private Preference(int width) {
             this.width = width;
         }
 
         /** Returns whether a trial is due. */
-        private boolean roundEnds(double round, boolean changed, double seconds) {
+        private boolean roundEnds(double round, double seconds) {
             urgent |= changed;
             if (changed) {
+                changed = false;
                 debtNanos = 0;
                 roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
             } else {
@@ -265,6 +268,7 @@ final class MeasuredWidth implements GroupWidth {
         boolean changed = counted && measured.get(width).add(turn, now(turn));
         Preference preference = preference(round);
         present = Optional.of(preference);
+        preference.changed |= changed && width == preference.width;
         preference.debtNanos -= Math.min(preference.debtNanos, turn.nanos() * round);
         if (trial.isPresent() && trial.get().preference != preference) {
             Preference tried = trial.get().preference;
@@ -272,7 +276,7 @@ final class MeasuredWidth implements GroupWidth {
             waiting = Optional.of(new Wait(tried, preference.width, turn.endNanos()));
         }
         if (trial.isEmpty() && width == preference.width) {
-            boolean isDue = preference.roundEnds(round, changed, turn.nanos() / 1e9);
+            boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
             if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
                 trial = Optional.of(new Trial(preference, other(preference)));
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));
