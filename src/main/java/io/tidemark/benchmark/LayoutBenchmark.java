@@ -37,7 +37,7 @@ public final class LayoutBenchmark {
     /** The least number of rounds for an interval. */
     public static final int MIN_ROUNDS = 6;
 
-    /** Before its first round, a layout runs until its packed adapters stay as they are, at most about this many steps. */
+    /** Before its first round, a layout runs until its packed adapters stay as they are, at most this many steps. */
     private static final int MAX_WARM_UP_STEPS = 1024;
     /** Tokens of the requests that a new engine runs before the first measured set of a slot. */
     private static final int FIRST_TOKENS = 4;

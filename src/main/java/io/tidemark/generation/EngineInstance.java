@@ -36,7 +36,10 @@ final class EngineInstance {
     private boolean decoderUsed;
     private long jointSteps;
     private volatile EngineStats.Instance stats = EngineStats.Instance.NONE;
-    /** Mean of recent turns with a step, except those with the last slice of a task; infinite before the first step has ended. */
+    /**
+     * Mean of recent turns with a step, except those with the last slice of a task; infinite before the first step has
+     * ended.
+     */
     private volatile double secondsPerStep = Double.POSITIVE_INFINITY;
 
     /** Commands of other threads, which are run in the next turn. */

@@ -71,7 +71,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * Starts an engine like this one, which begins with the numbers of instances in a step that this one has found best.
+     * Starts an engine like this one, which begins with the numbers of instances in a step that this one has found
+     * best.
      *
      * @throws IllegalStateException if this engine has not ended
      */

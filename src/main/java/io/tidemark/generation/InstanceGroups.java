@@ -18,8 +18,9 @@ import java.util.stream.IntStream;
  * </pre>
  *
  * <p>{@link GroupWidth} chooses the width of the groups after each turn. Another width takes effect when no thread is
- * in a turn; until then no turn starts, and the change may be withdrawn. A parked thread runs no command: its instance has work for the thread of the
- * group. After {@link #close}, a thread gets its own instance back as soon as no turn touches it.
+ * in a turn; until then no turn starts, and the change may be withdrawn. A parked thread runs no command: its instance
+ * has work for the thread of the group. After {@link #close}, a thread gets its own instance back as soon as no turn
+ * touches it.
  *
  * <p>Thread-safe.
  */

@@ -239,7 +239,7 @@ final class MeasuredWidth implements GroupWidth {
                 .orElse(initialPreference));
     }
 
-    /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that has begun. */
+    /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that begins. */
     private void turnEnds(Turn turn) {
         long startNanos = turn.endNanos() - turn.nanos();
         if (startNanos - lastEndNanos > TurnDurations.MAX_AGE_NANOS) {

@@ -9,7 +9,8 @@ import java.util.TreeMap;
 /**
  * Mean durations of recent turns by the size of their step, for groups of one width. Steps with and without prompt
  * tokens, and with and without adapters, are separate. Up to 16 tokens each number has its own mean; of larger ones,
- * those in a range of a factor of {@code DECODE_RATIO} share one, or of {@code PROMPT_RATIO} in steps with prompt tokens.
+ * those in a range of a factor of {@code DECODE_RATIO} share one, or of {@code PROMPT_RATIO} in steps with prompt
+ * tokens.
  */
 final class TurnDurations {
 

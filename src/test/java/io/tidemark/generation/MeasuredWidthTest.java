@@ -420,6 +420,21 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("A trial whose turns cannot be compared costs all its time")
+    void notComparable() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), false, false, true);
+        int rounds = 0;
+        while (turns.joint(50, prompt, prompt) == 2) {
+            rounds++;
+        }
+        assertThat(rounds).isBetween(10, 20);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(50);
+    }
+
+    @Test
     @DisplayName("The wait for running turns before a trial is part of its cost")
     void waits() {
         Turns turns = new Turns();
@@ -447,11 +462,16 @@ class MeasuredWidthTest {
 
         /** Instances stay active without rows, except one that has none while the other one has. */
         int joint(long millis, int first, int second) {
+            return joint(
+                    millis,
+                    first == 0 && second > 0 ? InstanceWork.NONE : busy(first),
+                    second == 0 && first > 0 ? InstanceWork.NONE : busy(second));
+        }
+
+        int joint(long millis, InstanceWork first, InstanceWork second) {
             pass(millis);
-            InstanceWork left = first == 0 && second > 0 ? InstanceWork.NONE : busy(first);
-            InstanceWork right = second == 0 && first > 0 ? InstanceWork.NONE : busy(second);
             return choice.next(
-                    new Turn(2, new InstanceGroup(0, 2), List.of(left, right), millis * 1_000_000, nanos));
+                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), millis * 1_000_000, nanos));
         }
 
         int single(long millis, int rows) {
