@@ -74,10 +74,8 @@ public final class LayoutBenchmark {
 
         /** The geometric mean of a layout. */
         public double mean(int layout) {
-            return Math.exp(rates.get(layout).stream()
-                    .mapToDouble(Math::log)
-                    .average()
-                    .orElseThrow());
+            return Math.exp(
+                    rates.get(layout).stream().mapToDouble(Math::log).average().orElseThrow());
         }
 
         /**
@@ -109,7 +107,8 @@ public final class LayoutBenchmark {
                 throw new IllegalStateException("an interval needs two rounds or more, not " + logs.length);
             }
             double mean = Arrays.stream(logs).average().orElseThrow();
-            double squares = Arrays.stream(logs).map(log -> (log - mean) * (log - mean)).sum();
+            double squares =
+                    Arrays.stream(logs).map(log -> (log - mean) * (log - mean)).sum();
             double half = StudentT.upper975(logs.length - 1) * Math.sqrt(squares / (logs.length - 1) / logs.length);
             return new double[] {Math.exp(mean - half), Math.exp(mean + half)};
         }
@@ -163,7 +162,9 @@ public final class LayoutBenchmark {
      */
     public List<Rates> run(List<Cell> cells, int rounds, Duration slot, int prefillTokensPerStep) {
         int rows = cells.stream().mapToInt(Cell::rows).max().orElseThrow();
-        long kvBytes = 4L * (rows + 8) * (requests.promptTokens() + requests.newTokens() + 128L)
+        long kvBytes = 4L
+                * (rows + 8)
+                * (requests.promptTokens() + requests.newTokens() + 128L)
                 * model.decoder().kvBytesPerToken();
         EngineLimits limits = new EngineLimits(rows, prefillTokensPerStep, kvBytes);
         return cells.stream().map(cell -> run(cell, rounds, slot, limits)).toList();

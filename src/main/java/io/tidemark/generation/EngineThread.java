@@ -158,8 +158,8 @@ final class EngineThread {
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
         Decoder decoder = group.size() == 1 ? own.useDecoder() : jointDecoder;
-        List<StepSize> steps = loop.step(
-                decoder, members.stream().map(EngineInstance::results).toList(), layout.threadsOf(group));
+        List<StepSize> steps =
+                loop.step(decoder, members.stream().map(EngineInstance::results).toList(), layout.threadsOf(group));
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
             own.countJointStep();
         }

@@ -152,9 +152,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public List<RunningStep> runningSteps() {
-        return threads.stream()
-                .flatMap(thread -> thread.runningStep().stream())
-                .toList();
+        return threads.stream().flatMap(thread -> thread.runningStep().stream()).toList();
     }
 
     @Override

@@ -123,8 +123,7 @@ final class MeasuredWidth implements GroupWidth {
         /** Returns whether turns take a clearly different time than before; earlier ones are not compared then. */
         private boolean add(Turn turn, Moment now) {
             StepSize step = step(turn.work());
-            boolean changed = ofGroups
-                    .computeIfAbsent(turn.group().first(), group -> new TurnDurations())
+            boolean changed = ofGroups.computeIfAbsent(turn.group().first(), group -> new TurnDurations())
                     .add(step, turn.nanos(), now);
             if (changed) {
                 restart();
@@ -309,8 +308,7 @@ final class MeasuredWidth implements GroupWidth {
 
     private long activeGroups(int width) {
         return InstanceGroup.all(width, instances).stream()
-                .filter(group ->
-                        Arrays.stream(work, group.first(), group.end()).anyMatch(InstanceWork::active))
+                .filter(group -> Arrays.stream(work, group.first(), group.end()).anyMatch(InstanceWork::active))
                 .count();
     }
 
@@ -350,13 +348,13 @@ final class MeasuredWidth implements GroupWidth {
 
     private void conclude(Trial running, Moment now) {
         Preference preference = running.preference;
-        OptionalDouble wideGain = wideGain(
-                Math.min(running.width, preference.width), Math.max(running.width, preference.width), now);
+        OptionalDouble wideGain =
+                wideGain(Math.min(running.width, preference.width), Math.max(running.width, preference.width), now);
         boolean isLast = running.rounds >= MAX_TRIAL_ROUNDS;
         boolean isFar = wideGain.isPresent()
                 && (wideGain.getAsDouble() > FAR_SLOWER - 1 || wideGain.getAsDouble() < 1 / FAR_SLOWER - 1);
-        boolean isMeasured = running.rounds >= TRIAL_ROUNDS && wideGain.isPresent()
-                || running.rounds >= FEW_TURNS && isFar;
+        boolean isMeasured =
+                running.rounds >= TRIAL_ROUNDS && wideGain.isPresent() || running.rounds >= FEW_TURNS && isFar;
         if (!isMeasured && !isLast) {
             return;
         }
@@ -428,7 +426,9 @@ final class MeasuredWidth implements GroupWidth {
         int active = 0;
         int first = turn.group().first();
         for (int next = first; next < turn.group().end(); ) {
-            int end = Math.min(InstanceGroup.of(next, widths.get(narrow), instances).end(), turn.group().end());
+            int end = Math.min(
+                    InstanceGroup.of(next, widths.get(narrow), instances).end(),
+                    turn.group().end());
             StepSize part = step(turn.work().subList(next - first, end - first));
             if (part.rows() > 0) {
                 OptionalDouble nanos = measured.get(narrow).durations.expected(part, now);

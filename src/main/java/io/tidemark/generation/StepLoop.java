@@ -45,7 +45,8 @@ final class StepLoop {
         }
         List<Part> running =
                 parts.stream().filter(part -> !part.rows().isEmpty()).toList();
-        List<StepSize> sizes = parts.stream().map(part -> StepSize.of(part.rows())).toList();
+        List<StepSize> sizes =
+                parts.stream().map(part -> StepSize.of(part.rows())).toList();
         if (!running.isEmpty()) {
             running.forEach(part -> part.instance().stepStarts());
             try {
@@ -102,7 +103,8 @@ final class StepLoop {
     private void isolate(Decoder decoder, List<Part> parts, int maxThreads, DecoderException cause) {
         LOG.log(
                 System.Logger.Level.WARNING,
-                "a step of " + parts.stream().mapToInt(part -> part.rows().size()).sum()
+                "a step of "
+                        + parts.stream().mapToInt(part -> part.rows().size()).sum()
                         + " rows failed; its rows are run one by one",
                 cause);
         for (Part part : parts) {

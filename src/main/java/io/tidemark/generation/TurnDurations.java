@@ -135,7 +135,10 @@ final class TurnDurations {
     }
 
     private static Mean usable(NavigableMap<Integer, Mean> means, Moment now) {
-        return means.values().stream().filter(mean -> mean.isUsable(now)).findFirst().orElse(null);
+        return means.values().stream()
+                .filter(mean -> mean.isUsable(now))
+                .findFirst()
+                .orElse(null);
     }
 
     private static int sizeClass(StepSize step) {

@@ -35,7 +35,8 @@ class LayoutBenchmarkTest {
         assertThat(measured).extracting(Rates::cell).containsExactlyElementsOf(cells);
         assertThat(measured).allSatisfy(each -> {
             assertThat(each.rates()).hasSameSizeAs(bench.compared());
-            assertThat(each.rates()).allSatisfy(rates -> assertThat(rates).hasSize(2).allMatch(rate -> rate > 0));
+            assertThat(each.rates())
+                    .allSatisfy(rates -> assertThat(rates).hasSize(2).allMatch(rate -> rate > 0));
         });
     }
 

@@ -29,7 +29,8 @@ class InstanceGroupsTest {
     private static final int FREE = -1;
 
     @Test
-    @DisplayName("One thread at a time touches an instance, and threads are never more than processors, at random widths")
+    @DisplayName(
+            "One thread at a time touches an instance, and threads are never more than processors, at random widths")
     void oneThreadAtATime() throws Exception {
         int instances = 8;
         EngineLayout layout = new EngineLayout(instances, 1, instances, 1, false);
@@ -85,7 +86,8 @@ class InstanceGroupsTest {
     }
 
     @Test
-    @DisplayName("Work of a parked instance wakes the idle thread of its group, whose turn has all instances of the group")
+    @DisplayName(
+            "Work of a parked instance wakes the idle thread of its group, whose turn has all instances of the group")
     void wakesTheGroup() throws Exception {
         InstanceGroups groups = new InstanceGroups(4, new FixedWidth(2));
         List<InstanceGroup> granted = new CopyOnWriteArrayList<>();
@@ -175,7 +177,8 @@ class InstanceGroupsTest {
     }
 
     @Test
-    @DisplayName("After a failure in a turn, a parked thread gets its instance back when the turn has ended, not before")
+    @DisplayName(
+            "After a failure in a turn, a parked thread gets its instance back when the turn has ended, not before")
     void failure() throws Exception {
         InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
         groups.wake(1);

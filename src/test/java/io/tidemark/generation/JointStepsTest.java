@@ -61,8 +61,15 @@ class JointStepsTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "llama-gqa", "llama3-rope-tied", "llama-biased-mha", "llama-made", "mistral-window",
-                "qwen2-layer-types", "qwen2-tied", "qwen3-norms", "qwen3-window-yarn"
+                "llama-gqa",
+                "llama3-rope-tied",
+                "llama-biased-mha",
+                "llama-made",
+                "mistral-window",
+                "qwen2-layer-types",
+                "qwen2-tied",
+                "qwen3-norms",
+                "qwen3-window-yarn"
             })
     @DisplayName("All greedy reference texts are the same with joins and splits at random between the steps")
     void referenceTexts(String family) throws Exception {
@@ -88,8 +95,8 @@ class JointStepsTest {
             Map<String, Choice> choices = run(
                     fixture, new RandomWidth(WIDTHS, new Random(5), changes), requests, ConcurrentHashMap.newKeySet());
             assertThat(changes.get()).isGreaterThan(10);
-            expected.forEach((id, tokens) ->
-                    assertThat(choices.get(id).tokens()).as(id).isEqualTo(tokens));
+            expected.forEach(
+                    (id, tokens) -> assertThat(choices.get(id).tokens()).as(id).isEqualTo(tokens));
         }
     }
 
@@ -103,9 +110,7 @@ class JointStepsTest {
                     fixture, new RandomWidth(WIDTHS, new Random(6), changes), requests, ConcurrentHashMap.newKeySet());
             assertThat(changes.get()).isGreaterThan(20);
             for (TestRequest request : requests) {
-                assertThat(together.get(request.id()))
-                        .as(request.id())
-                        .isEqualTo(alone(fixture, request));
+                assertThat(together.get(request.id())).as(request.id()).isEqualTo(alone(fixture, request));
             }
         }
     }
@@ -172,9 +177,9 @@ class JointStepsTest {
             assertThat(steps.get(0).get(0).requests())
                     .containsExactlyInAnyOrder(
                             IntStream.range(0, 6).mapToObj(i -> "request-" + i).toArray(String[]::new));
-            assertThat(left).allSatisfy(seconds -> assertThat(seconds.getAsDouble())
-                    .isPositive()
-                    .isLessThan(60));
+            assertThat(left)
+                    .allSatisfy(seconds ->
+                            assertThat(seconds.getAsDouble()).isPositive().isLessThan(60));
         }
     }
 
@@ -256,10 +261,11 @@ class JointStepsTest {
         for (int i = 0; i < 9; i++) {
             int index = i;
             listeners.add(RecordingListener.onFirstText(() -> {
-                if (index == failing) {
-                    throw new OutOfMemoryError("for this test");
-                }
-            }).andOnFinished(() -> events.add("request-" + index)));
+                        if (index == failing) {
+                            throw new OutOfMemoryError("for this test");
+                        }
+                    })
+                    .andOnFinished(() -> events.add("request-" + index)));
             try {
                 engine.submit(request(i, 400).request(), listeners.get(i));
             } catch (IllegalStateException closed) {
@@ -294,8 +300,8 @@ class JointStepsTest {
     @Test
     @DisplayName("An engine that measures its turns answers all requests, whatever the number of rows")
     void measured() throws Exception {
-        try (GenerationEngine engine = GenerationEngine.start(
-                model.model(), LIMITS, new EngineLayout(2, 1, 2, 1, false))) {
+        try (GenerationEngine engine =
+                GenerationEngine.start(model.model(), LIMITS, new EngineLayout(2, 1, 2, 1, false))) {
             for (int rows : List.of(1, 2, 7, 12, 3)) {
                 submit(engine, rows, 100, () -> {})
                         .forEach(each -> assertThat(each.choice().tokens()).hasSize(100));
@@ -361,8 +367,7 @@ class JointStepsTest {
     }
 
     private static Choice alone(FixtureModel fixture, TestRequest request) throws RequestRejectedException {
-        try (GenerationEngine engine =
-                GenerationEngine.start(fixture.model(), LIMITS, EngineLayout.single(1))) {
+        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), LIMITS, EngineLayout.single(1))) {
             RecordingListener listener = RecordingListener.plain();
             engine.submit(request.request(), listener);
             return listener.choice();

@@ -31,9 +31,7 @@ class MeasuredWidthTest {
     /** Weights of a gigabyte: two narrow steps read them twice. Times of a model of 1.07 billion parameters. */
     private static double big(InstanceGroup group, StepSize step) {
         double prompt = step.prompt() ? 5 * (step.tokens() - step.rows()) : 0;
-        return group.size() == 1
-                ? 46 + 7.6 * step.rows() + 1.4 * prompt
-                : 18 + 4.9 * step.rows() + 0.75 * prompt;
+        return group.size() == 1 ? 46 + 7.6 * step.rows() + 1.4 * prompt : 18 + 4.9 * step.rows() + 0.75 * prompt;
     }
 
     /** Weights in the cache: the threads of a wide step wait for each other. Times of SmolLM2-135M. */
@@ -63,8 +61,7 @@ class MeasuredWidthTest {
         private double tokens;
         private final Map<Integer, Double> secondsByWidth = new HashMap<>();
 
-        private record Running(
-                InstanceGroup group, List<StepSize> parts, boolean slice, double start, double end) {}
+        private record Running(InstanceGroup group, List<StepSize> parts, boolean slice, double start, double end) {}
 
         Simulation(EngineLayout layout, Model model, double noise, int... rows) {
             this.choice = new MeasuredWidth(layout);
@@ -111,7 +108,8 @@ class MeasuredWidthTest {
         }
 
         double shareOf(int ofWidth) {
-            double sum = secondsByWidth.values().stream().mapToDouble(each -> each).sum();
+            double sum =
+                    secondsByWidth.values().stream().mapToDouble(each -> each).sum();
             return secondsByWidth.getOrDefault(ofWidth, 0.0) / sum;
         }
 
@@ -127,7 +125,9 @@ class MeasuredWidthTest {
                         }
                     }
                 }
-                Running first = running.stream().min(Comparator.comparingDouble(Running::end)).orElseThrow();
+                Running first = running.stream()
+                        .min(Comparator.comparingDouble(Running::end))
+                        .orElseThrow();
                 running.remove(first);
                 now = first.end();
                 tokens += first.parts().stream().mapToInt(StepSize::rows).sum();
@@ -288,7 +288,8 @@ class MeasuredWidthTest {
         assertThat(width.next(joint(busy, InstanceWork.NONE))).isEqualTo(2);
         assertThat(width.next(joint(busy, busy))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
-        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true, true)))).isEqualTo(1);
+        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true, true))))
+                .isEqualTo(1);
         assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
     }
@@ -343,7 +344,10 @@ class MeasuredWidthTest {
         Simulation engine = new Simulation(TWO, (group, step) -> group.size() == 1 ? 300 : 250, 0.03, 4, 4);
         engine.promptEvery(1).run(600).reset().run(60);
         assertThat(engine.shareOf(2)).isGreaterThan(0.9);
-        engine.with((group, step) -> group.size() == 1 ? 300 : 900).run(100).reset().run(60);
+        engine.with((group, step) -> group.size() == 1 ? 300 : 900)
+                .run(100)
+                .reset()
+                .run(60);
         assertThat(engine.shareOf(1)).isGreaterThan(0.9);
     }
 
@@ -353,7 +357,10 @@ class MeasuredWidthTest {
         Simulation engine =
                 new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 3000 : 4200, 0.03, 4, 4);
         engine.run(600);
-        engine.with((group, step) -> group.size() == 1 ? 3000 : 2300).run(600).reset().run(300);
+        engine.with((group, step) -> group.size() == 1 ? 3000 : 2300)
+                .run(600)
+                .reset()
+                .run(300);
         assertThat(engine.shareOf(2)).isGreaterThan(0.9);
         engine = new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 3000 : 2300, 0.03, 4, 4);
         engine.run(300).reset().run(300);
@@ -470,16 +477,15 @@ class MeasuredWidthTest {
 
         int joint(long millis, InstanceWork first, InstanceWork second) {
             pass(millis);
-            return choice.next(
-                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), millis * 1_000_000, nanos));
+            return choice.next(new Turn(2, new InstanceGroup(0, 2), List.of(first, second), millis * 1_000_000, nanos));
         }
 
         int single(long millis, int rows) {
             pass(millis);
             int next = 1;
             for (int i = 0; i < 2 && next == 1; i++) {
-                next = choice.next(new Turn(
-                        1, new InstanceGroup(i, i + 1), List.of(busy(rows)), millis * 1_000_000, nanos));
+                next = choice.next(
+                        new Turn(1, new InstanceGroup(i, i + 1), List.of(busy(rows)), millis * 1_000_000, nanos));
             }
             return next;
         }

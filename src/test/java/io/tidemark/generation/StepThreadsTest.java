@@ -39,7 +39,8 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("A large step uses the processors of its group, a small one the instance's share, and fixed numbers stay")
+    @DisplayName(
+            "A large step uses the processors of its group, a small one the instance's share, and fixed numbers stay")
     void share() {
         threads = new StepThreads(new EngineLayout(4, 1, 4, 32, false));
         assertThat(threads.threadsFor(31, 4)).isEqualTo(1);

@@ -56,7 +56,8 @@ class StepsLeftTest {
                         .isEmpty();
             }
             while (listeners.values().stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows()).isPositive();
+                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows())
+                        .isPositive();
                 listeners.forEach((id, listener) -> {
                     assertThat(listener.hasEnded() && scheduler.stepsLeft(id).isPresent())
                             .as("an ended request runs")

@@ -50,7 +50,8 @@ class TokensLeftTest {
             }
             assertThat(queue.tokensLeft(1)).isEqualTo(total);
             while (listeners.stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows()).isPositive();
+                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows())
+                        .isPositive();
                 double processed = results.promptTokens() + scheduler.reusedPromptTokens() + results.generatedTokens();
                 assertThat(processed + queue.tokensLeft(1) + scheduler.tokensLeft(1))
                         .as("each further choice computes the last token of the prompt")

@@ -97,11 +97,7 @@ final class BenchLayoutCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (Collections.min(rows) < 1
-                || promptTokens < 1
-                || newTokens < 1
-                || seconds < 1
-                || prefillTokensPerStep < 1) {
+        if (Collections.min(rows) < 1 || promptTokens < 1 || newTokens < 1 || seconds < 1 || prefillTokensPerStep < 1) {
             throw new ParameterException(
                     spec.commandLine(),
                     "--rows, --prompt-tokens, --new-tokens, --seconds and --prefill-tokens-per-step must be 1 or more");
@@ -140,8 +136,7 @@ final class BenchLayoutCommand implements Callable<Integer> {
         double logs = 0;
         for (Rates rates : measured) {
             out.printf(
-                    "%4d  %8d  %10.1f",
-                    rates.cell().rows(), rates.cell().mixed() ? adapters.size() : 0, rates.mean(0));
+                    "%4d  %8d  %10.1f", rates.cell().rows(), rates.cell().mixed() ? adapters.size() : 0, rates.mean(0));
             for (int layout = 1; layout < layouts.size(); layout++) {
                 out.printf("  %10.1f", rates.mean(layout));
             }
