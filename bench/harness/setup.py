@@ -1,11 +1,21 @@
 """Files that all systems load: the model, the random adapters, and their GGUF copies, made once and kept."""
 import json
 import subprocess
+import textwrap
 from pathlib import Path
 
 from harness.systems import BENCH, INSTALLED
 
 CONVERTERS = INSTALLED / "llama-source" / "vendor" / "llama.cpp"
+QUANTIZE = textwrap.dedent("""
+    import ctypes, sys
+    import llama_cpp
+    source, target = sys.argv[1:]
+    llama_cpp.llama_backend_init()
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M
+    sys.exit(llama_cpp.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(params)))
+    """)
 
 
 def adapters(options):
@@ -43,8 +53,19 @@ class Setup:
             self.gguf.mkdir(parents=True, exist_ok=True)
             for precision in ("q8_0", "f16"):
                 self.convert(python, "convert_hf_to_gguf.py", self.model, f"base-{precision}.gguf", say, "--outtype", precision)
+            self.quantize("base-f16.gguf", "base-q4_k_m.gguf", say)
             for name, folder in (("adapter", self.adapters[0]), *([("check", self.check)] if self.check else [])):
                 self.convert(python, "convert_lora_to_gguf.py", folder, f"{name}.gguf", say, "--outtype", "f16", "--base", self.model)
+
+    def quantize(self, source, name, say):
+        """Rows whose length is not a multiple of 256 keep more than 4 bits a weight."""
+        source, target = self.gguf / source, self.gguf / name
+        python = INSTALLED / "llama" / "bin" / "python"
+        if python.exists() and not (target.exists() and target.stat().st_mtime > source.stat().st_mtime):
+            say(name)
+            part = target.with_suffix(".part")
+            run(python, "-c", QUANTIZE, source, part)
+            part.rename(target)
 
     def convert(self, python, script, source, name, say, *options):
         """Converts with llama.cpp's own scripts, unless the target is newer than its source."""

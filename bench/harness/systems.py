@@ -94,7 +94,7 @@ class Vllm(System):
 def known():
     return {"tidemark-int8": Tidemark("int8"), "tidemark-bf16": Tidemark("bf16"), "tidemark-fp32": Tidemark("fp32"),
             "tidemark-deterministic": Tidemark("int8", "--deterministic"),
-            "llama-q8_0": LlamaCpp("q8_0"), "llama-f16": LlamaCpp("f16"), "vllm": Vllm(), "hf": TransformersPeft()}
+            "llama-q8_0": LlamaCpp("q8_0"), "llama-q4_k_m": LlamaCpp("q4_k_m"), "llama-f16": LlamaCpp("f16"), "vllm": Vllm(), "hf": TransformersPeft()}
 
 
-DEFAULT = "tidemark-int8,tidemark-bf16,llama-q8_0,llama-f16,vllm,hf"
+DEFAULT = "tidemark-int8,tidemark-bf16,llama-q8_0,llama-q4_k_m,vllm,hf"
