@@ -22,7 +22,7 @@ import java.util.TreeMap;
  *   <li>While at most one instance is active, the width is the largest: its steps may use all processors.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width. The next smaller or larger one is tried for a few turns,
- *       and becomes the preferred one if it is faster by more than {@code MIN_GAIN}.
+ *       and becomes the preferred one if it was faster by more than {@code MIN_GAIN} in the mean of recent trials.
  * </ul>
  *
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
@@ -32,8 +32,8 @@ import java.util.TreeMap;
  * begin to take a clearly different time.
  *
  * <p>The time that a trial loses, and the waits at its begin and end until no thread is in a turn, are charged to the
- * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or when durations
- * change. A trial that cannot be judged, because instances become idle, a background task begins, the rows change or no
+ * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
+ * {@code MIN_TIME_TO_COST_AFTER_CHANGE} times when durations change. A trial that cannot be judged, because instances become idle, a background task begins, the rows change or no
  * turns can be compared, is charged in full.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
@@ -63,13 +63,17 @@ final class MeasuredWidth implements GroupWidth {
     /** A trial of a wider group ends after its first turn if this takes so many times as long. */
     private static final double HOPELESS = 4;
     /** After a trial, none follows while turns take this many times the time that it has cost. */
-    private static final double MIN_TIME_TO_COST = 100;
+    private static final double MIN_TIME_TO_COST = 150;
+    /** The same after turns have begun to take a clearly different time. */
+    private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
     /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
     private static final int FACTOR_WHERE_FAR = 8;
     /** Smaller differences do not change the width. */
     private static final double MIN_GAIN = 0.03;
     /** Recent turns that are compared. */
     private static final int COMPARED_TURNS = 32;
+    /** The gain of a width is the mean of about this many trials. */
+    private static final int MEAN_OF_TRIALS = 3;
     /** The weight of a round in the mean number of rows. */
     private static final double ROUND_WEIGHT = 0.25;
 
@@ -148,6 +152,10 @@ final class MeasuredWidth implements GroupWidth {
         private int direction = 1;
         /** The time that turns take until the cost of trials is a small part of it. */
         private double debtNanos;
+        /** The time that trials have cost since the last one began and since the last change. */
+        private double costNanos;
+        /** By narrow width: how much faster the next wider one was in recent trials. */
+        private final Map<Integer, Gain> gains = new HashMap<>();
         /** Whether turns of this width take a clearly different time, which was perhaps noticed during a trial. */
         private boolean changed;
 
@@ -160,7 +168,9 @@ final class MeasuredWidth implements GroupWidth {
             urgent |= changed;
             if (changed) {
                 changed = false;
-                debtNanos = 0;
+                debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - MIN_TIME_TO_COST_AFTER_CHANGE) * costNanos);
+                costNanos = 0;
+                gains.clear();
                 roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
             } else {
                 double perSecond = urgent ? URGENT_ROUNDS_PER_SECOND : between / MAX_SECONDS_BETWEEN;
@@ -170,7 +180,24 @@ final class MeasuredWidth implements GroupWidth {
         }
 
         private void charge(double nanos) {
+            costNanos += Math.max(0, nanos);
             debtNanos += MIN_TIME_TO_COST * Math.max(0, nanos);
+        }
+    }
+
+    /** How much faster a wide width is than a narrow one: the mean of recent trials. */
+    private static final class Gain {
+        private double log;
+        private int trials;
+
+        /** A trial that differs far from the earlier ones begins another mean. */
+        private void add(double gain) {
+            double trial = Math.log1p(gain);
+            if (Math.abs(trial - log) > Math.log(FAR_SLOWER)) {
+                trials = 0;
+            }
+            trials = Math.min(trials + 1, MEAN_OF_TRIALS);
+            log += (trial - log) / trials;
         }
     }
 
@@ -278,6 +305,7 @@ final class MeasuredWidth implements GroupWidth {
             boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
             if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
                 trial = Optional.of(new Trial(preference, other(preference)));
+                preference.costNanos = 0;
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));
             }
         } else if (trial.isPresent() && trial.get().width == width) {
@@ -358,11 +386,8 @@ final class MeasuredWidth implements GroupWidth {
         if (!isMeasured && !isLast) {
             return;
         }
-        OptionalDouble gain = wideGain.isEmpty() || running.width > preference.width
-                ? wideGain
-                : OptionalDouble.of(1 / (1 + wideGain.getAsDouble()) - 1);
-        if (isLast || Math.abs(gain.getAsDouble()) > CLEAR_GAIN) {
-            end(running, gain, isFar, now.nanos());
+        if (isLast || Math.abs(wideGain.getAsDouble()) > CLEAR_GAIN) {
+            end(running, wideGain, isFar, now.nanos());
         }
     }
 
@@ -374,25 +399,35 @@ final class MeasuredWidth implements GroupWidth {
         return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
     }
 
-    /** @param gain how much faster the tried width is; empty if this is not known */
-    private void end(Trial running, OptionalDouble gain, boolean isFar, long endNanos) {
+    /** @param wideGain how much faster the wider width was in this trial; empty if this is not known */
+    private void end(Trial running, OptionalDouble wideGain, boolean isFar, long endNanos) {
         Preference preference = running.preference;
-        double known = gain.orElse(0);
-        if (known > MIN_GAIN) {
+        boolean isWider = running.width > preference.width;
+        Gain known = preference.gains.computeIfAbsent(Math.min(running.width, preference.width), narrow -> new Gain());
+        wideGain.ifPresent(known::add);
+        double trialGain = tried(isWider, Math.log1p(wideGain.orElse(0)));
+        double gain = wideGain.isPresent() ? tried(isWider, known.log) : 0;
+        if (gain > MIN_GAIN) {
             preference.direction = Integer.signum(running.width - preference.width);
             preference.width = running.width;
             preference.debtNanos = 0;
             waiting = Optional.empty();
         } else {
             preference.direction = -preference.direction;
-            preference.charge(gain.isPresent() ? -known * running.nanos : running.nanos);
+            preference.charge(wideGain.isPresent() ? -trialGain * running.nanos : running.nanos);
             waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
         int factor = isFar ? FACTOR_WHERE_FAR : 2;
-        preference.between = known > CLEAR_GAIN ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
+        boolean isUnclear = gain > CLEAR_GAIN || gain * trialGain < 0;
+        preference.between = isUnclear ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
         preference.roundsLeft = preference.between;
         preference.urgent = preference.between == MIN_BETWEEN;
         trial = Optional.empty();
+    }
+
+    /** How much faster the tried width is: 0.1 if the other one takes 1.1 times as long. */
+    private static double tried(boolean isWider, double logOfWideGain) {
+        return Math.expm1(isWider ? logOfWideGain : -logOfWideGain);
     }
 
     /**

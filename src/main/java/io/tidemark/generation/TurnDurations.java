@@ -18,8 +18,15 @@ final class TurnDurations {
     private static final int MEAN_OF_TURNS = 8;
     /** A longer turn counts as this many times the mean, so that one delay does not look like a change. */
     private static final double MAX_OF_MEAN = 2;
-    /** A mean that differs by this part from its reference has changed clearly, and gets another one. */
-    private static final double CLEAR_CHANGE = 0.2;
+    /**
+     * A mean over about {@code CHANGE_NANOS} that is more than this many times its reference, or less than the
+     * reference divided by it, has changed clearly, and becomes the reference. A process that uses half of a processor's
+     * time doubles the duration of turns there. Shorter means differ as much on a virtual machine without any cause
+     * that can be seen.
+     */
+    private static final double CLEAR_CHANGE = 1.35;
+
+    private static final double CHANGE_NANOS = 1e9;
     /** A mean is used for this long after its last turn, and for at least {@code MAX_AGE_ROUNDS}. */
     static final long MAX_AGE_NANOS = 10_000_000_000L;
 
@@ -47,7 +54,11 @@ final class TurnDurations {
         private double tokens;
         private double nanos;
         private int turns;
-        /** 0 before the first one. */
+        /** The mean over a longer time, and that time. */
+        private double longNanos;
+
+        private double longTime;
+        /** What {@code longNanos} was; 0 before it covers its time. */
         private double reference;
 
         private Moment updated = new Moment(0, 0);
@@ -64,6 +75,7 @@ final class TurnDurations {
         private boolean add(int turnTokens, long turnNanos, Moment now) {
             if (!isFresh(now)) {
                 turns = 0;
+                longTime = 0;
                 reference = 0;
             }
             updated = now;
@@ -73,16 +85,18 @@ final class TurnDurations {
             double counted = turns < MEAN_OF_TURNS ? turnNanos : Math.min(turnNanos, MAX_OF_MEAN * nanos);
             nanos += (counted - nanos) / turns;
             tokens += (turnTokens - tokens) / turns;
-            if (turns < MEAN_OF_TURNS) {
+            longTime = Math.min(longTime + counted, Math.max(CHANGE_NANOS, MEAN_OF_TURNS * counted));
+            longNanos += (counted - longNanos) * counted / longTime;
+            if (longTime < CHANGE_NANOS || turns < MEAN_OF_TURNS) {
                 return false;
             }
-            if (reference == 0) {
-                reference = nanos;
-            }
-            boolean changed = Math.abs(nanos / reference - 1) > CLEAR_CHANGE;
+            boolean changed =
+                    reference > 0 && (longNanos > CLEAR_CHANGE * reference || longNanos * CLEAR_CHANGE < reference);
             if (changed) {
                 turns = 0;
-                reference = 0;
+            }
+            if (changed || reference == 0) {
+                reference = longNanos;
             }
             return changed;
         }

@@ -52,6 +52,9 @@ class MeasuredWidthTest {
         private final int[] rows;
         private final double noise;
         private Model model;
+        private double waves;
+        private double wave;
+        private double waveStart;
         private int promptEvery = Integer.MAX_VALUE;
         private int sliceEvery = Integer.MAX_VALUE;
         private double now;
@@ -79,6 +82,12 @@ class MeasuredWidthTest {
 
         Simulation rows(int... each) {
             System.arraycopy(each, 0, rows, 0, instances);
+            return this;
+        }
+
+        /** All turns within 300 ms are slower or faster by this part, as a standard deviation. */
+        Simulation waves(double deviation) {
+            waves = deviation;
             return this;
         }
 
@@ -161,7 +170,11 @@ class MeasuredWidthTest {
             if (all.rows() == 0) {
                 return Optional.empty();
             }
-            double nanos = 1e6 * model.millis(group, all) * (1 + noise * random.nextGaussian());
+            if (now > waveStart + 0.3 * SECOND) {
+                waveStart = now;
+                wave = waves * random.nextGaussian();
+            }
+            double nanos = 1e6 * model.millis(group, all) * (1 + noise * random.nextGaussian()) * Math.exp(wave);
             boolean slice = sliceEvery < Integer.MAX_VALUE && random.nextInt(sliceEvery) == 0;
             double end = now + Math.max(1000, nanos) + (slice ? 0.4 * SECOND : 0);
             return Optional.of(new Running(group, parts, slice, now, end));
@@ -259,6 +272,16 @@ class MeasuredWidthTest {
         same.run(20);
         assertThat(same.rate(600)).isGreaterThan(0.985 * 8 / 0.060);
         assertThat(same.changes).isLessThan(100);
+    }
+
+    @Test
+    @DisplayName("A machine whose speed varies for parts of a second does not cause trials, nor wrong decisions")
+    void waves() {
+        for (int rows : List.of(1, 4, 8)) {
+            Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, MeasuredWidthTest::small, 0.1, rows, rows);
+            engine.waves(0.15).run(30).reset().run(600);
+            assertThat(engine.shareOf(1)).as(rows + " rows").isGreaterThan(0.97);
+        }
     }
 
     @Test
