@@ -2,7 +2,7 @@ package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
-import io.tidemark.decoder.kvcache.KvBudget;
+import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvPool;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -69,21 +69,23 @@ final class EngineInstance {
         }
     }
 
-    /** @param index index of the instance in the queue and in the groups */
+    /**
+     * @param index  index of the instance in the queue and in the groups
+     * @param blocks of this instance, or of this one and its neighbour
+     */
     EngineInstance(
             LanguageModel model,
             EngineLimits limits,
             int instances,
             int index,
             RequestQueue queue,
-            KvBudget budget,
+            KvBlocks blocks,
             InstanceGroups groups) {
         this.index = index;
         this.queue = queue;
         this.groups = groups;
         this.decoder = model.decoder().shareWeights();
-        this.pool = new KvPool(
-                decoder.kvCache(), budget, share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
+        this.pool = blocks.newPool(share(limits.maxNumSeqs(), instances), limits.prefixBytes() / instances);
         this.scheduler =
                 new Scheduler(model, decoder, index, queue, pool, share(limits.prefillTokensPerStep(), instances));
         this.results = new StepResults(scheduler);

@@ -67,6 +67,11 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
         return widths;
     }
 
+    /** Whether instances may share a step. */
+    boolean hasJointSteps() {
+        return groupWidths().size() > 1;
+    }
+
     /** The most threads of a step of a group. The threads of all groups are not more than the processors. */
     int threadsOf(InstanceGroup group) {
         return group.size() == instances ? maxThreads : Math.min(maxThreads, group.size() * threads);

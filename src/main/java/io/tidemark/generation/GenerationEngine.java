@@ -1,6 +1,7 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.model.ModelConfig;
@@ -44,8 +45,14 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         this.groups = new InstanceGroups(layout.instances(), width);
         this.queue = new RequestQueue(limits, layout.instances(), groups::wake);
         KvBudget budget = new KvBudget(limits.kvBytes(), layout.instances());
-        for (int i = 0; i < layout.instances(); i++) {
-            instances.add(new EngineInstance(model, limits, layout.instances(), i, queue, budget, groups));
+        int count = layout.instances();
+        int neighbours = layout.hasJointSteps() ? 2 : 1;
+        for (int first = 0; first < count; first += neighbours) {
+            int end = Math.min(count, first + neighbours);
+            KvBlocks blocks = new KvBlocks(model.decoder().kvCache(), budget, end - first);
+            for (int i = first; i < end; i++) {
+                instances.add(new EngineInstance(model, limits, count, i, queue, blocks, groups));
+            }
         }
         for (EngineInstance instance : instances) {
             threads.add(new EngineThread(model, layout, instance, instances, groups, this::failed));

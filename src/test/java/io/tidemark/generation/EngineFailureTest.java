@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.fixture.FixtureModel;
 import java.time.Duration;
@@ -57,9 +58,10 @@ class EngineFailureTest {
             EngineLayout layout = new EngineLayout(2, 1, 2, 1, false);
             InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
             RequestQueue queue = new RequestQueue(limits, 2, groups::wake);
-            KvBudget budget = new KvBudget(limits.kvBytes(), 2);
+            KvBlocks blocks =
+                    new KvBlocks(fixture.model().decoder().kvCache(), new KvBudget(limits.kvBytes(), 2), 2);
             List<EngineInstance> instances = IntStream.range(0, 2)
-                    .mapToObj(i -> new EngineInstance(fixture.model(), limits, 2, i, queue, budget, groups))
+                    .mapToObj(i -> new EngineInstance(fixture.model(), limits, 2, i, queue, blocks, groups))
                     .toList();
             List<EngineThread> threads = instances.stream()
                     .map(instance -> new EngineThread(fixture.model(), layout, instance, instances, groups, () -> {

@@ -1,13 +1,13 @@
 package io.tidemark.decoder.kvcache;
 
 import io.tidemark.torch.Value;
-import java.util.BitSet;
 
 /**
  * Keys and values of several sequences of similar length: one tensor {@code [2, slots, kvHeads, capacity, headDim]} per
  * layer. A sequence keeps its slot until it ends, so that attention reads neighbouring slots in place.
  *
- * <p>Not thread-safe: belongs to the thread of its pool.
+ * <p>Immutable except for the contents of the slots: several threads may use a block if no two of them use the same
+ * slot. Which slots are free is known to the {@link KvSlotRange}s of the block.
  */
 public final class KvBlock implements AutoCloseable {
 
@@ -15,7 +15,6 @@ public final class KvBlock implements AutoCloseable {
     private final int slots;
     private final int capacity;
     private final int ringCapacity;
-    private final BitSet used = new BitSet();
 
     /**
      * @param cache        the tensors; closed with this block
@@ -42,31 +41,13 @@ public final class KvBlock implements AutoCloseable {
         return ringCapacity;
     }
 
-    int slots() {
-        return slots;
-    }
-
-    int freeSlots() {
-        return slots - used.cardinality();
-    }
-
-    boolean isFull() {
-        return freeSlots() == 0;
-    }
-
-    boolean isEmpty() {
-        return used.isEmpty();
-    }
-
-    /** Takes the lowest free slot: contiguous slots need the fewest attention calls. */
-    public KvSlot take() {
-        int index = used.nextClearBit(0);
-        used.set(index);
+    /** @param index 0 or more, less than the number of slots */
+    public KvSlot slot(int index) {
         return new KvSlot(this, index);
     }
 
-    void release(KvSlot slot) {
-        used.clear(slot.index());
+    int slots() {
+        return slots;
     }
 
     @Override

@@ -2,15 +2,18 @@ package io.tidemark.decoder.kvcache;
 
 import io.tidemark.decoder.script.DecoderException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * The KV slots of one engine instance. A sequence reserves a slot for its prompt and all tokens that it may generate;
- * blocks of slots with equal capacity are allocated on demand. Several pools can share one budget.
+ * The KV slots of one engine instance. A sequence reserves a slot for its prompt and all tokens that it may generate.
+ * Blocks of slots with equal capacity are allocated on demand by {@link KvBlocks}, which may serve two pools. Several
+ * pools can share one budget.
  *
- * <p>Not thread-safe: belongs to the thread of its engine instance.
+ * <p>Not thread-safe: belongs to the thread that runs the turn of its engine instance.
  */
 public final class KvPool implements AutoCloseable {
 
@@ -18,32 +21,32 @@ public final class KvPool implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
+    private final KvBlocks blocks;
+    private final int index;
     private final KvCache cache;
     private final KvBudget budget;
     private final int slotsPerBlock;
     private final PrefixCache prefixes;
-    private final List<KvBlock> blocks = new ArrayList<>();
+    /** By block, in the order in which they were taken. */
+    private final Map<KvBlock, KvSlotRange> ranges = new LinkedHashMap<>();
 
-    /**
-     * @param slotsPerBlock the most slots of a block, at least 1. Rows of one block can share an attention call: use
-     *                      the number of sequences that run together
-     * @param prefixBytes   the part of the budget that cached prefixes of this pool may use while no sequence needs it;
-     *                      0 disables the prefix cache
-     */
-    public KvPool(KvCache cache, KvBudget budget, int slotsPerBlock, long prefixBytes) {
+    /** @param index index of the pool among those of the blocks */
+    KvPool(KvBlocks blocks, int index, int slotsPerBlock, long prefixBytes) {
         if (slotsPerBlock < 1 || prefixBytes < 0) {
             throw new IllegalArgumentException(
                     "slotsPerBlock must be at least 1, prefixBytes at least 0: " + slotsPerBlock + ", " + prefixBytes);
         }
-        this.cache = cache;
-        this.budget = budget;
+        this.blocks = blocks;
+        this.index = index;
+        this.cache = blocks.cache();
+        this.budget = blocks.budget();
         this.slotsPerBlock = slotsPerBlock;
         this.prefixes = new PrefixCache(cache, budget, prefixBytes);
     }
 
     /** A pool with its own budget and without a prefix cache. */
     public KvPool(KvCache cache, long budgetBytes) {
-        this(cache, new KvBudget(budgetBytes, 1), DEFAULT_SLOTS_PER_BLOCK, 0);
+        this(new KvBlocks(cache, new KvBudget(budgetBytes, 1), 1), 0, DEFAULT_SLOTS_PER_BLOCK, 0);
     }
 
     /** Whether this many sequences of this length fit into the whole budget. */
@@ -64,19 +67,13 @@ public final class KvPool implements AutoCloseable {
      */
     public Optional<List<KvSlot>> reserve(int tokens, int sequences) {
         int capacity = cache.capacityFor(tokens);
-        long open = blocks.stream()
-                .filter(block -> block.capacity() == capacity)
-                .mapToLong(KvBlock::freeSlots)
-                .sum();
-        long missing = Math.max(0, sequences - open) * cache.bytes(1, capacity);
-        freeUnused(missing, block -> block.capacity() != capacity);
-        if (missing > budget.free()) {
+        if (!makeFree(capacity, sequences)) {
             return Optional.empty();
         }
         List<KvSlot> slots = new ArrayList<>();
         try {
             while (slots.size() < sequences) {
-                Optional<KvSlot> slot = reserve(tokens);
+                Optional<KvSlot> slot = take(capacity, sequences - slots.size());
                 if (slot.isEmpty()) {
                     slots.forEach(this::release);
                     return Optional.empty();
@@ -92,16 +89,20 @@ public final class KvPool implements AutoCloseable {
 
     /** Reserves a slot of {@code tokens} tokens; empty if the budget does not have enough free bytes. */
     public Optional<KvSlot> reserve(int tokens) {
-        int capacity = cache.capacityFor(tokens);
-        Optional<KvBlock> open = blocks.stream()
-                .filter(b -> b.capacity() == capacity && !b.isFull())
-                .findFirst();
-        return open.or(() -> newBlock(capacity)).map(KvBlock::take);
+        return take(cache.capacityFor(tokens), 1);
     }
 
-    /** Releases a slot; its keys and values may be overwritten. */
+    /**
+     * Releases a slot; its keys and values may be overwritten.
+     *
+     * @throws IllegalArgumentException if the slot does not belong to this pool, or the pool is closed
+     */
     public void release(KvSlot slot) {
-        slot.block().release(slot);
+        KvSlotRange range = ranges.get(slot.block());
+        if (range == null) {
+            throw new IllegalArgumentException("slot " + slot.index() + " is not of a block of this pool");
+        }
+        range.release(slot);
     }
 
     /** Clears and releases a slot that holds values that are not finite: masked attention still reads them. */
@@ -117,9 +118,12 @@ public final class KvPool implements AutoCloseable {
         }
     }
 
-    /** Bytes of all blocks, with used and free slots, and of cached prefixes. */
+    /**
+     * Bytes of all blocks, with used and free slots, and of cached prefixes. A block of two pools counts half in each
+     * of them, or whole in one if the other has not taken its half.
+     */
     public long reservedBytes() {
-        return blocks.stream().mapToLong(this::bytes).sum() + prefixes.bytes();
+        return ranges.values().stream().mapToLong(blocks::bytes).sum() + prefixes.bytes();
     }
 
     /** The prefix cache of this pool. */
@@ -137,63 +141,83 @@ public final class KvPool implements AutoCloseable {
     }
 
     /**
-     * Frees blocks without sequences, then cached prefixes, until {@code wantedBytes} of the budget are free or nothing
-     * is left to free.
+     * Gives back blocks without sequences, then evicts cached prefixes, until {@code wantedBytes} of the budget are
+     * free or nothing is left to free. A block stays allocated while another pool has its other half.
      *
-     * @return whether anything was freed
+     * @return whether bytes of the budget were freed
      */
     public boolean freeUnused(long wantedBytes) {
-        return freeUnused(wantedBytes, block -> true);
+        return freeUnused(wantedBytes, range -> true);
     }
 
-    private boolean freeUnused(long wantedBytes, Predicate<KvBlock> which) {
-        long before = reservedBytes();
-        for (KvBlock block : List.copyOf(blocks)) {
-            if (block.isEmpty() && which.test(block) && budget.free() < wantedBytes) {
-                blocks.remove(block);
-                block.close();
-                budget.release(bytes(block));
+    private boolean freeUnused(long wantedBytes, Predicate<KvSlotRange> which) {
+        long freed = prefixes.bytes();
+        for (KvSlotRange range : List.copyOf(ranges.values())) {
+            if (range.isEmpty() && which.test(range) && budget.free() < wantedBytes) {
+                freed += giveBack(range);
             }
         }
         prefixes.evict(wantedBytes - budget.free());
-        return reservedBytes() < before;
+        return freed > prefixes.bytes();
     }
 
+    /** Gives back all slots, also used ones. Another pool of the same blocks keeps its own. */
     @Override
     public void close() {
-        blocks.forEach(block -> {
-            block.close();
-            budget.release(bytes(block));
-        });
-        blocks.clear();
+        List.copyOf(ranges.values()).forEach(this::giveBack);
         prefixes.close();
     }
 
-    private Optional<KvBlock> newBlock(int capacity) {
-        long slotBytes = cache.bytes(1, capacity);
-        if (budget.free() < slotBytes) {
-            freeUnused(slotBytes);
+    /**
+     * Frees unused memory until this many slots can be taken; returns whether they can. After false, this pool has no
+     * half of a block without sequences, so that it does not keep the block of another pool allocated.
+     */
+    private boolean makeFree(int capacity, int sequences) {
+        freeUnused(missingBytes(capacity, sequences), range -> range.capacity() != capacity);
+        if (missingBytes(capacity, sequences) > budget.free()) {
+            // the other half of such a block is of no use to this pool
+            List.copyOf(ranges.values()).stream()
+                    .filter(range -> range.isHalf() && range.isEmpty())
+                    .forEach(this::giveBack);
+            prefixes.evict(missingBytes(capacity, sequences) - budget.free());
         }
-        long share = Math.max(slotBytes, Math.min(budget.blockBytes(), budget.free()));
-        int slots = (int) Math.min(slotsPerBlock, share / slotBytes);
-        // Another pool may reserve bytes of the same budget at the same time.
-        while (!budget.tryReserve(cache.bytes(slots, capacity))) {
-            if (slots == 1) {
-                return Optional.empty();
-            }
-            slots = 1;
-        }
-        try {
-            KvBlock block = cache.allocate(slots, capacity);
-            blocks.add(block);
-            return Optional.of(block);
-        } catch (RuntimeException e) {
-            budget.release(cache.bytes(slots, capacity));
-            throw e;
-        }
+        return missingBytes(capacity, sequences) <= budget.free();
     }
 
-    private long bytes(KvBlock block) {
-        return cache.bytes(block.slots(), block.capacity());
+    /** Bytes of the slots for which a block has to be allocated. */
+    private long missingBytes(int capacity, int sequences) {
+        long open = blocks.untakenSlots(index, capacity)
+                + ranges.values().stream()
+                        .filter(range -> range.capacity() == capacity)
+                        .mapToLong(KvSlotRange::freeSlots)
+                        .sum();
+        return Math.max(0, sequences - open) * cache.bytes(1, capacity);
+    }
+
+    /** @param sequences how many slots of this capacity are about to be taken, this one included */
+    private Optional<KvSlot> take(int capacity, int sequences) {
+        return ranges.values().stream()
+                .filter(range -> range.capacity() == capacity && !range.isFull())
+                .findFirst()
+                .or(() -> newRange(capacity, sequences))
+                .map(KvSlotRange::take);
+    }
+
+    private Optional<KvSlotRange> newRange(int capacity, int sequences) {
+        Optional<KvSlotRange> range = blocks.takeUntaken(index, capacity);
+        if (range.isEmpty()) {
+            long slotBytes = cache.bytes(1, capacity);
+            if (budget.free() < slotBytes) {
+                freeUnused(slotBytes);
+            }
+            range = blocks.allocate(index, capacity, slotsPerBlock, sequences);
+        }
+        range.ifPresent(taken -> ranges.put(taken.block(), taken));
+        return range;
+    }
+
+    private long giveBack(KvSlotRange range) {
+        ranges.remove(range.block());
+        return blocks.giveBack(range);
     }
 }

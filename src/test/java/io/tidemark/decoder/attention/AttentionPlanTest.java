@@ -29,7 +29,7 @@ class AttentionPlanTest {
     private final Torch torch = Torch.open(new TorchOptions("cpu", 1));
     private final KvBlock block = new KvBlock(torch.number(0), 16, 4096, 4096);
     private final List<KvSlot> slots =
-            IntStream.range(0, 16).mapToObj(i -> block.take()).toList();
+            IntStream.range(0, 16).mapToObj(block::slot).toList();
 
     @AfterAll
     void close() {
@@ -121,7 +121,7 @@ class AttentionPlanTest {
     void boundsTheMask() {
         KvBlock large = new KvBlock(torch.number(0), 1, 100_032, 100_032);
         List<AttentionCall> calls =
-                AttentionPlan.calls(TILING, List.of(new Chunk(large.take(), 7, 99_000, 100)), List.of(large));
+                AttentionPlan.calls(TILING, List.of(new Chunk(large.slot(0), 7, 99_000, 100)), List.of(large));
         assertThat(calls)
                 .allSatisfy(call ->
                         assertThat((long) call.queries() * call.span().tokens()).isLessThanOrEqualTo(1 << 22));

@@ -162,8 +162,8 @@ class KvPoolTest {
     void sharesABudget() {
         long slot = 64 * tokenBytes;
         KvBudget budget = new KvBudget(4 * slot, 2);
-        try (KvPool one = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0);
-                KvPool other = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0)) {
+        try (KvPool one = pool(budget, 1);
+                KvPool other = pool(budget, 1)) {
             one.reserve(64, 3).orElseThrow().forEach(one::release);
             assertThat(one.reservedBytes()).isEqualTo(3 * slot);
             assertThat(other.reserve(64, 2)).isEmpty();
@@ -172,13 +172,17 @@ class KvPoolTest {
             assertThat(one.freeUnused(2 * slot)).as("all are used again").isFalse();
         }
         assertThat(budget.free()).isEqualTo(4 * slot);
-        try (KvPool one = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0);
-                KvPool other = new KvPool(fixture.model().decoder().kvCache(), budget, 1, 0)) {
+        try (KvPool one = pool(budget, 1);
+                KvPool other = pool(budget, 1)) {
             one.reserve(64, 3).orElseThrow().forEach(one::release);
             assertThat(one.freeUnused(2 * slot)).isTrue();
             assertThat(other.reserve(64, 2)).isPresent();
             assertThat(one.reservedBytes() + other.reservedBytes()).isLessThanOrEqualTo(4 * slot);
         }
+    }
+
+    private KvPool pool(KvBudget budget, int slots) {
+        return new KvBlocks(fixture.model().decoder().kvCache(), budget, 1).newPool(slots, 0);
     }
 
     private KvPool pool(long budget) {

@@ -145,6 +145,6 @@ class PrefixCacheTest {
     }
 
     private KvPool pool(long bytes, long prefixBytes) {
-        return new KvPool(decoder.kvCache(), new KvBudget(bytes, 1), 1, prefixBytes);
+        return new KvBlocks(decoder.kvCache(), new KvBudget(bytes, 1), 1).newPool(1, prefixBytes);
     }
 }
