@@ -3,14 +3,25 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.script.DecoderLayouts.CallField;
+import io.tidemark.decoder.script.DecoderMethod.StepArgument;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +42,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -39,8 +51,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class JointStepsTest {
 
-    /** Joint steps have one thread, because the models are too small for several. */
-    private static final EngineLayout THREE = new EngineLayout(3, 1, 1, 1, false);
+    /** The first two instances share KV blocks. Joint steps of all have two threads: the models are small. */
+    private static final EngineLayout THREE = new EngineLayout(3, 1, 2, 1, false);
+
+    private static final EngineLayout TWO = new EngineLayout(2, 1, 2, 1, false);
 
     private static final List<Integer> WIDTHS = List.of(1, 2, 3);
     private static final EngineLimits LIMITS = new EngineLimits(12, 96, 1L << 30, 1 << 20);
@@ -301,11 +315,84 @@ class JointStepsTest {
     @DisplayName("An engine that measures its turns answers all requests, whatever the number of rows")
     void measured() throws Exception {
         try (GenerationEngine engine =
-                GenerationEngine.start(model.model(), LIMITS, new EngineLayout(2, 1, 2, 1, false))) {
+                GenerationEngine.start(model.model(), LIMITS, TWO)) {
             for (int rows : List.of(1, 2, 7, 12, 3)) {
                 submit(engine, rows, 100, () -> {})
                         .forEach(each -> assertThat(each.choice().tokens()).hasSize(100));
             }
+        }
+    }
+
+    @Test
+    @DisplayName("One attention call reads the decoding rows of two neighbouring instances")
+    void oneAttentionCall(@TempDir Path folder) throws Exception {
+        try (Torch torch = Torch.recording(FixtureModel.OPTIONS, folder);
+                LanguageModel recorded =
+                        LanguageModel.load(Folders.model("llama-gqa"), "recorded", torch, ModelOptions.DEFAULT);
+                GenerationEngine engine = GenerationEngine.start(recorded, LIMITS, TWO, new FixedWidth(2))) {
+            List<RecordingListener> listeners = submit(engine, 4, 20, () -> {});
+            listeners.forEach(each -> assertThat(each.choice().tokens()).hasSize(20));
+        }
+        List<List<String>> steps = attentionCalls(folder.resolve("calls.jsonl"));
+        List<String> slotsOfBoth = List.of("4..8");
+        assertThat(steps.stream().filter(slotsOfBoth::equals).count()).isGreaterThan(14);
+        assertThat(steps).as("steps with two calls for decoding rows").allMatch(calls -> calls.size() < 2);
+    }
+
+    /** The slots of the calls with one query per slot, for each step. */
+    private static List<List<String>> attentionCalls(Path recording) throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        Map<Integer, JsonNode> values = new HashMap<>();
+        List<List<String>> steps = new ArrayList<>();
+        for (String line : Files.readAllLines(recording)) {
+            JsonNode event = json.readTree(line);
+            if (event.path("make").asText().equals("literal")) {
+                values.put(event.get("id").asInt(), event.get("value"));
+            } else if (event.path("arguments").size() == StepArgument.values().length) {
+                JsonNode calls = values.get(
+                        event.get("arguments").get(StepArgument.CALLS.ordinal()).asInt());
+                List<String> slots = new ArrayList<>();
+                for (JsonNode call : calls) {
+                    if (call.get(CallField.QUERIES.ordinal()).asInt() == 1) {
+                        slots.add(call.get(CallField.FIRST_SLOT.ordinal()) + ".."
+                                + call.get(CallField.END_SLOT.ordinal()));
+                    }
+                }
+                steps.add(slots);
+            }
+        }
+        return steps;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2})
+    @DisplayName("Requests of all sizes get memory, although idle instances have halves of the same blocks")
+    void memory(int fixedWidth) throws Exception {
+        long bytes = 1100 * model.model().decoder().kvBytesPerToken();
+        EngineLimits limits = new EngineLimits(6, 64, bytes, bytes / 4);
+        GroupWidth width = fixedWidth > 0
+                ? new FixedWidth(fixedWidth)
+                : new RandomWidth(List.of(1, 2), new Random(8), new AtomicInteger());
+        try (GenerationEngine engine = GenerationEngine.start(model.model(), limits, TWO, width)) {
+            Random random = new Random(9);
+            List<RecordingListener> listeners = new ArrayList<>();
+            for (int i = 0; i < 150; i++) {
+                // 64 tokens in up to 6 sequences, or up to the context in 2, which are nearly the whole budget
+                boolean small = random.nextInt(3) > 0;
+                int prompt = small ? 1 + random.nextInt(55) : 60 + random.nextInt(430);
+                TestRequest request = TestRequest.of("request-" + i, Collections.nCopies(prompt, 5 + i % 300))
+                        .choices(1 + random.nextInt(small ? 6 : 2))
+                        .sampled(1, i)
+                        .stopAt(StopConditions.afterExactly(1 + random.nextInt(9)));
+                listeners.add(RecordingListener.plain());
+                engine.submit(request.request(), listeners.get(i));
+                if (i % 20 == 19) {
+                    // both instances are idle
+                    listeners.forEach(RecordingListener::completion);
+                }
+            }
+            listeners.forEach(RecordingListener::completion);
+            assertThat(engine.stats().kvBytesReserved()).isLessThanOrEqualTo(bytes);
         }
     }
 
