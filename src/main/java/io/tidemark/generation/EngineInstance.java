@@ -272,7 +272,6 @@ final class EngineInstance {
 
     private void updateStats() {
         stats = new EngineStats.Instance(
-                pool.reservedBytes(),
                 results.promptTokens(),
                 results.generatedTokens(),
                 results.steps(),

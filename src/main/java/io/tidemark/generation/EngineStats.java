@@ -28,7 +28,6 @@ public record EngineStats(
 
     /** The part of one instance, as of its last step. */
     record Instance(
-            long kvBytesReserved,
             long promptTokens,
             long generatedTokens,
             long steps,
@@ -36,11 +35,10 @@ public record EngineStats(
             long reusedPromptTokens,
             long prefixBytes) {
 
-        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0, 0);
+        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0);
 
         private Instance plus(Instance other) {
             return new Instance(
-                    kvBytesReserved + other.kvBytesReserved,
                     promptTokens + other.promptTokens,
                     generatedTokens + other.generatedTokens,
                     steps + other.steps,
@@ -55,12 +53,13 @@ public record EngineStats(
         return promptTokens + reusedPromptTokens + generatedTokens;
     }
 
-    static EngineStats of(int queuedRequests, int runningSequences, List<Instance> instances) {
+    static EngineStats of(
+            int queuedRequests, int runningSequences, long kvBytesReserved, List<Instance> instances) {
         Instance sum = instances.stream().reduce(Instance.NONE, Instance::plus);
         return new EngineStats(
                 queuedRequests,
                 runningSequences,
-                sum.kvBytesReserved(),
+                kvBytesReserved,
                 sum.promptTokens(),
                 sum.generatedTokens(),
                 sum.steps(),

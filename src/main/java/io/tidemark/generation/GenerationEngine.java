@@ -30,6 +30,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     /** Pool of the first instance, for the size of sequences, which is the same in all of them. */
     private final KvPool pool;
 
+    private final KvBudget budget;
     private final RequestQueue queue;
     private final InstanceGroups groups;
     private final List<EngineInstance> instances = new ArrayList<>();
@@ -44,7 +45,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         this.width = width;
         this.groups = new InstanceGroups(layout.instances(), width);
         this.queue = new RequestQueue(limits, layout.instances(), groups::wake);
-        KvBudget budget = new KvBudget(limits.kvBytes(), layout.instances());
+        this.budget = new KvBudget(limits.kvBytes(), layout.instances());
         int count = layout.instances();
         int neighbours = layout.hasJointSteps() ? 2 : 1;
         for (int first = 0; first < count; first += neighbours) {
@@ -202,6 +203,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         return EngineStats.of(
                 queue.size(),
                 queue.runningSequences(),
+                budget.reserved(),
                 instances.stream().map(EngineInstance::stats).toList());
     }
 

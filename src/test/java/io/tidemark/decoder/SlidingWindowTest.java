@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.kvcache.KvBlocks;
+import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.sampling.TokenSampling;
@@ -91,12 +93,13 @@ class SlidingWindowTest {
     @DisplayName("A long sequence needs no more memory than its window and a chunk")
     void staysBounded() {
         long tokenBytes = sliding.decoder().kvBytesPerToken();
-        try (KvPool pool = new KvPool(sliding.decoder().kvCache(), Long.MAX_VALUE)) {
+        KvBudget budget = new KvBudget(Long.MAX_VALUE, 1);
+        try (KvPool pool = new KvBlocks(sliding.decoder().kvCache(), budget, 1).newPool(8, 0)) {
             pool.reserve(CONTEXT);
-            assertThat(pool.reservedBytes()).isEqualTo(8 * RING * tokenBytes);
+            assertThat(budget.reserved()).isEqualTo(8 * RING * tokenBytes);
             pool.reserve(RING);
             pool.reserve(700);
-            assertThat(pool.reservedBytes()).as("they share the block").isEqualTo(8 * RING * tokenBytes);
+            assertThat(budget.reserved()).as("they share the block").isEqualTo(8 * RING * tokenBytes);
         }
         try (KvPool pool = new KvPool(sliding.decoder().kvCache(), RING * tokenBytes)) {
             assertThat(pool.canEverHold(CONTEXT, 1)).isTrue();
@@ -108,9 +111,10 @@ class SlidingWindowTest {
     @DisplayName("Layers without a window store all tokens, the others use a ring")
     void mixesLayers() {
         long layerBytes = mixed.decoder().kvBytesPerToken() / 6;
-        try (KvPool pool = new KvPool(mixed.decoder().kvCache(), Long.MAX_VALUE)) {
+        KvBudget budget = new KvBudget(Long.MAX_VALUE, 1);
+        try (KvPool pool = new KvBlocks(mixed.decoder().kvCache(), budget, 1).newPool(8, 0)) {
             pool.reserve(1536);
-            assertThat(pool.reservedBytes()).isEqualTo(8 * layerBytes * (2 * 1536 + 4 * RING));
+            assertThat(budget.reserved()).isEqualTo(8 * layerBytes * (2 * 1536 + 4 * RING));
         }
     }
 

@@ -32,8 +32,6 @@ public final class KvBlocks {
         /** Guarded by the lock of the allocator. */
         private final BitSet taken = new BitSet();
 
-        private volatile int takenParts;
-
         private SharedBlock(KvBlock block, int parts) {
             this.block = block;
             this.parts = parts;
@@ -51,21 +49,14 @@ public final class KvBlocks {
             return block.slots() / parts;
         }
 
-        /** How many pools have a part. Any thread may call. */
-        int takenParts() {
-            return takenParts;
-        }
-
         private KvSlotRange take(int part) {
             taken.set(part);
-            takenParts = taken.cardinality();
             return new KvSlotRange(this, part);
         }
 
         /** Returns whether no part is taken any more. */
         private boolean giveBack(int part) {
             taken.clear(part);
-            takenParts = taken.cardinality();
             return taken.isEmpty();
         }
     }
@@ -167,22 +158,11 @@ public final class KvBlocks {
         if (!block.giveBack(range.part())) {
             return 0;
         }
+        long bytes = cache.bytes(block.block().slots(), block.block().capacity());
         blocks.remove(block);
         block.block().close();
-        budget.release(bytes(block));
-        return bytes(block);
-    }
-
-    /**
-     * The share of a pool in the bytes of a block: all of them if no other pool has a part. The sum over the pools is
-     * the size of the block.
-     */
-    long bytes(KvSlotRange range) {
-        return bytes(range.owner()) / range.owner().takenParts();
-    }
-
-    private long bytes(SharedBlock block) {
-        return cache.bytes(block.block().slots(), block.block().capacity());
+        budget.release(bytes);
+        return bytes;
     }
 
     private static boolean isUntaken(SharedBlock block, int pool, int capacity) {

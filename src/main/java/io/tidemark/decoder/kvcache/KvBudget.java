@@ -37,8 +37,13 @@ public final class KvBudget {
         return bytes;
     }
 
+    /** Bytes of all blocks, with used and free slots, and of cached prefixes. */
+    public long reserved() {
+        return taken.get();
+    }
+
     long free() {
-        return bytes - taken.get();
+        return bytes - reserved();
     }
 
     /** Reserves this many bytes if they are free. */

@@ -118,14 +118,6 @@ public final class KvPool implements AutoCloseable {
         }
     }
 
-    /**
-     * Bytes of all blocks, with used and free slots, and of cached prefixes. A block of two pools counts half in each
-     * of them, or whole in one if the other has not taken its half.
-     */
-    public long reservedBytes() {
-        return ranges.values().stream().mapToLong(blocks::bytes).sum() + prefixes.bytes();
-    }
-
     /** The prefix cache of this pool. */
     public PrefixCache prefixes() {
         return prefixes;

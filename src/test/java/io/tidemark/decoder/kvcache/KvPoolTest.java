@@ -18,6 +18,7 @@ class KvPoolTest {
 
     private FixtureModel fixture;
     private long tokenBytes;
+    private KvBudget ofLastPool;
 
     @BeforeAll
     void load() {
@@ -60,7 +61,7 @@ class KvPoolTest {
             List<KvSlot> slots = IntStream.range(0, 11)
                     .mapToObj(i -> pool.reserve(64).orElseThrow())
                     .toList();
-            assertThat(pool.reservedBytes()).isEqualTo(11 * 64 * tokenBytes).isLessThanOrEqualTo(budget);
+            assertThat(reserved()).isEqualTo(11 * 64 * tokenBytes).isLessThanOrEqualTo(budget);
             assertThat(pool.reserve(1)).isEmpty();
             pool.release(slots.get(4));
             assertThat(pool.reserve(1)).isPresent();
@@ -73,9 +74,9 @@ class KvPoolTest {
     void limitsTheSizeOfABlock() {
         try (KvPool pool = pool(10 * 512 * tokenBytes)) {
             assertThat(pool.reserve(512)).isPresent();
-            assertThat(pool.reservedBytes()).isEqualTo(512 * tokenBytes);
+            assertThat(reserved()).isEqualTo(512 * tokenBytes);
             assertThat(pool.reserve(256)).isPresent();
-            assertThat(pool.reservedBytes()).isEqualTo((512 + 2 * 256) * tokenBytes);
+            assertThat(reserved()).isEqualTo((512 + 2 * 256) * tokenBytes);
         }
     }
 
@@ -91,7 +92,7 @@ class KvPoolTest {
             pool.release(small.get(0));
             KvSlot large = pool.reserve(512).orElseThrow();
             assertThat(large.capacity()).isEqualTo(512);
-            assertThat(pool.reservedBytes()).isEqualTo(512 * tokenBytes);
+            assertThat(reserved()).isEqualTo(512 * tokenBytes);
             assertThat(pool.reserve(1)).isEmpty();
             pool.release(large);
             assertThat(IntStream.range(0, 8).mapToObj(i -> pool.reserve(1)).toList())
@@ -118,7 +119,7 @@ class KvPoolTest {
                     assertThat(slots.size() == sequences)
                             .as("%d sequences of %d tokens", sequences, tokens)
                             .isEqualTo(pool.canEverHold(tokens, sequences));
-                    assertThat(pool.reservedBytes()).isLessThanOrEqualTo(budget);
+                    assertThat(reserved()).isLessThanOrEqualTo(budget);
                     slots.forEach(pool::release);
                 }
             }
@@ -165,9 +166,9 @@ class KvPoolTest {
         try (KvPool one = pool(budget, 1);
                 KvPool other = pool(budget, 1)) {
             one.reserve(64, 3).orElseThrow().forEach(one::release);
-            assertThat(one.reservedBytes()).isEqualTo(3 * slot);
+            assertThat(budget.reserved()).isEqualTo(3 * slot);
             assertThat(other.reserve(64, 2)).isEmpty();
-            assertThat(other.reservedBytes()).isZero();
+            assertThat(budget.reserved()).isEqualTo(3 * slot);
             assertThat(one.reserve(64, 3)).as("its own unused slots").isPresent();
             assertThat(one.freeUnused(2 * slot)).as("all are used again").isFalse();
         }
@@ -177,7 +178,7 @@ class KvPoolTest {
             one.reserve(64, 3).orElseThrow().forEach(one::release);
             assertThat(one.freeUnused(2 * slot)).isTrue();
             assertThat(other.reserve(64, 2)).isPresent();
-            assertThat(one.reservedBytes() + other.reservedBytes()).isLessThanOrEqualTo(4 * slot);
+            assertThat(budget.reserved()).isLessThanOrEqualTo(4 * slot);
         }
     }
 
@@ -185,7 +186,12 @@ class KvPoolTest {
         return new KvBlocks(fixture.model().decoder().kvCache(), budget, 1).newPool(slots, 0);
     }
 
-    private KvPool pool(long budget) {
-        return new KvPool(fixture.model().decoder().kvCache(), budget);
+    private KvPool pool(long bytes) {
+        ofLastPool = new KvBudget(bytes, 1);
+        return pool(ofLastPool, 8);
+    }
+
+    private long reserved() {
+        return ofLastPool.reserved();
     }
 }

@@ -27,6 +27,8 @@ class PrefixCacheTest {
     private FixtureModel fixture;
     private Decoder decoder;
     private long chunkBytes;
+    /** Of the last pool. */
+    private KvBudget budget;
 
     @BeforeAll
     void load() {
@@ -77,17 +79,17 @@ class PrefixCacheTest {
     void prefixesAreEvictedForSequences() {
         try (KvPool pool = pool(8 * chunkBytes, 8 * chunkBytes)) {
             KvSlot slot = filled(pool, tokens(1, 128));
-            assertThat(pool.reservedBytes()).as("a slot of 128 tokens").isEqualTo(2 * chunkBytes);
+            assertThat(budget.reserved()).as("a slot of 128 tokens").isEqualTo(2 * chunkBytes);
             pool.prefixes().store(slot, BASE, tokens(1, 128));
             pool.release(slot);
-            assertThat(pool.reservedBytes()).isEqualTo(4 * chunkBytes);
+            assertThat(budget.reserved()).isEqualTo(4 * chunkBytes);
             KvSlot large = pool.reserve(384).orElseThrow();
             assertThat(pool.prefixes().cachedTokens(BASE, tokens(1, 128)))
                     .as("the empty block is freed first")
                     .isEqualTo(128);
             assertThat(pool.reserve(128)).isPresent();
             assertThat(pool.prefixes().bytes()).isZero();
-            assertThat(pool.reservedBytes()).isEqualTo(8 * chunkBytes);
+            assertThat(budget.reserved()).isEqualTo(8 * chunkBytes);
             pool.prefixes().store(large, BASE, tokens(4, 128));
             assertThat(pool.prefixes().bytes()).isZero();
         }
@@ -145,6 +147,7 @@ class PrefixCacheTest {
     }
 
     private KvPool pool(long bytes, long prefixBytes) {
-        return new KvBlocks(decoder.kvCache(), new KvBudget(bytes, 1), 1).newPool(1, prefixBytes);
+        budget = new KvBudget(bytes, 1);
+        return new KvBlocks(decoder.kvCache(), budget, 1).newPool(1, prefixBytes);
     }
 }
