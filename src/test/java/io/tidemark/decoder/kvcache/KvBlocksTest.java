@@ -1,12 +1,14 @@
 package io.tidemark.decoder.kvcache;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.tidemark.decoder.attention.AttentionCall.Chunk;
 import io.tidemark.decoder.attention.AttentionPlan;
 import io.tidemark.decoder.attention.AttentionTiling;
+import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.fixture.FixtureModel;
 import java.util.ArrayList;
 import java.util.List;
@@ -217,13 +219,30 @@ class KvBlocksTest {
             pair.reserve(0, 64, 8);
             assertThat(pair.takenTiles()).as("eight blocks of two slots").isEqualTo(16);
             pair.releaseAll(0);
-            pair.reserve(1, 64, 5);
+            assertThat(pair.reserve(1, 64, 5)).as("the other halves").isTrue();
             assertThat(pair.reserve(0, 64, 13)).isFalse();
             assertThat(pair.takenTiles()).as("the five blocks of the second pool").isEqualTo(10);
             pair.releaseAll(1);
             assertThat(pair.freeUnused(1)).isTrue();
             assertThat(pair.reserve(0, 64, 16)).isTrue();
         }
+    }
+
+    @Test
+    @DisplayName("An allocation that fails takes no budget, and the slots that were taken before it are free")
+    void failedAllocation() {
+        KvBudget budget = new KvBudget(Long.MAX_VALUE, 2);
+        KvBlocks blocks = new KvBlocks(cache, budget, 2);
+        try (KvPool small = blocks.newPool(1, 0);
+                // more than the address space
+                KvPool pool = blocks.newPool((1 << 30) - 8, 0)) {
+            small.reserve(512).orElseThrow();
+            long reserved = budget.reserved();
+            assertThatExceptionOfType(DecoderException.class).isThrownBy(() -> pool.reserve(512, 2));
+            assertThat(budget.reserved()).isEqualTo(reserved);
+            assertThat(pool.reserve(512, 1)).as("the other half of the small block").isPresent();
+        }
+        assertThat(budget.reserved()).isZero();
     }
 
     @Test
