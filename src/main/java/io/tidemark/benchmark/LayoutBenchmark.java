@@ -39,6 +39,8 @@ public final class LayoutBenchmark {
 
     /** Before its first round, a layout runs until its packed adapters stay as they are, at most this many steps. */
     private static final int MAX_WARM_UP_STEPS = 1024;
+    /** The time that each layout runs after that, when all have compiled the code that they use. */
+    private static final Duration WARM_UP = Duration.ofSeconds(3);
     /** Tokens of the requests that a new engine runs before the first measured set of a slot. */
     private static final int FIRST_TOKENS = 4;
 
@@ -181,17 +183,25 @@ public final class LayoutBenchmark {
             engines.add(engine);
             rates.add(new ArrayList<>());
         }
+        for (int layout = 0; layout < layouts.size(); layout++) {
+            rate(engines, layout, cell, WARM_UP);
+        }
         for (int round = 0; round < rounds; round++) {
             for (int i = 0; i < layouts.size(); i++) {
                 int layout = round % 2 == 0 ? i : layouts.size() - 1 - i;
-                GenerationEngine engine = engines.get(layout).restart();
-                engines.set(layout, engine);
-                try (engine) {
-                    rates.get(layout).add(rate(engine, cell, slot));
-                }
+                rates.get(layout).add(rate(engines, layout, cell, slot));
             }
         }
         return new Rates(cell, rates);
+    }
+
+    /** Starts the engine of a layout again, and measures generated tokens per second. */
+    private double rate(List<GenerationEngine> engines, int layout, Cell cell, Duration slot) {
+        GenerationEngine engine = engines.get(layout).restart();
+        engines.set(layout, engine);
+        try (engine) {
+            return rate(engine, cell, slot);
+        }
     }
 
     private void warmUp(GenerationEngine engine, Cell cell) {

@@ -53,8 +53,7 @@ public record EngineStats(
         return promptTokens + reusedPromptTokens + generatedTokens;
     }
 
-    static EngineStats of(
-            int queuedRequests, int runningSequences, long kvBytesReserved, List<Instance> instances) {
+    static EngineStats of(int queuedRequests, int runningSequences, long kvBytesReserved, List<Instance> instances) {
         Instance sum = instances.stream().reduce(Instance.NONE, Instance::plus);
         return new EngineStats(
                 queuedRequests,

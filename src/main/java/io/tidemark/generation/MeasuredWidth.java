@@ -73,7 +73,7 @@ final class MeasuredWidth implements GroupWidth {
     /** Recent turns that are compared. */
     private static final int COMPARED_TURNS = 32;
     /** The gain of a width is the mean of about this many trials. */
-    private static final int MEAN_OF_TRIALS = 3;
+    private static final int MEAN_OF_TRIALS = 2;
     /** The weight of a round in the mean number of rows. */
     private static final double ROUND_WEIGHT = 0.25;
 

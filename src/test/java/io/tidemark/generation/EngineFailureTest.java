@@ -58,8 +58,7 @@ class EngineFailureTest {
             EngineLayout layout = new EngineLayout(2, 1, 2, 1, false);
             InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
             RequestQueue queue = new RequestQueue(limits, 2, groups::wake);
-            KvBlocks blocks =
-                    new KvBlocks(fixture.model().decoder().kvCache(), new KvBudget(limits.kvBytes(), 2), 2);
+            KvBlocks blocks = new KvBlocks(fixture.model().decoder().kvCache(), new KvBudget(limits.kvBytes(), 2), 2);
             List<EngineInstance> instances = IntStream.range(0, 2)
                     .mapToObj(i -> new EngineInstance(fixture.model(), limits, 2, i, queue, blocks, groups))
                     .toList();

@@ -314,8 +314,7 @@ class JointStepsTest {
     @Test
     @DisplayName("An engine that measures its turns answers all requests, whatever the number of rows")
     void measured() throws Exception {
-        try (GenerationEngine engine =
-                GenerationEngine.start(model.model(), LIMITS, TWO)) {
+        try (GenerationEngine engine = GenerationEngine.start(model.model(), LIMITS, TWO)) {
             for (int rows : List.of(1, 2, 7, 12, 3)) {
                 submit(engine, rows, 100, () -> {})
                         .forEach(each -> assertThat(each.choice().tokens()).hasSize(100));

@@ -124,7 +124,8 @@ class KvBlocksTest {
     }
 
     @Test
-    @DisplayName("Decoding rows of both pools share an attention call, and those of one pool have one for their own slots")
+    @DisplayName(
+            "Decoding rows of both pools share an attention call, and those of one pool have one for their own slots")
     void oneCall() {
         try (Pair pair = new Pair(1000, 4)) {
             pair.reserve(0, 64, 3);
@@ -173,7 +174,8 @@ class KvBlocksTest {
     }
 
     @Test
-    @DisplayName("A block of two pools has at most the bytes of any block; a slot of more than half of them has its own")
+    @DisplayName(
+            "A block of two pools has at most the bytes of any block; a slot of more than half of them has its own")
     void limitsTheSizeOfABlock() {
         try (Pair pair = new Pair(8 * 4, 100)) {
             pair.reserve(0, 64, 1);
@@ -221,7 +223,9 @@ class KvBlocksTest {
             pair.releaseAll(0);
             assertThat(pair.reserve(1, 64, 5)).as("the other halves").isTrue();
             assertThat(pair.reserve(0, 64, 13)).isFalse();
-            assertThat(pair.takenTiles()).as("the five blocks of the second pool").isEqualTo(10);
+            assertThat(pair.takenTiles())
+                    .as("the five blocks of the second pool")
+                    .isEqualTo(10);
             pair.releaseAll(1);
             assertThat(pair.freeUnused(1)).isTrue();
             assertThat(pair.reserve(0, 64, 16)).isTrue();
@@ -240,7 +244,9 @@ class KvBlocksTest {
             long reserved = budget.reserved();
             assertThatExceptionOfType(DecoderException.class).isThrownBy(() -> pool.reserve(512, 2));
             assertThat(budget.reserved()).isEqualTo(reserved);
-            assertThat(pool.reserve(512, 1)).as("the other half of the small block").isPresent();
+            assertThat(pool.reserve(512, 1))
+                    .as("the other half of the small block")
+                    .isPresent();
         }
         assertThat(budget.reserved()).isZero();
     }
