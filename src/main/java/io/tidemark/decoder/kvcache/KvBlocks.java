@@ -123,8 +123,8 @@ public final class KvBlocks {
     synchronized Optional<KvSlotRange> allocate(int pool, int capacity, int slotsPerPool, int sequences) {
         long slotBytes = cache.bytes(1, capacity);
         long free = budget.free() / slotBytes;
-        long most = Math.max(1, Math.min(budget.blockBytes() / slotBytes, free));
         int parts = pools;
+        long most = Math.max(1, Math.min(parts * budget.blockBytes() / slotBytes, free));
         int slots = parts * (int) Math.min(slotsPerPool, most / parts);
         if (parts > 1 && (slots == 0 || slots + Math.max(0L, sequences - slots / parts) > free)) {
             parts = 1;

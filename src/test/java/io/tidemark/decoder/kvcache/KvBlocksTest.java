@@ -174,18 +174,19 @@ class KvBlocksTest {
     }
 
     @Test
-    @DisplayName(
-            "A block of two pools has at most the bytes of any block; a slot of more than half of them has its own")
+    @DisplayName("A block of two pools has at most twice the bytes of others; larger pairs of slots have their own blocks")
     void limitsTheSizeOfABlock() {
         try (Pair pair = new Pair(8 * 4, 100)) {
             pair.reserve(0, 64, 1);
-            assertThat(pair.takenTiles()).isEqualTo(4);
+            assertThat(pair.takenTiles()).isEqualTo(8);
             pair.reserve(0, 128, 1);
-            assertThat(pair.takenTiles()).isEqualTo(4 + 4);
+            assertThat(pair.takenTiles()).isEqualTo(8 + 8);
             pair.reserve(0, 192, 1);
-            assertThat(pair.takenTiles()).isEqualTo(4 + 4 + 3);
+            assertThat(pair.takenTiles()).isEqualTo(8 + 8 + 6);
             pair.reserve(1, 192, 1);
-            assertThat(pair.takenTiles()).isEqualTo(4 + 4 + 3 + 3);
+            assertThat(pair.takenTiles()).isEqualTo(8 + 8 + 6);
+            pair.reserve(0, 384, 1);
+            assertThat(pair.takenTiles()).isEqualTo(8 + 8 + 6 + 6);
         }
     }
 
