@@ -85,7 +85,7 @@ public final class CalibrationClient {
                             .mapToInt(batch -> batch.examples().size())
                             .sum());
                 } else if (lastProgress.plus(timeout).isBefore(Instant.now())) {
-                    throw new ClientException("no calibrator of group '" + group + "' processed a batch for "
+                    throw new ClientException.Failed("no calibrator of group '" + group + "' processed a batch for "
                             + timeout.toSeconds() + " s (" + done + " of " + batches.size()
                             + " done); is one running? 'tidemark serve --role calibrator'");
                 }
@@ -112,7 +112,7 @@ public final class CalibrationClient {
                     .partitionsToOffsetAndMetadata()
                     .get();
         } catch (ExecutionException e) {
-            throw new ClientException(
+            throw new ClientException.Failed(
                     "the offsets of group '" + group + "' could not be read: "
                             + e.getCause().getMessage(),
                     e);

@@ -50,7 +50,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
         Set<String> missing = new TreeSet<>(Set.of(names));
         missing.removeAll(topicNames());
         if (!missing.isEmpty()) {
-            throw new ClientException("topic " + String.join(", ", missing) + " does not exist at " + brokers
+            throw new ClientException.Failed("topic " + String.join(", ", missing) + " does not exist at " + brokers
                     + "; 'tidemark serve' and 'tidemark broker' create the topics");
         }
     }
@@ -64,7 +64,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
         try (Admin admin = admin()) {
             return admin.listTopics().names().get().stream().sorted().toList();
         } catch (ExecutionException e) {
-            throw new ClientException(
+            throw new ClientException.Failed(
                     "no Kafka broker answers at " + brokers
                             + "; start one with 'tidemark broker', or check the address",
                     e);
@@ -82,7 +82,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
                     .collect(Collectors.toMap(
                             Map.Entry::getKey, end -> end.getValue().offset()));
         } catch (ExecutionException e) {
-            throw new ClientException(
+            throw new ClientException.Failed(
                     "the end offsets of " + partitions + " could not be read: "
                             + e.getCause().getMessage(),
                     e);
@@ -95,10 +95,12 @@ public record Cluster(String brokers, Map<String, String> properties) {
         return create(() -> Admin.create(settings()));
     }
 
-    /** Creates a producer with {@code acks=all} and the request size limit of the topics. */
+    /** Creates an idempotent producer with {@code acks=all} and the request size limit of the topics. */
     public Producer<String, byte[]> producer() {
         Properties all = settings();
         all.put("acks", "all");
+        all.put("enable.idempotence", "true");
+        all.remove("transactional.id");
         all.put("max.block.ms", "10000");
         all.put("max.request.size", MAX_REQUEST_BYTES);
         return create(() -> new KafkaProducer<>(all, new StringSerializer(), new ByteArraySerializer()));
@@ -106,12 +108,24 @@ public record Cluster(String brokers, Map<String, String> properties) {
 
     /** Creates a consumer without a group that reads committed records only. */
     public Consumer<String, byte[]> consumer() {
+        Properties all = consumerSettings();
+        return create(() -> new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer()));
+    }
+
+    /** As {@link #consumer}, with keys that need not be text. */
+    Consumer<byte[], byte[]> resultConsumer() {
+        Properties all = consumerSettings();
+        return create(() -> new KafkaConsumer<>(all, new ByteArrayDeserializer(), new ByteArrayDeserializer()));
+    }
+
+    private Properties consumerSettings() {
         Properties all = settings();
+        all.remove("group.id");
         all.put("isolation.level", "read_committed");
         all.put("enable.auto.commit", "false");
         all.put("auto.offset.reset", "earliest");
         all.put("fetch.max.wait.ms", "100");
-        return create(() -> new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer()));
+        return all;
     }
 
     /** Without the properties, which may be credentials. */
@@ -133,9 +147,9 @@ public record Cluster(String brokers, Map<String, String> properties) {
         try {
             return client.get();
         } catch (ConfigException e) {
-            throw new ClientException("the Kafka client for '" + brokers + "' cannot be created: " + e.getMessage(), e);
+            throw new ClientException.Failed("the Kafka client for '" + brokers + "' cannot be created: " + e.getMessage(), e);
         } catch (KafkaException e) {
-            throw new ClientException(
+            throw new ClientException.Failed(
                     "the Kafka client for '" + brokers + "' cannot be created: "
                             + (e.getCause() == null
                                     ? e.getMessage()

@@ -44,7 +44,7 @@ final class RecordSender implements AutoCloseable {
         try {
             return sent.get();
         } catch (ExecutionException e) {
-            throw new ClientException(
+            throw new ClientException.Failed(
                     "the broker did not acknowledge a record: " + e.getCause().getMessage(), e);
         } catch (InterruptedException e) {
             throw ClientException.interrupted(e);

@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * The result of a request that {@link RequestClient} sent.
+ * The result of a request that {@link TidemarkClient} sent.
  *
  * @param id      the id of the request, as it was sent
  * @param message the record of {@code generation-results}
@@ -62,6 +62,18 @@ public record RequestResult(String id, ResultMessage message, String json) {
     /** Generated tokens over {@link #seconds}; 0 if no token was generated. */
     public double tokensPerSecond() {
         return seconds() == 0 ? 0 : completionTokens() / seconds();
+    }
+
+    /**
+     * This result if the request succeeded.
+     *
+     * @throws ClientException.Refused if it failed
+     */
+    public RequestResult orThrow() {
+        if (message instanceof ErrorResult failed) {
+            throw new ClientException.Refused(id, failed.error());
+        }
+        return this;
     }
 
     /** The error's code and message; empty if the request succeeded. */

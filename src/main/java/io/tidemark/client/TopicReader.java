@@ -66,7 +66,7 @@ final class TopicReader implements AutoCloseable {
         Instant deadline = Instant.now().plus(timeout);
         for (List<TopicPartition> left = unread(ends); !left.isEmpty(); left = unread(ends)) {
             if (Instant.now().isAfter(deadline)) {
-                throw new ClientException(left.get(0) + " could not be read to offset " + ends.get(left.get(0))
+                throw new ClientException.Failed(left.get(0) + " could not be read to offset " + ends.get(left.get(0))
                         + " within " + timeout.toSeconds() + " s; another client may have an open transaction on it");
             }
             consumer.poll(POLL).forEach(handler);

@@ -93,6 +93,11 @@ public final class TopicJson {
         }
     }
 
+    /** The JSON of a part of a record, such as the messages of a request. */
+    public static JsonNode tree(Object value) {
+        return MAPPER.valueToTree(value);
+    }
+
     /**
      * Decodes a value that a process of Tidemark encoded with {@link #write}: a result, an event or a state. Unknown
      * fields are ignored, so that values of newer processes can be read.

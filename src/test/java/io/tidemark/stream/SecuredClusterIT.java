@@ -12,9 +12,9 @@ import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
-import io.tidemark.client.RequestClient;
+import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.client.RequestResult;
-import io.tidemark.client.ResultListener;
+import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.Topics;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
@@ -61,15 +61,7 @@ class SecuredClusterIT {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Topics TOPICS = new Topics(
-            "generation-requests",
-            "generation-events",
-            "generation-results",
-            "validation-batches",
-            "validation-dead-letters",
-            "adapter-boundaries",
-            "boundary-decisions",
-            "calibration-state");
+    private static final Topics TOPICS = Topics.DEFAULT;
 
     private static final BoundaryDecisionRecord RESET = new BoundaryDecisionRecord(
             "operated",

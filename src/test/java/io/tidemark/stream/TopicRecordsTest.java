@@ -14,9 +14,9 @@ import io.quarkus.test.junit.QuarkusTest;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationClient;
 import io.tidemark.client.Cluster;
-import io.tidemark.client.RequestClient;
+import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.client.RequestResult;
-import io.tidemark.client.ResultListener;
+import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.Topics;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CancellationMessage;
@@ -189,6 +189,7 @@ class TopicRecordsTest {
                 REQUESTS,
                 EVENTS,
                 RESULTS,
+                "generation-cancellations",
                 BATCHES,
                 BATCH_LETTERS,
                 BOUNDARIES,

@@ -2,7 +2,7 @@ package io.tidemark.cli.demo;
 
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
-import io.tidemark.client.ResultListener;
+import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.message.TopicJson;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

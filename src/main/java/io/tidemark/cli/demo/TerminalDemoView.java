@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
-import io.tidemark.client.ResultListener;
+import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.plot.CharacterPlot;
 import java.io.PrintWriter;
 import java.util.ArrayList;

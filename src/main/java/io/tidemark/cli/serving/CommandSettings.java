@@ -47,6 +47,7 @@ public final class CommandSettings {
                 layout.requests(),
                 layout.events(),
                 layout.results(),
+                layout.cancellations(),
                 layout.validationBatches(),
                 layout.validationDeadLetters(),
                 layout.boundaries(),

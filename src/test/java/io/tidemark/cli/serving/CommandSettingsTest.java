@@ -19,10 +19,12 @@ class CommandSettingsTest {
     @DisplayName("Topics have their default names without settings")
     void defaults() {
         assertThat(topics(Map.of(), Optional.empty()))
+                .isEqualTo(Topics.DEFAULT)
                 .isEqualTo(new Topics(
                         "generation-requests",
                         "generation-events",
                         "generation-results",
+                        "generation-cancellations",
                         "validation-batches",
                         "validation-dead-letters",
                         "adapter-boundaries",

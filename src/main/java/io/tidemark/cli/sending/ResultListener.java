@@ -1,4 +1,6 @@
-package io.tidemark.client;
+package io.tidemark.cli.sending;
+
+import io.tidemark.client.RequestResult;
 
 /** Receives events and results while requests run, on the thread that called {@link RequestClient#send}. */
 @FunctionalInterface

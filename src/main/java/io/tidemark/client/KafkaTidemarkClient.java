@@ -1,0 +1,282 @@
+package io.tidemark.client;
+
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.TopicJson;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+
+/**
+ * Sends requests to the topics of a Kafka cluster, with one idempotent producer, and reads the results of all of them
+ * with one consumer and {@code read_committed}. It uses no consumer group.
+ *
+ * <p>One thread {@code tidemark-client} reads. Callbacks and subscribers run on the executor of the builder, by default
+ * on up to eight daemon threads {@code tidemark-callbacks-N}: callbacks that block take these threads from each other,
+ * and never from the reader.
+ *
+ * <p>A result may be written before a client reads the topic. Therefore building a client waits until the ends of the
+ * topics are known, and no request is sent before.
+ */
+public final class KafkaTidemarkClient implements TidemarkClient {
+
+    private static final int CALLBACK_THREADS = 8;
+    private static final long IDLE_SECONDS = 10;
+    private static final Duration LONGEST_POLL = Duration.ofSeconds(10);
+
+    private final Topics topics;
+    private final Optional<byte[]> replyTopic;
+    private final Executor callbacks;
+    private final AtomicLong streamBudget;
+    private final Producer<String, byte[]> producer;
+    private final OpenRequests open;
+    private final ResultReader reader;
+    private final Thread thread;
+    private final String idPrefix = UUID.randomUUID().toString().substring(0, 13) + "-";
+    private final AtomicLong ids = new AtomicLong();
+
+    private KafkaTidemarkClient(Builder builder) {
+        this.topics = builder.topics;
+        this.replyTopic = builder.replyTopic.map(name -> name.getBytes(StandardCharsets.UTF_8));
+        this.callbacks = builder.callbacks.orElseGet(KafkaTidemarkClient::newCallbacks);
+        this.streamBudget = new AtomicLong(builder.limits.streamBytes());
+        this.open = new OpenRequests(topics, builder.limits, System::nanoTime);
+        List<String> results = new ArrayList<>(List.of(topics.results()));
+        builder.replyTopic.ifPresent(name -> results.add(0, name));
+        Consumer<byte[], byte[]> consumer = builder.cluster.resultConsumer();
+        try {
+            this.reader = new ResultReader(consumer, results, topics.events(), open, System::nanoTime);
+            this.producer = builder.cluster.producer();
+        } catch (RuntimeException e) {
+            consumer.close();
+            throw e instanceof KafkaException
+                    ? ClientException.of("results cannot be read at " + builder.cluster.brokers(), e)
+                    : e;
+        }
+        this.thread = new Thread(reader, "tidemark-client");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /**
+     * Connects to a cluster without authentication and a service with default topics.
+     *
+     * @param brokers {@code bootstrap.servers}
+     * @throws ClientException if no broker answers, or a topic does not exist or cannot be read
+     */
+    public static KafkaTidemarkClient connect(String brokers) {
+        return builder(new Cluster(brokers)).build();
+    }
+
+    /** @param cluster its properties may have credentials, as for every Kafka client */
+    public static Builder builder(Cluster cluster) {
+        return new Builder(cluster);
+    }
+
+    /** What a client may be told. */
+    public static final class Builder {
+
+        private final Cluster cluster;
+        private Topics topics = Topics.DEFAULT;
+        private Limits limits = Limits.DEFAULT;
+        private Optional<String> replyTopic = Optional.empty();
+        private Optional<Executor> callbacks = Optional.empty();
+
+        private Builder(Cluster cluster) {
+            this.cluster = cluster;
+        }
+
+        public Builder topics(Topics names) {
+            this.topics = names;
+            return this;
+        }
+
+        public Builder limits(Limits newLimits) {
+            this.limits = newLimits;
+            return this;
+        }
+
+        /**
+         * A topic of {@code tidemark.replies.topics} for the results of this client, in place of the results topic. The
+         * client also reads the results topic if it may, because the service writes some errors there.
+         */
+        public Builder replyTopic(String name) {
+            this.replyTopic = Optional.of(name);
+            return this;
+        }
+
+        /** Runs callbacks and subscribers; it must not refuse tasks while the client is open. */
+        public Builder callbacks(Executor executor) {
+            this.callbacks = Optional.of(executor);
+            return this;
+        }
+
+        /** @throws ClientException if no broker answers, or a topic does not exist or cannot be read */
+        public KafkaTidemarkClient build() {
+            return new KafkaTidemarkClient(this);
+        }
+    }
+
+    @Override
+    public OpenRequest submit(GenerationRequest request) {
+        try {
+            return submit(request, Duration.ZERO);
+        } catch (InterruptedException e) {
+            throw ClientException.interrupted(e);
+        }
+    }
+
+    @Override
+    public OpenRequest submit(GenerationRequest request, Duration maxWait) throws InterruptedException {
+        GenerationRequest named = request.hasId() ? request : request.id(idPrefix + ids.incrementAndGet());
+        byte[] value = named.toBytes();
+        String id = named.id().orElseGet(() -> named.field("id").asText());
+        OpenRequest handle = new OpenRequest(id, false, callbacks, streamBudget, this::cancel);
+        Optional<ClientException> refused =
+                open.add(handle, named.id().isPresent(), value.length, maxWait);
+        if (refused.isPresent()) {
+            handle.fail(refused.get(), () -> {});
+        } else if (named.isStreaming()) {
+            reader.followEvents().whenComplete((followed, failure) -> {
+                if (failure == null) {
+                    send(handle, named, value);
+                } else {
+                    open.fail(handle, ClientException.of("request '" + id + "' was not sent", failure));
+                }
+            });
+        } else {
+            send(handle, named, value);
+        }
+        return handle;
+    }
+
+    private void send(OpenRequest handle, GenerationRequest request, byte[] value) {
+        ProducerRecord<String, byte[]> record =
+                new ProducerRecord<>(topics.requests(), request.key().orElse(null), value);
+        request.headers().forEach((name, content) -> record.headers().add(name, content));
+        replyTopic.ifPresent(name -> record.headers().add("kafka_replyTopic", name));
+        try {
+            producer.send(record, (metadata, failure) -> {
+                if (failure == null) {
+                    open.acknowledge(handle, source(metadata));
+                } else {
+                    open.fail(handle, notSent(handle, value.length, failure));
+                }
+            });
+        } catch (KafkaException | IllegalStateException e) {
+            open.fail(handle, notSent(handle, value.length, e));
+        }
+    }
+
+    private ClientException notSent(OpenRequest handle, int bytes, Exception failure) {
+        return ClientException.ofRecord("request '" + handle.id() + "'", bytes, topics.requests(), failure);
+    }
+
+    private static Source source(RecordMetadata metadata) {
+        return new Source(metadata.topic(), metadata.partition(), metadata.offset());
+    }
+
+    @Override
+    public List<OpenRequest> attach(Collection<String> attached, Instant since) {
+        List<OpenRequest> handles = attached.stream()
+                .map(id -> new OpenRequest(id, true, callbacks, streamBudget, this::cancel))
+                .toList();
+        for (OpenRequest handle : handles) {
+            open.attach(handle).ifPresent(refused -> handle.fail(refused, () -> {}));
+        }
+        reader.followEvents();
+        reader.readSince(since).whenComplete((done, failure) -> {
+            if (failure != null) {
+                handles.forEach(handle -> open.fail(
+                        handle, ClientException.of("request '" + handle.id() + "' was not attached", failure)));
+            }
+        });
+        return handles;
+    }
+
+    private CompletionStage<Void> cancel(OpenRequest handle) {
+        CompletionStage<CancellationMessage> message = handle.isAttached()
+                ? CompletableFuture.completedStage(CancellationMessage.ofId(handle.id()))
+                : handle.record().thenApply(CancellationMessage::ofSource);
+        return message.thenCompose(cancellation -> sendCancellation(handle.id(), cancellation));
+    }
+
+    private CompletionStage<Void> sendCancellation(String id, CancellationMessage cancellation) {
+        CompletableFuture<Void> acknowledged = new CompletableFuture<>();
+        try {
+            producer.send(
+                    new ProducerRecord<>(topics.cancellations(), id, TopicJson.write(cancellation)),
+                    (metadata, failure) -> callbacks.execute(() -> {
+                        if (failure == null) {
+                            acknowledged.complete(null);
+                        } else {
+                            acknowledged.completeExceptionally(
+                                    ClientException.of("the cancellation of '" + id + "' was not sent", failure));
+                        }
+                    }));
+        } catch (KafkaException | IllegalStateException e) {
+            acknowledged.completeExceptionally(
+                    ClientException.of("the cancellation of '" + id + "' was not sent", e));
+        }
+        return acknowledged.minimalCompletionStage();
+    }
+
+    @Override
+    public int openRequests() {
+        return open.size();
+    }
+
+    @Override
+    public void close(Duration maxWait) {
+        boolean interrupted = false;
+        try {
+            open.close(maxWait);
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        reader.stop();
+        producer.close(Duration.ZERO);
+        try {
+            thread.join(LONGEST_POLL.toMillis());
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static Executor newCallbacks() {
+        AtomicLong number = new AtomicLong();
+        ThreadPoolExecutor executor = new ThreadPoolExecutor(
+                CALLBACK_THREADS,
+                CALLBACK_THREADS,
+                IDLE_SECONDS,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                task -> {
+                    Thread thread = new Thread(task, "tidemark-callbacks-" + number.incrementAndGet());
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        executor.allowCoreThreadTimeOut(true);
+        return executor;
+    }
+}

@@ -1,0 +1,123 @@
+package io.tidemark.client;
+
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.Provenance.Source;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Flow;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+
+/**
+ * A request that was sent, or attached by its id, and its result. Thread-safe. Stages and subscribers are called by the
+ * client's executor.
+ *
+ * <p>A stage that fails does so with a {@link ClientException}. A dependent stage gets it as the cause of a
+ * {@link java.util.concurrent.CompletionException}, as always.
+ */
+public final class OpenRequest {
+
+    private final String id;
+    private final boolean attached;
+    private final Executor executor;
+    private final Function<OpenRequest, CompletionStage<Void>> canceller;
+    private final CompletableFuture<Source> record = new CompletableFuture<>();
+    private final CompletableFuture<RequestResult> result = new CompletableFuture<>();
+    private final TextStream events;
+
+    /** @param attached whether the client knows the id only, and not the record */
+    OpenRequest(
+            String id,
+            boolean attached,
+            Executor executor,
+            AtomicLong streamBudget,
+            Function<OpenRequest, CompletionStage<Void>> canceller) {
+        this.id = id;
+        this.attached = attached;
+        this.executor = executor;
+        this.canceller = canceller;
+        this.events = new TextStream(executor, streamBudget);
+    }
+
+    /** The id of the request; as it was sent, even if the service cannot use it. */
+    public String id() {
+        return id;
+    }
+
+    /**
+     * The position of the request's record, as soon as the broker has acknowledged it: the service will answer it. Of
+     * an attached request, it is known with the result.
+     */
+    public CompletionStage<Source> record() {
+        return record.minimalCompletionStage();
+    }
+
+    /**
+     * The result: an answer, or an error of the service ({@link RequestResult#error}). The stage fails if the request
+     * was not sent, or the client stopped waiting for the result.
+     */
+    public CompletionStage<RequestResult> result() {
+        return result.minimalCompletionStage();
+    }
+
+    /**
+     * The text of the request, for one subscriber: while it is generated if the request is
+     * {@link GenerationRequest#streaming}, otherwise with the result. All texts of a choice after the last
+     * {@link RequestEvent.Restart} are the text of the result. The publisher fails with {@link ClientException.Refused}
+     * for an error of the service.
+     *
+     * <p>Back-pressure joins texts: a subscriber that requests events slowly gets longer ones. Other requests do not
+     * wait for it.
+     */
+    public Flow.Publisher<RequestEvent> events() {
+        return events;
+    }
+
+    /**
+     * Asks the service to end the request. The result has the text so far and the finish reason {@code cancelled},
+     * unless the request ended before.
+     *
+     * @return when the broker has acknowledged the cancellation
+     */
+    public CompletionStage<Void> cancel() {
+        return canceller.apply(this);
+    }
+
+    boolean isAttached() {
+        return attached;
+    }
+
+    TextStream stream() {
+        return events;
+    }
+
+    void acknowledge(Source source) {
+        record.completeAsync(() -> source, executor);
+    }
+
+    /** @param after runs when the callbacks of the result have run */
+    void complete(RequestResult done, Runnable after) {
+        if (done.message() instanceof CompletionResult completion) {
+            events.end(completion);
+        } else {
+            events.fail(new ClientException.Refused(id, ((ErrorResult) done.message()).error()));
+        }
+        executor.execute(() -> {
+            record.complete(done.message().tidemark().source());
+            result.complete(done);
+            after.run();
+        });
+    }
+
+    /** @param after runs when the callbacks of the result have run */
+    void fail(ClientException cause, Runnable after) {
+        events.fail(cause);
+        executor.execute(() -> {
+            record.completeExceptionally(cause);
+            result.completeExceptionally(cause);
+            after.run();
+        });
+    }
+}

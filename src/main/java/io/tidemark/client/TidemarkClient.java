@@ -1,0 +1,80 @@
+package io.tidemark.client;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * A client of Tidemark. {@link KafkaTidemarkClient} sends requests to a Kafka cluster; {@link InMemoryTidemark} answers
+ * them itself, in unit tests. Thread-safe: a program has one client for all of its requests.
+ *
+ * <pre>{@code
+ * try (TidemarkClient tidemark = KafkaTidemarkClient.connect("localhost:9092")) {
+ *     tidemark.generate(GenerationRequest.prompt("restaurants", "name[The Eagle]").maxTokens(64))
+ *             .thenAccept(result -> System.out.println(result.text()))
+ *             .toCompletableFuture()
+ *             .join();
+ * }
+ * }</pre>
+ */
+public interface TidemarkClient extends AutoCloseable {
+
+    /**
+     * Sends a request. Does not wait for the broker or the service. The stages of the returned request fail with
+     * {@link ClientException.TooManyOpen} if a limit is reached, with {@link ClientException.TooLarge} or
+     * {@link ClientException.AccessDenied} if the broker refuses the record, with {@link ClientException.TimedOut} if
+     * there is no result in time, and with {@link ClientException.Closed} if the client is closed before.
+     *
+     * @throws IllegalArgumentException if another request with this id is open
+     */
+    OpenRequest submit(GenerationRequest request);
+
+    /**
+     * As {@link #submit(GenerationRequest)}, but waits while a limit is reached. This is the way to send many requests
+     * with a bounded number of open ones.
+     *
+     * @param maxWait the longest time to wait; then the stages fail with {@link ClientException.TooManyOpen}
+     * @throws InterruptedException if the thread is interrupted while it waits; the request is not sent
+     */
+    OpenRequest submit(GenerationRequest request, Duration maxWait) throws InterruptedException;
+
+    /**
+     * Waits again for the results of requests that were sent before, such as by a process that has ended. A result is
+     * matched by its id, so the ids must be unique; of several results with one id, the first one counts. Events are
+     * those that are written from now on, and the rest of the text comes with the result.
+     *
+     * @param since a time before the first of the requests was sent. The results topic is read from there, so a long
+     *     time ago delays other results
+     * @return a request for each id, in their order
+     * @throws IllegalArgumentException if a request with one of the ids is open
+     */
+    List<OpenRequest> attach(Collection<String> ids, Instant since);
+
+    /**
+     * Sends a request. The stage completes with an answer, and fails with {@link ClientException.Refused} for an error
+     * of the service.
+     */
+    default CompletionStage<RequestResult> generate(GenerationRequest request) {
+        return submit(request).result().thenApply(RequestResult::orThrow);
+    }
+
+    /** The number of open requests. */
+    int openRequests();
+
+    /**
+     * Accepts no more requests and waits until none is open. The requests that are open after that time fail with
+     * {@link ClientException.Closed}; the service continues with them, and {@link #attach} finds their results. Do not
+     * call it in a callback of this client, because a request is open until its callbacks have run.
+     *
+     * @param maxWait zero to give up at once
+     */
+    void close(Duration maxWait);
+
+    /** As {@link #close(Duration)}, for at most 30 seconds. */
+    @Override
+    default void close() {
+        close(Duration.ofSeconds(30));
+    }
+}

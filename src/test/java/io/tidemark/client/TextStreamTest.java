@@ -1,0 +1,190 @@
+package io.tidemark.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.fixture.SampleResults;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Provenance.Source;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Flow;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("The text stream of a request")
+class TextStreamTest {
+
+    private final AtomicLong budget = new AtomicLong(100);
+    private final TextStream stream = new TextStream(Runnable::run, budget);
+
+    @Test
+    @DisplayName("Publishes the texts in order, and the rest of the result's text before the end")
+    void inOrder() {
+        Collector seen = Collector.of(stream, Long.MAX_VALUE);
+        event(1, 0, "one ");
+        event(1, 1, "two ");
+        stream.end(result("one two three"));
+        assertThat(seen.seen()).containsExactly("one ", "two ", "three", "end");
+        assertThat(budget).hasValue(100);
+    }
+
+    @Test
+    @DisplayName("Joins texts that the subscriber has not requested")
+    void joins() {
+        Collector seen = Collector.of(stream, 1);
+        event(1, 0, "a");
+        event(1, 1, "b");
+        event(1, 2, "c");
+        assertThat(seen.seen()).containsExactly("a");
+        seen.request(1);
+        assertThat(seen.seen()).containsExactly("a", "bc");
+        stream.end(result("abcd"));
+        assertThat(seen.seen()).hasSize(2);
+        seen.request(1);
+        assertThat(seen.seen()).containsExactly("a", "bc", "d", "end");
+    }
+
+    @Test
+    @DisplayName("Starts over at a larger attempt, and ignores events of a smaller one")
+    void attempts() {
+        Collector seen = Collector.of(stream, Long.MAX_VALUE);
+        event(4, 0, "x");
+        event(5, 0, "z");
+        event(4, 1, "late");
+        event(5, 1, "!");
+        assertThat(seen.seen()).containsExactly("x", "restart", "z", "!");
+    }
+
+    @Test
+    @DisplayName("Publishes no text behind a gap, and no text twice, until the result closes the gap")
+    void gaps() {
+        Collector seen = Collector.of(stream, Long.MAX_VALUE);
+        event(1, 0, "a");
+        event(1, 0, "a");
+        event(1, 2, "c");
+        event(1, 3, "d");
+        assertThat(seen.seen()).containsExactly("a");
+        stream.end(result("abcd"));
+        assertThat(seen.seen()).containsExactly("a", "bcd", "end");
+    }
+
+    @Test
+    @DisplayName("Starts over if the result has another text than its events")
+    void otherText() {
+        Collector seen = Collector.of(stream, Long.MAX_VALUE);
+        event(1, 0, "ax");
+        stream.end(result("abc"));
+        assertThat(seen.seen()).containsExactly("ax", "restart", "abc", "end");
+    }
+
+    @Test
+    @DisplayName("Keeps at most the bytes of the budget, and gives the rest with the result")
+    void budget() {
+        Collector seen = Collector.of(stream, 0);
+        event(1, 0, "x".repeat(40));
+        event(1, 1, "y".repeat(40));
+        event(1, 2, "z");
+        assertThat(budget).hasValue(20);
+        seen.request(Long.MAX_VALUE);
+        assertThat(seen.seen()).containsExactly("x".repeat(40));
+        stream.end(result("x".repeat(40) + "y".repeat(40) + "z"));
+        assertThat(seen.seen()).containsExactly("x".repeat(40), "y".repeat(40) + "z", "end");
+        assertThat(budget).hasValue(100);
+    }
+
+    @Test
+    @DisplayName("Has the whole text for a subscriber that comes late, and one subscriber only")
+    void late() {
+        event(1, 0, "a");
+        stream.end(result("ab"));
+        assertThat(Collector.of(stream, 9).seen()).containsExactly("ab", "end");
+        assertThat(Collector.of(stream, 9).seen()).containsExactly("error one subscriber");
+    }
+
+    @Test
+    @DisplayName("Ends with the failure of the request, after the text so far")
+    void failure() {
+        Collector seen = Collector.of(stream, 1);
+        event(1, 0, "a");
+        event(1, 1, "b");
+        stream.fail(new IllegalStateException("one subscriber"));
+        seen.request(1);
+        assertThat(seen.seen()).containsExactly("a", "b", "error one subscriber");
+    }
+
+    @Test
+    @DisplayName("Is cancelled by the subscriber, also by an exception, and keeps nothing")
+    void cancelled() {
+        Collector seen = Collector.of(stream, 1);
+        event(1, 0, "a");
+        event(1, 1, "b");
+        seen.subscription.cancel();
+        event(1, 2, "c");
+        stream.end(result("abc"));
+        assertThat(seen.seen()).containsExactly("a");
+        assertThat(budget).hasValue(100);
+    }
+
+    private void event(long attempt, long sequence, String text) {
+        stream.onEvent(new EventMessage("r", attempt, 0, sequence, text, Optional.empty()));
+    }
+
+    private static CompletionResult result(String text) {
+        return SampleResults.completion("r", "m", text, new Source("t", 0, 0));
+    }
+
+    /** Keeps what a stream publishes, as text. */
+    static final class Collector implements Flow.Subscriber<RequestEvent> {
+
+        private final List<String> seen = new ArrayList<>();
+        private Flow.Subscription subscription;
+
+        static Collector of(Flow.Publisher<RequestEvent> stream, long demand) {
+            Collector collector = new Collector();
+            stream.subscribe(collector);
+            if (demand > 0) {
+                collector.request(demand);
+            }
+            return collector;
+        }
+
+        static Collector of(OpenRequest request) {
+            return of(request.events(), Long.MAX_VALUE);
+        }
+
+        void request(long count) {
+            subscription.request(count);
+        }
+
+        synchronized List<String> seen() {
+            return List.copyOf(seen);
+        }
+
+        private synchronized void add(String event) {
+            seen.add(event);
+        }
+
+        @Override
+        public void onSubscribe(Flow.Subscription given) {
+            subscription = given;
+        }
+
+        @Override
+        public void onNext(RequestEvent event) {
+            add(event instanceof RequestEvent.Text text ? text.text() : "restart");
+        }
+
+        @Override
+        public void onError(Throwable failure) {
+            add("error " + (failure.getMessage().contains("one subscriber") ? "one subscriber" : failure.getMessage()));
+        }
+
+        @Override
+        public void onComplete() {
+            add("end");
+        }
+    }
+}
