@@ -3,7 +3,7 @@ package io.tidemark.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
-import io.tidemark.client.CalibrationClient;
+import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.Topics;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;

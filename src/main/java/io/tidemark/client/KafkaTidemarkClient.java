@@ -2,6 +2,8 @@ package io.tidemark.client;
 
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -10,10 +12,12 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Flow;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -47,8 +51,14 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private final AtomicLong streamBudget;
     private final Producer<String, byte[]> producer;
     private final OpenRequests open;
-    private final ResultReader reader;
-    private final Thread thread;
+    private final BatchOutcomes batches;
+    private final BoundaryTopic boundaries;
+    private final BoundaryWatch watch;
+
+    /** Empty in a client for validation only. */
+    private final Optional<ResultReader> reader;
+
+    private final Optional<Thread> thread;
     private final String idPrefix = UUID.randomUUID().toString().substring(0, 13) + "-";
     private final AtomicLong ids = new AtomicLong();
 
@@ -58,21 +68,32 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         this.callbacks = builder.callbacks.orElseGet(KafkaTidemarkClient::newCallbacks);
         this.streamBudget = new AtomicLong(builder.limits.streamBytes());
         this.open = new OpenRequests(topics, builder.limits, System::nanoTime);
+        this.boundaries = new BoundaryTopic(builder.cluster, topics);
+        this.watch = new BoundaryWatch(builder.cluster, topics);
+        this.reader = builder.validationOnly ? Optional.empty() : Optional.of(reader(builder));
+        this.thread = reader.map(loop -> daemon(loop, "tidemark-client"));
+        this.producer = builder.cluster.producer();
+        this.batches = new BatchOutcomes(
+                builder.cluster, topics, builder.group, builder.limits, producer, callbacks, System::nanoTime);
+        thread.ifPresent(Thread::start);
+    }
+
+    private ResultReader reader(Builder builder) {
         List<String> results = new ArrayList<>(List.of(topics.results()));
         builder.replyTopic.ifPresent(name -> results.add(0, name));
         Consumer<byte[], byte[]> consumer = builder.cluster.resultConsumer();
         try {
-            this.reader = new ResultReader(consumer, results, topics.events(), open, System::nanoTime);
-            this.producer = builder.cluster.producer();
-        } catch (RuntimeException e) {
+            return new ResultReader(consumer, results, topics.events(), open, System::nanoTime);
+        } catch (KafkaException | ClientException e) {
             consumer.close();
-            throw e instanceof KafkaException
-                    ? ClientException.of("results cannot be read at " + builder.cluster.brokers(), e)
-                    : e;
+            throw ClientException.of("results cannot be read at " + builder.cluster.brokers(), e);
         }
-        this.thread = new Thread(reader, "tidemark-client");
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(task, name);
         thread.setDaemon(true);
-        thread.start();
+        return thread;
     }
 
     /**
@@ -98,6 +119,8 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         private Limits limits = Limits.DEFAULT;
         private Optional<String> replyTopic = Optional.empty();
         private Optional<Executor> callbacks = Optional.empty();
+        private String group = "tidemark-calibrators";
+        private boolean validationOnly;
 
         private Builder(Cluster cluster) {
             this.cluster = cluster;
@@ -128,6 +151,18 @@ public final class KafkaTidemarkClient implements TidemarkClient {
             return this;
         }
 
+        /** The calibrators' consumer group, by default {@code tidemark-calibrators}. */
+        public Builder calibratorGroup(String name) {
+            this.group = name;
+            return this;
+        }
+
+        /** The client sends validation batches and no requests, so it needs no right on the topics of results. */
+        public Builder validationOnly() {
+            this.validationOnly = true;
+            return this;
+        }
+
         /** @throws ClientException if no broker answers, or a topic does not exist or cannot be read */
         public KafkaTidemarkClient build() {
             return new KafkaTidemarkClient(this);
@@ -145,6 +180,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
 
     @Override
     public OpenRequest submit(GenerationRequest request, Duration maxWait) throws InterruptedException {
+        ResultReader results = requireReader();
         GenerationRequest named = request.hasId() ? request : request.id(idPrefix + ids.incrementAndGet());
         byte[] value = named.toBytes();
         String id = named.id().orElseGet(() -> named.field("id").asText());
@@ -154,7 +190,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         if (refused.isPresent()) {
             handle.fail(refused.get(), () -> {});
         } else if (named.isStreaming()) {
-            reader.followEvents().whenComplete((followed, failure) -> {
+            results.followEvents().whenComplete((followed, failure) -> {
                 if (failure == null) {
                     send(handle, named, value);
                 } else {
@@ -165,6 +201,11 @@ public final class KafkaTidemarkClient implements TidemarkClient {
             send(handle, named, value);
         }
         return handle;
+    }
+
+    private ResultReader requireReader() {
+        return reader.orElseThrow(() -> new IllegalStateException(
+                "this client was built for validation only; build another one for requests"));
     }
 
     private void send(OpenRequest handle, GenerationRequest request, byte[] value) {
@@ -195,14 +236,15 @@ public final class KafkaTidemarkClient implements TidemarkClient {
 
     @Override
     public List<OpenRequest> attach(Collection<String> attached, Instant since) {
+        ResultReader results = requireReader();
         List<OpenRequest> handles = attached.stream()
                 .map(id -> new OpenRequest(id, true, callbacks, streamBudget, this::cancel))
                 .toList();
         for (OpenRequest handle : handles) {
             open.attach(handle).ifPresent(refused -> handle.fail(refused, () -> {}));
         }
-        reader.followEvents();
-        reader.readSince(since).whenComplete((done, failure) -> {
+        results.followEvents();
+        results.readSince(since).whenComplete((done, failure) -> {
             if (failure != null) {
                 handles.forEach(handle -> open.fail(
                         handle, ClientException.of("request '" + handle.id() + "' was not attached", failure)));
@@ -239,6 +281,35 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     }
 
     @Override
+    public CompletionStage<BatchOutcome> validate(RawValidationBatch batch) {
+        try {
+            return validate(batch, Duration.ZERO);
+        } catch (InterruptedException e) {
+            throw ClientException.interrupted(e);
+        }
+    }
+
+    @Override
+    public CompletionStage<BatchOutcome> validate(RawValidationBatch batch, Duration maxWait)
+            throws InterruptedException {
+        return batches.add(batch, maxWait);
+    }
+
+    @Override
+    public SortedMap<String, TableEntry> boundaries() {
+        try {
+            return boundaries.read();
+        } catch (KafkaException e) {
+            throw ClientException.of("the boundaries cannot be read", e);
+        }
+    }
+
+    @Override
+    public Flow.Publisher<BoundaryChange> watchBoundaries() {
+        return watch;
+    }
+
+    @Override
     public int openRequests() {
         return open.size();
     }
@@ -251,10 +322,14 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         } catch (InterruptedException e) {
             interrupted = true;
         }
-        reader.stop();
+        reader.ifPresent(ResultReader::stop);
+        batches.stop();
+        watch.close();
         producer.close(Duration.ZERO);
         try {
-            thread.join(LONGEST_POLL.toMillis());
+            if (thread.isPresent()) {
+                thread.get().join(LONGEST_POLL.toMillis());
+            }
         } catch (InterruptedException e) {
             interrupted = true;
         }
@@ -271,11 +346,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
                 IDLE_SECONDS,
                 TimeUnit.SECONDS,
                 new LinkedBlockingQueue<>(),
-                task -> {
-                    Thread thread = new Thread(task, "tidemark-callbacks-" + number.incrementAndGet());
-                    thread.setDaemon(true);
-                    return thread;
-                });
+                task -> daemon(task, "tidemark-callbacks-" + number.incrementAndGet()));
         executor.allowCoreThreadTimeOut(true);
         return executor;
     }

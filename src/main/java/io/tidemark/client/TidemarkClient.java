@@ -1,10 +1,14 @@
 package io.tidemark.client;
 
+import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.TableEntry;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
+import java.util.SortedMap;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Flow;
 
 /**
  * A client of Tidemark. {@link KafkaTidemarkClient} sends requests to a Kafka cluster; {@link InMemoryTidemark} answers
@@ -60,13 +64,38 @@ public interface TidemarkClient extends AutoCloseable {
         return submit(request).result().thenApply(RequestResult::orThrow);
     }
 
+    /**
+     * Sends a validation batch. The stage completes when the calibrators have processed it. A batch counts once, so a
+     * program that did not get the outcome sends the batch with the same id again. The stage fails as that of a
+     * request does; the limits of the client apply to batches, too, and the limit of time to the time without an
+     * outcome of any batch.
+     */
+    CompletionStage<BatchOutcome> validate(RawValidationBatch batch);
+
+    /** As {@link #validate(RawValidationBatch)}, but waits while a limit is reached, for at most {@code maxWait}. */
+    CompletionStage<BatchOutcome> validate(RawValidationBatch batch, Duration maxWait) throws InterruptedException;
+
+    /**
+     * Reads the current boundary table: the last record of each adapter. An adapter without a record uses full LoRA.
+     *
+     * @throws ClientException if the table cannot be read
+     */
+    SortedMap<String, TableEntry> boundaries();
+
+    /**
+     * The boundary table: first the last record of each adapter, then each change. A subscriber that is slower than the
+     * calibrators gets the last change of each adapter only. Any number of subscribers.
+     */
+    Flow.Publisher<BoundaryChange> watchBoundaries();
+
     /** The number of open requests. */
     int openRequests();
 
     /**
      * Accepts no more requests and waits until none is open. The requests that are open after that time fail with
-     * {@link ClientException.Closed}; the service continues with them, and {@link #attach} finds their results. Do not
-     * call it in a callback of this client, because a request is open until its callbacks have run.
+     * {@link ClientException.Closed}; the service continues with them, and {@link #attach} finds their results. Open
+     * validation batches fail at once, and boundary subscriptions end. Do not call it in a callback of this client,
+     * because a request is open until its callbacks have run.
      *
      * @param maxWait zero to give up at once
      */

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.client.BoundaryTopic;
-import io.tidemark.client.CalibrationClient;
+import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;

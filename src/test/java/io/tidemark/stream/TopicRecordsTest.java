@@ -12,7 +12,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.tidemark.client.BoundaryTopic;
-import io.tidemark.client.CalibrationClient;
+import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.Cluster;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.client.RequestResult;

@@ -8,7 +8,7 @@ import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.cli.serving.CommandSettings;
-import io.tidemark.client.CalibrationClient;
+import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.cli.sending.RequestClient;

@@ -1,0 +1,310 @@
+package io.tidemark.client;
+
+import io.tidemark.message.DeadLetterHeaders;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RawValidationBatch;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+
+/**
+ * Sends validation batches and waits until the calibrators have processed them.
+ *
+ * <p>A batch is processed when the calibrators' consumer group has committed past it. The calibrator commits that
+ * offset in the transaction that contains the batch's state and boundary, or its dead letter, so the outcome is
+ * readable by then.
+ *
+ * <p>Callers add batches; the thread {@code tidemark-client-batches} does everything else. It starts with the first
+ * batch.
+ */
+final class BatchOutcomes implements Runnable {
+
+    private static final long POLL_MILLIS = 100;
+
+    private final Cluster cluster;
+    private final Topics topics;
+    private final String group;
+    private final Limits limits;
+    private final Producer<String, byte[]> producer;
+    private final Executor callbacks;
+    private final LongSupplier nanoTime;
+
+    private final Queue<Pending> unsent = new ArrayDeque<>();
+    private final Map<Source, Pending> sent = new HashMap<>();
+    private int unacknowledged;
+    private int open;
+    private long bytes;
+    private long progress;
+    private boolean started;
+
+    /** Why the thread has ended; batches that are acknowledged later fail with it. */
+    private ClientException ended = closed();
+
+    private boolean stopped;
+
+    /** Dead letters whose batch is open, or may be. Used by the thread only. */
+    private final Map<Source, DeadLetterHeaders> letters = new HashMap<>();
+
+    /** @param group the calibrators' consumer group */
+    BatchOutcomes(
+            Cluster cluster,
+            Topics topics,
+            String group,
+            Limits limits,
+            Producer<String, byte[]> producer,
+            Executor callbacks,
+            LongSupplier nanoTime) {
+        this.cluster = cluster;
+        this.topics = topics;
+        this.group = group;
+        this.limits = limits;
+        this.producer = producer;
+        this.callbacks = callbacks;
+        this.nanoTime = nanoTime;
+    }
+
+    private record Pending(RawValidationBatch batch, byte[] value, CompletableFuture<BatchOutcome> outcome) {}
+
+    /**
+     * Adds a batch to send.
+     *
+     * @param maxWait the longest time to wait for a place; the stage fails without one
+     */
+    synchronized CompletionStage<BatchOutcome> add(RawValidationBatch batch, Duration maxWait)
+            throws InterruptedException {
+        Pending pending = new Pending(batch, batch.toJson(), new CompletableFuture<>());
+        long end = nanoTime.getAsLong() + maxWait.toNanos();
+        for (long left = maxWait.toNanos(); !stopped && !hasPlace(pending) && left > 0; ) {
+            TimeUnit.NANOSECONDS.timedWait(this, left);
+            left = end - nanoTime.getAsLong();
+        }
+        if (stopped) {
+            fail(pending, new ClientException.Closed(name(pending) + " was not sent: the client is closed"));
+        } else if (!hasPlace(pending)) {
+            fail(
+                    pending,
+                    new ClientException.TooManyOpen(name(pending) + " was not sent: " + open + " batches of " + bytes
+                            + " bytes are open, and the limit is " + limits.openRequests() + " batches of "
+                            + limits.unsentBytes() + " bytes; wait for outcomes, or use validate(batch, maxWait)"));
+        } else {
+            progress = open == 0 ? nanoTime.getAsLong() : progress;
+            bytes += pending.value.length;
+            open++;
+            unsent.add(pending);
+            start();
+            notifyAll();
+        }
+        return pending.outcome.minimalCompletionStage();
+    }
+
+    /** A batch that is larger than the limit is sent alone. */
+    private boolean hasPlace(Pending pending) {
+        return open == 0 || open < limits.openRequests() && bytes + pending.value.length <= limits.unsentBytes();
+    }
+
+    /** Ends the thread; open batches fail. */
+    synchronized void stop() {
+        stopped = true;
+        notifyAll();
+        if (!started) {
+            failOpen(closed());
+        }
+    }
+
+    private void start() {
+        if (!started) {
+            started = true;
+            Thread thread = new Thread(this, "tidemark-client-batches");
+            thread.setDaemon(true);
+            thread.start();
+        }
+    }
+
+    @Override
+    public void run() {
+        ClientException end = closed();
+        try (TopicReader deadLetters = TopicReader.fromNow(cluster, topics.validationDeadLetters());
+                Admin admin = cluster.admin()) {
+            while (awaitWork()) {
+                sendAll();
+                complete(passed(admin), deadLetters);
+                expire();
+            }
+        } catch (ClientException | KafkaException e) {
+            end = ClientException.of("validation batches cannot be followed", e);
+        } catch (InterruptedException e) {
+            end = ClientException.interrupted(e);
+        } finally {
+            restart(end);
+        }
+    }
+
+    private static ClientException closed() {
+        return new ClientException.Closed("the client was closed while validation batches were open; the calibrators"
+                + " process them. A batch that is sent again counts once");
+    }
+
+    /** The next batch starts a new thread. */
+    private synchronized void restart(ClientException cause) {
+        started = false;
+        ended = cause;
+        failOpen(cause);
+        notifyAll();
+    }
+
+    private void failOpen(ClientException cause) {
+        List<Pending> open = new ArrayList<>(unsent);
+        open.addAll(sent.values());
+        unsent.clear();
+        sent.clear();
+        open.forEach(pending -> end(pending, () -> pending.outcome.completeExceptionally(cause)));
+    }
+
+    /** Returns false when the client is closed. */
+    private synchronized boolean awaitWork() throws InterruptedException {
+        while (!stopped && unsent.isEmpty() && sent.isEmpty() && unacknowledged == 0) {
+            wait();
+        }
+        if (!stopped && unsent.isEmpty()) {
+            TimeUnit.MILLISECONDS.timedWait(this, POLL_MILLIS);
+        }
+        return !stopped;
+    }
+
+    private void sendAll() {
+        for (Pending pending = next(); pending != null; pending = next()) {
+            Pending sending = pending;
+            producer.send(
+                    new ProducerRecord<>(topics.validationBatches(), pending.batch.adapter(), pending.value),
+                    (metadata, failure) -> acknowledge(sending, metadata, failure));
+        }
+    }
+
+    private synchronized Pending next() {
+        unacknowledged += unsent.isEmpty() ? 0 : 1;
+        return unsent.poll();
+    }
+
+    private synchronized void acknowledge(Pending pending, RecordMetadata metadata, Exception failure) {
+        unacknowledged--;
+        if (failure == null && started) {
+            sent.put(new Source(metadata.topic(), metadata.partition(), metadata.offset()), pending);
+        } else {
+            ClientException cause = failure == null
+                    ? ended
+                    : ClientException.ofRecord(
+                            name(pending), pending.value.length, topics.validationBatches(), failure);
+            end(pending, () -> pending.outcome.completeExceptionally(cause));
+        }
+    }
+
+    /** The batches that the group has committed past. */
+    private List<Source> passed(Admin admin) throws InterruptedException {
+        Map<TopicPartition, OffsetAndMetadata> committed;
+        try {
+            committed = admin.listConsumerGroupOffsets(group)
+                    .partitionsToOffsetAndMetadata()
+                    .get();
+        } catch (ExecutionException e) {
+            throw ClientException.of("the offsets of group '" + group + "' could not be read", e.getCause());
+        }
+        synchronized (this) {
+            return sent.keySet().stream()
+                    .filter(source -> Optional.ofNullable(
+                                    committed.get(new TopicPartition(source.topic(), source.partition())))
+                            .filter(offset -> offset.offset() > source.offset())
+                            .isPresent())
+                    .toList();
+        }
+    }
+
+    private void complete(List<Source> passed, TopicReader deadLetters) {
+        if (passed.isEmpty()) {
+            return;
+        }
+        deadLetters.readToEnd(this::keep);
+        synchronized (this) {
+            progress = nanoTime.getAsLong();
+            for (Source source : passed) {
+                Pending pending = sent.remove(source);
+                BatchOutcome outcome = Optional.ofNullable(letters.remove(source))
+                        .<BatchOutcome>map(letter ->
+                                new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
+                        .orElseGet(() -> new BatchOutcome.Counted(pending.batch));
+                end(pending, () -> pending.outcome.complete(outcome));
+            }
+            if (unacknowledged == 0) {
+                letters.keySet().retainAll(sent.keySet());
+            }
+        }
+    }
+
+    private void keep(ConsumerRecord<String, byte[]> letter) {
+        try {
+            DeadLetterHeaders headers = DeadLetterHeaders.parse(headers(letter));
+            letters.put(headers.source(), headers);
+        } catch (IllegalArgumentException e) {
+            // another producer wrote this record
+        }
+    }
+
+    private static Map<String, String> headers(ConsumerRecord<String, byte[]> letter) {
+        Map<String, String> headers = new HashMap<>();
+        for (Header header : letter.headers()) {
+            if (header.value() != null) {
+                headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
+            }
+        }
+        return headers;
+    }
+
+    private synchronized void expire() {
+        Duration waited = Duration.ofNanos(nanoTime.getAsLong() - progress);
+        if (waited.compareTo(limits.time()) > 0) {
+            ClientException cause = new ClientException.TimedOut("no calibrator of group '" + group
+                    + "' processed a batch for " + limits.time().toSeconds() + " s (" + sent.size()
+                    + " are open); is one running? 'tidemark serve --role calibrator'");
+            for (Iterator<Pending> each = sent.values().iterator(); each.hasNext(); each.remove()) {
+                Pending pending = each.next();
+                end(pending, () -> pending.outcome.completeExceptionally(cause));
+            }
+        }
+    }
+
+    private void end(Pending pending, Runnable completion) {
+        bytes -= pending.value.length;
+        open--;
+        notifyAll();
+        callbacks.execute(completion);
+    }
+
+    private void fail(Pending pending, ClientException cause) {
+        callbacks.execute(() -> pending.outcome.completeExceptionally(cause));
+    }
+
+    private static String name(Pending pending) {
+        return "validation batch '" + pending.batch.batchId() + "'";
+    }
+}
