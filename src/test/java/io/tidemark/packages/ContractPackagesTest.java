@@ -31,7 +31,12 @@ class ContractPackagesTest {
     @Test
     @DisplayName("The client needs the records, Jackson and Kafka's clients only")
     void client() {
-        dependOnlyOn("io.tidemark.client..", "io.tidemark.message..", "com.fasterxml.jackson..", "org.apache.kafka..");
+        dependOnlyOn(
+                "io.tidemark.client..",
+                "io.tidemark.message..",
+                "com.fasterxml.jackson..",
+                "org.apache.kafka.clients..",
+                "org.apache.kafka.common..");
     }
 
     /** @param own a package, which depends on the JDK, itself and {@code others} */

@@ -1,0 +1,313 @@
+package io.tidemark.client;
+
+import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.ChatTurn;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
+import io.tidemark.message.EventMessage;
+import io.tidemark.message.Input;
+import io.tidemark.message.Provenance;
+import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.ResultMessage;
+import io.tidemark.message.TableEntry;
+import io.tidemark.message.TopicJson;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Flow;
+import java.util.concurrent.SubmissionPublisher;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+
+/**
+ * A Tidemark for unit tests of programs that use {@link TidemarkClient}: a function answers the requests, on the thread
+ * that submits them, without Kafka and without a model. Thread-safe if the function is.
+ *
+ * <pre>{@code
+ * InMemoryTidemark tidemark = new InMemoryTidemark(request -> Answer.text("a pub", " by the river"));
+ * assertEquals("a pub by the river", new Menu(tidemark).describe("name[The Eagle]"));
+ * assertEquals("restaurants", tidemark.requests().get(0).field("model").asText());
+ * }</pre>
+ *
+ * <p>A request whose answer is {@link Answer#none} stays open until {@link #answer} ends it, so that a test can look at
+ * a program that waits. Limits and times are those of nobody: no request is refused or times out.
+ */
+public final class InMemoryTidemark implements TidemarkClient {
+
+    private static final String BASE_MODEL = "in-memory";
+    private static final String TOPIC = Topics.DEFAULT.requests();
+    private static final Executor HERE = Runnable::run;
+
+    private final Function<GenerationRequest, Answer> service;
+    private final Map<String, Pending> open = new LinkedHashMap<>();
+    private final List<GenerationRequest> requests = new ArrayList<>();
+    private final List<String> cancelled = new ArrayList<>();
+    private final List<RawValidationBatch> batches = new ArrayList<>();
+    private final SortedMap<String, TableEntry> boundaries = new TreeMap<>();
+    private final List<SubmissionPublisher<BoundaryChange>> watches = new ArrayList<>();
+    private boolean closed;
+
+    /** @param service answers each request; it may be called by several threads */
+    public InMemoryTidemark(Function<GenerationRequest, Answer> service) {
+        this.service = service;
+    }
+
+    private record Pending(OpenRequest handle, GenerationRequest request, Source source) {}
+
+    /** How a request ends. */
+    public sealed interface Answer {
+
+        /** An answer whose events are the texts, one each, and whose result is all of them. */
+        static Answer text(String... texts) {
+            return new Text(List.of(texts), "stop");
+        }
+
+        /** An error of the service, such as {@code refused("unknown_model", "no adapter 'x'")}. */
+        static Answer refused(String code, String message) {
+            return new Refusal(new ErrorBody(ErrorBody.INVALID_REQUEST, code, message, Optional.empty()));
+        }
+
+        /** No answer: the request stays open. */
+        static Answer none() {
+            return new None();
+        }
+
+        /** @param finishReason stop, length, deadline, cancelled or error */
+        record Text(List<String> texts, String finishReason) implements Answer {
+
+            public Text {
+                texts = List.copyOf(texts);
+            }
+        }
+
+        record Refusal(ErrorBody error) implements Answer {}
+
+        record None() implements Answer {}
+    }
+
+    @Override
+    public OpenRequest submit(GenerationRequest request) {
+        Pending pending = add(request);
+        if (isOpen(pending)) {
+            pending.handle.acknowledge(pending.source);
+            end(pending, service.apply(pending.request));
+        } else {
+            pending.handle.fail(new ClientException.Closed("request '" + pending.handle.id()
+                    + "' was not sent: the client is closed"), () -> {});
+        }
+        return pending.handle;
+    }
+
+    private synchronized Pending add(GenerationRequest request) {
+        int number = requests.size();
+        GenerationRequest named = request.hasId() ? request : request.id("request-" + number);
+        String id = named.id().orElseGet(() -> named.field("id").asText());
+        Pending pending = new Pending(handle(id, false), named, new Source(TOPIC, 0, number));
+        if (!closed) {
+            requireNew(id);
+            requests.add(named);
+            open.put(id, pending);
+        }
+        return pending;
+    }
+
+    private OpenRequest handle(String id, boolean attached) {
+        return new OpenRequest(id, attached, HERE, new AtomicLong(Long.MAX_VALUE >> 1), this::cancel);
+    }
+
+    private void requireNew(String id) {
+        if (open.containsKey(id)) {
+            throw new IllegalArgumentException("a request with the id '" + id + "' is open");
+        }
+    }
+
+    private synchronized boolean isOpen(Pending pending) {
+        return open.get(pending.handle.id()) == pending;
+    }
+
+    @Override
+    public OpenRequest submit(GenerationRequest request, Duration maxWait) {
+        return submit(request);
+    }
+
+    /** Attached requests are open until {@link #answer} ends them. */
+    @Override
+    public synchronized List<OpenRequest> attach(Collection<String> ids, Instant since) {
+        List<OpenRequest> handles = new ArrayList<>();
+        for (String id : ids) {
+            requireNew(id);
+            Pending pending = new Pending(
+                    handle(id, true), GenerationRequest.prompt(BASE_MODEL, "").id(id), new Source(TOPIC, 0, -1));
+            open.put(id, pending);
+            handles.add(pending.handle);
+        }
+        return handles;
+    }
+
+    /**
+     * Ends an open request.
+     *
+     * @throws IllegalArgumentException if no request with the id is open
+     */
+    public void answer(String id, Answer answer) {
+        Pending pending;
+        synchronized (this) {
+            pending = Optional.ofNullable(open.get(id))
+                    .orElseThrow(() -> new IllegalArgumentException("no request with the id '" + id + "' is open"));
+        }
+        end(pending, answer);
+    }
+
+    private void end(Pending pending, Answer answer) {
+        if (answer instanceof Answer.None) {
+            return;
+        }
+        synchronized (this) {
+            open.remove(pending.handle.id(), pending);
+        }
+        if (answer instanceof Answer.Text text) {
+            for (int i = 0; pending.request.isStreaming() && i < text.texts().size(); i++) {
+                pending.handle
+                        .stream()
+                        .onEvent(new EventMessage(
+                                pending.handle.id(), 1, 0, i, text.texts().get(i), Optional.empty()));
+            }
+            complete(pending, completion(pending, text));
+        } else {
+            ErrorBody error = ((Answer.Refusal) answer).error();
+            complete(
+                    pending,
+                    ErrorResult.of(
+                            pending.handle.id(), seconds(), Optional.of(model(pending)), error, provenance(pending)));
+        }
+    }
+
+    private static void complete(Pending pending, ResultMessage message) {
+        String json = new String(TopicJson.write(message), StandardCharsets.UTF_8);
+        pending.handle.complete(new RequestResult(pending.handle.id(), message, json), () -> {});
+    }
+
+    private static CompletionResult completion(Pending pending, Answer.Text text) {
+        String whole = String.join("", text.texts());
+        boolean chat = !pending.request.field("messages").isMissingNode();
+        Input input = chat
+                ? new Input.Messages(List.of(new ChatTurn("user", "")), List.of())
+                : new Input.Prompt(pending.request.field("prompt").asText());
+        return new CompletionResult(
+                pending.handle.id(),
+                CompletionResult.objectFor(input),
+                seconds(),
+                model(pending),
+                List.of(CompletionResult.Choice.answering(input, 0, whole, text.finishReason(), Optional.empty())),
+                CompletionResult.Usage.of(0, text.texts().size(), 0),
+                provenance(pending));
+    }
+
+    private static String model(Pending pending) {
+        return pending.request.field("model").asText();
+    }
+
+    private static Provenance provenance(Pending pending) {
+        return Provenance.rejected(pending.source, BASE_MODEL, BASE_MODEL, 1);
+    }
+
+    private static long seconds() {
+        return Instant.now().getEpochSecond();
+    }
+
+    /** The request ends with the finish reason {@code cancelled} and no text. */
+    private CompletionStage<Void> cancel(OpenRequest handle) {
+        Optional<Pending> pending;
+        synchronized (this) {
+            cancelled.add(handle.id());
+            pending = Optional.ofNullable(open.get(handle.id()));
+        }
+        pending.ifPresent(each -> end(each, new Answer.Text(List.of(), "cancelled")));
+        return CompletableFuture.completedStage(null);
+    }
+
+    /** Each batch counts. */
+    @Override
+    public synchronized CompletionStage<BatchOutcome> validate(RawValidationBatch batch) {
+        batches.add(batch);
+        return CompletableFuture.completedStage(new BatchOutcome.Counted(batch));
+    }
+
+    @Override
+    public CompletionStage<BatchOutcome> validate(RawValidationBatch batch, Duration maxWait) {
+        return validate(batch);
+    }
+
+    @Override
+    public synchronized SortedMap<String, TableEntry> boundaries() {
+        return new TreeMap<>(boundaries);
+    }
+
+    /** Writes a boundary record, as a calibrator does. */
+    public synchronized void putBoundary(BoundaryRecord record) {
+        TableEntry entry = new TableEntry.Present(record);
+        boundaries.put(record.adapter(), entry);
+        watches.forEach(watch -> watch.submit(new BoundaryChange(record.adapter(), entry)));
+    }
+
+    /** Unlike that of Kafka, it keeps up to 256 changes for a slow subscriber, and then the writer waits. */
+    @Override
+    public Flow.Publisher<BoundaryChange> watchBoundaries() {
+        return this::watch;
+    }
+
+    private synchronized void watch(Flow.Subscriber<? super BoundaryChange> subscriber) {
+        SubmissionPublisher<BoundaryChange> watch = new SubmissionPublisher<>(HERE, Flow.defaultBufferSize());
+        watches.add(watch);
+        watch.subscribe(subscriber);
+        boundaries.forEach((adapter, entry) -> watch.submit(new BoundaryChange(adapter, entry)));
+    }
+
+    /** The requests that were submitted, in their order. */
+    public synchronized List<GenerationRequest> requests() {
+        return List.copyOf(requests);
+    }
+
+    /** The ids of the requests that were cancelled. */
+    public synchronized List<String> cancelled() {
+        return List.copyOf(cancelled);
+    }
+
+    /** The validation batches that were sent. */
+    public synchronized List<RawValidationBatch> batches() {
+        return List.copyOf(batches);
+    }
+
+    @Override
+    public synchronized int openRequests() {
+        return open.size();
+    }
+
+    /** Does not wait: open requests fail. */
+    @Override
+    public void close(Duration maxWait) {
+        List<Pending> left;
+        synchronized (this) {
+            closed = true;
+            left = List.copyOf(open.values());
+            open.clear();
+            watches.forEach(SubmissionPublisher::close);
+        }
+        left.forEach(pending -> pending.handle.fail(
+                new ClientException.Closed("the client was closed while request '" + pending.handle.id()
+                        + "' was open"), () -> {}));
+    }
+}

@@ -1,0 +1,102 @@
+package io.tidemark.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.message.ChatTurn;
+import io.tidemark.message.Input;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("A request of a client")
+class GenerationRequestTest {
+
+    @Test
+    @DisplayName("Is what the worker parses")
+    void parsed() {
+        RequestMessage message = parsed(GenerationRequest.prompt("a", "caf\u00e9 \ud83d\ude00")
+                .id("r")
+                .maxTokens(5)
+                .temperature(0)
+                .topP(0.5)
+                .seed(-3)
+                .stop("x", "y")
+                .choices(2)
+                .priority(-1)
+                .deadline(Instant.parse("2030-01-02T03:04:05Z"))
+                .timeout(Duration.ofSeconds(3))
+                .boundary(4)
+                .streaming());
+        assertThat(message.id()).contains("r");
+        assertThat(message.model()).isEqualTo("a");
+        assertThat(message.input()).isEqualTo(new Input.Prompt("caf\u00e9 \ud83d\ude00"));
+        assertThat(message.ending().maxTokens()).isEqualTo(5);
+        assertThat(message.ending().stop()).containsExactly("x", "y");
+        assertThat(message.sampling().temperature()).isZero();
+        assertThat(message.sampling().topP()).isEqualTo(0.5);
+        assertThat(message.sampling().seed()).isEqualTo(OptionalLong.of(-3));
+        assertThat(message.n()).isEqualTo(2);
+        assertThat(message.priority()).isEqualTo(-1);
+        assertThat(message.deadline()).contains(Instant.parse("2030-01-02T03:04:05Z"));
+        assertThat(message.timeoutMs()).isEqualTo(OptionalLong.of(3000));
+        assertThat(message.boundary()).isEqualTo(OptionalInt.of(4));
+        assertThat(message.stream()).isTrue();
+    }
+
+    @Test
+    @DisplayName("Has the messages of a conversation")
+    void chat() {
+        List<ChatTurn> messages = List.of(new ChatTurn("system", "be brief"), new ChatTurn("user", "hello"));
+        assertThat(parsed(GenerationRequest.chat("a", messages)).input())
+                .isEqualTo(new Input.Messages(messages, List.of()));
+    }
+
+    @Test
+    @DisplayName("Is not changed by methods that give a changed copy, nor by changes of the JSON it was made of")
+    void immutable() {
+        GenerationRequest first = GenerationRequest.prompt("a", "p");
+        GenerationRequest second = first.maxTokens(5).header("tidemark-tenant", "t").key("k");
+        assertThat(first.json().size()).isEqualTo(2);
+        assertThat(first.headers()).isEmpty();
+        assertThat(first.key()).contains("a");
+        assertThat(second.key()).contains("k");
+        assertThat(second.withoutKey().key()).isEqualTo(Optional.empty());
+        second.json().put("max_tokens", 7);
+        assertThat(second.field("max_tokens").asInt()).isEqualTo(5);
+        assertThat(second.headers()).containsOnlyKeys("tidemark-tenant");
+    }
+
+    @Test
+    @DisplayName("Has no header of a reply topic, which the client sets")
+    void replyHeaders() {
+        assertThatThrownBy(() -> GenerationRequest.prompt("a", "p").header("kafka_replyTopic", "t"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("Builder.replyTopic");
+    }
+
+    private static RequestMessage parsed(GenerationRequest request) {
+        Parsed<RequestMessage> parsed = RequestMessage.parse(request.toBytes(), 1 << 20);
+        assertThat(parsed).isInstanceOf(Parsed.Valid.class);
+        return ((Parsed.Valid<RequestMessage>) parsed).record();
+    }
+
+    static JsonNode parse(byte[] value) {
+        try {
+            return new ObjectMapper().readTree(value);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

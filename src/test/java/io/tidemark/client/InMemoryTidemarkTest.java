@@ -1,0 +1,94 @@
+package io.tidemark.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidemark.client.InMemoryTidemark.Answer;
+import io.tidemark.client.TextStreamTest.Collector;
+import io.tidemark.message.ChatTurn;
+import io.tidemark.message.RawValidationBatch;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("The in-memory Tidemark")
+class InMemoryTidemarkTest {
+
+    private final InMemoryTidemark tidemark = new InMemoryTidemark(InMemoryTidemarkTest::answer);
+
+    private static Answer answer(GenerationRequest request) {
+        return switch (request.field("prompt").asText("chat")) {
+            case "refuse" -> Answer.refused("unknown_model", "no such adapter");
+            case "wait" -> Answer.none();
+            default -> Answer.text("one ", request.field("model").asText());
+        };
+    }
+
+    @Test
+    @DisplayName("Answers requests with the function, as text and as events, and keeps the requests")
+    void answers() {
+        RequestResult result = join(GenerationRequest.prompt("a", "p").maxTokens(5));
+        assertThat(result.text()).isEqualTo("one a");
+        assertThat(result.finishReason()).isEqualTo("stop");
+        assertThat(result.json()).contains("\"object\":\"text_completion\"");
+        assertThat(join(GenerationRequest.chat("b", List.of(new ChatTurn("user", "x")))).text())
+                .isEqualTo("one b");
+        OpenRequest streamed = tidemark.submit(GenerationRequest.prompt("c", "p").streaming());
+        assertThat(Collector.of(streamed).seen()).containsExactly("one c", "end");
+        assertThat(tidemark.requests()).hasSize(3).first().satisfies(request -> assertThat(
+                        request.field("max_tokens").asInt())
+                .isEqualTo(5));
+    }
+
+    @Test
+    @DisplayName("Refuses requests as the service does")
+    void refuses() {
+        assertThatThrownBy(() -> join(GenerationRequest.prompt("a", "refuse")))
+                .isInstanceOf(CompletionException.class)
+                .cause()
+                .satisfies(failure ->
+                        assertThat(((ClientException.Refused) failure).code()).isEqualTo("unknown_model"));
+    }
+
+    @Test
+    @DisplayName("Keeps a request open until the test answers it, the program cancels it, or the client is closed")
+    void open() {
+        OpenRequest answered = tidemark.submit(GenerationRequest.prompt("a", "wait").id("r"));
+        assertThatThrownBy(() -> tidemark.submit(GenerationRequest.prompt("a", "p").id("r")))
+                .isInstanceOf(IllegalArgumentException.class);
+        OpenRequest cancelled = tidemark.submit(GenerationRequest.prompt("a", "wait").id("s"));
+        OpenRequest attached =
+                tidemark.attach(List.of("t"), Instant.EPOCH).get(0);
+        OpenRequest left = tidemark.submit(GenerationRequest.prompt("a", "wait"));
+        tidemark.answer("r", Answer.text("late"));
+        tidemark.answer("t", Answer.text("again"));
+        cancelled.cancel();
+        assertThat(answered.result().toCompletableFuture().join().text()).isEqualTo("late");
+        assertThat(attached.result().toCompletableFuture().join().text()).isEqualTo("again");
+        assertThat(cancelled.result().toCompletableFuture().join().finishReason())
+                .isEqualTo("cancelled");
+        assertThat(tidemark.cancelled()).containsExactly("s");
+        assertThat(tidemark.openRequests()).isEqualTo(1);
+        tidemark.close(Duration.ofDays(1));
+        assertThatThrownBy(() -> left.result().toCompletableFuture().join())
+                .hasCauseInstanceOf(ClientException.Closed.class);
+        assertThatThrownBy(() -> join(GenerationRequest.prompt("a", "p")))
+                .hasCauseInstanceOf(ClientException.Closed.class);
+    }
+
+    @Test
+    @DisplayName("Counts validation batches")
+    void batches() {
+        RawValidationBatch batch = new RawValidationBatch("b", "a", List.of());
+        assertThat(tidemark.validate(batch).toCompletableFuture().join()).isEqualTo(new BatchOutcome.Counted(batch));
+        assertThat(tidemark.batches()).containsExactly(batch);
+        assertThat(tidemark.boundaries()).isEmpty();
+    }
+
+    private RequestResult join(GenerationRequest request) {
+        return tidemark.generate(request).toCompletableFuture().join();
+    }
+}
