@@ -10,14 +10,20 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.CalibrationStates;
+import io.tidemark.client.ClientException;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.cli.sending.RequestClient;
+import io.tidemark.client.GenerationRequest;
+import io.tidemark.client.KafkaTidemarkClient;
+import io.tidemark.client.OpenRequest;
 import io.tidemark.client.RequestResult;
+import io.tidemark.client.TidemarkClient;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.Topics;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -180,6 +186,56 @@ class SecuredClusterIT {
                             .get())
                     .hasCauseInstanceOf(TopicAuthorizationException.class);
         }
+    }
+
+    @Test
+    @DisplayName("A client without a right, or with a wrong password, fails with the topic and what to do")
+    void clientRights() {
+        assertThatThrownBy(() -> KafkaTidemarkClient.builder(cluster("tidemark-validation"))
+                        .build())
+                .isInstanceOf(ClientException.AccessDenied.class)
+                .hasMessageContainingAll(TOPICS.results(), "grant the rights of a client");
+        Map<String, String> properties = new HashMap<>(broker.clientProperties("tidemark-client"));
+        properties.compute("sasl.jaas.config", (name, value) -> value.replace("password=\"", "password=\"not-"));
+        assertThatThrownBy(() -> KafkaTidemarkClient.builder(new Cluster(broker.bootstrapServers(), properties))
+                        .build())
+                .isInstanceOf(ClientException.AccessDenied.class)
+                .hasMessageContaining("check the credentials");
+        try (TidemarkClient client =
+                        KafkaTidemarkClient.builder(clientsCluster()).build();
+                TidemarkClient reader = KafkaTidemarkClient.builder(cluster("tidemark-validation"))
+                        .validationOnly()
+                        .build()) {
+            RawValidationBatch batch = new RawValidationBatch("b", "all", List.of());
+            assertThatThrownBy(() -> client.validate(batch).toCompletableFuture().join())
+                    .hasCauseInstanceOf(ClientException.AccessDenied.class)
+                    .hasMessageContaining("validation-dead-letters");
+            assertThat(reader.boundaries()).isNotNull();
+            assertThatThrownBy(() -> reader.submit(GenerationRequest.json(request(1))))
+                    .isInstanceOf(IllegalStateException.class);
+        }
+        // a topic that this user may read and not write
+        try (TidemarkClient worker = KafkaTidemarkClient.builder(clientsCluster())
+                .topics(renamedRequests(TOPICS.boundaries()))
+                .build()) {
+            OpenRequest refused = worker.submit(GenerationRequest.json(request(1)));
+            assertThatThrownBy(() -> refused.result().toCompletableFuture().join())
+                    .hasCauseInstanceOf(ClientException.AccessDenied.class)
+                    .hasMessageContaining(refused.id());
+        }
+    }
+
+    private static Topics renamedRequests(String requests) {
+        return new Topics(
+                requests,
+                TOPICS.events(),
+                TOPICS.results(),
+                TOPICS.cancellations(),
+                TOPICS.validationBatches(),
+                TOPICS.validationDeadLetters(),
+                TOPICS.boundaries(),
+                TOPICS.boundaryDecisions(),
+                TOPICS.calibrationState());
     }
 
     @Test
