@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 broker=$1 adapter=$2
+prompt=$'Restaurant facts: name[The Eagle], eatType[coffee shop], food[English], area[riverside]\nDescription:'
 
 project=$(mktemp -d)
 trap 'rm -rf "$project"' EXIT
@@ -46,7 +47,7 @@ if ls target/dependency | grep -vE '^(tidemark-client|kafka-clients|jackson-|lz4
   echo "tidemark-client has dependencies other than kafka-clients and Jackson"
   exit 1
 fi
-java -cp 'target/classes:target/dependency/*' TenLines "$broker" "$adapter" 2>errors.log | tee output.log
+java -cp 'target/classes:target/dependency/*' TenLines "$broker" "$adapter" "$prompt" 2>errors.log | tee output.log
 if ! grep -q 'tokens:' output.log; then
   cat errors.log
   echo "the project printed no answer"

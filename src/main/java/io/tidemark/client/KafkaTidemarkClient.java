@@ -43,6 +43,9 @@ public final class KafkaTidemarkClient implements TidemarkClient {
 
     private static final int CALLBACK_THREADS = 8;
     private static final long IDLE_SECONDS = 10;
+    /** For cancellations that are not acknowledged when the client is closed. */
+    private static final Duration LONGEST_SEND = Duration.ofSeconds(2);
+
     private static final Duration LONGEST_POLL = Duration.ofSeconds(10);
 
     private final Topics topics;
@@ -70,9 +73,9 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         this.open = new OpenRequests(topics, builder.limits, System::nanoTime);
         this.boundaries = new BoundaryTopic(builder.cluster, topics);
         this.watch = new BoundaryWatch(builder.cluster, topics);
+        this.producer = builder.cluster.producer();
         this.reader = builder.validationOnly ? Optional.empty() : Optional.of(reader(builder));
         this.thread = reader.map(loop -> daemon(loop, "tidemark-client"));
-        this.producer = builder.cluster.producer();
         this.batches = new BatchOutcomes(
                 builder.cluster, topics, builder.group, builder.limits, producer, callbacks, System::nanoTime);
         thread.ifPresent(Thread::start);
@@ -83,9 +86,14 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         builder.replyTopic.ifPresent(name -> results.add(0, name));
         Consumer<byte[], byte[]> consumer = builder.cluster.resultConsumer();
         try {
-            return new ResultReader(consumer, results, topics.events(), open, System::nanoTime);
+            ResultReader loop = new ResultReader(consumer, results, topics.events(), open, System::nanoTime);
+            loop.requirePartitions(topics.requests());
+            // the first request would wait for the metadata
+            producer.partitionsFor(topics.requests());
+            return loop;
         } catch (KafkaException | ClientException e) {
             consumer.close();
+            producer.close(Duration.ZERO);
             throw ClientException.of("results cannot be read at " + builder.cluster.brokers(), e);
         }
     }
@@ -325,7 +333,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         reader.ifPresent(ResultReader::stop);
         batches.stop();
         watch.close();
-        producer.close(Duration.ZERO);
+        producer.close(maxWait.compareTo(LONGEST_SEND) < 0 ? maxWait : LONGEST_SEND);
         try {
             if (thread.isPresent()) {
                 thread.get().join(LONGEST_POLL.toMillis());

@@ -286,11 +286,23 @@ final class OpenRequests {
                 expired.add(each.getKey());
             }
         }
+        String time = "within " + limits.time().toSeconds() + " s";
         expired.forEach(request -> fail(
                 request,
-                new ClientException.TimedOut("request '" + request.id() + "' had no result within "
-                        + limits.time().toSeconds() + " s; is a worker running? The service answers it later:"
-                        + " attach(id) waits again, and cancel() ends it")));
+                new ClientException.TimedOut(
+                        wasSent(request)
+                                ? "request '" + request.id() + "' had no result " + time
+                                        + "; is a worker running? The service answers it later: attach waits again,"
+                                        + " and cancel() ends it"
+                                : "request '" + request.id() + "' was not acknowledged by the broker " + time
+                                        + "; it may have been sent: attach finds its result")));
+    }
+
+    /** Whether the broker has acknowledged an open request. */
+    private synchronized boolean wasSent(OpenRequest request) {
+        return Optional.ofNullable(open.get(request))
+                .filter(state -> state.unsentBytes() == 0)
+                .isPresent();
     }
 
     /** Ends all requests, such as after the loss of a right. */
@@ -317,8 +329,11 @@ final class OpenRequests {
             }
             left.forEach(request -> fail(
                     request,
-                    new ClientException.Closed("the client was closed while request '" + request.id()
-                            + "' was open; the service answers it: attach(id) waits again")));
+                    new ClientException.Closed(
+                            "the client was closed while request '" + request.id() + "' was open"
+                                    + (wasSent(request)
+                                            ? "; the service answers it: attach waits again"
+                                            : " and not acknowledged by the broker; it may not have been sent"))));
         }
     }
 

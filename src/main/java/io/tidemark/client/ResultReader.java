@@ -155,27 +155,34 @@ final class ResultReader implements Runnable {
         open.expire();
     }
 
-    /** A principal of a reply topic need not read the results topic. */
+    /**
+     * A principal of a reply topic need not read the results topic, and without events a stream gets its text with the
+     * result.
+     */
     private void dropUnreadable(TopicAuthorizationException e) {
-        boolean needed = e.unauthorizedTopics().contains(results.get(0)) || e.unauthorizedTopics().contains(events);
-        readable.removeAll(e.unauthorizedTopics());
-        if (needed) {
+        if (e.unauthorizedTopics().contains(results.get(0))) {
             open.failAll(ClientException.of("results cannot be read", e));
-            readable.add(results.get(0));
             pause();
         } else {
+            readable.removeAll(e.unauthorizedTopics());
             Set<TopicPartition> left = new HashSet<>(consumer.assignment());
             left.removeIf(partition -> e.unauthorizedTopics().contains(partition.topic()));
             consumer.assign(left);
         }
     }
 
-    private void follow(String topic) {
+    /** @throws ClientException if the topic does not exist */
+    List<TopicPartition> requirePartitions(String topic) {
         List<TopicPartition> partitions = partitions(topic);
         if (partitions.isEmpty()) {
             throw new ClientException.Failed(
                     "topic '" + topic + "' does not exist; 'tidemark serve' and 'tidemark broker' create the topics");
         }
+        return partitions;
+    }
+
+    private void follow(String topic) {
+        List<TopicPartition> partitions = requirePartitions(topic);
         assignToo(partitions);
         consumer.seekToEnd(partitions);
         partitions.forEach(consumer::position);
