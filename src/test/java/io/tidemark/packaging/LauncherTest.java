@@ -218,6 +218,29 @@ class LauncherTest {
     }
 
     @Test
+    @DisplayName("Starts the packaged application with a Java runtime and builds nothing, also if sources lie beside it")
+    void buildsNothingInAnArchive() throws Exception {
+        Files.createFile(install.resolve("pom.xml"));
+        Path source = Files.createFile(
+                Files.createDirectories(install.resolve("src/main")).resolve("A.java"));
+        Files.setLastModifiedTime(source, FileTime.fromMillis(System.currentTimeMillis() + 60_000));
+        script(work.resolve("tools/mvn"), "echo built >&2; exit 1");
+        Result result = run(
+                Map.of(
+                        "JAVA_HOME",
+                        work.resolve("jdk").toString(),
+                        "PATH",
+                        work.resolve("tools") + ":" + System.getenv("PATH")),
+                install.resolve("bin/tidemark").toString(),
+                "--version");
+        assertThat(result.err).isEmpty();
+        assertThat(result.exitCode).isZero();
+        assertThat(result.out)
+                .contains(install.resolve("app/quarkus-run.jar").toRealPath().toString())
+                .endsWith("--version");
+    }
+
+    @Test
     @DisplayName("Prints the output of a failed build and starts nothing")
     void showsBuildErrors() throws Exception {
         Files.delete(install.resolve("app/quarkus-run.jar"));
