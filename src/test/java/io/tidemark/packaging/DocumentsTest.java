@@ -29,7 +29,7 @@ class DocumentsTest {
     @DisplayName("Link only to files that exist")
     void linksResolve() throws IOException {
         List<String> broken = new ArrayList<>();
-        for (Path document : documents()) {
+        for (Path document : CodeBlock.documents()) {
             Matcher link = LINK.matcher(Files.readString(document));
             while (link.find()) {
                 if (!Files.exists(document.toAbsolutePath().getParent().resolve(link.group(1)))) {
@@ -44,7 +44,7 @@ class DocumentsTest {
     @DisplayName("Link only to headings that exist")
     void headingsExist() throws IOException {
         List<String> broken = new ArrayList<>();
-        for (Path document : documents()) {
+        for (Path document : CodeBlock.documents()) {
             Matcher link = HEADING_LINK.matcher(Files.readString(document));
             while (link.find()) {
                 Path target = link.group(1).isEmpty()
@@ -71,17 +71,20 @@ class DocumentsTest {
                 .collect(Collectors.toSet());
     }
 
-    private static List<Path> documents() throws IOException {
-        return files(
-                ".md",
-                Path.of("README.md"),
-                Path.of("CHANGELOG.md"),
-                Path.of("CONTRIBUTING.md"),
-                Path.of("SECURITY.md"),
-                Path.of("docs"),
-                Path.of("demo"),
-                Path.of("bench/README.md"),
-                Path.of("src/test/resources"));
+    @Test
+    @DisplayName("Are each named once in docs/README.md")
+    void indexNamesEachPage() throws IOException {
+        List<String> named = LINK.matcher(Files.readString(Path.of("docs/README.md")))
+                .results()
+                .map(link -> link.group(1))
+                .filter(target -> !target.startsWith("../"))
+                .toList();
+        List<String> pages = files("", Path.of("docs")).stream()
+                .map(page -> page.getFileName().toString())
+                .filter(page -> page.endsWith(".md") || page.endsWith(".yaml"))
+                .filter(page -> !page.equals("README.md"))
+                .toList();
+        assertThat(named).containsExactlyInAnyOrderElementsOf(pages);
     }
 
     @Test
