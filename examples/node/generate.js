@@ -28,8 +28,8 @@ const { offsets: [sent] } = await producer.send({
 const timer = setTimeout(() => results.destroy(new Error('no result within 60 s')), 60_000)
 for await (const { value } of results) {
   const result = JSON.parse(value)
-  const { source } = result.tidemark
-  if (source.topic !== sent.topic || source.partition !== sent.partition || source.offset !== Number(sent.offset)) continue
+  const { topic, partition, offset } = result.tidemark.source
+  if (topic !== sent.topic || partition !== sent.partition || offset !== Number(sent.offset)) continue
   if (result.object === 'error') throw new Error(`${result.error.code}: ${result.error.message}`)
   console.log(result.choices[0].text.trim())
   console.error(`${result.usage.completion_tokens} tokens, boundary ${result.tidemark.boundary}`)

@@ -29,8 +29,8 @@ public final class ProgramVersion implements IVersionProvider {
     /**
      * Describes the commit of a build.
      *
-     * @param properties {@code commit} (hexadecimal), {@code date} (of the commit, UTC) and {@code changed} ({@code true}
-     *     if tracked files differed from the commit); a value that Maven did not fill in counts as absent
+     * @param properties {@code commit} in hexadecimal, {@code date} of the commit (UTC), and {@code changed}, which is
+     *     {@code true} if tracked files differed from the commit; a value that Maven did not fill in counts as absent
      */
     static String commit(Properties properties) {
         String commit = properties.getProperty("commit", "");
