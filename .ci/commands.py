@@ -40,7 +40,7 @@ DATA = ("validation.jsonl", "test.jsonl", "e2e-validation.jsonl", "e2e-test.json
 # commands that run until a signal, and what they print when they are ready
 SERVICES = {r"bin/tidemark serve\b": "ready as", r"bin/tidemark broker\b": r"(?m)^\S+:\d+$",
             r"bin/tidemark demo\b.* --keep": "until Ctrl-C", r"\bboundaries\.py \S+$": "in force"}
-READY_SECONDS, COMMAND_SECONDS, END_SECONDS, SHOWN_LINES = 240, 900, 60, 12
+READY_SECONDS, COMMAND_SECONDS, END_SECONDS, SHOWN_LINES = 240, 1800, 60, 12
 SERVE = ("bin/tidemark serve --role all --broker embedded --broker-port 9092 --model demo/model "
          "--adapters demo/adapters --adapter restaurants=adapters/restaurants")
 
@@ -152,8 +152,10 @@ class Block:
         try:
             code = process.wait(COMMAND_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
             code = f"none within {COMMAND_SECONDS} s"
+        finally:   # also on Ctrl-C
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         output = log.read_text(errors="replace")
         show(output)
         if code != 0:
