@@ -196,9 +196,14 @@ final class BatchOutcomes implements Runnable {
     private void sendAll() {
         for (Pending pending = next(); pending != null; pending = next()) {
             Pending sending = pending;
-            producer.send(
-                    new ProducerRecord<>(topics.validationBatches(), pending.batch.adapter(), pending.value),
-                    (metadata, failure) -> acknowledge(sending, metadata, failure));
+            try {
+                producer.send(
+                        new ProducerRecord<>(topics.validationBatches(), pending.batch.adapter(), pending.value),
+                        (metadata, failure) -> acknowledge(sending, metadata, failure));
+            } catch (KafkaException | IllegalStateException e) {
+                // such as a closed producer
+                acknowledge(sending, null, e);
+            }
         }
     }
 
@@ -207,6 +212,7 @@ final class BatchOutcomes implements Runnable {
         return unsent.poll();
     }
 
+    /** @param metadata null or without a position if there is a failure; as Kafka's callbacks have it */
     private synchronized void acknowledge(Pending pending, RecordMetadata metadata, Exception failure) {
         unacknowledged--;
         if (failure == null && started) {

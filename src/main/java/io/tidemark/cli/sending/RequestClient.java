@@ -6,6 +6,7 @@ import io.tidemark.client.ClientException;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.GenerationRequest;
 import io.tidemark.client.KafkaTidemarkClient;
+import io.tidemark.client.Limits;
 import io.tidemark.client.OpenRequest;
 import io.tidemark.client.RequestEvent;
 import io.tidemark.client.RequestResult;
@@ -30,6 +31,9 @@ public final class RequestClient implements AutoCloseable {
 
     private static final int MAX_OPEN = 1000;
 
+    /** {@link #send} has a timeout of its own. */
+    private static final Duration FOREVER = Duration.ofDays(3650);
+
     /** What the client calls back; run by {@link #send}. */
     private final BlockingQueue<Runnable> calls = new LinkedBlockingQueue<>();
 
@@ -43,6 +47,7 @@ public final class RequestClient implements AutoCloseable {
         this.client = KafkaTidemarkClient.builder(cluster)
                 .topics(topics)
                 .callbacks(calls::add)
+                .limits(Limits.DEFAULT.withTime(FOREVER))
                 .build();
     }
 
