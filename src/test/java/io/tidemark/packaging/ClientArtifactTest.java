@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.cfg.PackageVersion;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.DisplayName;
@@ -32,6 +33,19 @@ class ClientArtifactTest {
     }
 
     @Test
+    @DisplayName("Has the version of the build in its page and in the example")
+    void documentedVersion() throws IOException {
+        String version = all(pom, "<artifactId>tidemark</artifactId>\\s*<version>([^<]*)</version>").get(0);
+        for (String user : List.of("docs/client.md", "examples/java-client/pom.xml")) {
+            assertThat(all(
+                            Files.readString(Path.of(user)),
+                            "<artifactId>tidemark-client</artifactId>\\s*<version>([^<]*)</version>"))
+                    .as(user)
+                    .containsExactly(version);
+        }
+    }
+
+    @Test
     @DisplayName("Needs the version of Jackson that the server has")
     void jackson() {
         assertThat(all(pom, "<jackson.version>([^<]*)</jackson.version>"))
@@ -53,11 +67,12 @@ class ClientArtifactTest {
     @Test
     @DisplayName("Contains the packages that ContractPackagesTest holds to these dependencies, and no others")
     void packages() {
-        assertThat(all(pom, "<include>([^<]*)</include>"))
+        String jars = pom.substring(pom.indexOf("<id>client-jar</id>"), pom.indexOf("<id>client</id>"));
+        assertThat(all(jars, "<include>([^<]*)</include>"))
                 .containsOnly("io/tidemark/client/**", "io/tidemark/message/**");
     }
 
-    private static Iterable<String> all(String text, String pattern) {
+    private static List<String> all(String text, String pattern) {
         Matcher matcher = Pattern.compile(pattern).matcher(text);
         return matcher.results().map(result -> result.group(1)).toList();
     }

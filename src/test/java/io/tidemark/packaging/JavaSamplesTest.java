@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -32,6 +33,8 @@ class JavaSamplesTest {
     private static final List<String> IMPORTS = List.of(
             "io.smallrye.mutiny.Uni",
             "io.smallrye.reactive.messaging.kafka.reply.KafkaRequestReply",
+            "io.tidemark.client.*",
+            "io.tidemark.message.*",
             "jakarta.inject.Inject",
             "java.nio.file.*",
             "java.time.*",
@@ -44,7 +47,11 @@ class JavaSamplesTest {
             "org.springframework.kafka.config.*",
             "org.springframework.kafka.core.*",
             "org.springframework.kafka.listener.*",
-            "org.springframework.kafka.requestreply.*");
+            "org.springframework.kafka.requestreply.*",
+            "static org.junit.jupiter.api.Assertions.*");
+
+    /** Samples that need what the tests do not have. */
+    private static final Set<String> NOT_COMPILED = Set.of("<!-- java: need Testcontainers -->");
 
     private static final Pattern TYPE =
             Pattern.compile("(?m)^(?:(?:public|final|abstract|sealed) )*(?:class|record|interface|enum) ");
@@ -59,7 +66,7 @@ class JavaSamplesTest {
     @DisplayName("Compile")
     Stream<DynamicTest> samplesCompile() throws IOException {
         return CodeBlock.ofDocuments().stream()
-                .filter(block -> block.language().equals("java"))
+                .filter(block -> block.language().equals("java") && !NOT_COMPILED.contains(block.above()))
                 .map(block -> DynamicTest.dynamicTest(
                         block.place(), () -> assertThat(errors(source(block))).isEmpty()));
     }
