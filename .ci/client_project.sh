@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the artifacts of this checkout, then compiles and runs a Maven project in an empty folder that depends on
-# io.tidemark:tidemark-client and on nothing else: .ci/client_project.sh BROKER ADAPTER
-# A service must run at BROKER (HOST:PORT). Fails unless the project prints an answer.
+# Installs the artifacts of this checkout, copies examples/java-client and the first sample of docs/client.md to an empty
+# folder, and compiles and runs the programs there: .ci/client_project.sh BROKER ADAPTER
+# A service must run at BROKER (HOST:PORT). Fails unless the programs print answers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 broker=$1 adapter=$2
@@ -9,47 +9,30 @@ prompt=$'Restaurant facts: name[The Eagle], eatType[coffee shop], food[English],
 
 project=$(mktemp -d)
 trap 'rm -rf "$project"' EXIT
+example=examples/java-client
 
-mvn -q -B -DskipTests install
-version=$(sed -n 's:.*<version>\(.*\)</version>.*:\1:p' target/client/pom.xml | head -1)
+fail() { printf 'client_project: %s\n' "$*" >&2; exit 1; }
 
-mkdir -p "$project/src/main/java"
-cat >"$project/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>com.example</groupId><artifactId>ten-lines</artifactId><version>1</version>
-  <properties>
-    <maven.compiler.release>17</maven.compiler.release>
-    <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
-  </properties>
-  <dependencies>
-    <dependency><groupId>io.tidemark</groupId><artifactId>tidemark-client</artifactId><version>$version</version></dependency>
-  </dependencies>
-  <build>
-    <plugins>
-      <plugin><artifactId>maven-compiler-plugin</artifactId><version>3.15.0</version></plugin>
-      <plugin>
-        <artifactId>maven-dependency-plugin</artifactId><version>3.9.0</version>
-        <executions><execution><phase>package</phase><goals><goal>copy-dependencies</goal></goals></execution></executions>
-      </plugin>
-    </plugins>
-  </build>
-</project>
-POM
-# the first sample of docs/client.md
-awk '/^```java$/ {on = 1; next} /^```$/ {if (on) exit} on' docs/client.md >"$project/src/main/java/TenLines.java"
-cat "$project/src/main/java/TenLines.java"
+mvn -q -B -Dmaven.test.skip=true install
+
+mkdir "$project/examples"
+cp -r "$example" "$project/examples"
+# the first sample of the page
+awk '/^```java$/ {on = 1; next} /^```$/ {if (on) exit} on' docs/client.md >"$project/$example/src/main/java/TenLines.java"
+cat "$project/$example/src/main/java/TenLines.java"
 
 cd "$project"
-mvn -q -B package
-ls target/dependency
-if ls target/dependency | grep -vE '^(tidemark-client|kafka-clients|jackson-|lz4-java|snappy-java|zstd-jni|slf4j-api)'; then
-  echo "tidemark-client has dependencies other than kafka-clients and Jackson"
-  exit 1
+mvn -q -B -f "$example/pom.xml" compile org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies
+ls "$example/target/dependency"
+if ls "$example/target/dependency" | grep -vE '^(tidemark-client|kafka-clients|jackson-|lz4-java|snappy-java|zstd-jni|slf4j-)'; then
+  fail "tidemark-client has dependencies other than kafka-clients and Jackson"
 fi
-java -cp 'target/classes:target/dependency/*' TenLines "$broker" "$adapter" "$prompt" 2>errors.log | tee output.log
-if ! grep -q 'tokens:' output.log; then
-  cat errors.log
-  echo "the project printed no answer"
-  exit 1
-fi
+java -cp "$example/target/classes:$example/target/dependency/*" TenLines "$broker" "$adapter" "$prompt" | tee output.log
+grep -q 'tokens:' output.log || fail "the sample printed no answer"
+
+# the commands of the example
+grep 'exec:java' "$example/README.md" | sed "s/localhost:9092 describe/$broker $adapter/" >commands.sh
+[[ $(wc -l <commands.sh) == 3 ]] || fail "$example/README.md has no 3 commands"
+bash -euo pipefail -x commands.sh | tee output.log
+grep -q 'refused: unknown_model' output.log || fail "the examples printed no refusal"
+grep -q 'cancelled after' output.log || fail "the examples cancelled no request"
