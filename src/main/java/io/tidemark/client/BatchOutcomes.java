@@ -256,8 +256,8 @@ final class BatchOutcomes implements Runnable {
             for (Source source : passed) {
                 Pending pending = sent.remove(source);
                 BatchOutcome outcome = Optional.ofNullable(letters.remove(source))
-                        .<BatchOutcome>map(letter ->
-                                new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
+                        .<BatchOutcome>map(
+                                letter -> new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
                         .orElseGet(() -> new BatchOutcome.Counted(pending.batch));
                 end(pending, () -> pending.outcome.complete(outcome));
             }

@@ -76,7 +76,8 @@ final class BoundaryWatch implements Flow.Publisher<BoundaryChange> {
         }
 
         private void publish(Map<String, TableEntry> unpublished) {
-            Iterator<Map.Entry<String, TableEntry>> each = unpublished.entrySet().iterator();
+            Iterator<Map.Entry<String, TableEntry>> each =
+                    unpublished.entrySet().iterator();
             while (each.hasNext() && take()) {
                 Map.Entry<String, TableEntry> entry = each.next();
                 each.remove();

@@ -147,7 +147,8 @@ public record Cluster(String brokers, Map<String, String> properties) {
         try {
             return client.get();
         } catch (ConfigException e) {
-            throw new ClientException.Failed("the Kafka client for '" + brokers + "' cannot be created: " + e.getMessage(), e);
+            throw new ClientException.Failed(
+                    "the Kafka client for '" + brokers + "' cannot be created: " + e.getMessage(), e);
         } catch (KafkaException e) {
             throw new ClientException.Failed(
                     "the Kafka client for '" + brokers + "' cannot be created: "

@@ -105,8 +105,10 @@ public final class InMemoryTidemark implements TidemarkClient {
             pending.handle.acknowledge(pending.source);
             end(pending, service.apply(pending.request));
         } else {
-            pending.handle.fail(new ClientException.Closed("request '" + pending.handle.id()
-                    + "' was not sent: the client is closed"), () -> {});
+            pending.handle.fail(
+                    new ClientException.Closed(
+                            "request '" + pending.handle.id() + "' was not sent: the client is closed"),
+                    () -> {});
         }
         return pending.handle;
     }
@@ -180,8 +182,7 @@ public final class InMemoryTidemark implements TidemarkClient {
         }
         if (answer instanceof Answer.Text text) {
             for (int i = 0; pending.request.isStreaming() && i < text.texts().size(); i++) {
-                pending.handle
-                        .stream()
+                pending.handle.stream()
                         .onEvent(new EventMessage(
                                 pending.handle.id(), 1, 0, i, text.texts().get(i), Optional.empty()));
             }
@@ -307,7 +308,8 @@ public final class InMemoryTidemark implements TidemarkClient {
             watches.forEach(SubmissionPublisher::close);
         }
         left.forEach(pending -> pending.handle.fail(
-                new ClientException.Closed("the client was closed while request '" + pending.handle.id()
-                        + "' was open"), () -> {}));
+                new ClientException.Closed(
+                        "the client was closed while request '" + pending.handle.id() + "' was open"),
+                () -> {}));
     }
 }

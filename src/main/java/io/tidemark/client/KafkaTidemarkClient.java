@@ -193,8 +193,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         byte[] value = named.toBytes();
         String id = named.id().orElseGet(() -> named.field("id").asText());
         OpenRequest handle = new OpenRequest(id, false, callbacks, streamBudget, this::cancel);
-        Optional<ClientException> refused =
-                open.add(handle, named.id().isPresent(), value.length, maxWait);
+        Optional<ClientException> refused = open.add(handle, named.id().isPresent(), value.length, maxWait);
         if (refused.isPresent()) {
             handle.fail(refused.get(), () -> {});
         } else if (named.isStreaming()) {
@@ -212,8 +211,8 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     }
 
     private ResultReader requireReader() {
-        return reader.orElseThrow(() -> new IllegalStateException(
-                "this client was built for validation only; build another one for requests"));
+        return reader.orElseThrow(() ->
+                new IllegalStateException("this client was built for validation only; build another one for requests"));
     }
 
     private void send(OpenRequest handle, GenerationRequest request, byte[] value) {
@@ -282,8 +281,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
                         }
                     }));
         } catch (KafkaException | IllegalStateException e) {
-            acknowledged.completeExceptionally(
-                    ClientException.of("the cancellation of '" + id + "' was not sent", e));
+            acknowledged.completeExceptionally(ClientException.of("the cancellation of '" + id + "' was not sent", e));
         }
         return acknowledged.minimalCompletionStage();
     }

@@ -89,7 +89,9 @@ final class OpenRequests {
         if (closed) {
             return Optional.of(closedBefore(request));
         }
-        put(request, new State(usableId, bytes, nanoTime.getAsLong() + limits.time().toNanos(), Optional.empty()));
+        put(
+                request,
+                new State(usableId, bytes, nanoTime.getAsLong() + limits.time().toNanos(), Optional.empty()));
         unsentBytes += bytes;
         unsentWithoutId += usableId ? 0 : 1;
         return Optional.empty();
@@ -240,9 +242,8 @@ final class OpenRequests {
     }
 
     private void complete(OpenRequest request, RequestResult done) {
-        RequestResult own = done.id().equals(request.id())
-                ? done
-                : new RequestResult(request.id(), done.message(), done.json());
+        RequestResult own =
+                done.id().equals(request.id()) ? done : new RequestResult(request.id(), done.message(), done.json());
         request.complete(own, this::release);
     }
 
@@ -329,11 +330,10 @@ final class OpenRequests {
             }
             left.forEach(request -> fail(
                     request,
-                    new ClientException.Closed(
-                            "the client was closed while request '" + request.id() + "' was open"
-                                    + (wasSent(request)
-                                            ? "; the service answers it: attach waits again"
-                                            : " and not acknowledged by the broker; it may not have been sent"))));
+                    new ClientException.Closed("the client was closed while request '" + request.id() + "' was open"
+                            + (wasSent(request)
+                                    ? "; the service answers it: attach waits again"
+                                    : " and not acknowledged by the broker; it may not have been sent"))));
         }
     }
 

@@ -227,7 +227,8 @@ final class ResultReader implements Runnable {
     }
 
     private List<TopicPartition> partitions(String topic) {
-        List<PartitionInfo> infos = Optional.ofNullable(consumer.partitionsFor(topic)).orElse(List.of());
+        List<PartitionInfo> infos =
+                Optional.ofNullable(consumer.partitionsFor(topic)).orElse(List.of());
         return infos.stream()
                 .map(info -> new TopicPartition(topic, info.partition()))
                 .toList();

@@ -67,7 +67,8 @@ class GenerationRequestTest {
     @DisplayName("Is not changed by methods that give a changed copy, nor by changes of the JSON it was made of")
     void immutable() {
         GenerationRequest first = GenerationRequest.prompt("a", "p");
-        GenerationRequest second = first.maxTokens(5).header("tidemark-tenant", "t").key("k");
+        GenerationRequest second =
+                first.maxTokens(5).header("tidemark-tenant", "t").key("k");
         assertThat(first.json().size()).isEqualTo(2);
         assertThat(first.headers()).isEmpty();
         assertThat(first.key()).contains("a");

@@ -34,13 +34,17 @@ class InMemoryTidemarkTest {
         assertThat(result.text()).isEqualTo("one a");
         assertThat(result.finishReason()).isEqualTo("stop");
         assertThat(result.json()).contains("\"object\":\"text_completion\"");
-        assertThat(join(GenerationRequest.chat("b", List.of(new ChatTurn("user", "x")))).text())
+        assertThat(join(GenerationRequest.chat("b", List.of(new ChatTurn("user", "x"))))
+                        .text())
                 .isEqualTo("one b");
-        OpenRequest streamed = tidemark.submit(GenerationRequest.prompt("c", "p").streaming());
+        OpenRequest streamed =
+                tidemark.submit(GenerationRequest.prompt("c", "p").streaming());
         assertThat(Collector.of(streamed).seen()).containsExactly("one c", "end");
-        assertThat(tidemark.requests()).hasSize(3).first().satisfies(request -> assertThat(
-                        request.field("max_tokens").asInt())
-                .isEqualTo(5));
+        assertThat(tidemark.requests())
+                .hasSize(3)
+                .first()
+                .satisfies(request ->
+                        assertThat(request.field("max_tokens").asInt()).isEqualTo(5));
     }
 
     @Test
@@ -56,12 +60,14 @@ class InMemoryTidemarkTest {
     @Test
     @DisplayName("Keeps a request open until the test answers it, the program cancels it, or the client is closed")
     void open() {
-        OpenRequest answered = tidemark.submit(GenerationRequest.prompt("a", "wait").id("r"));
-        assertThatThrownBy(() -> tidemark.submit(GenerationRequest.prompt("a", "p").id("r")))
+        OpenRequest answered =
+                tidemark.submit(GenerationRequest.prompt("a", "wait").id("r"));
+        assertThatThrownBy(
+                        () -> tidemark.submit(GenerationRequest.prompt("a", "p").id("r")))
                 .isInstanceOf(IllegalArgumentException.class);
-        OpenRequest cancelled = tidemark.submit(GenerationRequest.prompt("a", "wait").id("s"));
-        OpenRequest attached =
-                tidemark.attach(List.of("t"), Instant.EPOCH).get(0);
+        OpenRequest cancelled =
+                tidemark.submit(GenerationRequest.prompt("a", "wait").id("s"));
+        OpenRequest attached = tidemark.attach(List.of("t"), Instant.EPOCH).get(0);
         OpenRequest left = tidemark.submit(GenerationRequest.prompt("a", "wait"));
         tidemark.answer("r", Answer.text("late"));
         tidemark.answer("t", Answer.text("again"));

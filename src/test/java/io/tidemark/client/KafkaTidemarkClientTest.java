@@ -135,8 +135,7 @@ class KafkaTidemarkClientTest {
         await().until(() -> slow.seen().equals(List.of("s0s1s2", "end")));
     }
 
-    private record Blocking(CountDownLatch blocked, CountDownLatch release)
-            implements Flow.Subscriber<RequestEvent> {
+    private record Blocking(CountDownLatch blocked, CountDownLatch release) implements Flow.Subscriber<RequestEvent> {
 
         @Override
         public void onSubscribe(Flow.Subscription subscription) {
@@ -213,8 +212,8 @@ class KafkaTidemarkClientTest {
         service.refuse(service.await(), "unknown_model");
         assertThat(get(request.result()).error()).contains("unknown_model: this one is wrong");
         Collector texts = Collector.of(request);
-        await().untilAsserted(
-                        () -> assertThat(texts.seen()).singleElement().asString().contains("error", "unknown_model"));
+        await().untilAsserted(() ->
+                assertThat(texts.seen()).singleElement().asString().contains("error", "unknown_model"));
         CompletionStage<RequestResult> generated = client.generate(prompt("p"));
         service.refuse(service.await(), "unknown_model");
         assertThatThrownBy(() -> get(generated)).cause().satisfies(failure -> {
@@ -239,7 +238,8 @@ class KafkaTidemarkClientTest {
     }
 
     @Test
-    @DisplayName("A request without a result in time fails and says what to do; too many open ones are refused, or wait")
+    @DisplayName(
+            "A request without a result in time fails and says what to do; too many open ones are refused, or wait")
     void limits() throws Exception {
         Limits limits = Limits.DEFAULT.withOpenRequests(1).withTime(Duration.ofSeconds(2));
         try (TidemarkClient small =
@@ -260,8 +260,8 @@ class KafkaTidemarkClientTest {
     @Test
     @DisplayName("Building fails with advice without a broker, and without the topics")
     void noService() {
-        Cluster nobody = new Cluster(
-                "127.0.0.1:1", Map.of("default.api.timeout.ms", "1000", "request.timeout.ms", "500"));
+        Cluster nobody =
+                new Cluster("127.0.0.1:1", Map.of("default.api.timeout.ms", "1000", "request.timeout.ms", "500"));
         assertThatThrownBy(() -> KafkaTidemarkClient.builder(nobody).build())
                 .isInstanceOf(ClientException.class)
                 .hasMessageContaining("127.0.0.1:1");
@@ -337,7 +337,8 @@ class KafkaTidemarkClientTest {
         for (OpenRequest each : open) {
             get(each.record());
         }
-        long recordBytes = records.stream().mapToLong(record -> record.value().length).sum();
+        long recordBytes =
+                records.stream().mapToLong(record -> record.value().length).sum();
         List<String> sources = records.stream().map(FakeService::id).toList();
         long each = (used() - before) / MANY;
         System.out.printf(
@@ -440,7 +441,8 @@ class KafkaTidemarkClientTest {
     }
 
     private static void put(Producer<String, byte[]> calibrator, String adapter, int boundary) throws Exception {
-        String record = "{\"adapter\":\"" + adapter + "\",\"boundary\":" + boundary + ",\"num_layers\":8,\"samples\":1}";
+        String record =
+                "{\"adapter\":\"" + adapter + "\",\"boundary\":" + boundary + ",\"num_layers\":8,\"samples\":1}";
         calibrator
                 .send(new ProducerRecord<>(
                         Topics.DEFAULT.boundaries(), adapter, record.getBytes(StandardCharsets.UTF_8)))

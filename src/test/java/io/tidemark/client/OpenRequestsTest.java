@@ -178,11 +178,12 @@ class OpenRequestsTest {
     }
 
     private OpenRequest watched(OpenRequest request) {
-        request.result().whenComplete((result, failure) -> calls.add(request.id()
-                + (failure == null
-                        ? " text of " + result.message().id()
-                        : " " + failure.getCause().getClass().getSimpleName() + " "
-                                + failure.getCause().getMessage())));
+        request.result()
+                .whenComplete((result, failure) -> calls.add(request.id()
+                        + (failure == null
+                                ? " text of " + result.message().id()
+                                : " " + failure.getCause().getClass().getSimpleName() + " "
+                                        + failure.getCause().getMessage())));
         handles.add(request);
         return request;
     }

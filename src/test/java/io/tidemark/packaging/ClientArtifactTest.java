@@ -35,7 +35,8 @@ class ClientArtifactTest {
     @Test
     @DisplayName("Has the version of the build in its page and in the example")
     void documentedVersion() throws IOException {
-        String version = all(pom, "<artifactId>tidemark</artifactId>\\s*<version>([^<]*)</version>").get(0);
+        String version = all(pom, "<artifactId>tidemark</artifactId>\\s*<version>([^<]*)</version>")
+                .get(0);
         for (String user : List.of("docs/client.md", "examples/java-client/pom.xml")) {
             assertThat(all(
                             Files.readString(Path.of(user)),

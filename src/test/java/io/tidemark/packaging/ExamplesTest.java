@@ -50,7 +50,8 @@ class ExamplesTest {
 
     private static List<Path> programs() throws IOException {
         try (Stream<Path> files = Files.walk(Path.of("examples"))) {
-            List<Path> programs = files.filter(file -> PROGRAM.matcher(file.toString()).matches())
+            List<Path> programs = files.filter(
+                            file -> PROGRAM.matcher(file.toString()).matches())
                     .filter(file -> !GENERATED.matcher(file.toString()).matches())
                     .toList();
             assertThat(programs).hasSizeGreaterThan(8);

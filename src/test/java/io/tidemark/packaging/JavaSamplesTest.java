@@ -85,7 +85,9 @@ class JavaSamplesTest {
         }
         String imports = Stream.concat(
                         IMPORTS.stream().map(name -> "import " + name + ";\n"),
-                        IMPORT.matcher(block.text()).results().map(found -> found.group().strip() + "\n"))
+                        IMPORT.matcher(block.text())
+                                .results()
+                                .map(found -> found.group().strip() + "\n"))
                 .collect(Collectors.joining());
         StringBuilder members = new StringBuilder();
         StringBuilder statements = new StringBuilder();
@@ -118,23 +120,25 @@ class JavaSamplesTest {
 
     private static boolean isMember(String part) {
         String code = part.replaceAll("(?m)^\\s*//.*\\R", "").strip();
-        return code.startsWith("@") || METHOD.matcher(code.lines().collect(Collectors.joining(" "))).matches();
+        return code.startsWith("@")
+                || METHOD.matcher(code.lines().collect(Collectors.joining(" "))).matches();
     }
 
     private String errors(String source) {
         StringWriter errors = new StringWriter();
         String classPath = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-        JavaFileObject file = new SimpleJavaFileObject(URI.create("string:///Sample.java"), JavaFileObject.Kind.SOURCE) {
-            @Override
-            public CharSequence getCharContent(boolean ignoreEncodingErrors) {
-                return source;
-            }
+        JavaFileObject file =
+                new SimpleJavaFileObject(URI.create("string:///Sample.java"), JavaFileObject.Kind.SOURCE) {
+                    @Override
+                    public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+                        return source;
+                    }
 
-            @Override
-            public boolean isNameCompatible(String simpleName, Kind kind) {
-                return true; // a sample can be a public class of any name
-            }
-        };
+                    @Override
+                    public boolean isNameCompatible(String simpleName, Kind kind) {
+                        return true; // a sample can be a public class of any name
+                    }
+                };
         boolean compiled = ToolProvider.getSystemJavaCompiler()
                 .getTask(
                         errors,

@@ -218,7 +218,8 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("Starts the packaged application with a Java runtime and builds nothing, also if sources lie beside it")
+    @DisplayName(
+            "Starts the packaged application with a Java runtime and builds nothing, also if sources lie beside it")
     void buildsNothingInAnArchive() throws Exception {
         Files.createFile(install.resolve("pom.xml"));
         Path source = Files.createFile(

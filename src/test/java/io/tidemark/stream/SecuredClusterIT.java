@@ -7,19 +7,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.client.BoundaryTopic;
 import io.tidemark.cli.sending.CalibrationClient;
+import io.tidemark.cli.sending.RequestClient;
+import io.tidemark.cli.sending.ResultListener;
+import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.ClientException;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
-import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.client.GenerationRequest;
 import io.tidemark.client.KafkaTidemarkClient;
 import io.tidemark.client.OpenRequest;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.TidemarkClient;
-import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.Topics;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
@@ -207,7 +207,8 @@ class SecuredClusterIT {
                         .validationOnly()
                         .build()) {
             RawValidationBatch batch = new RawValidationBatch("b", "all", List.of());
-            assertThatThrownBy(() -> client.validate(batch).toCompletableFuture().join())
+            assertThatThrownBy(
+                            () -> client.validate(batch).toCompletableFuture().join())
                     .hasCauseInstanceOf(ClientException.AccessDenied.class)
                     .hasMessageContaining("validation-dead-letters");
             assertThat(reader.boundaries()).isNotNull();

@@ -1,7 +1,7 @@
 package io.tidemark.cli.demo;
 
-import io.tidemark.client.RequestResult;
 import io.tidemark.cli.sending.ResultListener;
+import io.tidemark.client.RequestResult;
 import java.io.PrintWriter;
 import java.util.ArrayDeque;
 import java.util.Deque;

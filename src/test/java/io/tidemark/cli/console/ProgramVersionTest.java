@@ -15,7 +15,8 @@ class ProgramVersionTest {
     @Test
     @DisplayName("Names the commit, its date, and whether files were changed")
     void namesTheCommit() {
-        assertThat(ProgramVersion.commit(properties(Map.of("commit", COMMIT, "date", "2026-11-28", "changed", "false"))))
+        assertThat(ProgramVersion.commit(
+                        properties(Map.of("commit", COMMIT, "date", "2026-11-28", "changed", "false"))))
                 .isEqualTo("commit 82f001686b8f of 2026-11-28");
         assertThat(ProgramVersion.commit(properties(Map.of("commit", COMMIT, "date", "2026-11-28", "changed", "true"))))
                 .isEqualTo("commit 82f001686b8f of 2026-11-28 with changes");
