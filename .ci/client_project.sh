@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the artifacts of this checkout, copies examples/java-client and the first sample of docs/client.md to an empty
-# folder, and compiles and runs the programs there: .ci/client_project.sh BROKER ADAPTER
-# A service must run at BROKER (HOST:PORT). Fails unless the programs print answers.
+# Copies examples/java-client and the first sample of docs/client.md to an empty folder, and compiles and runs the
+# programs there: .ci/client_project.sh BROKER ADAPTER
+# Needs the artifacts of `mvn install`, and a service at BROKER (HOST:PORT). Fails unless the programs print answers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 broker=$1 adapter=$2
@@ -12,8 +12,6 @@ trap 'rm -rf "$project"' EXIT
 example=examples/java-client
 
 fail() { printf 'client_project: %s\n' "$*" >&2; exit 1; }
-
-mvn -q -B -Dmaven.test.skip=true install
 
 mkdir "$project/examples"
 cp -r "$example" "$project/examples"
