@@ -103,6 +103,11 @@ class KafkaTidemarkClientTest {
         assertThat(fields.path("priority").asInt()).isEqualTo(-4);
         assertThat(fields.path("timeout_ms").asInt()).isEqualTo(9000);
         assertThat(fields.path("id").asText()).isNotEmpty();
+        client.submit(prompt("p").withoutKey().header("tenant", "first").header("tenant", "second"));
+        ConsumerRecord<String, byte[]> other = service.await();
+        assertThat(other.key()).isNull();
+        assertThat(other.headers()).singleElement().satisfies(header -> assertThat(header.key()).isEqualTo("tenant"));
+        assertThat(FakeService.header(other, "tenant")).isEqualTo("second");
     }
 
     @Test
@@ -435,8 +440,15 @@ class KafkaTidemarkClientTest {
             await().until(() -> late.seen.contains("watched 6"));
             assertThat(late.seen).containsExactly("other 1", "watched 6");
             assertThat(watcher.seen).containsExactly("watched 3", "watched 4");
+            calibrator
+                    .send(new ProducerRecord<>(Topics.DEFAULT.boundaries(), "other", null))
+                    .get();
+            await().until(() -> late.seen.contains("other none"));
+            assertThat(client.boundaries()).containsKey("watched").doesNotContainKey("other");
+            late.subscription.cancel();
             client.close(Duration.ZERO);
-            await().until(() -> watcher.seen.contains("end") && late.seen.contains("end"));
+            await().until(() -> watcher.seen.contains("end"));
+            assertThat(late.seen).doesNotContain("end");
         }
     }
 
@@ -465,7 +477,10 @@ class KafkaTidemarkClientTest {
 
         @Override
         public void onNext(BoundaryChange change) {
-            seen.add(change.adapter() + " " + boundary(change.entry()));
+            String value = change.entry() instanceof TableEntry.Absent
+                    ? "none"
+                    : Integer.toString(boundary(change.entry()));
+            seen.add(change.adapter() + " " + value);
         }
 
         @Override

@@ -144,6 +144,20 @@ class OpenRequestsTest {
     }
 
     @Test
+    @DisplayName("End after the limit of time if the broker acknowledges nothing, and give their bytes back")
+    void expireUnsent() throws Exception {
+        OpenRequest a = added("a", true, 90);
+        now.addAndGet(Duration.ofSeconds(11).toNanos());
+        open.expire();
+        assertThat(calls).singleElement().asString().contains("TimedOut", "'a'", "not acknowledged", "attach");
+        added("b", true, 90);
+        open.acknowledge(a, at(0, 1));
+        result("a", at(0, 1));
+        assertThat(calls).hasSize(1);
+        assertThat(open.size()).isEqualTo(1);
+    }
+
+    @Test
     @DisplayName("End when the client is closed, and none is added later")
     void close() throws Exception {
         sent("a", 0, 1);

@@ -48,6 +48,44 @@ class TextStreamTest {
     }
 
     @Test
+    @DisplayName("Publishes no more events than are requested, although texts of several choices wait")
+    void demand() {
+        Collector seen = Collector.of(stream, 0);
+        stream.onEvent(new EventMessage("r", 1, 0, 0, "a", Optional.empty()));
+        stream.onEvent(new EventMessage("r", 1, 1, 0, "b", Optional.empty()));
+        stream.onEvent(new EventMessage("r", 1, 2, 0, "c", Optional.empty()));
+        assertThat(seen.seen()).isEmpty();
+        seen.request(1);
+        assertThat(seen.seen()).containsExactly("a");
+        seen.request(1);
+        assertThat(seen.seen()).containsExactly("a", "b");
+        event(2, 0, "d");
+        seen.request(1);
+        assertThat(seen.seen()).containsExactly("a", "b", "restart");
+        seen.request(1);
+        assertThat(seen.seen()).containsExactly("a", "b", "restart", "d");
+    }
+
+    @Test
+    @DisplayName("Publishes everything to a subscriber that requests the next event while it takes one")
+    void demandWithinAnEvent() {
+        Collector seen = new Collector() {
+            @Override
+            public void onNext(RequestEvent event) {
+                super.onNext(event);
+                request(1);
+            }
+        };
+        stream.subscribe(seen);
+        event(1, 0, "a");
+        seen.request(1);
+        event(1, 1, "b");
+        event(2, 0, "c");
+        stream.end(result("cd"));
+        assertThat(seen.seen()).containsExactly("a", "b", "restart", "c", "d", "end");
+    }
+
+    @Test
     @DisplayName("Starts over at a larger attempt, and ignores events of a smaller one")
     void attempts() {
         Collector seen = Collector.of(stream, Long.MAX_VALUE);
@@ -137,7 +175,7 @@ class TextStreamTest {
     }
 
     /** Keeps what a stream publishes, as text. */
-    static final class Collector implements Flow.Subscriber<RequestEvent> {
+    static class Collector implements Flow.Subscriber<RequestEvent> {
 
         private final List<String> seen = new ArrayList<>();
         private Flow.Subscription subscription;
