@@ -50,7 +50,7 @@ public abstract sealed class ClientException extends RuntimeException {
             this.invalidRequest = error.type().equals(ErrorBody.INVALID_REQUEST);
         }
 
-        /** The code of the error, such as {@code unknown_model}. */
+        /** The code of the error, such as {@code unknown_adapter}. */
         public String code() {
             return code;
         }

@@ -75,7 +75,7 @@ public final class InMemoryTidemark implements TidemarkClient {
             return new Text(List.of(texts), "stop");
         }
 
-        /** An error of the service, such as {@code refused("unknown_model", "no adapter 'x'")}. */
+        /** An error of the service, such as {@code refused("unknown_adapter", "no adapter 'x'")}. */
         static Answer refused(String code, String message) {
             return new Refusal(new ErrorBody(ErrorBody.INVALID_REQUEST, code, message, Optional.empty()));
         }
