@@ -140,6 +140,11 @@ final class EngineInstance {
         return stats;
     }
 
+    /** Whether a request waits in the queue that some instance can start now. Any thread may call. */
+    boolean canStartRequests() {
+        return queue.canStart();
+    }
+
     /** Whether further steps of this instance alone leave the packed groups unchanged. Any thread may call. */
     boolean isStable() {
         return decoder.isStable();

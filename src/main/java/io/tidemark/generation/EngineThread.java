@@ -170,7 +170,7 @@ final class EngineThread {
         for (int i = 0; i < members.size(); i++) {
             work.add(members.get(i).endTurn(steps.get(i), slices.get(i), end - start));
         }
-        return new Turn(granted.width(), group, work, end - start, end);
+        return new Turn(granted.width(), group, work, own.canStartRequests(), end - start, end);
     }
 
     private void pauseDecoders(List<EngineInstance> members, List<StepSize> steps) {

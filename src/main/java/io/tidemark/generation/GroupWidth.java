@@ -11,10 +11,11 @@ interface GroupWidth {
      * @param width    width of the groups during the turn
      * @param group    the instances whose turn it was
      * @param work     of each of these instances
+     * @param canStart whether a queued request can start in the next turns
      * @param nanos    duration of the turn
      * @param endNanos when the turn ended
      */
-    record Turn(int width, InstanceGroup group, List<InstanceWork> work, long nanos, long endNanos) {}
+    record Turn(int width, InstanceGroup group, List<InstanceWork> work, boolean canStart, long nanos, long endNanos) {}
 
     /** Called before the first turn of an engine; returns the width until then. */
     int start();

@@ -19,7 +19,8 @@ import java.util.TreeMap;
  * uses the processors.
  *
  * <ul>
- *   <li>While at most one instance is active, the width is the largest: its steps may use all processors.
+ *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
+ *       use all processors.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width. The next smaller or larger one is tried for a few turns,
  *       and becomes the preferred one if it was faster by more than {@code MIN_GAIN} in the mean of recent trials.
@@ -255,9 +256,10 @@ final class MeasuredWidth implements GroupWidth {
         }
         if (Arrays.stream(work).filter(InstanceWork::active).count() < 2) {
             drop(turn.endNanos());
-            return widest();
-        }
-        if (step(turn.work()).rows() > 0) {
+            if (!turn.canStart()) {
+                return widest();
+            }
+        } else if (step(turn.work()).rows() > 0) {
             decide(turn);
         }
         return widths.get(trial.map(running -> running.width)

@@ -108,6 +108,11 @@ final class RequestQueue {
         return waiting.size();
     }
 
+    /** Whether a queued request can start now. */
+    synchronized boolean canStart() {
+        return waiting.size() > 0 && !isSaturated();
+    }
+
     /** See {@link EngineLoad#isSaturated}. */
     synchronized boolean isSaturated() {
         return runningSequences >= maxNumSeqs || waiting.size() > 0 && offeredTo == NONE && instanceForNext() == NONE;

@@ -5,27 +5,38 @@ import java.util.Map;
 import java.util.function.IntFunction;
 
 /**
- * Selects the number of threads for each step with rows of one engine instance: the instance's share of the processors,
- * or those of its whole group for a large step.
+ * Selects the number of threads for each step with rows of one engine instance. A step has two numbers to choose from:
+ * those of its whole group and half of them for a large step, twice the instance's share and the share for a small one.
  *
  * <p>The threads of a step synchronize several hundred times. When another process uses one of their processors, each
  * synchronization waits for the delayed thread, and half as many threads are much faster. Steps of similar size are
- * therefore timed with all and with half of the threads. Half of the threads are used once they take less than
- * {@code CLEARLY_FASTER} of the time of all, and until they take as long. The other number is tried again after
- * {@code MIN_STEPS_BETWEEN} to {@code MAX_STEPS_BETWEEN} steps.
+ * therefore timed with both numbers. A large step has all threads until half of them take less than
+ * {@code CLEARLY_FASTER} of the time. A small one has half of them until all take less than {@code FASTER} of it.
+ *
+ * <p>The other number is tried in a few steps after {@code MIN_STEPS_BETWEEN} steps, which double with each trial that
+ * changes nothing, and when steps take far longer than the other number has taken. The time that a trial costs is at
+ * most one in {@code MIN_TIME_TO_COST}.
  *
  * <p>Used by one thread.
  */
 final class StepThreads {
 
-    /**
-     * Steps between two trials of the slower number: this many at first, doubled for each trial that is still slower.
-     */
     private static final int MIN_STEPS_BETWEEN = 16;
-
     private static final int MAX_STEPS_BETWEEN = 1024;
-    /** Half of the threads must take less than this part of the time of all, so that noise rarely causes a change. */
+    /** Counted steps of a trial. */
+    private static final int TRIAL_STEPS = 8;
+    /** A trial ends after this many counted steps if they are clearly slower. */
+    private static final int FEW_STEPS = 2;
+    /** The weight of a step in a mean is one divided by this. */
+    private static final int MEAN_OF_STEPS = 8;
+    /** Half of the threads of a large step must take less than this part of the time of all. */
     private static final double CLEARLY_FASTER = 0.7;
+    /** All threads of a small step must take less than this part of the time of half. */
+    private static final double FASTER = 0.96;
+    /** A trial ends with a step that takes this many times as long as others. */
+    private static final double FAR_SLOWER = 2;
+    /** After a trial, none follows while steps take this many times the time that it has cost. */
+    private static final double MIN_TIME_TO_COST = 50;
 
     private final EngineLayout layout;
     private final Map<Size, Timings> bySize = new HashMap<>();
@@ -33,41 +44,99 @@ final class StepThreads {
     /**
      * Steps of similar size.
      *
-     * @param max        maximum number of threads
+     * @param max        the larger number of threads
      * @param log2Tokens logarithm of the tokens to base 2, rounded down
      */
     private record Size(int max, int log2Tokens) {}
 
-    /** Durations of recent steps of similar size in nanoseconds; 0 before the first. */
-    private static final class Timings {
-        private double all;
-        private double half;
-        private boolean halfIsFaster;
-        private int stepsSinceOther;
-        private int stepsBetween = MIN_STEPS_BETWEEN;
+    /** Mean duration of recent steps in nanoseconds. */
+    private static final class Mean {
+        private double nanos;
+        private int steps;
 
-        /** Whether the next step uses half of the threads. */
-        private boolean useHalf() {
-            return halfIsFaster != stepsSinceOther >= stepsBetween;
+        private void add(double stepNanos) {
+            steps = Math.min(steps + 1, MEAN_OF_STEPS);
+            nanos += (stepNanos - nanos) / steps;
+        }
+    }
+
+    /** The two numbers of threads of steps of similar size. */
+    private static final class Timings {
+        private final boolean large;
+        private boolean useHalf;
+        /** Of the number in use. */
+        private Mean present = new Mean();
+        /** Of the other number, in its last trial. */
+        private Mean other = new Mean();
+
+        private int stepsLeft = MIN_STEPS_BETWEEN;
+        private int stepsBetween = MIN_STEPS_BETWEEN;
+        /** The time that steps take until the cost of trials is a small part of it. */
+        private double debtNanos;
+
+        private boolean inTrial;
+        private int trialSteps;
+
+        private Timings(boolean large) {
+            this.large = large;
+            this.useHalf = !large;
         }
 
-        private void record(boolean usedHalf, long nanos) {
-            boolean other = usedHalf != halfIsFaster;
-            // the average restarts for the slower number, whose last step was long ago
-            if (usedHalf) {
-                half = other ? nanos : (half + nanos) / 2;
-            } else {
-                all = other || all == 0 ? nanos : (all + nanos) / 2;
+        /** Whether the next step uses half of the threads. */
+        private boolean nextUsesHalf() {
+            return useHalf != inTrial;
+        }
+
+        private void record(boolean usedHalf, double nanos) {
+            if (usedHalf == useHalf) {
+                present.add(nanos);
+                stepsLeft--;
+                debtNanos -= Math.min(debtNanos, nanos);
+                boolean farSlower = other.steps > 0 && present.nanos > other.nanos / CLEARLY_FASTER;
+                if (present.steps == MEAN_OF_STEPS && (farSlower || stepsLeft <= 0 && debtNanos <= 0)) {
+                    inTrial = true;
+                    trialSteps = 0;
+                    other = new Mean();
+                }
+            } else if (inTrial) {
+                trial(nanos);
             }
-            stepsSinceOther = other ? 0 : stepsSinceOther + 1;
-            boolean faster = half > 0 && half < (halfIsFaster ? all : CLEARLY_FASTER * all);
-            if (faster != halfIsFaster) {
-                stepsBetween = MIN_STEPS_BETWEEN;
-                stepsSinceOther = 0;
-            } else if (other) {
-                stepsBetween = Math.min(2 * stepsBetween, MAX_STEPS_BETWEEN);
+        }
+
+        private void trial(double nanos) {
+            debtNanos += MIN_TIME_TO_COST * Math.max(0, nanos - present.nanos);
+            boolean farSlower = nanos > FAR_SLOWER * present.nanos;
+            // the first step wakes the threads
+            if (trialSteps++ > 0 || farSlower) {
+                other.add(nanos);
             }
-            halfIsFaster = faster;
+            boolean slower = other.steps >= FEW_STEPS && other.nanos > present.nanos / CLEARLY_FASTER;
+            if (farSlower || slower || other.steps == TRIAL_STEPS) {
+                inTrial = false;
+                if (!farSlower && other.nanos < limit() * present.nanos) {
+                    change();
+                } else {
+                    stepsBetween = Math.min(2 * stepsBetween, MAX_STEPS_BETWEEN);
+                }
+                stepsLeft = stepsBetween;
+            }
+        }
+
+        /** The other number is used if it takes less than this part of the time of the present one. */
+        private double limit() {
+            if (large) {
+                return useHalf ? 1 : CLEARLY_FASTER;
+            }
+            return useHalf ? FASTER : 1;
+        }
+
+        private void change() {
+            useHalf = !useHalf;
+            Mean before = present;
+            present = other;
+            other = before;
+            stepsBetween = MIN_STEPS_BETWEEN;
+            debtNanos = 0;
         }
     }
 
@@ -93,7 +162,7 @@ final class StepThreads {
     /** The number of threads for the next step of this number of tokens. */
     int threadsFor(int tokens, int processors) {
         int max = max(tokens, processors);
-        return max == 1 || layout.fixed() || !timings(tokens, max).useHalf() ? max : max / 2;
+        return max == 1 || layout.fixed() || !timings(tokens, max).nextUsesHalf() ? max : max / 2;
     }
 
     /** Records the duration of a step. */
@@ -104,12 +173,17 @@ final class StepThreads {
         }
     }
 
+    private boolean isLarge(int tokens) {
+        return tokens >= layout.minTokensForMaxThreads();
+    }
+
     private int max(int tokens, int processors) {
-        return tokens >= layout.minTokensForMaxThreads() ? processors : Math.min(processors, layout.threads());
+        int share = layout.threads();
+        return isLarge(tokens) ? processors : Math.min(processors, layout.fixed() ? share : 2 * share);
     }
 
     private Timings timings(int tokens, int max) {
         int log2Tokens = Integer.SIZE - 1 - Integer.numberOfLeadingZeros(Math.max(1, tokens));
-        return bySize.computeIfAbsent(new Size(max, log2Tokens), size -> new Timings());
+        return bySize.computeIfAbsent(new Size(max, log2Tokens), size -> new Timings(isLarge(tokens)));
     }
 }

@@ -202,6 +202,7 @@ class InstanceGroupsTest {
                 granted.width(),
                 granted.group(),
                 IntStream.range(0, granted.group().size()).mapToObj(i -> work).toList(),
+                false,
                 1,
                 1);
     }

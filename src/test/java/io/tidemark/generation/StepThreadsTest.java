@@ -51,6 +51,20 @@ class StepThreadsTest {
         assertThat(stepsWithHalf(100, count -> count > 2 ? 9000 : 500)).isZero();
     }
 
+    @Test
+    @DisplayName("A small step has its share of the threads until twice as many are faster, and again when they wait")
+    void smallStep() {
+        threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
+        assertThat(stepsWithHalf(16, count -> 1000)).isEqualTo(16);
+        stepsWithHalf(100, count -> count > 2 ? 900 : 1000);
+        assertThat(stepsWithHalf(2000, count -> count > 2 ? 900 : 1000)).isLessThan(60);
+        stepsWithHalf(20, count -> count > 2 ? 30_000 : 1000);
+        assertThat(stepsWithHalf(5000, count -> count > 2 ? 30_000 : 1000)).isGreaterThan(4990);
+        assertThat(stepsWithHalf(5000, count -> count > 2 ? 980 : 1000))
+                .as("about as fast")
+                .isGreaterThan(4800);
+    }
+
     private int stepsWithHalf(int steps, IntToLongFunction nanos) {
         int half = 0;
         for (int i = 0; i < steps; i++) {

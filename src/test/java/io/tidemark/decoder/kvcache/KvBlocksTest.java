@@ -174,7 +174,8 @@ class KvBlocksTest {
     }
 
     @Test
-    @DisplayName("A block of two pools has at most twice the bytes of others; larger pairs of slots have their own blocks")
+    @DisplayName(
+            "A block of two pools has at most twice the bytes of others; larger pairs of slots have their own blocks")
     void limitsTheSizeOfABlock() {
         try (Pair pair = new Pair(8 * 4, 100)) {
             pair.reserve(0, 64, 1);
