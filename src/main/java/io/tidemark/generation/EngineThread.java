@@ -49,6 +49,7 @@ final class EngineThread {
     /**
      * @param own       the instance that belongs to this thread
      * @param instances all instances of the engine
+     * @param stepThreads of steps with rows of one instance
      * @param onFailure called on this thread if an error ends it
      */
     EngineThread(
@@ -57,12 +58,13 @@ final class EngineThread {
             EngineInstance own,
             List<EngineInstance> instances,
             InstanceGroups groups,
+            StepThreads stepThreads,
             Runnable onFailure) {
         this.own = own;
         this.instances = instances;
         this.layout = layout;
         this.groups = groups;
-        this.loop = new StepLoop(new StepThreads(layout), this::started);
+        this.loop = new StepLoop(stepThreads, this::started);
         this.jointDecoder = model.decoder().shareWeights();
         this.onFailure = onFailure;
         this.thread = new Thread(this::run, "tidemark-engine-" + own.index());

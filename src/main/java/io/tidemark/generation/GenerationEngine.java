@@ -13,6 +13,7 @@ import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * Runs requests with continuous batching in one or several {@link EngineInstance}s. Each instance has its own thread,
@@ -27,6 +28,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final EngineLimits limits;
     private final EngineLayout layout;
     private final GroupWidth width;
+    /** By instance. */
+    private final List<StepThreads> stepThreads;
     /** Pool of the first instance, for the size of sequences, which is the same in all of them. */
     private final KvPool pool;
 
@@ -37,12 +40,18 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final List<EngineThread> threads = new ArrayList<>();
     private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
-    private GenerationEngine(LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width) {
+    private GenerationEngine(
+            LanguageModel model,
+            EngineLimits limits,
+            EngineLayout layout,
+            GroupWidth width,
+            List<StepThreads> stepThreads) {
         this.model = model;
         this.config = model.config();
         this.limits = limits;
         this.layout = layout;
         this.width = width;
+        this.stepThreads = stepThreads;
         this.groups = new InstanceGroups(layout.instances(), width);
         this.queue = new RequestQueue(limits, layout.instances(), groups::wake);
         this.budget = new KvBudget(limits.kvBytes(), layout.instances());
@@ -56,7 +65,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
             }
         }
         for (EngineInstance instance : instances) {
-            threads.add(new EngineThread(model, layout, instance, instances, groups, this::failed));
+            threads.add(new EngineThread(
+                    model, layout, instance, instances, groups, stepThreads.get(instance.index()), this::failed));
         }
         this.pool = instances.get(0).pool();
     }
@@ -73,14 +83,30 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     /** @param width chooses how many instances share a step; one of the layout's widths */
     static GenerationEngine start(LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width) {
-        GenerationEngine engine = new GenerationEngine(model, limits, layout, width);
+        return start(
+                model,
+                limits,
+                layout,
+                width,
+                Stream.generate(() -> new StepThreads(layout))
+                        .limit(layout.instances())
+                        .toList());
+    }
+
+    private static GenerationEngine start(
+            LanguageModel model,
+            EngineLimits limits,
+            EngineLayout layout,
+            GroupWidth width,
+            List<StepThreads> stepThreads) {
+        GenerationEngine engine = new GenerationEngine(model, limits, layout, width, stepThreads);
         engine.threads.forEach(EngineThread::start);
         return engine;
     }
 
     /**
-     * Starts an engine like this one, which begins with the numbers of instances in a step that this one has found
-     * best.
+     * Starts an engine like this one, which begins with the numbers of instances and threads of a step that this
+     * one has found best.
      *
      * @throws IllegalStateException if this engine has not ended
      */
@@ -88,7 +114,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         if (!hasEnded()) {
             throw new IllegalStateException("an engine that has not ended cannot be started again");
         }
-        return start(model, limits, layout, width);
+        return start(model, limits, layout, width, stepThreads);
     }
 
     @Override

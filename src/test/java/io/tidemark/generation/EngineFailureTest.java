@@ -63,9 +63,10 @@ class EngineFailureTest {
                     .mapToObj(i -> new EngineInstance(fixture.model(), limits, 2, i, queue, blocks, groups))
                     .toList();
             List<EngineThread> threads = instances.stream()
-                    .map(instance -> new EngineThread(fixture.model(), layout, instance, instances, groups, () -> {
-                        throw new IllegalStateException("for this test");
-                    }))
+                    .map(instance -> new EngineThread(
+                            fixture.model(), layout, instance, instances, groups, new StepThreads(layout), () -> {
+                                throw new IllegalStateException("for this test");
+                            }))
                     .toList();
             threads.forEach(EngineThread::start);
             RecordingListener listener = RecordingListener.onFirstText(() -> {
