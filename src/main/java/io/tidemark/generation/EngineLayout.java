@@ -11,8 +11,8 @@ import java.util.List;
  * @param threads                threads of a step, 1 or more, the thread of the instance included
  * @param maxThreads             most threads, at least {@code threads}, of a step that uses the processors of several
  *                               instances
- * @param minTokensForMaxThreads minimum tokens, 1 or more, of a step with rows of one instance that uses more than
- *                               {@code threads}
+ * @param minTokensForMaxThreads minimum tokens, 1 or more, of a large step with rows of one instance, see
+ *                               {@link StepThreads}
  * @param fixed                  true if steps always use {@code threads} and instances never share a step; false if
  *                               measured times decide
  */
@@ -28,11 +28,11 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
     /** Maximum default of {@code maxThreads}; not measured on more than two processors. */
     private static final int MAX_DEFAULT_MAX_THREADS = 16;
     /**
-     * Minimum weights in a layer of models whose steps of one token use {@code maxThreads}. SmolLM2-135M has 3.5
-     * million and is fastest with one thread; with 61 million, two threads are as fast or faster.
+     * Minimum weights in a layer of models whose steps of one token are large, see {@link StepThreads}. SmolLM2-135M
+     * has 3.5 million; with 61 million, two threads are as fast as one or faster.
      */
     private static final long WIDE_LAYER_WEIGHTS = 24_000_000;
-    /** Minimum tokens, for example of a short prompt, for which {@code maxThreads} are faster with a smaller model. */
+    /** Minimum tokens of a large step, for example of a short prompt, with a smaller model. */
     private static final int SMALL_MODEL_MIN_TOKENS = 16;
 
     public EngineLayout {

@@ -34,8 +34,8 @@ import java.util.TreeMap;
  *
  * <p>The time that a trial loses, and the waits at its begin and end until no thread is in a turn, are charged to the
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
- * {@code MIN_TIME_TO_COST_AFTER_CHANGE} times when durations change. A trial that cannot be judged, because instances become idle, a background task begins, the rows change or no
- * turns can be compared, is charged in full.
+ * {@code MIN_TIME_TO_COST_AFTER_CHANGE} times when durations change. A trial that cannot be judged, because instances
+ * become idle, a background task begins, the rows change or no turns can be compared, is charged in full.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
