@@ -3,20 +3,21 @@ package io.tidemark.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.CommandException;
-import io.tidemark.cli.console.Progress;
-import io.tidemark.cli.model.DataFile;
+import io.tidemark.cli.file.FileSend;
+import io.tidemark.cli.file.LineResult;
+import io.tidemark.cli.file.RequestInput;
+import io.tidemark.cli.file.WindowLimits;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.Topics;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
@@ -24,6 +25,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code tidemark send}: sends requests and waits for their results. */
@@ -35,14 +37,24 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  tidemark send --adapter restaurants --prompt 'Restaurant facts: name[The Eagle]\\nDescription:'",
-            "  tidemark send --adapter restaurants --file requests.jsonl --max-tokens 64 --json > results.jsonl",
-            "A line of the file is a request as on the topic; options set the fields that a line does not have.",
+            "  tidemark send --adapter restaurants --file requests.jsonl --max-tokens 64 --output results.jsonl",
+            "Options set the fields that a line of the file does not have. The same command continues after a crash.",
+            "Exit codes of --file: 0 every line has an answer, 3 every line has a result and some are errors,",
+            "1 some lines have no result.",
             "\\n in --prompt, --message and --stop is a line break."
         })
 final class SendCommand implements Callable<Integer> {
 
     /** Fields of data files that are not fields of a request. */
     private static final List<String> LABELS = List.of("completion", "references", "answer");
+
+    private static final int DEFAULT_TIMEOUT = 300;
+
+    /** The exit code if all lines have a result, and some are errors. */
+    private static final int ERRORS = 3;
+
+    /** Stdin or stdout. */
+    private static final Path STANDARD = Path.of("-");
 
     @Spec
     private CommandSpec spec;
@@ -95,38 +107,77 @@ final class SendCommand implements Callable<Integer> {
     @Option(
             names = "--timeout",
             paramLabel = "SECONDS",
-            defaultValue = "300",
-            description = "Maximum time that this command waits for the last result. Default: ${DEFAULT-VALUE}.")
-    private int timeoutSeconds;
+            description = "Maximum time without a result. Default: " + DEFAULT_TIMEOUT + ".")
+    private Optional<Integer> timeout = Optional.empty();
+
+    @Option(
+            names = "--output",
+            paramLabel = "FILE.jsonl",
+            description = "Write the results of --file to this file, one line each, or '-' for stdout. If the file has"
+                    + " results, the command continues: it sends only lines that have none.")
+    private Optional<Path> output = Optional.empty();
+
+    @Option(
+            names = "--max-open",
+            paramLabel = "N",
+            defaultValue = "1000",
+            description = "Maximum number of requests of --file that are open at a time. Default: ${DEFAULT-VALUE}.")
+    private int maxOpen;
+
+    @Option(
+            names = "--max-open-bytes",
+            paramLabel = "BYTES",
+            defaultValue = "67108864",
+            description = "Maximum bytes of their lines together. Default: 64 MiB.")
+    private long maxOpenBytes;
 
     /** The input of one request, or a file of requests. */
     static final class Input extends PromptOptions {
 
-        @Option(names = "--file", paramLabel = "FILE.jsonl", description = "A file with one request per line.")
+        @Option(names = "--file", paramLabel = "FILE.jsonl", description = "A file with one request per line, or '-' for stdin. A line is a request as on the topic, or"
+                        + " one of a file for OpenAI's batch API.")
         private Optional<Path> requests = Optional.empty();
     }
 
     @Override
     public Integer call() {
         Topics topics = cluster.topics();
+        if (input.requests.isPresent()) {
+            return sendFile(topics, input.requests.get());
+        }
+        if (output.isPresent()) {
+            throw new ParameterException(spec.commandLine(), "--output requires --file");
+        }
         cluster.cluster().requireTopics(topics.requests(), topics.events(), topics.results());
-        List<ObjectNode> requests = complete(requests());
         List<RequestResult> results;
         try (RequestClient client = new RequestClient(cluster.cluster(), topics)) {
-            results = send(client, requests);
+            results = sendOne(client, request());
         }
-        if (results.size() < requests.size()) {
-            throw new CommandException((requests.size() - results.size()) + " of " + requests.size()
-                    + " requests had no result within " + timeoutSeconds
+        if (results.isEmpty()) {
+            throw new CommandException("the request had no result within " + timeout.orElse(DEFAULT_TIMEOUT)
                     + " s; is a worker running? 'tidemark serve --role worker'");
         }
-        return results.stream().allMatch(result -> result.error().isEmpty()) ? 0 : 1;
+        return results.get(0).error().isEmpty() ? 0 : 1;
     }
 
-    private List<ObjectNode> requests() {
-        if (input.requests.isPresent()) {
-            return new DataFile(input.requests.get()).objects();
-        }
+    private List<RequestResult> sendOne(RequestClient client, ObjectNode request) {
+        PrintWriter out = spec.commandLine().getOut();
+        ResultListener printer = json
+                ? result -> print(result.json())
+                : new StreamPrinter(out, spec.commandLine().getErr());
+        return client.send(List.of(request), printer, seconds());
+    }
+
+    private void print(String line) {
+        spec.commandLine().getOut().println(line);
+        spec.commandLine().getOut().flush();
+    }
+
+    private Duration seconds() {
+        return Duration.ofSeconds(timeout.orElse(DEFAULT_TIMEOUT));
+    }
+
+    private ObjectNode request() {
         ObjectNode request = JsonNodeFactory.instance.objectNode();
         if (input.message().isPresent()) {
             request.putArray("messages")
@@ -136,52 +187,74 @@ final class SendCommand implements Callable<Integer> {
         } else {
             request.put("prompt", input.prompt().orElseThrow());
         }
-        return List.of(request);
+        fill(request);
+        return request.put("stream", true)
+                .put("id", id.orElseGet(() -> "send-" + UUID.randomUUID().toString().substring(0, 8)));
     }
 
-    /** @throws CommandException when two requests have the same id, because their events could not be matched */
-    private List<ObjectNode> complete(List<ObjectNode> requests) {
-        String run = UUID.randomUUID().toString().substring(0, 8);
-        Set<String> ids = new HashSet<>();
-        for (ObjectNode request : requests) {
-            request.remove(LABELS);
-            model.filter(value -> !request.has("model")).ifPresent(value -> request.put("model", value));
-            boundary.filter(value -> !request.has("boundary")).ifPresent(value -> request.put("boundary", value));
-            priority.filter(value -> !request.has("priority")).ifPresent(value -> request.put("priority", value));
-            deadline.filter(value -> !request.has("deadline"))
-                    .ifPresent(value -> request.put("deadline", value.toString()));
-            timeoutMs.filter(value -> !request.has("timeout_ms")).ifPresent(value -> request.put("timeout_ms", value));
-            sampling.fill(request);
-            if (!request.has("stream")) {
-                request.put("stream", true);
-            }
-            if (!request.hasNonNull("id")) {
-                request.put("id", requests.size() == 1 ? id.orElse("send-" + run) : "send-" + run + "-" + ids.size());
-            }
-            if (!ids.add(request.path("id").asText())) {
-                throw new CommandException(
-                        "two requests have the id '" + request.path("id").asText() + "'");
-            }
+    /** Sets the options in a request; fields that the request has are not changed. */
+    private void fill(ObjectNode request) {
+        model.filter(value -> !request.has("model")).ifPresent(value -> request.put("model", value));
+        boundary.filter(value -> !request.has("boundary")).ifPresent(value -> request.put("boundary", value));
+        priority.filter(value -> !request.has("priority")).ifPresent(value -> request.put("priority", value));
+        deadline.filter(value -> !request.has("deadline"))
+                .ifPresent(value -> request.put("deadline", value.toString()));
+        timeoutMs.filter(value -> !request.has("timeout_ms")).ifPresent(value -> request.put("timeout_ms", value));
+        sampling.fill(request);
+    }
+
+    private int sendFile(Topics topics, Path file) {
+        if (maxOpen < 1 || maxOpenBytes < 1 || timeout.orElse(1) < 1) {
+            throw new ParameterException(
+                    spec.commandLine(), "--max-open, --max-open-bytes and --timeout must be 1 or more");
         }
-        return requests;
-    }
-
-    private List<RequestResult> send(RequestClient client, List<ObjectNode> requests) {
-        PrintWriter out = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
-        Duration timeout = Duration.ofSeconds(timeoutSeconds);
-        if (requests.size() == 1 && !json) {
-            return client.send(requests, new StreamPrinter(out, err), timeout);
+        notices(err);
+        cluster.cluster().requireTopics(topics.requests(), topics.results());
+        FileSend send = new FileSend(
+                cluster.cluster(), topics, new WindowLimits(maxOpen, maxOpenBytes, seconds()), this::fillLine, err);
+        RequestInput requests =
+                file.equals(STANDARD) ? new RequestInput.Stream(System.in) : new RequestInput.Named(file);
+        Optional<Path> results = output.filter(path -> !path.equals(STANDARD));
+        FileSend.Summary summary = results.isPresent()
+                ? send.run(requests, results.get())
+                : send.run(requests, result -> printResult(result));
+        results.ifPresent(path -> err.println(path + " has " + summary.results() + " results, " + summary.errors()
+                + " of them errors; " + summary.earlier() + " are of earlier runs"));
+        err.flush();
+        return summary.errors() == 0 ? 0 : ERRORS;
+    }
+
+    private void notices(PrintWriter err) {
+        timeout.ifPresent(value -> err.println("--timeout with --file is the time without a result: " + value + " s"));
+        if (id.isPresent()) {
+            err.println("--id has no effect with --file: a line has its own id, or one of its file and number");
         }
-        try (Progress progress = Progress.start("requests", requests.size(), err)) {
-            int[] done = {0};
-            ResultListener printer = result -> {
-                out.println(json ? result.json() : line(result));
-                out.flush();
-                progress.stepTo(++done[0]);
-            };
-            return client.send(requests, printer, timeout);
+        if (json && output.isPresent()) {
+            err.println("--json has no effect with --output: results are JSON");
         }
+        err.flush();
+    }
+
+    private void fillLine(ObjectNode request) {
+        request.remove(LABELS);
+        // nobody would read the events
+        request.remove("stream");
+        fill(request);
+    }
+
+    private void printResult(LineResult result) throws IOException {
+        print(json || output.isPresent() ? result.json() : line(result));
+        if (spec.commandLine().getOut().checkError()) {
+            throw new IOException("stdout is closed");
+        }
+    }
+
+    private static String line(LineResult result) {
+        return result instanceof LineResult.Answered answered
+                ? line(answered.result())
+                : result.id() + "  FAILED " + ((LineResult.Refused) result).error().code() + ": "
+                        + ((LineResult.Refused) result).error().message();
     }
 
     private static String line(RequestResult result) {

@@ -159,6 +159,11 @@ public final class InMemoryTidemark implements TidemarkClient {
         return handles;
     }
 
+    @Override
+    public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
+        return attach(records.keySet(), since);
+    }
+
     /**
      * Ends an open request.
      *

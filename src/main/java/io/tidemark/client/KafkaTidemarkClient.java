@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.UUID;
@@ -251,13 +252,31 @@ public final class KafkaTidemarkClient implements TidemarkClient {
             open.attach(handle).ifPresent(refused -> handle.fail(refused, () -> {}));
         }
         results.followEvents();
+        readSince(results, since, handles);
+        return handles;
+    }
+
+    @Override
+    public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
+        ResultReader results = requireReader();
+        List<OpenRequest> handles = new ArrayList<>();
+        records.forEach((id, record) -> {
+            OpenRequest handle = new OpenRequest(id, false, callbacks, streamBudget, this::cancel);
+            open.attach(handle)
+                    .ifPresentOrElse(refused -> handle.fail(refused, () -> {}), () -> open.acknowledge(handle, record));
+            handles.add(handle);
+        });
+        readSince(results, since, handles);
+        return handles;
+    }
+
+    private void readSince(ResultReader results, Instant since, List<OpenRequest> handles) {
         results.readSince(since).whenComplete((done, failure) -> {
             if (failure != null) {
                 handles.forEach(handle -> open.fail(
                         handle, ClientException.of("request '" + handle.id() + "' was not attached", failure)));
             }
         });
-        return handles;
     }
 
     private CompletionStage<Void> cancel(OpenRequest handle) {

@@ -1,11 +1,13 @@
 package io.tidemark.client;
 
+import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow;
@@ -55,6 +57,14 @@ public interface TidemarkClient extends AutoCloseable {
      * @throws IllegalArgumentException if a request with one of the ids is open
      */
     List<OpenRequest> attach(Collection<String> ids, Instant since);
+
+    /**
+     * As {@link #attach}, for requests whose records are known, such as from {@link OpenRequest#record}: a result is
+     * matched by the record, so other results with the same id are ignored.
+     *
+     * @param records the record of each id
+     */
+    List<OpenRequest> attachRecords(Map<String, Source> records, Instant since);
 
     /**
      * Sends a request. The stage completes with an answer, and fails with {@link ClientException.Refused} for an error

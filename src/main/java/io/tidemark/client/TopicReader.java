@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -43,6 +44,20 @@ final class TopicReader implements AutoCloseable {
     static TopicReader fromStart(Cluster cluster, String topic) {
         TopicReader reader = new TopicReader(cluster, List.of(topic));
         reader.consumer.seekToBeginning(reader.partitions);
+        return reader;
+    }
+
+    /** Reads the records whose timestamp is a time or later. */
+    static TopicReader since(Cluster cluster, String topic, Instant time) {
+        TopicReader reader = new TopicReader(cluster, List.of(topic));
+        Map<TopicPartition, Long> times =
+                reader.partitions.stream().collect(Collectors.toMap(each -> each, each -> time.toEpochMilli()));
+        reader.consumer.seekToEnd(reader.partitions);
+        reader.consumer.offsetsForTimes(times).forEach((partition, found) -> {
+            if (found != null) {
+                reader.consumer.seek(partition, found.offset());
+            }
+        });
         return reader;
     }
 

@@ -74,7 +74,7 @@ class ClientsTest {
                 """);
         try (ScriptedWorker worker = ScriptedWorker.start(address)) {
             CommandLineRun sent = run("send", "--adapter", "echo", "--file", file.toString(), "--json");
-            assertThat(sent.exitCode()).isEqualTo(1); // one of them failed
+            assertThat(sent.exitCode()).isEqualTo(3); // one of them failed
             assertThat(sent.out().lines())
                     .hasSize(3)
                     .allMatch(line -> line.startsWith("{\"newer\": 1.50, \"id\":\""))
@@ -82,7 +82,7 @@ class ClientsTest {
                     .anyMatch(line -> line.contains("no_luck"));
             assertThat(worker.seen())
                     .noneMatch(request -> request.has("completion"))
-                    .allMatch(request -> request.path("stream").asBoolean());
+                    .noneMatch(request -> request.has("stream"));
         }
     }
 
@@ -121,18 +121,22 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("send matches the result of a request with an unusable id by topic, partition and offset")
+    @DisplayName("send does not send a line with an id that the service refuses: its result is the error")
     void sendUnusableIds() throws Exception {
         Path file = Files.writeString(folder.resolve("ids.jsonl"), """
-                {"id": 7, "prompt": "fail"}
-                {"id": "", "prompt": "fail"}
+                {"id": 7, "prompt": "a"}
+                {"id": "", "prompt": "a"}
+                {"id": null, "prompt": "a"}
                 """);
         try (ScriptedWorker worker = ScriptedWorker.start(address)) {
             CommandLineRun sent = run("send", "--adapter", "echo", "--file", file.toString(), "--timeout", "30");
-            assertThat(sent.exitCode()).isEqualTo(1);
+            assertThat(sent.exitCode()).isEqualTo(3);
             assertThat(sent.out().lines())
-                    .containsExactlyInAnyOrder("7  FAILED no_luck: this one fails", "  FAILED no_luck: this one fails");
-            assertThat(sent.err()).isEmpty();
+                    .hasSize(3)
+                    .anyMatch(line -> line.matches("ids.jsonl:.{8}:1  FAILED invalid_type: .*"))
+                    .anyMatch(line -> line.matches("ids.jsonl:.{8}:2  FAILED invalid_value: .*"))
+                    .anyMatch(line -> line.matches("ids.jsonl:.{8}:3  echo, boundary 3 of 8.*"));
+            assertThat(sent.err()).contains("--timeout with --file is the time without a result: 30 s");
         }
     }
 
@@ -141,7 +145,7 @@ class ClientsTest {
     void sendWithoutWorker() {
         CommandLineRun sent = run("send", "--adapter", "x", "--prompt", "p", "--timeout", "1");
         assertThat(sent.exitCode()).isEqualTo(1);
-        assertThat(sent.err()).contains("1 of 1 requests had no result within 1 s", "tidemark serve");
+        assertThat(sent.err()).contains("the request had no result within 1 s", "tidemark serve");
     }
 
     @Test
@@ -203,10 +207,15 @@ class ClientsTest {
     }
 
     @Test
-    @DisplayName("A line that is not JSON is reported with file and line")
+    @DisplayName("A line that is not JSON is an error of that line, and calibrate fails with file and line")
     void brokenFile() throws Exception {
         Path file = Files.writeString(folder.resolve("broken.jsonl"), "{\"prompt\": \"a\"}\n{oops\n");
-        CommandLineRun run = run("send", "--adapter", "x", "--file", file.toString());
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun sent = run("send", "--adapter", "x", "--file", file.toString());
+            assertThat(sent.exitCode()).isEqualTo(3);
+            assertThat(sent.out()).contains(":1  x, boundary", ":2  FAILED invalid_json: line 2 is not JSON");
+        }
+        CommandLineRun run = run("calibrate", "--adapter", "x", "--data", file.toString());
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.err()).contains(file + ":2 is not JSON");
     }

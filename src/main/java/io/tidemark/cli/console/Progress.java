@@ -1,6 +1,7 @@
 package io.tidemark.cli.console;
 
 import java.io.PrintWriter;
+import java.time.Duration;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -33,7 +34,21 @@ public final class Progress implements AutoCloseable {
      * @param err     stderr
      */
     public static Progress start(String unit, long maximum, PrintWriter err) {
-        ProgressBarBuilder bar = new ProgressBarBuilder()
+        return start(new ProgressBarBuilder(), unit, maximum, err);
+    }
+
+    /**
+     * Starts at a number that earlier runs have reached, and shows the rate of this run.
+     *
+     * @param maximum -1 if it is not known
+     */
+    public static Progress startAt(String unit, long done, long maximum, PrintWriter err) {
+        return start(
+                new ProgressBarBuilder().showSpeed().startsFrom(done, Duration.ZERO), unit, maximum, err);
+    }
+
+    private static Progress start(ProgressBarBuilder builder, String unit, long maximum, PrintWriter err) {
+        ProgressBarBuilder bar = builder
                 .setTaskName(unit)
                 .setInitialMax(maximum)
                 .setStyle(ProgressBarStyle.ASCII)

@@ -1,0 +1,202 @@
+package io.tidemark.cli.file;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.Progress;
+import io.tidemark.client.Cluster;
+import io.tidemark.client.KafkaTidemarkClient;
+import io.tidemark.client.Limits;
+import io.tidemark.client.RequestTopic;
+import io.tidemark.client.TidemarkClient;
+import io.tidemark.client.Topics;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * Sends the requests of an input over a Kafka cluster. Their results go to a file, which a later run continues, or to a
+ * sink. Used by one thread.
+ */
+public final class FileSend {
+
+    /** The clocks of brokers, workers and this machine differ by less. */
+    private static final Duration CLOCKS = Duration.ofMinutes(5);
+
+    private static final Duration NEVER = Duration.ofDays(365);
+    private static final long SAVE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private final Cluster cluster;
+    private final Topics topics;
+    private final WindowLimits limits;
+    private final Consumer<ObjectNode> options;
+    private final PrintWriter err;
+
+    /**
+     * @param options changes the fields of each request before it is sent
+     * @param err     stderr, for the progress
+     */
+    public FileSend(
+            Cluster cluster, Topics topics, WindowLimits limits, Consumer<ObjectNode> options, PrintWriter err) {
+        this.cluster = cluster;
+        this.topics = topics;
+        this.limits = limits;
+        this.options = options;
+        this.err = err;
+    }
+
+    /**
+     * What the output has.
+     *
+     * @param results of all lines, those of earlier runs included
+     * @param errors  how many of them are errors
+     * @param earlier how many results earlier runs have written
+     */
+    public record Summary(long results, long errors, long earlier) {}
+
+    /**
+     * Sends the lines that have no result in a file, and waits until each has one. Requests that an earlier run has sent
+     * are not sent again.
+     *
+     * @throws CommandException when a file cannot be read or written, or there is no result for too long
+     * @throws io.tidemark.client.ClientException when Kafka refuses an operation
+     */
+    public Summary run(RequestInput input, Path output) {
+        LineIds ids = input.ids(output.toAbsolutePath().normalize().toString());
+        FinishedIds finished = new FinishedIds(ids);
+        boolean isNew = !output.toFile().exists();
+        try (ResultFile file = ResultFile.open(output, finished)) {
+            Journal journal = Journal.open(output, ids, isNew, Instant.now());
+            Run run = new Run(ids, finished, file, Optional.of(journal), file.results(), file.errors());
+            run.send(input);
+            journal.delete();
+            return run.summary();
+        } catch (IOException | UncheckedIOException e) {
+            throw new CommandException(output + " cannot be written: " + FailureText.oneLine(e), e);
+        }
+    }
+
+    /** As {@link #run(RequestInput, Path)}, but the results go to a sink and cannot be continued. */
+    public Summary run(RequestInput input, ResultSink sink) {
+        LineIds ids = input.ids(Instant.now().toString());
+        Run run = new Run(ids, new FinishedIds(ids), sink, Optional.empty(), 0, 0);
+        try {
+            run.send(input);
+        } catch (IOException | UncheckedIOException e) {
+            throw new CommandException("a result cannot be written: " + FailureText.oneLine(e), e);
+        }
+        return run.summary();
+    }
+
+    /** One run; counts results. */
+    private final class Run {
+
+        private final LineIds ids;
+        private final FinishedIds finished;
+        private final ResultSink sink;
+        private final Optional<Journal> journal;
+        private final OpenWindow window = new OpenWindow(limits, System::nanoTime);
+        private final long earlier;
+        private volatile long results;
+        private volatile long errors;
+        private long saved = System.nanoTime();
+
+        private Run(
+                LineIds ids,
+                FinishedIds finished,
+                ResultSink sink,
+                Optional<Journal> journal,
+                long results,
+                long errors) {
+            this.ids = ids;
+            this.finished = finished;
+            this.sink = sink;
+            this.journal = journal;
+            this.earlier = results;
+            this.results = results;
+            this.errors = errors;
+        }
+
+        private Summary summary() {
+            return new Summary(results, errors, earlier);
+        }
+
+        /** Called by one thread at a time. */
+        private void write(LineResult result) throws IOException {
+            sink.write(result);
+            errors += result.isError() ? 1 : 0;
+            results++;
+        }
+
+        private void send(RequestInput input) throws IOException {
+            long total = input.count(journal.map(Journal::state));
+            Map<String, FileRun.Sent> sent = sentBefore();
+            try (InputStream in = input.open();
+                    TidemarkClient client = client(sent.size());
+                    Progress progress = Progress.startAt("requests", results, total, err)) {
+                try {
+                    FileRun run = new FileRun(client, window, finished, this::write, Clock.systemUTC());
+                    journal.ifPresent(
+                            each -> run.attach(sent, each.state().since().minus(CLOCKS)));
+                    RequestLines lines = new RequestLines(in, ids, options);
+                    run.send(lines, journal.map(each -> each.state().run()), () -> {
+                        progress.stepTo(results);
+                        save(lines);
+                    });
+                    progress.stepTo(results);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    throw new CommandException("interrupted", e);
+                } finally {
+                    client.close(Duration.ZERO);
+                }
+            }
+        }
+
+        /** The results in the file reach the disk before the journal says that nothing earlier is open. */
+        private void save(RequestLines lines) {
+            if (journal.isEmpty() || System.nanoTime() - saved < SAVE_NANOS) {
+                return;
+            }
+            Instant since = window.oldest(Instant.now());
+            try {
+                ((ResultFile) sink).force();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            journal.get().save(since, lines.read(), lines.digest());
+            saved = System.nanoTime();
+        }
+
+        private Map<String, FileRun.Sent> sentBefore() {
+            Map<String, FileRun.Sent> sent = new LinkedHashMap<>();
+            journal.filter(Journal::continues).map(Journal::state).ifPresent(state -> new RequestTopic(cluster, topics)
+                    .readSince(state.since().minus(CLOCKS), FileRun.HEADER, (id, header, source) -> FileRun.format(
+                                    state.run(), header)
+                            .filter(format -> !finished.isFinished(id))
+                            .ifPresent(format -> sent.putIfAbsent(id, new FileRun.Sent(id, format, source)))));
+            return sent;
+        }
+    }
+
+    private TidemarkClient client(int attached) {
+        // the window has the limits of this run; a request is open in the client a little longer than in the window
+        return KafkaTidemarkClient.builder(cluster)
+                .topics(topics)
+                .callbacks(Runnable::run)
+                .limits(Limits.DEFAULT
+                        .withOpenRequests(Math.max(limits.requests(), attached) + 1)
+                        .withTime(NEVER))
+                .build();
+    }
+}

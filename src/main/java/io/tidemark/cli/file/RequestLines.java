@@ -1,0 +1,148 @@
+package io.tidemark.cli.file;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The requests of a file, one line each, in Tidemark's form or in that of OpenAI's batch files. Blank lines are skipped.
+ * Used by one thread.
+ */
+final class RequestLines {
+
+    /** More than the largest record of a request topic. */
+    private static final int MAX_LINE_BYTES = 5 << 20;
+
+    private static final ObjectMapper JSON =
+            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+
+    /** The field that the body of each of OpenAI's URLs has. */
+    private static final Map<String, String> INPUTS =
+            Map.of("/v1/completions", "prompt", "/v1/chat/completions", "messages");
+
+    private final ByteLines lines;
+    private final LineIds ids;
+    private final Consumer<ObjectNode> options;
+
+    /** @param options changes the fields of a request before it gets its id */
+    RequestLines(InputStream in, LineIds ids, Consumer<ObjectNode> options) {
+        this.lines = new ByteLines(in, MAX_LINE_BYTES);
+        this.ids = ids;
+        this.options = options;
+    }
+
+    Optional<RequestLine> next() throws IOException {
+        while (lines.next()) {
+            if (!lines.isBlank()) {
+                return Optional.of(parse(ids.id(lines.number())));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** How many lines are read, blank ones included. */
+    long read() {
+        return lines.number();
+    }
+
+    /** As {@link ByteLines#digest}. */
+    String digest() {
+        return lines.digest();
+    }
+
+    private RequestLine parse(String lineId) {
+        if (lines.isTooLong()) {
+            return invalid(
+                    lineId, lineId, LineFormat.TIDEMARK, "request_too_large", "has more than " + MAX_LINE_BYTES + " bytes");
+        }
+        byte[] text = lines.bytes();
+        try {
+            if (JSON.readTree(text) instanceof ObjectNode object) {
+                return object.has("custom_id") || object.has("url") && object.has("body")
+                        ? openAi(lineId, object, text.length)
+                        : request(lineId, LineFormat.TIDEMARK, object, text.length);
+            }
+            return invalid(lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "is not a JSON object");
+        } catch (JacksonException e) {
+            return invalid(
+                    lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "is not JSON: " + e.getOriginalMessage());
+        } catch (IOException e) {
+            return invalid(lineId, lineId, LineFormat.TIDEMARK, "invalid_utf8", "is not UTF-8");
+        }
+    }
+
+    private RequestLine openAi(String lineId, ObjectNode line, int bytes) {
+        LineFormat format = LineFormat.OPENAI;
+        JsonNode customId = line.path("custom_id");
+        Optional<ErrorBody> unusable = customId.isMissingNode() ? Optional.empty() : errorOfId(customId);
+        if (unusable.isPresent()) {
+            ErrorBody error = unusable.get();
+            return new RequestLine(
+                    lineId,
+                    lineId,
+                    format,
+                    new RequestLine.Invalid(ErrorBody.invalidRequest(
+                            error.code(), "custom_id", error.message().replace("'id'", "'custom_id'"))));
+        }
+        String id = customId.isTextual() ? customId.textValue() : lineId;
+        String url = line.path("url").asText();
+        if (!line.path("method").asText().equals("POST")) {
+            return invalid(id, lineId, format, "invalid_value", "must have the method POST");
+        }
+        if (!INPUTS.containsKey(url)) {
+            return invalid(
+                    id,
+                    lineId,
+                    format,
+                    "unsupported_url",
+                    "must have the url /v1/completions or /v1/chat/completions; no other one is supported");
+        }
+        if (!(line.path("body") instanceof ObjectNode body) || !body.has(INPUTS.get(url))) {
+            return invalid(
+                    id, lineId, format, "missing_field", "must have a body with '" + INPUTS.get(url) + "' for " + url);
+        }
+        return request(lineId, format, body.put("id", id), bytes);
+    }
+
+    private RequestLine request(String lineId, LineFormat format, ObjectNode fields, int bytes) {
+        options.accept(fields);
+        if (!fields.hasNonNull("id")) {
+            fields.put("id", lineId);
+        }
+        Optional<ErrorBody> unusable = errorOfId(fields.get("id"));
+        return unusable.isPresent()
+                ? new RequestLine(lineId, lineId, format, new RequestLine.Invalid(unusable.get()))
+                : new RequestLine(fields.get("id").textValue(), lineId, format, new RequestLine.Request(fields, bytes));
+    }
+
+    /** What the service finds wrong with an id. Such a line is not sent, because its result would have another id. */
+    private static Optional<ErrorBody> errorOfId(JsonNode id) {
+        ObjectNode probe = JsonNodeFactory.instance.objectNode().put("model", "m").put("prompt", "p");
+        probe.set("id", id);
+        byte[] bytes = probe.toString().getBytes(StandardCharsets.UTF_8);
+        return RequestMessage.parse(bytes, MAX_LINE_BYTES) instanceof Parsed.Invalid<RequestMessage> invalid
+                ? Optional.of(invalid.error())
+                : Optional.empty();
+    }
+
+    private RequestLine invalid(String id, String lineId, LineFormat format, String code, String problem) {
+        return new RequestLine(
+                id,
+                lineId,
+                format,
+                new RequestLine.Invalid(new ErrorBody(
+                        ErrorBody.INVALID_REQUEST, code, "line " + lines.number() + " " + problem, Optional.empty())));
+    }
+}
