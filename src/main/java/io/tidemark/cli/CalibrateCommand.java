@@ -1,17 +1,14 @@
 package io.tidemark.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.Topics;
-import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -84,20 +81,26 @@ final class CalibrateCommand implements Callable<Integer> {
         Topics topics = cluster.topics();
         cluster.cluster()
                 .requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
-        List<? extends JsonNode> lines = new DataFile(data).objects();
-        List<JsonNode> examples = List.copyOf(lines.subList(0, Math.min(count, lines.size())));
+        DataFile file = new DataFile(data);
+        long examples = Math.min(count, file.count());
         PrintWriter err = spec.commandLine().getErr();
-        Map<RawValidationBatch, String> refused;
-        try (Progress progress = Progress.start("examples", examples.size(), err)) {
-            refused = new CalibrationClient(cluster.cluster(), topics, group)
-                    .calibrate(
-                            CalibrationClient.split(adapter, examples, batchSize),
-                            done -> progress.stepTo(done, done + " of " + examples.size() + " examples"),
-                            Duration.ofSeconds(timeoutSeconds));
+        boolean[] refused = {false};
+        try (Progress progress = Progress.start("examples", examples, err)) {
+            CalibrationClient client = new CalibrationClient(cluster.cluster(), topics, group);
+            file.read(objects -> {
+                client.calibrate(
+                        CalibrationClient.split(adapter, objects.limit(count).iterator(), batchSize),
+                        (batch, reason) -> {
+                            refused[0] = true;
+                            err.println("refused: batch " + batch.batchId() + ": " + reason);
+                        },
+                        done -> progress.stepTo(done, done + " of " + examples + " examples"),
+                        Duration.ofSeconds(timeoutSeconds));
+                return examples;
+            });
         }
-        refused.forEach((batch, reason) -> err.println("refused: batch " + batch.batchId() + ": " + reason));
         printBoundary();
-        return refused.isEmpty() ? 0 : 1;
+        return refused[0] ? 1 : 0;
     }
 
     private void printBoundary() {

@@ -15,6 +15,7 @@ import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,6 +23,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * A JSONL file of requests or examples, one JSON object per line. An example has the fields of an example in a
@@ -35,27 +38,40 @@ public record DataFile(Path path) {
     private record Line(String place, String text, ObjectNode object) {}
 
     /**
-     * Reads all objects.
+     * Reads all objects into memory.
      *
      * @throws CommandException when the file cannot be read or is empty, or a line is not a JSON object, with file and
      *     line
      */
     public List<ObjectNode> objects() {
-        return lines().stream().map(Line::object).toList();
+        return read(Stream::toList);
     }
 
     /**
-     * Reads and tokenizes the first examples.
+     * Reads objects one after the other, as the reader needs them; fails as {@link #objects} does when it comes to a
+     * line.
+     *
+     * @param reader the stream is closed when it returns
+     */
+    public <T> T read(Function<Stream<ObjectNode>, T> reader) {
+        return readLines(lines -> reader.apply(lines.map(Line::object)));
+    }
+
+    /** Counts the objects, without keeping them; fails as {@link #objects} does. */
+    public long count() {
+        return read(objects -> objects.mapToLong(object -> 1).sum());
+    }
+
+    /**
+     * Reads and tokenizes the first examples; lines behind them are not read.
      *
      * @throws CommandException when there are fewer examples than the minimum, or a calibrator would refuse one of
      *     them, with file, line and field
      */
     public List<LabelledExample> examples(LanguageModel model, int minimum, int maximum) {
         InputEncoder encoder = new InputEncoder(model);
-        List<LabelledExample> examples = lines().stream()
-                .limit(maximum)
-                .map(line -> example(encoder, line))
-                .toList();
+        List<LabelledExample> examples = readLines(
+                lines -> lines.limit(maximum).map(line -> example(encoder, line)).toList());
         if (examples.size() < minimum) {
             throw new CommandException(
                     path + " holds " + examples.size() + " example; there must be at least " + minimum);
@@ -70,30 +86,34 @@ public record DataFile(Path path) {
                 .toList();
     }
 
-    private List<Line> lines() {
-        List<Line> lines = new ArrayList<>();
-        List<String> texts = texts();
-        for (int number = 1; number <= texts.size(); number++) {
-            String text = texts.get(number - 1);
-            if (!text.isBlank()) {
-                String place = path + ":" + number;
-                lines.add(new Line(place, text, object(text, place)));
+    private <T> T readLines(Function<Stream<Line>, T> reader) {
+        return readTexts(texts -> {
+            int[] numbers = new int[2];
+            T read = reader.apply(texts.peek(text -> numbers[0]++)
+                    .filter(text -> !text.isBlank())
+                    .peek(text -> numbers[1]++)
+                    .map(text -> line(text, path + ":" + numbers[0])));
+            if (numbers[1] == 0) {
+                throw new CommandException(path + " contains no JSON object");
             }
-        }
-        if (lines.isEmpty()) {
-            throw new CommandException(path + " contains no JSON object");
-        }
-        return lines;
+            return read;
+        });
     }
 
-    private List<String> texts() {
-        try {
-            return Files.readAllLines(path);
-        } catch (MalformedInputException e) {
-            throw new CommandException(path + " is not UTF-8", e);
+    private <T> T readTexts(Function<Stream<String>, T> reader) {
+        try (Stream<String> texts = Files.lines(path)) {
+            return reader.apply(texts);
         } catch (IOException e) {
             throw new CommandException(path + " cannot be read: " + FailureText.oneLine(e), e);
+        } catch (UncheckedIOException e) {
+            throw e.getCause() instanceof MalformedInputException
+                    ? new CommandException(path + " is not UTF-8", e)
+                    : new CommandException(path + " cannot be read: " + FailureText.oneLine(e.getCause()), e);
         }
+    }
+
+    private static Line line(String text, String place) {
+        return new Line(place, text, object(text, place));
     }
 
     private static ObjectNode object(String text, String place) {

@@ -11,17 +11,23 @@ import io.tidemark.client.TidemarkClient;
 import io.tidemark.client.Topics;
 import io.tidemark.message.RawValidationBatch;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.function.BiConsumer;
 import java.util.function.IntConsumer;
 
 /** Sends validation batches and waits until the calibrators have processed them. */
 public final class CalibrationClient {
+
+    private static final int MAX_OPEN = 64;
 
     private final Cluster cluster;
     private final Topics topics;
@@ -36,14 +42,31 @@ public final class CalibrationClient {
 
     /** Splits examples into batches with unique ids; the last batch has the remainder. */
     public static List<RawValidationBatch> split(String adapter, List<JsonNode> examples, int batchSize) {
-        String run = UUID.randomUUID().toString().substring(0, 8);
         List<RawValidationBatch> batches = new ArrayList<>();
-        for (int from = 0; from < examples.size(); from += batchSize) {
-            int to = Math.min(from + batchSize, examples.size());
-            batches.add(new RawValidationBatch(
-                    adapter + "-" + run + "-" + batches.size(), adapter, examples.subList(from, to)));
-        }
+        split(adapter, examples.iterator(), batchSize).forEachRemaining(batches::add);
         return batches;
+    }
+
+    /** As {@link #split(String, List, int)}, one batch at a time. */
+    public static Iterator<RawValidationBatch> split(
+            String adapter, Iterator<? extends JsonNode> examples, int batchSize) {
+        String run = UUID.randomUUID().toString().substring(0, 8);
+        int[] number = {0};
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return examples.hasNext();
+            }
+
+            @Override
+            public RawValidationBatch next() {
+                List<JsonNode> batch = new ArrayList<>();
+                while (batch.size() < batchSize && examples.hasNext()) {
+                    batch.add(examples.next());
+                }
+                return new RawValidationBatch(adapter + "-" + run + "-" + number[0]++, adapter, batch);
+            }
+        };
     }
 
     /**
@@ -57,21 +80,34 @@ public final class CalibrationClient {
     public Map<RawValidationBatch, String> calibrate(
             List<RawValidationBatch> batches, IntConsumer progress, Duration timeout) {
         Map<RawValidationBatch, String> refused = new LinkedHashMap<>();
+        calibrate(batches.iterator(), refused::put, progress, timeout);
+        return refused;
+    }
+
+    /**
+     * As {@link #calibrate(List, IntConsumer, Duration)}, with at most 64 batches in memory.
+     *
+     * @param refused receives each refused batch and the reason
+     */
+    public void calibrate(
+            Iterator<RawValidationBatch> batches,
+            BiConsumer<RawValidationBatch, String> refused,
+            IntConsumer progress,
+            Duration timeout) {
         int examples = 0;
         try (Session session = new Session(timeout)) {
-            List<CompletionStage<BatchOutcome>> outcomes = new ArrayList<>();
-            for (RawValidationBatch batch : batches) {
-                outcomes.add(session.client.validate(batch, timeout));
-            }
-            for (CompletionStage<BatchOutcome> each : outcomes) {
-                BatchOutcome outcome = await(each);
+            Queue<CompletionStage<BatchOutcome>> open = new ArrayDeque<>();
+            while (batches.hasNext() || !open.isEmpty()) {
+                while (batches.hasNext() && open.size() < MAX_OPEN) {
+                    open.add(session.client.validate(batches.next(), timeout));
+                }
+                BatchOutcome outcome = await(open.remove());
                 if (outcome instanceof BatchOutcome.Rejected rejected) {
-                    refused.put(rejected.batch(), rejected.message());
+                    refused.accept(rejected.batch(), rejected.message());
                 }
                 examples += outcome.batch().examples().size();
                 progress.accept(examples);
             }
-            return refused;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CommandException("interrupted", e);
