@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletionException;
 
 /**
  * Sends the lines of an input that have no result, each once, and writes the results as they come. The command's thread
@@ -126,7 +127,7 @@ final class FileRun {
     private void follow(OpenRequest request, LineFormat format) {
         request.result().whenComplete((result, failure) -> {
             try {
-                end(request.id(), format, result, failure);
+                end(request.id(), format, result, failure instanceof CompletionException ? failure.getCause() : failure);
             } catch (RuntimeException e) {
                 window.fail(e);
             }
