@@ -44,7 +44,7 @@ final class Journal {
     /**
      * Opens the journal of an output, or starts one.
      *
-     * @param empty whether the output has no result, and did not exist before
+     * @param isNew whether the output did not exist before; an old journal is replaced then
      * @throws CommandException when the journal cannot be read or written, or belongs to another input
      */
     static Journal open(Path output, LineIds input, boolean isNew, Instant now) {
