@@ -134,8 +134,11 @@ final class SendCommand implements Callable<Integer> {
     /** The input of one request, or a file of requests. */
     static final class Input extends PromptOptions {
 
-        @Option(names = "--file", paramLabel = "FILE.jsonl", description = "A file with one request per line, or '-' for stdin. A line is a request as on the topic, or"
-                        + " one of a file for OpenAI's batch API.")
+        @Option(
+                names = "--file",
+                paramLabel = "FILE.jsonl",
+                description = "A file with one request per line, or '-' for stdin. A line is a request as on the topic,"
+                        + " or one of a file for OpenAI's batch API.")
         private Optional<Path> requests = Optional.empty();
     }
 

@@ -127,7 +127,11 @@ final class FileRun {
     private void follow(OpenRequest request, LineFormat format) {
         request.result().whenComplete((result, failure) -> {
             try {
-                end(request.id(), format, result, failure instanceof CompletionException ? failure.getCause() : failure);
+                end(
+                        request.id(),
+                        format,
+                        result,
+                        failure instanceof CompletionException ? failure.getCause() : failure);
             } catch (RuntimeException e) {
                 window.fail(e);
             }

@@ -65,8 +65,8 @@ public final class FileSend {
     public record Summary(long results, long errors, long earlier) {}
 
     /**
-     * Sends the lines that have no result in a file, and waits until each has one. Requests that an earlier run has sent
-     * are not sent again.
+     * Sends the lines that have no result in a file, and waits until each has one. Requests that an earlier run has
+     * sent are not sent again.
      *
      * @throws CommandException when a file cannot be read or written, or there is no result for too long
      * @throws io.tidemark.client.ClientException when Kafka refuses an operation

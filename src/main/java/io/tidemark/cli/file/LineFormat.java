@@ -37,8 +37,8 @@ public enum LineFormat {
     },
 
     /**
-     * A line of a file for OpenAI's batch API. An answer and an error of the service are a {@code response}; a line that
-     * was not sent has {@code response} null and an {@code error}.
+     * A line of a file for OpenAI's batch API. An answer and an error of the service are a {@code response}; a line
+     * that was not sent has {@code response} null and an {@code error}.
      */
     OPENAI {
         @Override

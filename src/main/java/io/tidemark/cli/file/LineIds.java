@@ -6,9 +6,9 @@ import java.util.HexFormat;
 import java.util.OptionalInt;
 
 /**
- * The ids of lines without an id of their own, {@code NAME:DIGEST:LINE}: the name of the file, the first 8 hex digits of
- * the SHA-256 of its absolute path, and the number of the line. A second run gives a line the same id. Two files of one
- * name in different folders have different ids.
+ * The ids of lines without an id of their own, {@code NAME:DIGEST:LINE}: the name of the file, the first 8 hex digits
+ * of the SHA-256 of its absolute path, and the number of the line. A second run gives a line the same id. Two files of
+ * one name in different folders have different ids.
  *
  * @param prefix all but the number
  */

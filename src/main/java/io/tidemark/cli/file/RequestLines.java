@@ -17,7 +17,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * The requests of a file, one line each, in Tidemark's form or in that of OpenAI's batch files. Blank lines are skipped.
+ * The requests of a file, one line each, in Tidemark's form or in that of OpenAI's batch files. Blank lines are
+ * skipped.
  * Used by one thread.
  */
 final class RequestLines {
@@ -65,7 +66,11 @@ final class RequestLines {
     private RequestLine parse(String lineId) {
         if (lines.isTooLong()) {
             return invalid(
-                    lineId, lineId, LineFormat.TIDEMARK, "request_too_large", "has more than " + MAX_LINE_BYTES + " bytes");
+                    lineId,
+                    lineId,
+                    LineFormat.TIDEMARK,
+                    "request_too_large",
+                    "has more than " + MAX_LINE_BYTES + " bytes");
         }
         byte[] text = lines.bytes();
         try {
