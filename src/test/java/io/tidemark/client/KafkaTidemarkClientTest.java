@@ -106,7 +106,9 @@ class KafkaTidemarkClientTest {
         client.submit(prompt("p").withoutKey().header("tenant", "first").header("tenant", "second"));
         ConsumerRecord<String, byte[]> other = service.await();
         assertThat(other.key()).isNull();
-        assertThat(other.headers()).singleElement().satisfies(header -> assertThat(header.key()).isEqualTo("tenant"));
+        assertThat(other.headers())
+                .singleElement()
+                .satisfies(header -> assertThat(header.key()).isEqualTo("tenant"));
         assertThat(FakeService.header(other, "tenant")).isEqualTo("second");
     }
 
@@ -477,9 +479,8 @@ class KafkaTidemarkClientTest {
 
         @Override
         public void onNext(BoundaryChange change) {
-            String value = change.entry() instanceof TableEntry.Absent
-                    ? "none"
-                    : Integer.toString(boundary(change.entry()));
+            String value =
+                    change.entry() instanceof TableEntry.Absent ? "none" : Integer.toString(boundary(change.entry()));
             seen.add(change.adapter() + " " + value);
         }
 

@@ -67,22 +67,26 @@ class TextStreamTest {
     }
 
     @Test
-    @DisplayName("Publishes everything to a subscriber that requests the next event while it takes one")
+    @DisplayName("Calls a subscriber that requests the next event while it takes one again only after that")
     void demandWithinAnEvent() {
+        List<String> calls = new ArrayList<>();
         Collector seen = new Collector() {
             @Override
             public void onNext(RequestEvent event) {
                 super.onNext(event);
+                calls.add("begin");
                 request(1);
+                calls.add("end");
             }
         };
         stream.subscribe(seen);
-        event(1, 0, "a");
+        stream.onEvent(new EventMessage("r", 1, 0, 0, "a", Optional.empty()));
+        stream.onEvent(new EventMessage("r", 1, 1, 0, "b", Optional.empty()));
         seen.request(1);
-        event(1, 1, "b");
         event(2, 0, "c");
         stream.end(result("cd"));
         assertThat(seen.seen()).containsExactly("a", "b", "restart", "c", "d", "end");
+        assertThat(calls).hasSize(10).startsWith("begin", "end", "begin", "end");
     }
 
     @Test
