@@ -192,7 +192,10 @@ final class SendCommand implements Callable<Integer> {
         }
         fill(request);
         return request.put("stream", true)
-                .put("id", id.orElseGet(() -> "send-" + UUID.randomUUID().toString().substring(0, 8)));
+                .put(
+                        "id",
+                        id.orElseGet(
+                                () -> "send-" + UUID.randomUUID().toString().substring(0, 8)));
     }
 
     /** Sets the options in a request; fields that the request has are not changed. */
@@ -256,7 +259,8 @@ final class SendCommand implements Callable<Integer> {
     private static String line(LineResult result) {
         return result instanceof LineResult.Answered answered
                 ? line(answered.result())
-                : result.id() + "  FAILED " + ((LineResult.Refused) result).error().code() + ": "
+                : result.id() + "  FAILED "
+                        + ((LineResult.Refused) result).error().code() + ": "
                         + ((LineResult.Refused) result).error().message();
     }
 

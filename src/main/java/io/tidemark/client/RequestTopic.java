@@ -44,8 +44,11 @@ public final class RequestTopic {
             reader.readToEnd(record -> {
                 Header found = record.headers().lastHeader(header);
                 if (found != null && found.value() != null && record.value() != null) {
-                    id(record).ifPresent(id -> handler.accept(
-                            id, found.value(), new Source(record.topic(), record.partition(), record.offset())));
+                    id(record)
+                            .ifPresent(id -> handler.accept(
+                                    id,
+                                    found.value(),
+                                    new Source(record.topic(), record.partition(), record.offset())));
                 }
             });
         } catch (KafkaException e) {

@@ -71,7 +71,9 @@ class FileCommandTest {
             Files.writeString(input, Files.readString(input) + "{\"prompt\": \"c\"}\n");
             assertThat(run().exitCode()).isZero();
             assertThat(ids("id")).hasSize(3).doesNotHaveDuplicates();
-            assertThat(worker.seen()).extracting(request -> request.path("prompt").asText()).containsExactlyInAnyOrder("a", "b", "c");
+            assertThat(worker.seen())
+                    .extracting(request -> request.path("prompt").asText())
+                    .containsExactlyInAnyOrder("a", "b", "c");
             assertThat(folder.resolve("out.jsonl.run")).doesNotExist();
         }
     }
@@ -81,7 +83,8 @@ class FileCommandTest {
     void continuesOpenRequests() throws Exception {
         StringBuilder lines = new StringBuilder();
         for (int i = 0; i < 50; i++) {
-            lines.append(i % 2 == 0 ? "{\"prompt\": \"p" + i + "\"}\n" : "{\"id\": \"u" + i + "\", \"prompt\": \"p\"}\n");
+            lines.append(
+                    i % 2 == 0 ? "{\"prompt\": \"p" + i + "\"}\n" : "{\"id\": \"u" + i + "\", \"prompt\": \"p\"}\n");
         }
         Files.writeString(input, lines);
         CommandLineRun first = run("--timeout", "1", "--max-open", "20");
@@ -142,7 +145,9 @@ class FileCommandTest {
             assertThat(line("c4").at("/error/code").asText()).isEqualTo("missing_field");
             assertThat(Files.readString(output)).contains("duplicate_id");
             assertThat(ids("custom_id")).hasSize(5).doesNotHaveDuplicates();
-            assertThat(worker.seen()).hasSize(2).allMatch(request -> request.path("id").asText().startsWith("c"));
+            assertThat(worker.seen())
+                    .hasSize(2)
+                    .allMatch(request -> request.path("id").asText().startsWith("c"));
             String written = Files.readString(output);
             assertThat(run().exitCode()).isEqualTo(3);
             assertThat(Files.readString(output)).isEqualTo(written);
@@ -170,11 +175,15 @@ class FileCommandTest {
         Files.writeString(output, "{\"prompt\": \"a\"}\n");
         assertThat(run().err()).contains("out.jsonl:1 is not a result of 'send --file'");
         Files.writeString(output, "");
-        Files.writeString(folder.resolve("out.jsonl.run"), "{\"run\":\"r\",\"input\":\"other:00000000:\",\"since\":"
-                + "\"2026-01-01T00:00:00Z\",\"lines\":0,\"digest\":\"\"}");
+        Files.writeString(
+                folder.resolve("out.jsonl.run"),
+                "{\"run\":\"r\",\"input\":\"other:00000000:\",\"since\":"
+                        + "\"2026-01-01T00:00:00Z\",\"lines\":0,\"digest\":\"\"}");
         assertThat(run().err()).contains("has results of another input");
-        Files.writeString(folder.resolve("out.jsonl.run"), "{\"run\":\"r\",\"input\":\"" + ownPrefix() + "\",\"since\":"
-                + "\"2026-01-01T00:00:00Z\",\"lines\":1,\"digest\":\"00\"}");
+        Files.writeString(
+                folder.resolve("out.jsonl.run"),
+                "{\"run\":\"r\",\"input\":\"" + ownPrefix() + "\",\"since\":"
+                        + "\"2026-01-01T00:00:00Z\",\"lines\":1,\"digest\":\"00\"}");
         assertThat(run().err()).contains("the first 1 lines of", "have changed");
     }
 

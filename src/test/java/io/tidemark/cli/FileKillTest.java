@@ -35,8 +35,7 @@ class FileKillTest {
         Path output = folder.resolve("out.jsonl");
         StringBuilder lines = new StringBuilder();
         for (int i = 0; i < LINES; i++) {
-            lines.append(
-                    i % 2 == 0 ? "{\"prompt\": \"p\"}\n" : "{\"id\": \"own-" + i + "\", \"prompt\": \"p\"}\n");
+            lines.append(i % 2 == 0 ? "{\"prompt\": \"p\"}\n" : "{\"id\": \"own-" + i + "\", \"prompt\": \"p\"}\n");
         }
         Files.writeString(input, lines);
         try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
@@ -47,7 +46,9 @@ class FileKillTest {
                 killAfter(LINES / 2, address, input, output);
                 Process last = start(address, input, output);
                 assertThat(last.waitFor(120, TimeUnit.SECONDS)).isTrue();
-                assertThat(last.exitValue()).as(Files.readString(folder.resolve("log"))).isZero();
+                assertThat(last.exitValue())
+                        .as(Files.readString(folder.resolve("log")))
+                        .isZero();
                 assertThat(ids(output)).hasSize(LINES).doesNotHaveDuplicates();
                 assertThat(worker.seen()).hasSize(LINES);
             }
@@ -61,7 +62,9 @@ class FileKillTest {
                     .atMost(Duration.ofSeconds(120))
                     .pollInterval(Duration.ofMillis(20))
                     .until(() -> !process.isAlive() || lines(output).size() >= results);
-            assertThat(process.isAlive()).as(Files.readString(folder.resolve("log"))).isTrue();
+            assertThat(process.isAlive())
+                    .as(Files.readString(folder.resolve("log")))
+                    .isTrue();
         } finally {
             process.destroyForcibly().waitFor();
         }

@@ -43,13 +43,11 @@ public final class Progress implements AutoCloseable {
      * @param maximum -1 if it is not known
      */
     public static Progress startAt(String unit, long done, long maximum, PrintWriter err) {
-        return start(
-                new ProgressBarBuilder().showSpeed().startsFrom(done, Duration.ZERO), unit, maximum, err);
+        return start(new ProgressBarBuilder().showSpeed().startsFrom(done, Duration.ZERO), unit, maximum, err);
     }
 
     private static Progress start(ProgressBarBuilder builder, String unit, long maximum, PrintWriter err) {
-        ProgressBarBuilder bar = builder
-                .setTaskName(unit)
+        ProgressBarBuilder bar = builder.setTaskName(unit)
                 .setInitialMax(maximum)
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(100);

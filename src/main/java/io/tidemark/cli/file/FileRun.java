@@ -99,11 +99,14 @@ final class FileRun {
     private void take(RequestLine line, Optional<String> run, Runnable tick) throws InterruptedException {
         boolean named = !line.id().equals(line.lineId());
         if (named && !finished.read(line.id())) {
-            refuse(line.lineId(), line.format(), new ErrorBody(
-                    ErrorBody.INVALID_REQUEST,
-                    "duplicate_id",
-                    "an earlier line has the id '" + line.id() + "', or it is that of another line",
-                    Optional.of("id")));
+            refuse(
+                    line.lineId(),
+                    line.format(),
+                    new ErrorBody(
+                            ErrorBody.INVALID_REQUEST,
+                            "duplicate_id",
+                            "an earlier line has the id '" + line.id() + "', or it is that of another line",
+                            Optional.of("id")));
         } else if (line.content() instanceof RequestLine.Invalid invalid) {
             refuse(line.id(), line.format(), invalid.error());
         } else if (line.content() instanceof RequestLine.Request request && !finished.isFinished(line.id())) {

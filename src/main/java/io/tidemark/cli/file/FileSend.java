@@ -180,11 +180,16 @@ public final class FileSend {
 
         private Map<String, FileRun.Sent> sentBefore() {
             Map<String, FileRun.Sent> sent = new LinkedHashMap<>();
-            journal.filter(Journal::continues).map(Journal::state).ifPresent(state -> new RequestTopic(cluster, topics)
-                    .readSince(state.since().minus(CLOCKS), FileRun.HEADER, (id, header, source) -> FileRun.format(
-                                    state.run(), header)
-                            .filter(format -> !finished.isFinished(id))
-                            .ifPresent(format -> sent.putIfAbsent(id, new FileRun.Sent(id, format, source)))));
+            journal.filter(Journal::continues)
+                    .map(Journal::state)
+                    .ifPresent(state -> new RequestTopic(cluster, topics)
+                            .readSince(
+                                    state.since().minus(CLOCKS),
+                                    FileRun.HEADER,
+                                    (id, header, source) -> FileRun.format(state.run(), header)
+                                            .filter(format -> !finished.isFinished(id))
+                                            .ifPresent(format ->
+                                                    sent.putIfAbsent(id, new FileRun.Sent(id, format, source)))));
             return sent;
         }
     }

@@ -55,8 +55,7 @@ final class Journal {
                     + "' says that the ids of its lines begin with '" + state.input() + "', not '" + input.prefix()
                     + "'; name another output");
         });
-        State state = found.orElseGet(
-                () -> new State(UUID.randomUUID().toString(), input.prefix(), now, 0, ""));
+        State state = found.orElseGet(() -> new State(UUID.randomUUID().toString(), input.prefix(), now, 0, ""));
         Journal journal = new Journal(path, state, found.isPresent());
         journal.save();
         return journal;
@@ -88,11 +87,7 @@ final class Journal {
         // a continued run reads the lines of the earlier one again
         boolean further = lines >= state.lines();
         state = new State(
-                state.run(),
-                state.input(),
-                since,
-                further ? lines : state.lines(),
-                further ? digest : state.digest());
+                state.run(), state.input(), since, further ? lines : state.lines(), further ? digest : state.digest());
         save();
     }
 

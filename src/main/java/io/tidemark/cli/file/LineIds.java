@@ -19,7 +19,8 @@ record LineIds(String prefix) {
 
     /** The ids for a file. */
     static LineIds of(Path file) {
-        return of(file.getFileName().toString(), file.toAbsolutePath().normalize().toString());
+        return of(
+                file.getFileName().toString(), file.toAbsolutePath().normalize().toString());
     }
 
     /** The ids for stdin: another output has other ids. */

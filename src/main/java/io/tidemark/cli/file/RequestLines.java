@@ -26,8 +26,7 @@ final class RequestLines {
     /** More than the largest record of a request topic. */
     private static final int MAX_LINE_BYTES = 5 << 20;
 
-    private static final ObjectMapper JSON =
-            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     /** The field that the body of each of OpenAI's URLs has. */
     private static final Map<String, String> INPUTS =
@@ -134,7 +133,8 @@ final class RequestLines {
 
     /** What the service finds wrong with an id. Such a line is not sent, because its result would have another id. */
     private static Optional<ErrorBody> errorOfId(JsonNode id) {
-        ObjectNode probe = JsonNodeFactory.instance.objectNode().put("model", "m").put("prompt", "p");
+        ObjectNode probe =
+                JsonNodeFactory.instance.objectNode().put("model", "m").put("prompt", "p");
         probe.set("id", id);
         byte[] bytes = probe.toString().getBytes(StandardCharsets.UTF_8);
         return RequestMessage.parse(bytes, MAX_LINE_BYTES) instanceof Parsed.Invalid<RequestMessage> invalid

@@ -26,8 +26,7 @@ final class ResultFile implements ResultSink, AutoCloseable {
     /** A result has at most 5 MiB. */
     private static final int MAX_LINE_BYTES = 8 << 20;
 
-    private static final ObjectMapper JSON =
-            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private final Path path;
     private final FileChannel channel;

@@ -70,8 +70,8 @@ public record DataFile(Path path) {
      */
     public List<LabelledExample> examples(LanguageModel model, int minimum, int maximum) {
         InputEncoder encoder = new InputEncoder(model);
-        List<LabelledExample> examples = readLines(
-                lines -> lines.limit(maximum).map(line -> example(encoder, line)).toList());
+        List<LabelledExample> examples = readLines(lines ->
+                lines.limit(maximum).map(line -> example(encoder, line)).toList());
         if (examples.size() < minimum) {
             throw new CommandException(
                     path + " holds " + examples.size() + " example; there must be at least " + minimum);

@@ -52,9 +52,7 @@ class FileRunTest {
         awaitSent(service, 5);
         service.answer("f:0:5", Answer.text("x"));
         run.join();
-        assertThat(results)
-                .extracting(LineResult::id)
-                .containsExactly("f:0:2", "f:0:1", "f:0:3", "f:0:4", "f:0:5");
+        assertThat(results).extracting(LineResult::id).containsExactly("f:0:2", "f:0:1", "f:0:3", "f:0:4", "f:0:5");
     }
 
     @Test
@@ -93,7 +91,9 @@ class FileRunTest {
         awaitSent(service, 1);
         service.answer("f:0:3", Answer.text("old"));
         end.join();
-        assertThat(service.requests()).extracting(request -> request.field("prompt").asText()).containsExactly("4");
+        assertThat(service.requests())
+                .extracting(request -> request.field("prompt").asText())
+                .containsExactly("4");
         assertThat(results).extracting(LineResult::id).containsExactlyInAnyOrder("f:0:3", "f:0:4");
         assertThat(results).anyMatch(result -> result.json().contains("\"custom_id\":\"f:0:3\""));
     }
@@ -110,7 +110,7 @@ class FileRunTest {
                 [1]
 
                 {"prompt": "bad"}
-                {"id": 5, "prompt": "3"} 
+                {"id": 5, "prompt": "3"}
                 """;
         send(run(service, THREE), lines);
         assertThat(results)
@@ -123,7 +123,10 @@ class FileRunTest {
         FinishedIds all = finished;
         List.of("a", "f:0:2", "f:0:3", "f:0:4", "f:0:6", "f:0:7").forEach(all::finish);
         send(run(service, THREE), lines.replace("\"a\"", "\"b\"").replace("\"prompt\": \"1\"", "\"prompt\": \"9\""));
-        assertThat(results).as("only the line whose id is new").extracting(LineResult::id).containsExactly("b");
+        assertThat(results)
+                .as("only the line whose id is new")
+                .extracting(LineResult::id)
+                .containsExactly("b");
     }
 
     @Test
@@ -175,7 +178,11 @@ class FileRunTest {
         AtomicLong written = new AtomicLong();
         long[] used = new long[2];
         FileRun run = new FileRun(
-                forgetful(), new OpenWindow(THREE, now::get), finished, result -> written.incrementAndGet(), Clock.systemUTC());
+                forgetful(),
+                new OpenWindow(THREE, now::get),
+                finished,
+                result -> written.incrementAndGet(),
+                Clock.systemUTC());
         run.send(new RequestLines(new GeneratedLines(100_000), IDS, request -> {}), Optional.of("run"), () -> {
             if (written.get() == 10_000 && used[0] == 0) {
                 used[0] = usedHeap();
@@ -196,7 +203,9 @@ class FileRunTest {
         TidemarkClient[] current = {null};
         int[] count = {0};
         return (TidemarkClient) Proxy.newProxyInstance(
-                FileRunTest.class.getClassLoader(), new Class<?>[] {TidemarkClient.class}, (proxy, method, arguments) -> {
+                FileRunTest.class.getClassLoader(),
+                new Class<?>[] {TidemarkClient.class},
+                (proxy, method, arguments) -> {
                     if (count[0]++ % 1000 == 0) {
                         current[0] = new InMemoryTidemark(request -> Answer.text("x"));
                     }
@@ -259,8 +268,7 @@ class FileRunTest {
     }
 
     private static RequestLines lines(String text) {
-        return new RequestLines(
-                new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), IDS, request -> {});
+        return new RequestLines(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), IDS, request -> {});
     }
 
     private static String prompts(int count) {

@@ -90,8 +90,10 @@ class ResultFileTest {
     @DisplayName("finds each of 100,000 ids, and no other")
     void manyIds() {
         IntStream.range(0, 100_000).forEach(i -> finished.finish("id-" + i));
-        assertThat(IntStream.range(0, 100_000).allMatch(i -> finished.isFinished("id-" + i))).isTrue();
-        assertThat(IntStream.range(100_000, 200_000).noneMatch(i -> finished.isFinished("id-" + i))).isTrue();
+        assertThat(IntStream.range(0, 100_000).allMatch(i -> finished.isFinished("id-" + i)))
+                .isTrue();
+        assertThat(IntStream.range(100_000, 200_000).noneMatch(i -> finished.isFinished("id-" + i)))
+                .isTrue();
         assertThat(finished.read("id-1")).isTrue();
         assertThat(finished.read("id-1")).isFalse();
         assertThat(finished.read("in:0:7")).as("an id of a line").isFalse();
