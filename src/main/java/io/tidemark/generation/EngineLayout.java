@@ -54,16 +54,18 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
     }
 
     /**
-     * The numbers of consecutive instances that may share a step, ascending: the powers of two, and the largest number
-     * whose threads are not more than {@code maxThreads}.
+     * The numbers of consecutive instances that may share a step, ascending: powers of two, and all instances, if their
+     * threads are not more than {@code maxThreads}. Wider groups then consist of whole narrower ones.
      */
     List<Integer> groupWidths() {
         int most = fixed ? 1 : Math.min(instances, maxThreads / threads);
         List<Integer> widths = new ArrayList<>();
-        for (int width = 1; width < most; width *= 2) {
+        for (int width = 1; width <= most; width *= 2) {
             widths.add(width);
         }
-        widths.add(most);
+        if (most == instances && Integer.bitCount(most) > 1) {
+            widths.add(most);
+        }
         return widths;
     }
 

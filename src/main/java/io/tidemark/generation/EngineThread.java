@@ -1,7 +1,6 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GroupWidth.Turn;
 import io.tidemark.generation.InstanceGroups.Granted;
 import java.time.Duration;
@@ -34,12 +33,14 @@ final class EngineThread {
      * steps apart from those of an instance that is its own group.
      */
     private final Decoder jointDecoder;
+    /** The joint decoders of all threads, by instance. */
+    private final List<Decoder> jointDecoders;
 
     private final Runnable onFailure;
     private final Thread thread;
     /** Changes of the width before the last turn. */
     private int changes;
-    /** Turns since then. */
+    /** Turns in groups of several instances since that change. */
     private int turnsOfGroup;
 
     private volatile boolean aborted;
@@ -50,22 +51,24 @@ final class EngineThread {
      * @param own       the instance that belongs to this thread
      * @param instances all instances of the engine
      * @param stepThreads of steps with rows of one instance
+     * @param jointDecoders by instance; this thread closes that of its own instance
      * @param onFailure called on this thread if an error ends it
      */
     EngineThread(
-            LanguageModel model,
             EngineLayout layout,
             EngineInstance own,
             List<EngineInstance> instances,
             InstanceGroups groups,
             StepThreads stepThreads,
+            List<Decoder> jointDecoders,
             Runnable onFailure) {
         this.own = own;
         this.instances = instances;
         this.layout = layout;
         this.groups = groups;
         this.loop = new StepLoop(stepThreads, this::started);
-        this.jointDecoder = model.decoder().shareWeights();
+        this.jointDecoder = jointDecoders.get(own.index());
+        this.jointDecoders = jointDecoders;
         this.onFailure = onFailure;
         this.thread = new Thread(this::run, "tidemark-engine-" + own.index());
     }
@@ -152,8 +155,8 @@ final class EngineThread {
         if (granted.changes() != changes) {
             changes = granted.changes();
             turnsOfGroup = 0;
-            // this thread may have waited while the width changed
-            jointDecoder.pause();
+            // the threads of the group may have led other groups before the change
+            pauseJointDecoders(group);
         }
         List<EngineInstance> members = instances.subList(group.first(), group.end());
         long start = System.nanoTime();
@@ -165,7 +168,7 @@ final class EngineThread {
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
             own.countJointStep();
         }
-        pauseDecoders(members, steps);
+        pauseDecoders(group, members, steps);
         List<Boolean> slices = members.stream().map(this::runBackgroundSlice).toList();
         long end = System.nanoTime();
         List<InstanceWork> work = new ArrayList<>();
@@ -175,14 +178,19 @@ final class EngineThread {
         return new Turn(granted.width(), group, work, own.canStartRequests(), end - start, end);
     }
 
-    private void pauseDecoders(List<EngineInstance> members, List<StepSize> steps) {
+    private void pauseDecoders(InstanceGroup group, List<EngineInstance> members, List<StepSize> steps) {
         if (members.stream().noneMatch(EngineInstance::hasSequences)
                 && steps.stream().allMatch(step -> step.rows() == 0)) {
-            jointDecoder.pause();
+            pauseJointDecoders(group);
             members.forEach(EngineInstance::pauseDecoder);
         } else if (members.size() > 1 && ++turnsOfGroup == TURNS_BEFORE_PAUSE) {
             members.forEach(EngineInstance::pauseDecoder);
         }
+    }
+
+    /** Releases what joint decoders keep between steps. Threads that are parked do not use theirs. */
+    private void pauseJointDecoders(InstanceGroup group) {
+        jointDecoders.subList(group.first(), group.end()).forEach(Decoder::pause);
     }
 
     /** Returns whether the instance had a slice to run. */

@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -38,6 +40,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final InstanceGroups groups;
     private final List<EngineInstance> instances = new ArrayList<>();
     private final List<EngineThread> threads = new ArrayList<>();
+    private final AtomicBoolean restarted = new AtomicBoolean();
     private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
     private GenerationEngine(
@@ -64,9 +67,18 @@ public final class GenerationEngine implements Engine, AutoCloseable {
                 instances.add(new EngineInstance(model, limits, count, i, queue, blocks, groups));
             }
         }
+        List<Decoder> jointDecoders = Stream.generate(() -> model.decoder().shareWeights())
+                .limit(count)
+                .toList();
         for (EngineInstance instance : instances) {
             threads.add(new EngineThread(
-                    model, layout, instance, instances, groups, stepThreads.get(instance.index()), this::failed));
+                    layout,
+                    instance,
+                    instances,
+                    groups,
+                    stepThreads.get(instance.index()),
+                    jointDecoders,
+                    this::failed));
         }
         this.pool = instances.get(0).pool();
     }
@@ -108,11 +120,11 @@ public final class GenerationEngine implements Engine, AutoCloseable {
      * Starts an engine like this one, which begins with the numbers of instances and threads of a step that this
      * one has found best.
      *
-     * @throws IllegalStateException if this engine has not ended
+     * @throws IllegalStateException if this engine has not ended, or was started again before
      */
     public GenerationEngine restart() {
-        if (!hasEnded()) {
-            throw new IllegalStateException("an engine that has not ended cannot be started again");
+        if (!hasEnded() || restarted.getAndSet(true)) {
+            throw new IllegalStateException("an engine can be started again once, after it has ended");
         }
         return start(model, limits, layout, width, stepThreads);
     }

@@ -29,10 +29,10 @@ import java.util.TreeMap;
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
  * at this size. This covers prompts and other tokens in the proportion in which they occur. The first turn of a thread
  * after a change of the width is not counted, and neither is a turn with a slice of a background task. The next trial
- * follows after {@code MIN_BETWEEN} rounds, which double with each trial that is lost or nearly so, or soon after turns
- * begin to take a clearly different time.
+ * follows after {@code MIN_BETWEEN} rounds, which double with each trial that is lost or won by less than
+ * {@code CLEAR_GAIN}, or soon after turns begin to take a clearly different time.
  *
- * <p>The time that a trial loses, and the waits at its begin and end until no thread is in a turn, are charged to the
+ * <p>The time that a trial loses, and the waits at its start and end until no thread is in a turn, are charged to the
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
  * {@code MIN_TIME_TO_COST_AFTER_CHANGE} times when durations change. A trial that cannot be judged, because instances
  * become idle, a background task begins, the rows change or no turns can be compared, is charged in full.
@@ -49,7 +49,7 @@ final class MeasuredWidth implements GroupWidth {
     private static final int AFTER_CHANGE = 8;
     /** Before an urgent trial, a second counts as at least this many rounds. */
     private static final double URGENT_ROUNDS_PER_SECOND = 8;
-    /** The time of turns between two trials, unless the cost of the first one is higher. */
+    /** At most this many seconds of turns lie between two trials, unless the cost of the first one requires more. */
     private static final double MAX_SECONDS_BETWEEN = 30;
     /** A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}. */
     private static final int TRIAL_ROUNDS = 5;
@@ -59,6 +59,8 @@ final class MeasuredWidth implements GroupWidth {
     private static final double CLEAR_GAIN = 0.1;
     /** A trial ends after {@code FEW_TURNS} turns if the slower width takes this many times as long. */
     private static final double FAR_SLOWER = 1.6;
+    /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
+    private static final int FACTOR_WHERE_FAR = 8;
 
     private static final int FEW_TURNS = 2;
     /** A trial of a wider group ends after its first turn if this takes so many times as long. */
@@ -67,13 +69,13 @@ final class MeasuredWidth implements GroupWidth {
     private static final double MIN_TIME_TO_COST = 150;
     /** The same after turns have begun to take a clearly different time. */
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
-    /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
-    private static final int FACTOR_WHERE_FAR = 8;
+    /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
+    private static final double MAX_DEBT_NANOS = 600e9;
     /** Smaller differences do not change the width. */
     private static final double MIN_GAIN = 0.03;
     /** Recent turns that are compared. */
     private static final int COMPARED_TURNS = 32;
-    /** The gain of a width is the mean of about this many trials. */
+    /** The weight of a trial in the mean gain of a width is one divided by this. */
     private static final int MEAN_OF_TRIALS = 2;
     /** The weight of a round in the mean number of rows. */
     private static final double ROUND_WEIGHT = 0.25;
@@ -81,6 +83,7 @@ final class MeasuredWidth implements GroupWidth {
     private final int instances;
     private final List<Integer> widths;
     private final int initialPreference;
+    /** By instance: in its last turn. */
     private final InstanceWork[] work;
     /** By index of the width. */
     private final List<Measured> measured = new ArrayList<>();
@@ -182,7 +185,7 @@ final class MeasuredWidth implements GroupWidth {
 
         private void charge(double nanos) {
             costNanos += Math.max(0, nanos);
-            debtNanos += MIN_TIME_TO_COST * Math.max(0, nanos);
+            debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * Math.max(0, nanos), MAX_DEBT_NANOS);
         }
     }
 
@@ -230,6 +233,7 @@ final class MeasuredWidth implements GroupWidth {
     /** Also called when an engine starts again: only the preferences are kept. */
     @Override
     public int start() {
+        drop(lastEndNanos);
         Arrays.fill(work, InstanceWork.NONE);
         Arrays.fill(settled, false);
         measured.forEach(Measured::clear);
@@ -279,10 +283,14 @@ final class MeasuredWidth implements GroupWidth {
             Arrays.fill(settled, false);
             measured.get(widths.indexOf(lastWidth)).restart();
         }
-        waiting.filter(wait -> widths.get(wait.width) == turn.width()).ifPresent(wait -> {
-            wait.preference.charge(startNanos - wait.sinceNanos);
-            waiting = Optional.empty();
-        });
+        if (waiting.filter(wait -> widths.get(wait.width) == turn.width()).isPresent()) {
+            endWait(startNanos);
+        }
+    }
+
+    private void endWait(long nanos) {
+        waiting.ifPresent(wait -> wait.preference.charge(nanos - wait.sinceNanos));
+        waiting = Optional.empty();
     }
 
     /** After a turn with rows, while several instances are active. */
@@ -304,6 +312,8 @@ final class MeasuredWidth implements GroupWidth {
             waiting = Optional.of(new Wait(tried, preference.width, turn.endNanos()));
         }
         if (trial.isEmpty() && width == preference.width) {
+            // a change that was withdrawn
+            endWait(turn.endNanos());
             boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
             if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
                 trial = Optional.of(new Trial(preference, other(preference)));
@@ -328,7 +338,7 @@ final class MeasuredWidth implements GroupWidth {
     /** Ends a trial that cannot be judged any more. */
     private void drop(long endNanos) {
         trial.ifPresent(running -> {
-            waiting.ifPresent(wait -> running.preference.charge(endNanos - wait.sinceNanos));
+            endWait(endNanos);
             running.preference.charge(running.nanos);
             running.preference.roundsLeft = running.preference.between;
         });
@@ -420,8 +430,8 @@ final class MeasuredWidth implements GroupWidth {
             waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
         int factor = isFar ? FACTOR_WHERE_FAR : 2;
-        boolean isUnclear = gain > CLEAR_GAIN || gain * trialGain < 0;
-        preference.between = isUnclear ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
+        boolean isSoonTriedAgain = gain > CLEAR_GAIN || gain * trialGain < 0;
+        preference.between = isSoonTriedAgain ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
         preference.roundsLeft = preference.between;
         preference.urgent = preference.between == MIN_BETWEEN;
         trial = Optional.empty();

@@ -82,7 +82,7 @@ final class RequestQueue {
     private record Prefix(PrefixCache.Scope scope, List<Integer> tokens) {}
 
     /**
-     * @param wake called from any thread to wake an idle instance; has no effect on a busy one
+     * @param wake called from any thread to give an instance a turn
      */
     RequestQueue(EngineLimits limits, int instances, IntConsumer wake) {
         this.maxNumSeqs = limits.maxNumSeqs();

@@ -5,8 +5,8 @@ import java.util.Map;
 import java.util.function.IntFunction;
 
 /**
- * Selects the number of threads for each step with rows of one engine instance. A step has two numbers to choose from:
- * those of its whole group and half of them for a large step, twice the instance's share and the share for a small one.
+ * Selects the number of threads for each step with rows of one engine instance. A large step uses all threads of its
+ * group or half of them; a small one the instance's threads, or twice as many if the group has them.
  *
  * <p>The threads of a step synchronize several hundred times. When another process uses one of their processors, each
  * synchronization waits for the delayed thread, and half as many threads are much faster. Steps of similar size are
@@ -14,8 +14,8 @@ import java.util.function.IntFunction;
  * {@code CLEARLY_FASTER} of the time. A small one has half of them until all take less than {@code FASTER} of it.
  *
  * <p>The other number is tried in a few steps after {@code MIN_STEPS_BETWEEN} steps, which double with each trial that
- * changes nothing, and when steps take far longer than the other number has taken. The time that a trial costs is at
- * most one in {@code MIN_TIME_TO_COST}.
+ * changes nothing, and when steps take far longer than the other number has taken. Trials after a number of steps cost
+ * at most one part in {@code MIN_TIME_TO_COST} of the time.
  *
  * <p>Used by one thread.
  */
@@ -37,6 +37,8 @@ final class StepThreads {
     private static final double FAR_SLOWER = 2;
     /** After a trial, none follows while steps take this many times the time that it has cost. */
     private static final double MIN_TIME_TO_COST = 50;
+    /** The most time of steps without a trial because of its cost: a process that was stopped has no true cost. */
+    private static final double MAX_DEBT_NANOS = 300e9;
 
     private final EngineLayout layout;
     private final Map<Size, Timings> bySize = new HashMap<>();
@@ -104,7 +106,7 @@ final class StepThreads {
         }
 
         private void trial(double nanos) {
-            debtNanos += MIN_TIME_TO_COST * Math.max(0, nanos - present.nanos);
+            debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * Math.max(0, nanos - present.nanos), MAX_DEBT_NANOS);
             boolean farSlower = nanos > FAR_SLOWER * present.nanos;
             // the first step wakes the threads
             if (trialSteps++ > 0 || farSlower) {
@@ -162,13 +164,13 @@ final class StepThreads {
     /** The number of threads for the next step of this number of tokens. */
     int threadsFor(int tokens, int processors) {
         int max = max(tokens, processors);
-        return max == 1 || layout.fixed() || !timings(tokens, max).nextUsesHalf() ? max : max / 2;
+        return hasChoice(tokens, max) && timings(tokens, max).nextUsesHalf() ? max / 2 : max;
     }
 
     /** Records the duration of a step. */
     void record(int threads, int tokens, int processors, long nanos) {
         int max = max(tokens, processors);
-        if (max > 1 && !layout.fixed() && (threads == max || threads == max / 2)) {
+        if (hasChoice(tokens, max) && (threads == max || threads == max / 2)) {
             timings(tokens, max).record(threads < max, nanos);
         }
     }
@@ -179,7 +181,14 @@ final class StepThreads {
 
     private int max(int tokens, int processors) {
         int share = layout.threads();
-        return isLarge(tokens) ? processors : Math.min(processors, layout.fixed() ? share : 2 * share);
+        if (isLarge(tokens)) {
+            return processors;
+        }
+        return layout.fixed() || processors < 2 * share ? Math.min(processors, share) : 2 * share;
+    }
+
+    private boolean hasChoice(int tokens, int max) {
+        return !layout.fixed() && max > 1 && (isLarge(tokens) || max > layout.threads());
     }
 
     private Timings timings(int tokens, int max) {

@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.fixture.FixtureModel;
@@ -10,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -62,9 +64,13 @@ class EngineFailureTest {
             List<EngineInstance> instances = IntStream.range(0, 2)
                     .mapToObj(i -> new EngineInstance(fixture.model(), limits, 2, i, queue, blocks, groups))
                     .toList();
+            List<Decoder> jointDecoders = Stream.generate(
+                            () -> fixture.model().decoder().shareWeights())
+                    .limit(2)
+                    .toList();
             List<EngineThread> threads = instances.stream()
                     .map(instance -> new EngineThread(
-                            fixture.model(), layout, instance, instances, groups, new StepThreads(layout), () -> {
+                            layout, instance, instances, groups, new StepThreads(layout), jointDecoders, () -> {
                                 throw new IllegalStateException("for this test");
                             }))
                     .toList();

@@ -286,6 +286,37 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("A process that is stopped during a trial tries again within minutes")
+    void stoppedDuringATrial() {
+        Model small = MeasuredWidthTest::small;
+        Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, small, 0.03, 4, 4);
+        engine.run(20);
+        while (engine.width == 1) {
+            engine.run(0.001);
+        }
+        engine.with((group, step) -> 1e6).run(0.001);
+        engine.with((group, step) -> group.size() == 1 ? small.millis(group, step) : 10)
+                .run(650)
+                .reset()
+                .run(60);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("A change of the width that is withdrawn costs the time until then only")
+    void withdrawnChange() {
+        // 2 rows are faster in joint steps, 16 are not
+        Model model = (group, step) -> group.size() == 1 ? 20 + step.rows() : 8 + 2 * step.rows();
+        Simulation engine = new Simulation(TWO, model, 0.03, 1, 1);
+        for (int i = 0; i < 200; i++) {
+            engine.rows(1, 1).run(0.1).rows(8, 8).run(0.37);
+        }
+        engine.with((group, step) -> group.size() == 1 ? 20 + step.rows() : 100);
+        engine.rows(1, 1).run(60).reset().run(60);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.9);
+    }
+
+    @Test
     @DisplayName("Of several widths the best one is found")
     void severalWidths() {
         double[] millis = {0, 60, 40, 0, 50};

@@ -55,6 +55,7 @@ class StepThreadsTest {
     @DisplayName("A small step has its share of the threads until twice as many are faster, and again when they wait")
     void smallStep() {
         threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
+        assertThat(threads.threadsFor(TOKENS, 2)).as("in a group of its own").isEqualTo(2);
         assertThat(stepsWithHalf(16, count -> 1000)).isEqualTo(16);
         stepsWithHalf(100, count -> count > 2 ? 900 : 1000);
         assertThat(stepsWithHalf(2000, count -> count > 2 ? 900 : 1000)).isLessThan(60);

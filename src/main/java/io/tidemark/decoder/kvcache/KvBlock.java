@@ -7,7 +7,7 @@ import io.tidemark.torch.Value;
  * layer. A sequence keeps its slot until it ends, so that attention reads neighbouring slots in place.
  *
  * <p>Immutable except for the contents of the slots: several threads may use a block if no two of them use the same
- * slot. Which slots are free is known to the {@link KvSlotRange}s of the block.
+ * slot. The {@link KvSlotRange}s of the block track which slots are free.
  */
 public final class KvBlock implements AutoCloseable {
 

@@ -95,7 +95,7 @@ public final class KvBlocks {
         return budget;
     }
 
-    /** Free slots that a pool could take without budget: of blocks whose other half is taken. */
+    /** The slots of untaken halves, which a pool can take without reserving budget. */
     synchronized long untakenSlots(int pool, int capacity) {
         return blocks.stream()
                 .filter(block -> isUntaken(block, pool, capacity))
