@@ -303,20 +303,6 @@ class MeasuredWidthTest {
     }
 
     @Test
-    @DisplayName("A change of the width that is withdrawn costs the time until then only")
-    void withdrawnChange() {
-        // 2 rows are faster in joint steps, 16 are not
-        Model model = (group, step) -> group.size() == 1 ? 20 + step.rows() : 8 + 2 * step.rows();
-        Simulation engine = new Simulation(TWO, model, 0.03, 1, 1);
-        for (int i = 0; i < 200; i++) {
-            engine.rows(1, 1).run(0.1).rows(8, 8).run(0.37);
-        }
-        engine.with((group, step) -> group.size() == 1 ? 20 + step.rows() : 100);
-        engine.rows(1, 1).run(60).reset().run(60);
-        assertThat(engine.shareOf(1)).isGreaterThan(0.9);
-    }
-
-    @Test
     @DisplayName("Of several widths the best one is found")
     void severalWidths() {
         double[] millis = {0, 60, 40, 0, 50};
