@@ -19,6 +19,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 
 /**
@@ -251,12 +254,27 @@ public final class LayoutBenchmark {
                 throw closed;
             }
             boolean isStable = false;
-            while (outcomes.stream().noneMatch(CompletableFuture::isDone)) {
+            while (!isFirstDone()) {
                 isStable = engine.isStable();
-                pause();
             }
             requireCompleted();
             return isStable;
+        }
+
+        /** Waits until the first request has ended, for a short time. */
+        private boolean isFirstDone() {
+            try {
+                CompletableFuture.anyOf(outcomes.toArray(CompletableFuture[]::new))
+                        .get(POLL_MILLIS, TimeUnit.MILLISECONDS);
+                return true;
+            } catch (TimeoutException e) {
+                return false;
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("the benchmark was interrupted", e);
+            } catch (ExecutionException e) {
+                throw new IllegalStateException("a request has no outcome", e);
+            }
         }
 
         private void requireCompleted() {
@@ -280,15 +298,6 @@ public final class LayoutBenchmark {
                     GenerationParams.greedy(StopConditions.afterExactly(newTokens)),
                     lora,
                     Boundary.full(model.config().numLayers()));
-        }
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(POLL_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("the benchmark was interrupted", e);
         }
     }
 }
