@@ -15,6 +15,7 @@ import io.tidemark.generation.StopConditions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -22,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -83,19 +85,9 @@ public final class LayoutBenchmark {
                     rates.get(layout).stream().mapToDouble(Math::log).average().orElseThrow());
         }
 
-        /**
-         * The index of the fixed layout with the highest mean. It is chosen by the rates that the ratio uses, so of
-         * equal layouts it is the one that chance favours, and the ratio is slightly too low.
-         */
-        public int bestFixed() {
-            return IntStream.range(1, rates.size())
-                    .reduce((a, b) -> mean(b) > mean(a) ? b : a)
-                    .orElseThrow();
-        }
-
-        /** The mean of the default over that of the best fixed layout. */
+        /** The geometric mean of the ratios of the rounds. */
         public double ratio() {
-            return mean(0) / mean(bestFixed());
+            return Math.exp(Arrays.stream(logRatios()).average().orElseThrow());
         }
 
         /**
@@ -104,18 +96,43 @@ public final class LayoutBenchmark {
          * @throws IllegalStateException if there are fewer than two rounds
          */
         public double[] interval() {
-            List<Double> best = rates.get(bestFixed());
-            double[] logs = IntStream.range(0, best.size())
-                    .mapToDouble(round -> Math.log(rates.get(0).get(round) / best.get(round)))
-                    .toArray();
-            if (logs.length < 2) {
-                throw new IllegalStateException("an interval needs two rounds or more, not " + logs.length);
-            }
+            double[] logs = logRatios();
             double mean = Arrays.stream(logs).average().orElseThrow();
             double squares =
                     Arrays.stream(logs).map(log -> (log - mean) * (log - mean)).sum();
             double half = StudentT.upper975(logs.length - 1) * Math.sqrt(squares / (logs.length - 1) / logs.length);
             return new double[] {Math.exp(mean - half), Math.exp(mean + half)};
+        }
+
+        /**
+         * The logarithm of each round's ratio of the default to the best fixed layout. Even rounds choose the best one
+         * for odd rounds, and the reverse: a layout that is chosen by its own round is the one that chance favoured.
+         */
+        private double[] logRatios() {
+            int rounds = rates.get(0).size();
+            if (rounds < 2) {
+                throw new IllegalStateException("a ratio needs two rounds or more, not " + rounds);
+            }
+            return IntStream.range(0, rounds)
+                    .mapToDouble(round -> logRate(0, round) - logRate(bestFixedFor(round), round))
+                    .toArray();
+        }
+
+        /** The fixed layout with the highest geometric mean in the rounds of the other half. */
+        private int bestFixedFor(int round) {
+            ToDoubleFunction<Integer> others =
+                    layout -> IntStream.range(0, rates.get(layout).size())
+                            .filter(other -> other % 2 != round % 2)
+                            .mapToDouble(other -> logRate(layout, other))
+                            .sum();
+            return IntStream.range(1, rates.size())
+                    .boxed()
+                    .max(Comparator.comparingDouble(others))
+                    .orElseThrow();
+        }
+
+        private double logRate(int layout, int round) {
+            return Math.log(rates.get(layout).get(round));
         }
     }
 
