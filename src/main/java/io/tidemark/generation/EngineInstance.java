@@ -140,9 +140,14 @@ final class EngineInstance {
         return stats;
     }
 
-    /** Whether a request waits in the queue that some instance can start now. Any thread may call. */
-    boolean canStartRequests() {
-        return queue.canStart();
+    /** See {@link RequestQueue#startable}. Any thread may call. */
+    int startableRequests() {
+        return queue.startable();
+    }
+
+    /** See {@link RequestQueue#wakeForNext}. Any thread may call. */
+    void wakeForNextRequest() {
+        queue.wakeForNext();
     }
 
     /** Whether further steps of this instance alone leave the packed groups unchanged. Any thread may call. */

@@ -42,6 +42,8 @@ final class EngineThread {
     private int changes;
     /** Turns in groups of several instances since that change. */
     private int turnsOfGroup;
+    /** Whether the last turn has left queued requests to the next ones. */
+    private boolean hasLeftStart;
 
     private volatile boolean aborted;
     /** Empty while the thread waits or is parked. */
@@ -162,9 +164,7 @@ final class EngineThread {
         long start = System.nanoTime();
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
-        Decoder decoder = group.size() == 1 ? own.useDecoder() : jointDecoder;
-        List<StepSize> steps =
-                loop.step(decoder, members.stream().map(EngineInstance::results).toList(), layout.threadsOf(group));
+        List<StepSize> steps = leavesStart(members) ? noSteps(members) : step(group, members);
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
             own.countJointStep();
         }
@@ -175,7 +175,28 @@ final class EngineThread {
         for (int i = 0; i < members.size(); i++) {
             work.add(members.get(i).endTurn(steps.get(i), slices.get(i), end - start));
         }
-        return new Turn(granted.width(), group, work, own.canStartRequests(), end - start, end);
+        return new Turn(granted.width(), group, work, own.startableRequests(), end - start, end);
+    }
+
+    /**
+     * Whether the turn of a wide group, which is idle, leaves several queued requests to the next turns. They may have
+     * another width, and the first requests then start side by side. Otherwise one step would process all their
+     * prompts.
+     */
+    private boolean leavesStart(List<EngineInstance> members) {
+        boolean isIdle = members.stream().noneMatch(EngineInstance::hasSequences);
+        hasLeftStart = members.size() > 1 && isIdle && !hasLeftStart && own.startableRequests() > 1;
+        return hasLeftStart;
+    }
+
+    private List<StepSize> noSteps(List<EngineInstance> members) {
+        own.wakeForNextRequest();
+        return members.stream().map(member -> StepSize.NONE).toList();
+    }
+
+    private List<StepSize> step(InstanceGroup group, List<EngineInstance> members) {
+        Decoder decoder = group.size() == 1 ? own.useDecoder() : jointDecoder;
+        return loop.step(decoder, members.stream().map(EngineInstance::results).toList(), layout.threadsOf(group));
     }
 
     private void pauseDecoders(InstanceGroup group, List<EngineInstance> members, List<StepSize> steps) {

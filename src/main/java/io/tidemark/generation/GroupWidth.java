@@ -8,14 +8,14 @@ interface GroupWidth {
     /**
      * A turn of a group.
      *
-     * @param width    width of the groups during the turn
-     * @param group    the instances whose turn it was
-     * @param work     of each of these instances
-     * @param canStart whether a queued request can start in the next turns
-     * @param nanos    duration of the turn
-     * @param endNanos when the turn ended
+     * @param width     width of the groups during the turn
+     * @param group     the instances whose turn it was
+     * @param work      of each of these instances
+     * @param startable number of queued requests if the next one can start in the next turns, else 0
+     * @param nanos     duration of the turn
+     * @param endNanos  when the turn ended
      */
-    record Turn(int width, InstanceGroup group, List<InstanceWork> work, boolean canStart, long nanos, long endNanos) {}
+    record Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {}
 
     /** Called before the first turn of an engine; returns the width until then. */
     int start();

@@ -20,7 +20,7 @@ import java.util.TreeMap;
  *
  * <ul>
  *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
- *       use all processors.
+ *       use all processors. If requests can start, it is the one for their number.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width. The next smaller or larger one is tried for a few turns,
  *       and becomes the preferred one if it was faster by more than {@code MIN_GAIN} in the mean of recent trials.
@@ -96,6 +96,9 @@ final class MeasuredWidth implements GroupWidth {
     private int lastWidth;
     private double meanRows;
     private int rowsClass;
+    /** Whether the last turns had adapters. */
+    private boolean adapters;
+
     private double rounds;
     private long lastEndNanos;
     /** For the rows of the last turn that had rows; empty before it. */
@@ -260,9 +263,7 @@ final class MeasuredWidth implements GroupWidth {
         }
         if (Arrays.stream(work).filter(InstanceWork::active).count() < 2) {
             drop(turn.endNanos());
-            if (!turn.canStart()) {
-                return widest();
-            }
+            return turn.startable() == 0 ? widest() : widths.get(widthFor(rows() + turn.startable()));
         } else if (step(turn.work()).rows() > 0) {
             decide(turn);
         }
@@ -354,27 +355,34 @@ final class MeasuredWidth implements GroupWidth {
 
     /** The preference for the present rows: at first that for the nearest number of rows. */
     private Preference preference(double round) {
-        int rows = Math.max(
-                1, Arrays.stream(work).mapToInt(each -> each.step().rows()).sum());
-        boolean adapters = Arrays.stream(work).anyMatch(each -> each.step().adapters());
+        int rows = Math.max(1, rows());
+        adapters = Arrays.stream(work).anyMatch(each -> each.step().adapters());
         boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
         meanRows = jumps ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
-        double logRows = 2 * Math.log(meanRows) / Math.log(2);
-        if (Math.abs(logRows - rowsClass) > 0.75) {
-            rowsClass = (int) Math.round(logRows);
+        if (Math.abs(logRows(meanRows) - rowsClass) > 0.75) {
+            rowsClass = (int) Math.round(logRows(meanRows));
         }
-        Map<Integer, Preference> byRows = adapters ? mixedByRows : baseByRows;
-        Map<Integer, Preference> known = byRows.isEmpty() ? (adapters ? baseByRows : mixedByRows) : byRows;
-        Preference preference = byRows.get(rowsClass);
-        if (preference == null) {
-            preference = known.entrySet().stream()
-                    .min(Comparator.comparingInt(entry -> Math.abs(entry.getKey() - rowsClass)))
-                    .map(Map.Entry::getValue)
-                    .map(nearest -> new Preference(nearest.width))
-                    .orElseGet(() -> new Preference(initialPreference));
-            byRows.put(rowsClass, preference);
-        }
-        return preference;
+        return (adapters ? mixedByRows : baseByRows)
+                .computeIfAbsent(rowsClass, newClass -> new Preference(widthFor(meanRows)));
+    }
+
+    /** Of all instances, in their last turns. */
+    private int rows() {
+        return Arrays.stream(work).mapToInt(each -> each.step().rows()).sum();
+    }
+
+    /** The preferred width for the nearest number of rows, with adapters if the last turns had some. */
+    private int widthFor(double rows) {
+        Map<Integer, Preference> same = adapters ? mixedByRows : baseByRows;
+        Map<Integer, Preference> known = same.isEmpty() ? (adapters ? baseByRows : mixedByRows) : same;
+        return known.entrySet().stream()
+                .min(Comparator.comparingDouble(entry -> Math.abs(entry.getKey() - logRows(rows))))
+                .map(nearest -> nearest.getValue().width)
+                .orElse(initialPreference);
+    }
+
+    private static double logRows(double rows) {
+        return 2 * Math.log(rows) / Math.log(2);
     }
 
     private int widest() {

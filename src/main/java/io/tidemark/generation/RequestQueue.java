@@ -108,9 +108,14 @@ final class RequestQueue {
         return waiting.size();
     }
 
-    /** Whether a queued request can start now. */
-    synchronized boolean canStart() {
-        return waiting.size() > 0 && !isSaturated();
+    /** Number of queued requests if the next one can start now, else 0. */
+    synchronized int startable() {
+        return isSaturated() ? 0 : waiting.size();
+    }
+
+    /** Gives a turn to the instance that should run the next request. */
+    synchronized void wakeForNext() {
+        wakeNext();
     }
 
     /** See {@link EngineLoad#isSaturated}. */

@@ -323,6 +323,29 @@ class JointStepsTest {
     }
 
     @Test
+    @DisplayName("An idle engine with all threads in one group starts two requests at the width that they will have")
+    void startFromIdle() throws Exception {
+        GroupWidth narrowWhenBusy = new GroupWidth() {
+            @Override
+            public int start() {
+                return 2;
+            }
+
+            @Override
+            public int next(Turn turn) {
+                return turn.startable() == 0 && turn.work().stream().noneMatch(InstanceWork::active) ? 2 : 1;
+            }
+        };
+        try (GenerationEngine engine = GenerationEngine.start(model.model(), LIMITS, TWO, narrowWhenBusy)) {
+            for (int i = 0; i < 100; i++) {
+                submit(engine, 2, 3, () -> {}).forEach(RecordingListener::choice);
+            }
+            assertThat(engine.stats().jointSteps()).isZero();
+            assertThat(engine.stats().steps()).isGreaterThan(300);
+        }
+    }
+
+    @Test
     @DisplayName("One attention call reads the decoding rows of two neighbouring instances")
     void oneAttentionCall(@TempDir Path folder) throws Exception {
         try (Torch torch = Torch.recording(FixtureModel.OPTIONS, folder);

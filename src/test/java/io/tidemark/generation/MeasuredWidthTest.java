@@ -186,8 +186,7 @@ class MeasuredWidthTest {
             List<InstanceWork> work = ended.parts().stream()
                     .map(part -> new InstanceWork(part, ended.slice(), false, part.rows() > 0))
                     .toList();
-            return new Turn(
-                    width, ended.group(), work, false, (long) (ended.end() - ended.start()), (long) ended.end());
+            return new Turn(width, ended.group(), work, 0, (long) (ended.end() - ended.start()), (long) ended.end());
         }
     }
 
@@ -340,10 +339,28 @@ class MeasuredWidthTest {
     void requestsCanStart() {
         MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
         List<InstanceWork> oneActive = List.of(busy(1), InstanceWork.NONE);
-        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, true, 1000, 0)))
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 1, 1000, 0)))
                 .isEqualTo(1);
-        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, false, 1000, 0)))
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 0, 1000, 0)))
                 .isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Requests that start on an idle engine have the width that is preferred for their number")
+    void startFromIdle() {
+        Model model = (group, step) -> big(group, step) + (group.size() > 1 && step.rows() > 20 ? 60 : 0);
+        Simulation engine = new Simulation(TWO, model, 0.03, 4, 4);
+        engine.run(60);
+        engine.rows(16, 16).run(60);
+        MeasuredWidth width = engine.choice;
+        Turn idle = new Turn(2, new InstanceGroup(0, 2), List.of(InstanceWork.NONE, InstanceWork.NONE), 0, 1000, 0);
+        assertThat(width.next(idle)).isEqualTo(2);
+        assertThat(width.next(startable(idle, 8))).isEqualTo(2);
+        assertThat(width.next(startable(idle, 32))).isEqualTo(1);
+    }
+
+    private static Turn startable(Turn turn, int requests) {
+        return new Turn(turn.width(), turn.group(), turn.work(), requests, turn.nanos(), turn.endNanos());
     }
 
     @Test
@@ -530,15 +547,15 @@ class MeasuredWidthTest {
         int joint(long millis, InstanceWork first, InstanceWork second) {
             pass(millis);
             return choice.next(
-                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), false, millis * 1_000_000, nanos));
+                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, millis * 1_000_000, nanos));
         }
 
         int single(long millis, int rows) {
             pass(millis);
             int next = 1;
             for (int i = 0; i < 2 && next == 1; i++) {
-                next = choice.next(new Turn(
-                        1, new InstanceGroup(i, i + 1), List.of(busy(rows)), false, millis * 1_000_000, nanos));
+                next = choice.next(
+                        new Turn(1, new InstanceGroup(i, i + 1), List.of(busy(rows)), 0, millis * 1_000_000, nanos));
             }
             return next;
         }
@@ -557,11 +574,11 @@ class MeasuredWidthTest {
     }
 
     private static Turn joint(InstanceWork first, InstanceWork second) {
-        return new Turn(2, new InstanceGroup(0, 2), List.of(first, second), false, 1000, 0);
+        return new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, 1000, 0);
     }
 
     private static Turn single(int instance, InstanceWork work) {
-        return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), false, 1000, 0);
+        return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), 0, 1000, 0);
     }
 
     private static StepSize step(int rows) {
