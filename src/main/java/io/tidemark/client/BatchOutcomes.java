@@ -27,6 +27,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.header.Header;
 
 /**
@@ -95,8 +96,9 @@ final class BatchOutcomes implements Runnable {
     synchronized CompletionStage<BatchOutcome> add(RawValidationBatch batch, Duration maxWait)
             throws InterruptedException {
         Pending pending = new Pending(batch, batch.toJson(), new CompletableFuture<>());
-        long end = nanoTime.getAsLong() + maxWait.toNanos();
-        for (long left = maxWait.toNanos(); !stopped && !hasPlace(pending) && left > 0; ) {
+        long nanos = Limits.nanos(maxWait);
+        long end = nanoTime.getAsLong() + nanos;
+        for (long left = nanos; !stopped && !hasPlace(pending) && left > 0; ) {
             TimeUnit.NANOSECONDS.timedWait(this, left);
             left = end - nanoTime.getAsLong();
         }
@@ -234,6 +236,10 @@ final class BatchOutcomes implements Runnable {
                     .partitionsToOffsetAndMetadata()
                     .get();
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof RetriableException) {
+                // such as a broker that starts again; the limit of time ends the batches
+                return List.of();
+            }
             throw ClientException.of("the offsets of group '" + group + "' could not be read", e.getCause());
         }
         synchronized (this) {

@@ -18,10 +18,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -147,21 +149,48 @@ public final class InMemoryTidemark implements TidemarkClient {
 
     /** Attached requests are open until {@link #answer} ends them. */
     @Override
-    public synchronized List<OpenRequest> attach(Collection<String> ids, Instant since) {
-        List<OpenRequest> handles = new ArrayList<>();
-        for (String id : ids) {
-            requireNew(id);
-            Pending pending = new Pending(
-                    handle(id, true), GenerationRequest.prompt(BASE_MODEL, "").id(id), new Source(TOPIC, 0, -1));
-            open.put(id, pending);
-            handles.add(pending.handle);
-        }
-        return handles;
+    public List<OpenRequest> attach(Collection<String> ids, Instant since) {
+        return attach(ids.stream()
+                .map(id -> pending(id, true, new Source(TOPIC, 0, -1)))
+                .toList());
     }
 
     @Override
     public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
-        return attach(records.keySet(), since);
+        List<Pending> attached = records.entrySet().stream()
+                .map(each -> pending(each.getKey(), false, each.getValue()))
+                .toList();
+        List<OpenRequest> handles = attach(attached);
+        attached.forEach(each -> each.handle.acknowledge(each.source));
+        return handles;
+    }
+
+    private Pending pending(String id, boolean attached, Source source) {
+        return new Pending(
+                handle(id, attached), GenerationRequest.prompt(BASE_MODEL, "").id(id), source);
+    }
+
+    /** Adds all requests or none. */
+    private List<OpenRequest> attach(List<Pending> attached) {
+        List<OpenRequest> handles =
+                attached.stream().map(pending -> pending.handle).toList();
+        synchronized (this) {
+            Set<String> ids = new HashSet<>();
+            attached.forEach(pending -> {
+                requireNew(pending.handle.id());
+                if (!ids.add(pending.handle.id())) {
+                    throw new IllegalArgumentException("the id '" + pending.handle.id() + "' is attached twice");
+                }
+            });
+            if (!closed) {
+                attached.forEach(pending -> open.put(pending.handle.id(), pending));
+                return handles;
+            }
+        }
+        ClientException refused =
+                new ClientException.Closed(handles.size() + " requests were not attached: the client is closed");
+        handles.forEach(handle -> handle.fail(refused, () -> {}));
+        return handles;
     }
 
     /**

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,8 +19,10 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Flow;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -35,7 +38,8 @@ import org.apache.kafka.common.KafkaException;
  *
  * <p>One thread {@code tidemark-client} reads. Callbacks and subscribers run on the executor of the builder, by default
  * on up to eight daemon threads {@code tidemark-callbacks-N}: callbacks that block take these threads from each other,
- * and never from the reader.
+ * and never from the reader. These threads end when the client is closed and the last callback has run. A callback that
+ * an executor refuses runs on the thread that has the result.
  *
  * <p>A result may be written before a client reads the topic. Therefore building a client waits until the ends of the
  * topics are known, and no request is sent before.
@@ -52,6 +56,10 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private final Topics topics;
     private final Optional<byte[]> replyTopic;
     private final Executor callbacks;
+
+    /** The threads of callbacks, unless the builder got an executor. */
+    private final Optional<ExecutorService> ownCallbacks;
+
     private final AtomicLong streamBudget;
     private final Producer<String, byte[]> producer;
     private final OpenRequests open;
@@ -69,7 +77,8 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private KafkaTidemarkClient(Builder builder) {
         this.topics = builder.topics;
         this.replyTopic = builder.replyTopic.map(name -> name.getBytes(StandardCharsets.UTF_8));
-        this.callbacks = builder.callbacks.orElseGet(KafkaTidemarkClient::newCallbacks);
+        this.ownCallbacks = builder.callbacks.isPresent() ? Optional.empty() : Optional.of(newCallbacks());
+        this.callbacks = refusingNone(builder.callbacks.or(() -> ownCallbacks).orElseThrow());
         this.streamBudget = new AtomicLong(builder.limits.streamBytes());
         this.open = new OpenRequests(topics, builder.limits, System::nanoTime);
         this.boundaries = new BoundaryTopic(builder.cluster, topics);
@@ -85,15 +94,17 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private ResultReader reader(Builder builder) {
         List<String> results = new ArrayList<>(List.of(topics.results()));
         builder.replyTopic.ifPresent(name -> results.add(0, name));
-        Consumer<byte[], byte[]> consumer = builder.cluster.resultConsumer();
+        Optional<Consumer<byte[], byte[]>> opened = Optional.empty();
         try {
+            Consumer<byte[], byte[]> consumer = builder.cluster.resultConsumer();
+            opened = Optional.of(consumer);
             ResultReader loop = new ResultReader(consumer, results, topics.events(), open, System::nanoTime);
             loop.requirePartitions(topics.requests());
             // the first request would wait for the metadata
             producer.partitionsFor(topics.requests());
             return loop;
         } catch (KafkaException | ClientException e) {
-            consumer.close();
+            opened.ifPresent(Consumer::close);
             producer.close(Duration.ZERO);
             throw ClientException.of("results cannot be read at " + builder.cluster.brokers(), e);
         }
@@ -154,7 +165,10 @@ public final class KafkaTidemarkClient implements TidemarkClient {
             return this;
         }
 
-        /** Runs callbacks and subscribers; it must not refuse tasks while the client is open. */
+        /**
+         * Runs callbacks and subscribers. The client does not shut it down. What it refuses runs on a thread of the
+         * client, which reads no results meanwhile.
+         */
         public Builder callbacks(Executor executor) {
             this.callbacks = Optional.of(executor);
             return this;
@@ -248,26 +262,32 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         List<OpenRequest> handles = attached.stream()
                 .map(id -> new OpenRequest(id, true, callbacks, streamBudget, this::cancel))
                 .toList();
-        for (OpenRequest handle : handles) {
-            open.attach(handle).ifPresent(refused -> handle.fail(refused, () -> {}));
+        if (isAttached(handles, Map.of())) {
+            results.followEvents();
+            readSince(results, since, handles);
         }
-        results.followEvents();
-        readSince(results, since, handles);
         return handles;
     }
 
     @Override
     public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
         ResultReader results = requireReader();
-        List<OpenRequest> handles = new ArrayList<>();
-        records.forEach((id, record) -> {
-            OpenRequest handle = new OpenRequest(id, false, callbacks, streamBudget, this::cancel);
-            open.attach(handle)
-                    .ifPresentOrElse(refused -> handle.fail(refused, () -> {}), () -> open.acknowledge(handle, record));
-            handles.add(handle);
-        });
-        readSince(results, since, handles);
+        Map<OpenRequest, Source> sources = new LinkedHashMap<>();
+        records.forEach(
+                (id, record) -> sources.put(new OpenRequest(id, false, callbacks, streamBudget, this::cancel), record));
+        List<OpenRequest> handles = List.copyOf(sources.keySet());
+        if (isAttached(handles, sources)) {
+            sources.forEach(OpenRequest::acknowledge);
+            readSince(results, since, handles);
+        }
         return handles;
+    }
+
+    /** Adds all requests to the open ones, or fails all. */
+    private boolean isAttached(List<OpenRequest> handles, Map<OpenRequest, Source> sources) {
+        Optional<ClientException> refused = open.attach(handles, sources);
+        refused.ifPresent(cause -> handles.forEach(handle -> handle.fail(cause, () -> {})));
+        return refused.isEmpty();
     }
 
     private void readSince(ResultReader results, Instant since, List<OpenRequest> handles) {
@@ -351,8 +371,10 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         batches.stop();
         watch.close();
         producer.close(maxWait.compareTo(LONGEST_SEND) < 0 ? maxWait : LONGEST_SEND);
+        ownCallbacks.ifPresent(ExecutorService::shutdown);
         try {
-            if (thread.isPresent()) {
+            // a callback on the thread that reads cannot wait for its end
+            if (thread.isPresent() && thread.get() != Thread.currentThread()) {
                 thread.get().join(LONGEST_POLL.toMillis());
             }
         } catch (InterruptedException e) {
@@ -363,7 +385,18 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         }
     }
 
-    private static Executor newCallbacks() {
+    /** A callback that is not run would leave its request open. */
+    private static Executor refusingNone(Executor executor) {
+        return task -> {
+            try {
+                executor.execute(task);
+            } catch (RejectedExecutionException e) {
+                task.run();
+            }
+        };
+    }
+
+    private static ExecutorService newCallbacks() {
         AtomicLong number = new AtomicLong();
         ThreadPoolExecutor executor = new ThreadPoolExecutor(
                 CALLBACK_THREADS,

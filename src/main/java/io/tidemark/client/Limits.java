@@ -18,11 +18,18 @@ public record Limits(int openRequests, long unsentBytes, long streamBytes, Durat
     /** 10,000 requests, 16 MiB to send, 64 MiB of streamed text, five minutes. */
     public static final Limits DEFAULT = new Limits(10_000, 16L << 20, 64L << 20, Duration.ofMinutes(5));
 
+    private static final Duration LONGEST = Duration.ofDays(36500);
+
     public Limits {
         if (openRequests < 1 || unsentBytes < 1 || streamBytes < 1 || time.isNegative() || time.isZero()) {
             throw new IllegalArgumentException("limits must be positive: " + openRequests + " open requests, "
                     + unsentBytes + " and " + streamBytes + " bytes, " + time);
         }
+    }
+
+    /** The nanoseconds of a time, at most 100 years, so that sums do not overflow. */
+    static long nanos(Duration time) {
+        return time.compareTo(LONGEST) < 0 ? time.toNanos() : LONGEST.toNanos();
     }
 
     public Limits withOpenRequests(int count) {

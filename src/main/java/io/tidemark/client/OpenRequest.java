@@ -14,8 +14,8 @@ import java.util.function.Function;
  * A request that was sent, or attached by its id, and its result. Thread-safe. Stages and subscribers are called by the
  * client's executor.
  *
- * <p>A stage that fails does so with a {@link ClientException}. A dependent stage gets it as the cause of a
- * {@link java.util.concurrent.CompletionException}, as always.
+ * <p>A stage fails with a {@link ClientException}. Callbacks and dependent stages get it as the cause of a
+ * {@link java.util.concurrent.CompletionException}.
  */
 public final class OpenRequest {
 

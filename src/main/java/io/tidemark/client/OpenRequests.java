@@ -8,10 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
@@ -27,6 +29,9 @@ import java.util.function.LongSupplier;
 final class OpenRequests {
 
     private static final long MAX_EARLY_BYTES = 16L << 20;
+
+    /** More than eight threads of callbacks can hold, each with a result of 5 MiB. */
+    private static final long MAX_WAITING_BYTES = 64L << 20;
 
     private final Topics topics;
     private final Limits limits;
@@ -50,10 +55,14 @@ final class OpenRequests {
     private long unsentBytes;
     private int unsentWithoutId;
 
+    /** Of results whose callbacks have not run. */
+    private long waitingBytes;
+
     /** Open requests, and those whose callbacks run. */
     private int taken;
 
-    private boolean closed;
+    /** Why no request is accepted. */
+    private Optional<String> closed = Optional.empty();
 
     OpenRequests(Topics topics, Limits limits, LongSupplier nanoTime) {
         this.topics = topics;
@@ -77,8 +86,8 @@ final class OpenRequests {
     synchronized Optional<ClientException> add(OpenRequest request, boolean usableId, int bytes, Duration maxWait)
             throws InterruptedException {
         requireNew(request, usableId);
-        long end = nanoTime.getAsLong() + maxWait.toNanos();
-        while (!closed && !hasPlace(bytes)) {
+        long end = nanoTime.getAsLong() + Limits.nanos(maxWait);
+        while (closed.isEmpty() && !hasPlace(bytes)) {
             long left = end - nanoTime.getAsLong();
             if (left <= 0) {
                 return Optional.of(tooManyOpen(request, bytes));
@@ -86,28 +95,50 @@ final class OpenRequests {
             TimeUnit.NANOSECONDS.timedWait(this, left);
             requireNew(request, usableId);
         }
-        if (closed) {
-            return Optional.of(closedBefore(request));
+        if (closed.isPresent()) {
+            return Optional.of(
+                    new ClientException.Closed("request '" + request.id() + "' was not sent: " + closed.get()));
         }
-        put(
-                request,
-                new State(usableId, bytes, nanoTime.getAsLong() + limits.time().toNanos(), Optional.empty()));
+        put(request, new State(usableId, bytes, deadline(), Optional.empty()));
         unsentBytes += bytes;
         unsentWithoutId += usableId ? 0 : 1;
         return Optional.empty();
     }
 
-    /** Adds a request that was sent before. */
-    synchronized Optional<ClientException> attach(OpenRequest request) {
-        requireNew(request, true);
-        if (closed) {
-            return Optional.of(closedBefore(request));
+    /**
+     * Adds requests that were sent before: all of them, or none.
+     *
+     * @param sources the records of requests that are matched by their record
+     * @return why none was added
+     * @throws IllegalArgumentException if a request with one of the ids is open, or an id is there twice
+     */
+    synchronized Optional<ClientException> attach(List<OpenRequest> requests, Map<OpenRequest, Source> sources) {
+        Set<String> ids = new HashSet<>();
+        for (OpenRequest request : requests) {
+            requireNew(request, true);
+            if (!ids.add(request.id())) {
+                throw new IllegalArgumentException("the id '" + request.id() + "' is attached twice; name it once");
+            }
         }
-        if (!hasPlace(0)) {
-            return Optional.of(tooManyOpen(request, 0));
+        if (closed.isPresent()) {
+            return Optional.of(
+                    new ClientException.Closed(requests.size() + " requests were not attached: " + closed.get()));
         }
-        put(request, new State(true, 0, nanoTime.getAsLong() + limits.time().toNanos(), Optional.empty()));
+        if (taken + requests.size() > limits.openRequests()) {
+            return Optional.of(new ClientException.TooManyOpen(
+                    requests.size() + " requests were not attached: " + taken + " are open, and the limit is "
+                            + limits.openRequests() + "; attach fewer at a time, or raise Limits.openRequests"));
+        }
+        for (OpenRequest request : requests) {
+            Optional<Source> source = Optional.ofNullable(sources.get(request));
+            put(request, new State(true, 0, deadline(), source));
+            source.ifPresent(known -> bySource.put(known, request));
+        }
         return Optional.empty();
+    }
+
+    private long deadline() {
+        return nanoTime.getAsLong() + Limits.nanos(limits.time());
     }
 
     private void put(OpenRequest request, State state) {
@@ -139,10 +170,6 @@ final class OpenRequests {
                 + "; wait for results, or use submit(request, maxWait)");
     }
 
-    private static ClientException closedBefore(OpenRequest request) {
-        return new ClientException.Closed("request '" + request.id() + "' was not sent: the client is closed");
-    }
-
     /** The broker has acknowledged the record of a request. */
     void acknowledge(OpenRequest request, Source source) {
         Optional<RequestResult> result;
@@ -151,8 +178,9 @@ final class OpenRequests {
             if (state == null) {
                 return;
             }
-            result = Optional.ofNullable(early.get(source));
+            result = Optional.ofNullable(early.remove(source));
             if (result.isPresent()) {
+                earlyBytes -= bytes(result.get());
                 remove(request);
             } else {
                 sent(state);
@@ -186,7 +214,7 @@ final class OpenRequests {
             removed = remove(request);
         }
         if (removed) {
-            request.fail(cause, this::release);
+            request.fail(cause, () -> release(0));
         }
     }
 
@@ -231,10 +259,15 @@ final class OpenRequests {
                 ? open.get(named).unsentBytes() > 0
                 : unsentWithoutId > 0 && message.id().equals(source.derivedId());
         if (maybe && source.topic().equals(topics.requests())) {
-            early.put(source, result(named == null ? message.id() : named.id(), message, value));
-            earlyBytes += value.length;
+            RequestResult result = result(named == null ? message.id() : named.id(), message, value);
+            Optional.ofNullable(early.put(source, result)).ifPresent(same -> earlyBytes -= bytes(same));
+            earlyBytes += bytes(result);
         }
         return null;
+    }
+
+    private static long bytes(RequestResult result) {
+        return result.json().length();
     }
 
     private static RequestResult result(String id, ResultMessage message, byte[] value) {
@@ -244,7 +277,10 @@ final class OpenRequests {
     private void complete(OpenRequest request, RequestResult done) {
         RequestResult own =
                 done.id().equals(request.id()) ? done : new RequestResult(request.id(), done.message(), done.json());
-        request.complete(own, this::release);
+        synchronized (this) {
+            waitingBytes += bytes(own);
+        }
+        request.complete(own, () -> release(bytes(own)));
     }
 
     /** @param key the key of the record, which is the id of the request */
@@ -270,9 +306,12 @@ final class OpenRequests {
         }
     }
 
-    /** Whether early results have so many bytes that no more may be read until requests are acknowledged. */
+    /**
+     * Whether no more results may be read, because those that wait for an acknowledgement or for their callbacks have
+     * too many bytes.
+     */
     synchronized boolean holdsTooMuch() {
-        return earlyBytes > MAX_EARLY_BYTES;
+        return earlyBytes > MAX_EARLY_BYTES || waitingBytes > MAX_WAITING_BYTES;
     }
 
     /** Ends the requests that have been open for too long. */
@@ -304,6 +343,15 @@ final class OpenRequests {
         return Optional.ofNullable(open.get(request))
                 .filter(state -> state.unsentBytes() == 0)
                 .isPresent();
+    }
+
+    /** Ends all requests and accepts no more: nobody reads their results. */
+    void end(String reason) {
+        synchronized (this) {
+            closed = closed.or(() -> Optional.of(reason));
+            notifyAll();
+        }
+        failAll(new ClientException.Failed(reason));
     }
 
     /** Ends all requests, such as after the loss of a right. */
@@ -338,10 +386,11 @@ final class OpenRequests {
     }
 
     private synchronized void awaitNone(Duration maxWait) throws InterruptedException {
-        closed = true;
+        closed = Optional.of("the client is closed");
         notifyAll();
-        long end = nanoTime.getAsLong() + maxWait.toNanos();
-        for (long left = maxWait.toNanos(); taken > 0 && left > 0; left = end - nanoTime.getAsLong()) {
+        long nanos = Limits.nanos(maxWait);
+        long end = nanoTime.getAsLong() + nanos;
+        for (long left = nanos; taken > 0 && left > 0; left = end - nanoTime.getAsLong()) {
             TimeUnit.NANOSECONDS.timedWait(this, left);
         }
     }
@@ -360,7 +409,9 @@ final class OpenRequests {
         return true;
     }
 
-    private synchronized void release() {
+    /** @param bytes of the result whose callbacks have run */
+    private synchronized void release(long bytes) {
+        waitingBytes -= bytes;
         taken--;
         notifyAll();
     }

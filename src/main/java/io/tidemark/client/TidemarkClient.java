@@ -28,10 +28,12 @@ import java.util.concurrent.Flow;
 public interface TidemarkClient extends AutoCloseable {
 
     /**
-     * Sends a request. Does not wait for the broker or the service. The stages of the returned request fail with
-     * {@link ClientException.TooManyOpen} if a limit is reached, with {@link ClientException.TooLarge} or
-     * {@link ClientException.AccessDenied} if the broker refuses the record, with {@link ClientException.TimedOut} if
-     * there is no result in time, and with {@link ClientException.Closed} if the client is closed before.
+     * Sends a request. Does not wait for the service, nor for the acknowledgement of the broker. It waits for up to 10
+     * seconds while the producer has no metadata of the topic, such as without a broker. The stages of the returned
+     * request fail with {@link ClientException.TooManyOpen} if a limit is reached, with
+     * {@link ClientException.TooLarge} or {@link ClientException.AccessDenied} if the broker refuses the record, with
+     * {@link ClientException.TimedOut} if there is no result in time, and with {@link ClientException.Closed} if the
+     * client is closed before.
      *
      * @throws IllegalArgumentException if another request with this id is open
      */
@@ -53,8 +55,10 @@ public interface TidemarkClient extends AutoCloseable {
      *
      * @param since a time before the first of the requests was sent. The results topic is read from there, so a long
      *     time ago delays other results
-     * @return a request for each id, in their order
-     * @throws IllegalArgumentException if a request with one of the ids is open
+     * @return a request for each id, in their order. The stages of all fail with {@link ClientException.TooManyOpen} if
+     *     they exceed the limit together, and with {@link ClientException.Closed} if the client is closed
+     * @throws IllegalArgumentException if a request with one of the ids is open, or an id is there twice; none is
+     *     attached then
      */
     List<OpenRequest> attach(Collection<String> ids, Instant since);
 

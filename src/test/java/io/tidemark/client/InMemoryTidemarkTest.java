@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.client.InMemoryTidemark.Answer;
 import io.tidemark.client.TextStreamTest.Collector;
 import io.tidemark.message.ChatTurn;
+import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -83,6 +85,26 @@ class InMemoryTidemarkTest {
                 .hasCauseInstanceOf(ClientException.Closed.class);
         assertThatThrownBy(() -> join(GenerationRequest.prompt("a", "p")))
                 .hasCauseInstanceOf(ClientException.Closed.class);
+    }
+
+    @Test
+    @DisplayName("Attaches all requests or none, with their records, and none after it was closed")
+    void attach() {
+        tidemark.submit(GenerationRequest.prompt("a", "wait").id("r"));
+        assertThatThrownBy(() -> tidemark.attach(List.of("x", "r"), Instant.EPOCH))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> tidemark.attach(List.of("x", "x"), Instant.EPOCH))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThat(tidemark.openRequests()).isEqualTo(1);
+        Source source = new Source("generation-requests", 2, 9);
+        OpenRequest recorded =
+                tidemark.attachRecords(Map.of("x", source), Instant.EPOCH).get(0);
+        assertThat(recorded.record().toCompletableFuture()).isCompletedWithValue(source);
+        tidemark.close(Duration.ZERO);
+        OpenRequest late = tidemark.attach(List.of("y"), Instant.EPOCH).get(0);
+        assertThatThrownBy(() -> late.result().toCompletableFuture().join())
+                .hasCauseInstanceOf(ClientException.Closed.class);
+        assertThat(tidemark.openRequests()).isZero();
     }
 
     @Test

@@ -11,20 +11,27 @@ import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.TextStreamTest.Collector;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import javax.management.ObjectName;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -306,6 +313,95 @@ class KafkaTidemarkClientTest {
             assertThat(get(attached.get(1).result()).text()).isEqualTo("all of it");
             await().until(() -> texts.seen().equals(List.of("all of it", "end")));
         }
+    }
+
+    @Test
+    @DisplayName("Attaches all ids of a list or none: an open or repeated id leaves no other one open")
+    void attachAllOrNone() throws Exception {
+        client.submit(prompt("p").id("taken"));
+        assertThatThrownBy(() -> client.attach(List.of("free", "taken"), Instant.now()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("'taken' is open");
+        assertThat(client.openRequests()).isEqualTo(1);
+        List<OpenRequest> attached = client.attach(List.of("free"), Instant.now());
+        assertThat(client.openRequests()).isEqualTo(2);
+        client.close(Duration.ZERO);
+        assertThatThrownBy(() -> get(attached.get(0).result())).hasCauseInstanceOf(ClientException.Closed.class);
+        OpenRequest late = client.attach(List.of("late"), Instant.now()).get(0);
+        assertThatThrownBy(() -> get(late.result()))
+                .cause()
+                .isInstanceOf(ClientException.Closed.class)
+                .hasMessageContaining("1 requests were not attached");
+    }
+
+    @Test
+    @DisplayName("Requests that are attached with their records get the results of these, from before and after")
+    void attachRecords() throws Exception {
+        Instant since = Instant.now().minusSeconds(1);
+        client.submit(prompt("a").id("same-a"));
+        client.submit(prompt("b").id("same-b"));
+        List<ConsumerRecord<String, byte[]>> records = service.await(2);
+        ConsumerRecord<String, byte[]> first = named(records, "same-a");
+        ConsumerRecord<String, byte[]> second = named(records, "same-b");
+        client.close(Duration.ZERO);
+        try (TidemarkClient other = KafkaTidemarkClient.connect(cluster.brokers());
+                TidemarkClient restarted = KafkaTidemarkClient.connect(cluster.brokers())) {
+            other.submit(prompt("c").id("same-a"));
+            service.answer(service.await(), "of another request with this id");
+            service.answer(first, "before");
+            Map<String, Source> sources =
+                    Map.of("same-a", FakeService.source(first), "same-b", FakeService.source(second));
+            Map<String, OpenRequest> attached = restarted.attachRecords(sources, since).stream()
+                    .collect(Collectors.toMap(OpenRequest::id, each -> each));
+            assertThat(get(attached.get("same-a").result()).text()).isEqualTo("before");
+            assertThat(get(attached.get("same-b").record())).isEqualTo(FakeService.source(second));
+            service.answer(second, "after");
+            assertThat(get(attached.get("same-b").result()).text()).isEqualTo("after");
+        }
+    }
+
+    @Test
+    @DisplayName("Closing ends the threads of the client after the last callback")
+    void threadsEnd() throws Exception {
+        Queue<Thread> threads = new ConcurrentLinkedQueue<>();
+        OpenRequest request = client.submit(prompt("p"));
+        CompletionStage<Void> called = request.result()
+                .handle((result, failure) -> threads.add(Thread.currentThread()))
+                .thenAccept(added -> {});
+        client.close(Duration.ZERO);
+        get(called);
+        assertThat(threads)
+                .singleElement()
+                .satisfies(thread -> assertThat(thread.getName()).startsWith("tidemark-callbacks-"));
+        await().atMost(Duration.ofSeconds(5)).until(() -> !threads.element().isAlive());
+    }
+
+    @Test
+    @DisplayName("An executor that refuses callbacks leaves no request open, and the client can be closed")
+    void refusingExecutor() throws Exception {
+        ExecutorService executor = Executors.newSingleThreadExecutor();
+        KafkaTidemarkClient refused =
+                KafkaTidemarkClient.builder(cluster).callbacks(executor).build();
+        OpenRequest answered = refused.submit(prompt("a"));
+        OpenRequest left = refused.submit(prompt("b"));
+        List<ConsumerRecord<String, byte[]>> records = service.await(2);
+        executor.shutdown();
+        service.answer(named(records, answered.id()), "text");
+        assertThat(get(answered.result()).text()).isEqualTo("text");
+        refused.close(Duration.ZERO);
+        assertThatThrownBy(() -> get(left.result())).hasCauseInstanceOf(ClientException.Closed.class);
+    }
+
+    @Test
+    @DisplayName("A client whose consumer cannot be created leaves no producer open")
+    void closesProducer() throws Exception {
+        Cluster wrong = new Cluster(cluster.brokers(), Map.of("client.id", "never-built", "max.poll.records", "none"));
+        assertThatThrownBy(() -> KafkaTidemarkClient.builder(wrong).build())
+                .isInstanceOf(ClientException.class)
+                .hasMessageContaining("max.poll.records");
+        assertThat(ManagementFactory.getPlatformMBeanServer()
+                        .queryNames(new ObjectName("kafka.producer:type=app-info,id=never-built"), null))
+                .isEmpty();
     }
 
     private static ConsumerRecord<String, byte[]> named(List<ConsumerRecord<String, byte[]>> records, String id) {

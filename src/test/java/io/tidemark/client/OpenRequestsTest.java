@@ -9,8 +9,10 @@ import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -77,10 +79,99 @@ class OpenRequestsTest {
     @DisplayName("That are attached are answered by the first result with their id")
     void attached() {
         OpenRequest attached = watched(new OpenRequest("a", true, HERE, new AtomicLong(), request -> done()));
-        assertThat(open.attach(attached)).isEmpty();
+        assertThat(open.attach(List.of(attached), Map.of())).isEmpty();
         result("a", at(3, 9));
         result("a", at(3, 10));
         assertThat(calls).containsExactly("a text of a");
+    }
+
+    @Test
+    @DisplayName("That are attached with their record are answered by its result only")
+    void attachedRecords() {
+        OpenRequest first = watched(handle("a"));
+        OpenRequest second = watched(handle("b"));
+        assertThat(open.attach(List.of(first, second), Map.of(first, at(0, 5), second, at(1, 6))))
+                .isEmpty();
+        result("a", at(0, 4));
+        result("b", at(0, 5));
+        assertThat(calls).containsExactly("a text of b");
+        result("b", at(1, 6));
+        assertThat(calls).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("Are attached all or none: no id is taken if another one is open, repeated or above the limit")
+    void allOrNone() throws Exception {
+        added("open", true, 200);
+        assertThatThrownBy(() -> open.attach(List.of(handle("x"), handle("open")), Map.of()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("'open' is open");
+        assertThatThrownBy(() -> open.attach(List.of(handle("x"), handle("x")), Map.of()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("'x' is attached twice");
+        assertThat(open.attach(List.of(handle("x"), handle("y"), handle("z")), Map.of()))
+                .get()
+                .isInstanceOf(ClientException.TooManyOpen.class)
+                .asString()
+                .contains("3 requests were not attached", "1 are open", "the limit is 3", "fewer");
+        assertThat(open.size()).isEqualTo(1);
+        assertThat(open.attach(List.of(handle("x"), handle("y")), Map.of()))
+                .as("although a large request is being sent")
+                .isEmpty();
+        assertThat(open.size()).isEqualTo(3);
+    }
+
+    @Test
+    @DisplayName("Keep no early result after its acknowledgement, although other requests are being sent all the time")
+    void forgetsEarlyResults() throws Exception {
+        added("unsent", true, 10);
+        for (int i = 0; i < 40; i++) {
+            OpenRequest request = added("a" + i, true);
+            result("a" + i, at(0, i), "x".repeat(1 << 20));
+            result("a" + i, at(0, i), "x".repeat(1 << 20));
+            open.acknowledge(request, at(0, i));
+        }
+        assertThat(calls).hasSize(40);
+        assertThat(open.holdsTooMuch()).isFalse();
+    }
+
+    @Test
+    @DisplayName("Stop the reading of results while those whose callbacks have not run have more than 64 MiB")
+    void boundsWaitingResults() throws Exception {
+        OpenRequests many = new OpenRequests(Topics.DEFAULT, LIMITS.withOpenRequests(100), now::get);
+        List<Runnable> waiting = new ArrayList<>();
+        for (int i = 0; i < 16; i++) {
+            assertThat(many.holdsTooMuch()).isFalse();
+            OpenRequest slow = new OpenRequest("s" + i, false, waiting::add, new AtomicLong(), request -> done());
+            many.add(slow, true, 1, Duration.ZERO);
+            many.acknowledge(slow, at(0, i));
+            many.onResult(
+                    "s" + i, TopicJson.write(SampleResults.completion("s" + i, "m", "x".repeat(4 << 20), at(0, i))));
+        }
+        assertThat(many.holdsTooMuch()).isTrue();
+        waiting.forEach(Runnable::run);
+        assertThat(many.holdsTooMuch()).isFalse();
+    }
+
+    @Test
+    @DisplayName("End when nobody reads results any more, and none is added later")
+    void end() throws Exception {
+        sent("a", 0, 1);
+        open.end("nobody reads");
+        assertThat(calls).singleElement().asString().contains("Failed", "nobody reads");
+        assertThat(open.add(handle("b"), true, 1, Duration.ofDays(1)).orElseThrow())
+                .hasMessageContaining("'b' was not sent: nobody reads");
+    }
+
+    @Test
+    @DisplayName("Accept times that are longer than a clock can count")
+    void forever() throws Exception {
+        Duration forever = ChronoUnit.FOREVER.getDuration();
+        OpenRequests endless = new OpenRequests(Topics.DEFAULT, LIMITS.withTime(forever), now::get);
+        assertThat(endless.add(handle("a"), true, 1, forever)).isEmpty();
+        endless.expire();
+        assertThat(endless.size()).isEqualTo(1);
+        open.close(forever);
     }
 
     @Test
@@ -234,7 +325,11 @@ class OpenRequestsTest {
     }
 
     private void result(String id, Source source) {
-        open.onResult(id, TopicJson.write(SampleResults.completion(id, "m", "text", source)));
+        result(id, source, "text");
+    }
+
+    private void result(String id, Source source, String text) {
+        open.onResult(id, TopicJson.write(SampleResults.completion(id, "m", text, source)));
     }
 
     private void event(String id, String text) {
