@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.header.Header;
 
 /** Reads the request topic, so that a program finds the requests that it sent before it ended. */
@@ -51,8 +52,10 @@ public final class RequestTopic {
                                     new Source(record.topic(), record.partition(), record.offset())));
                 }
             });
+        } catch (AuthorizationException e) {
+            throw ClientException.of("topic '" + topic + "' cannot be read, which needs the right READ", e);
         } catch (KafkaException e) {
-            throw ClientException.of("the requests that were sent before cannot be read", e);
+            throw ClientException.of("topic '" + topic + "' cannot be read", e);
         }
     }
 

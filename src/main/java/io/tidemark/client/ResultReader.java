@@ -49,8 +49,7 @@ final class ResultReader implements Runnable {
 
     private final Set<String> readable = new HashSet<>();
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
-    private final CompletableFuture<Void> eventsFollowed = new CompletableFuture<>();
-    private boolean eventsRequested;
+    private Optional<CompletableFuture<Void>> eventsFollowed = Optional.empty();
     private long refreshed;
     private volatile boolean stopped;
 
@@ -75,20 +74,21 @@ final class ResultReader implements Runnable {
         this.refreshed = nanoTime.getAsLong();
     }
 
-    /** Completes when events that are written from then on are read. */
+    /** Completes when events that are written from then on are read; after a failure, the next call tries again. */
     synchronized CompletableFuture<Void> followEvents() {
-        if (!eventsRequested) {
-            eventsRequested = true;
+        if (eventsFollowed.filter(each -> !each.isCompletedExceptionally()).isEmpty()) {
+            CompletableFuture<Void> followed = new CompletableFuture<>();
+            eventsFollowed = Optional.of(followed);
             tasks.add(() -> {
                 try {
                     follow(events);
-                    eventsFollowed.complete(null);
+                    followed.complete(null);
                 } catch (RuntimeException e) {
-                    eventsFollowed.completeExceptionally(ClientException.of("events cannot be read", e));
+                    followed.completeExceptionally(ClientException.of("events cannot be read", e));
                 }
             });
         }
-        return eventsFollowed;
+        return eventsFollowed.get();
     }
 
     /** Reads results again that were written since a time. */
@@ -117,7 +117,7 @@ final class ResultReader implements Runnable {
                 step();
             }
         } finally {
-            open.failAll(new ClientException.Failed("the thread that reads results has ended; build a new client"));
+            open.end("the thread that reads results has ended; build a new client");
         }
     }
 
@@ -183,19 +183,25 @@ final class ResultReader implements Runnable {
 
     private void follow(String topic) {
         List<TopicPartition> partitions = requirePartitions(topic);
-        assignToo(partitions);
-        consumer.seekToEnd(partitions);
-        partitions.forEach(consumer::position);
-        readable.add(topic);
+        try {
+            assignToo(partitions);
+            consumer.seekToEnd(partitions);
+            partitions.forEach(consumer::position);
+            readable.add(topic);
+        } catch (RuntimeException e) {
+            // partitions without a position would be read from their beginning
+            Set<TopicPartition> left = new HashSet<>(consumer.assignment());
+            left.removeAll(partitions);
+            consumer.assign(left);
+            throw e;
+        }
     }
 
     private void followIfPermitted(String topic) {
         try {
             follow(topic);
         } catch (TopicAuthorizationException e) {
-            consumer.assign(consumer.assignment().stream()
-                    .filter(partition -> !partition.topic().equals(topic))
-                    .toList());
+            // errors on this topic are not seen; the requests end by their time
         }
     }
 

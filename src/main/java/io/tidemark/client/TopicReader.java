@@ -15,50 +15,67 @@ final class TopicReader implements AutoCloseable {
 
     private static final Duration POLL = Duration.ofMillis(200);
 
-    /** Longer than the time until the broker aborts the transaction of a calibrator that was killed. */
+    /**
+     * The time without progress; longer than the time until the broker aborts the transaction of a calibrator that was
+     * killed.
+     */
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final Cluster cluster;
     private final Consumer<String, byte[]> consumer;
     private final List<TopicPartition> partitions;
 
-    private TopicReader(Cluster cluster, Collection<String> topics) {
+    private TopicReader(Cluster cluster, Consumer<String, byte[]> consumer, Collection<String> topics, Start start) {
         this.cluster = cluster;
-        this.consumer = cluster.consumer();
+        this.consumer = consumer;
         this.partitions = topics.stream()
                 .flatMap(topic -> consumer.partitionsFor(topic).stream())
                 .map(info -> new TopicPartition(info.topic(), info.partition()))
                 .toList();
         consumer.assign(partitions);
+        start.seek(consumer, partitions);
+    }
+
+    /** Where the reader begins. */
+    private interface Start {
+        void seek(Consumer<String, byte[]> consumer, List<TopicPartition> partitions);
+    }
+
+    private static TopicReader open(Cluster cluster, Collection<String> topics, Start start) {
+        Consumer<String, byte[]> consumer = cluster.consumer();
+        try {
+            return new TopicReader(cluster, consumer, topics, start);
+        } catch (RuntimeException e) {
+            consumer.close();
+            throw e;
+        }
     }
 
     /** Reads records that are written after this call returns. */
     static TopicReader fromNow(Cluster cluster, String... topics) {
-        TopicReader reader = new TopicReader(cluster, List.of(topics));
-        reader.consumer.seekToEnd(reader.partitions);
-        reader.partitions.forEach(reader.consumer::position);
-        return reader;
+        return open(cluster, List.of(topics), (consumer, partitions) -> {
+            consumer.seekToEnd(partitions);
+            partitions.forEach(consumer::position);
+        });
     }
 
     /** Reads the topic from the start. */
     static TopicReader fromStart(Cluster cluster, String topic) {
-        TopicReader reader = new TopicReader(cluster, List.of(topic));
-        reader.consumer.seekToBeginning(reader.partitions);
-        return reader;
+        return open(cluster, List.of(topic), Consumer::seekToBeginning);
     }
 
     /** Reads the records whose timestamp is a time or later. */
     static TopicReader since(Cluster cluster, String topic, Instant time) {
-        TopicReader reader = new TopicReader(cluster, List.of(topic));
-        Map<TopicPartition, Long> times =
-                reader.partitions.stream().collect(Collectors.toMap(each -> each, each -> time.toEpochMilli()));
-        reader.consumer.seekToEnd(reader.partitions);
-        reader.consumer.offsetsForTimes(times).forEach((partition, found) -> {
-            if (found != null) {
-                reader.consumer.seek(partition, found.offset());
-            }
+        return open(cluster, List.of(topic), (consumer, partitions) -> {
+            Map<TopicPartition, Long> times =
+                    partitions.stream().collect(Collectors.toMap(each -> each, each -> time.toEpochMilli()));
+            consumer.seekToEnd(partitions);
+            consumer.offsetsForTimes(times).forEach((partition, found) -> {
+                if (found != null) {
+                    consumer.seek(partition, found.offset());
+                }
+            });
         });
-        return reader;
     }
 
     Iterable<ConsumerRecord<String, byte[]>> poll(Duration timeout) {
@@ -70,7 +87,7 @@ final class TopicReader implements AutoCloseable {
      * committed offset of a group is visible before the records of the same transaction are. Transaction markers occupy
      * offsets, so the position of the consumer decides and not the last record.
      *
-     * @throws ClientException when a transaction stays open for too long
+     * @throws ClientException when there is no progress for too long, such as at a transaction that stays open
      */
     void readToEnd(java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler) {
         readToEnd(handler, TIMEOUT);
@@ -79,13 +96,23 @@ final class TopicReader implements AutoCloseable {
     void readToEnd(java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler, Duration timeout) {
         Map<TopicPartition, Long> ends = cluster.ends(partitions);
         Instant deadline = Instant.now().plus(timeout);
+        long read = position();
         for (List<TopicPartition> left = unread(ends); !left.isEmpty(); left = unread(ends)) {
             if (Instant.now().isAfter(deadline)) {
                 throw new ClientException.Failed(left.get(0) + " could not be read to offset " + ends.get(left.get(0))
-                        + " within " + timeout.toSeconds() + " s; another client may have an open transaction on it");
+                        + ": no record was read within " + timeout.toSeconds()
+                        + " s; another client may have an open transaction on it");
             }
             consumer.poll(POLL).forEach(handler);
+            long before = read;
+            read = position();
+            deadline = read == before ? deadline : Instant.now().plus(timeout);
         }
+    }
+
+    /** Grows with each record, those of aborted transactions included. */
+    private long position() {
+        return partitions.stream().mapToLong(consumer::position).sum();
     }
 
     private List<TopicPartition> unread(Map<TopicPartition, Long> ends) {

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -13,13 +16,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import javax.management.ObjectName;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -69,10 +75,49 @@ class TopicReaderTest {
         }
     }
 
-    private static Producer<String, byte[]> withOpenTransaction(String topic) throws Exception {
+    @Test
+    @DisplayName("Reading to the end may take longer than the limit, which is that of the time without progress")
+    void longTopic() throws Exception {
+        create("long");
+        try (Producer<String, byte[]> producer = cluster.producer()) {
+            for (int i = 0; i < 5; i++) {
+                producer.send(new ProducerRecord<>("long", "" + i, new byte[0])).get();
+            }
+        }
+        Cluster oneByOne = new Cluster(cluster.brokers(), Map.of("max.poll.records", "1"));
+        Duration limit = Duration.ofSeconds(2);
+        List<String> read = new ArrayList<>();
+        try (TopicReader reader = TopicReader.fromStart(oneByOne, "long")) {
+            Instant end = Instant.now().plus(limit);
+            reader.readToEnd(
+                    record -> {
+                        read.add(record.key());
+                        Awaitility.await().until(() -> Instant.now().isAfter(end));
+                    },
+                    limit);
+        }
+        assertThat(read).containsExactly("0", "1", "2", "3", "4");
+    }
+
+    @Test
+    @DisplayName("A reader that cannot begin leaves no consumer open")
+    void closesConsumer() throws Exception {
+        Cluster named = new Cluster(cluster.brokers(), Map.of("client.id", "never-begins"));
+        assertThatThrownBy(() -> TopicReader.fromStart(named, "not a name")).isInstanceOf(KafkaException.class);
+        assertThatThrownBy(() -> TopicReader.fromNow(named, "not a name")).isInstanceOf(KafkaException.class);
+        assertThat(ManagementFactory.getPlatformMBeanServer()
+                        .queryNames(new ObjectName("kafka.consumer:type=app-info,id=never-begins"), null))
+                .isEmpty();
+    }
+
+    private static void create(String topic) throws Exception {
         try (Admin admin = cluster.admin()) {
             admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
         }
+    }
+
+    private static Producer<String, byte[]> withOpenTransaction(String topic) throws Exception {
+        create(topic);
         Producer<String, byte[]> producer = new KafkaProducer<>(
                 Map.of("bootstrap.servers", cluster.brokers(), "transactional.id", topic),
                 new StringSerializer(),
