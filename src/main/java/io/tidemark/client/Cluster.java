@@ -18,6 +18,8 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -44,26 +46,31 @@ public record Cluster(String brokers, Map<String, String> properties) {
     /**
      * Checks that topics exist.
      *
-     * @throws ClientException when no broker answers within 10 seconds, or a topic is missing
+     * @throws ClientException when no broker answers within 10 seconds, the credentials are wrong, or a topic is
+     *     missing
      */
     public void requireTopics(String... names) {
         Set<String> missing = new TreeSet<>(Set.of(names));
         missing.removeAll(topicNames());
         if (!missing.isEmpty()) {
             throw new ClientException.Failed("topic " + String.join(", ", missing) + " does not exist at " + brokers
-                    + "; 'tidemark serve' and 'tidemark broker' create the topics");
+                    + ", or this principal has no right on it; 'tidemark serve' and 'tidemark broker' create the"
+                    + " topics");
         }
     }
 
     /**
      * Returns the names of all topics that this client may see, sorted.
      *
-     * @throws ClientException when no broker answers within 10 seconds
+     * @throws ClientException when no broker answers within 10 seconds, or the credentials are wrong
      */
     public List<String> topicNames() {
         try (Admin admin = admin()) {
             return admin.listTopics().names().get().stream().sorted().toList();
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof AuthenticationException || e.getCause() instanceof AuthorizationException) {
+                throw ClientException.of("the topics at " + brokers + " cannot be listed", e.getCause());
+            }
             throw new ClientException.Failed(
                     "no Kafka broker answers at " + brokers
                             + "; start one with 'tidemark broker', or check the address",
@@ -82,10 +89,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
                     .collect(Collectors.toMap(
                             Map.Entry::getKey, end -> end.getValue().offset()));
         } catch (ExecutionException e) {
-            throw new ClientException.Failed(
-                    "the end offsets of " + partitions + " could not be read: "
-                            + e.getCause().getMessage(),
-                    e);
+            throw ClientException.of("the end offsets of " + partitions + " could not be read", e.getCause());
         } catch (InterruptedException e) {
             throw ClientException.interrupted(e);
         }

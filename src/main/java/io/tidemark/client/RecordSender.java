@@ -44,8 +44,7 @@ final class RecordSender implements AutoCloseable {
         try {
             return sent.get();
         } catch (ExecutionException e) {
-            throw new ClientException.Failed(
-                    "the broker did not acknowledge a record: " + e.getCause().getMessage(), e);
+            throw ClientException.of("the broker did not acknowledge a record", e.getCause());
         } catch (InterruptedException e) {
             throw ClientException.interrupted(e);
         }
