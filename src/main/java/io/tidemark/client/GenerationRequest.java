@@ -138,7 +138,7 @@ public final class GenerationRequest {
     public GenerationRequest with(String field, JsonNode value) {
         ObjectNode changed = JsonNodeFactory.instance.objectNode();
         changed.setAll(fields);
-        changed.set(field, value);
+        changed.set(field, value.deepCopy());
         return new GenerationRequest(changed, key, headers);
     }
 

@@ -35,6 +35,7 @@ final class TextStream implements Flow.Publisher<RequestEvent> {
 
     private Optional<Flow.Subscriber<? super RequestEvent>> subscriber = Optional.empty();
     private boolean subscribed;
+    private boolean cancelled;
     private long demand;
     private boolean draining;
 
@@ -161,8 +162,10 @@ final class TextStream implements Flow.Publisher<RequestEvent> {
             return;
         }
         synchronized (this) {
-            subscriber = Optional.of(newSubscriber);
-            schedule();
+            if (!cancelled) {
+                subscriber = Optional.of(newSubscriber);
+                schedule();
+            }
         }
     }
 
@@ -179,6 +182,7 @@ final class TextStream implements Flow.Publisher<RequestEvent> {
     }
 
     private synchronized void cancel() {
+        cancelled = true;
         subscriber = Optional.empty();
         demand = 0;
         choices.clear();
@@ -235,10 +239,14 @@ final class TextStream implements Flow.Publisher<RequestEvent> {
     }
 
     private void end(Flow.Subscriber<? super RequestEvent> target) {
-        if (failure.isPresent()) {
-            target.onError(failure.get());
-        } else {
-            target.onComplete();
+        try {
+            if (failure.isPresent()) {
+                target.onError(failure.get());
+            } else {
+                target.onComplete();
+            }
+        } catch (RuntimeException e) {
+            // the rules of Flow: a subscriber must not throw; the thread may be the one that reads results
         }
     }
 

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;
 import io.tidemark.message.Parsed;
@@ -22,6 +24,15 @@ import org.junit.jupiter.api.Test;
 
 @DisplayName("A request of a client")
 class GenerationRequestTest {
+
+    @Test
+    @DisplayName("Does not change with a node that the program gave and changes later")
+    void givenNode() {
+        ArrayNode tools = JsonNodeFactory.instance.arrayNode();
+        GenerationRequest request = GenerationRequest.prompt("m", "p").with("tools", tools);
+        tools.add("later");
+        assertThat(request.field("tools")).isEmpty();
+    }
 
     @Test
     @DisplayName("Is what the worker parses")

@@ -170,6 +170,34 @@ class TextStreamTest {
         assertThat(budget).hasValue(100);
     }
 
+    @Test
+    @DisplayName("Calls no subscriber that cancels when it subscribes, and survives one that fails at the end")
+    void rudeSubscribers() {
+        Collector cancels = new Collector() {
+            @Override
+            public void onSubscribe(Flow.Subscription given) {
+                given.request(5);
+                given.cancel();
+            }
+        };
+        stream.subscribe(cancels);
+        event(1, 0, "a");
+        stream.end(result("ab"));
+        assertThat(cancels.seen()).isEmpty();
+        TextStream other = new TextStream(Runnable::run, budget);
+        Collector fails = new Collector() {
+            @Override
+            public void onComplete() {
+                super.onComplete();
+                throw new IllegalStateException("a mistake of the program");
+            }
+        };
+        other.subscribe(fails);
+        fails.request(1);
+        other.end(result("a"));
+        assertThat(fails.seen()).containsExactly("a", "end");
+    }
+
     private void event(long attempt, long sequence, String text) {
         stream.onEvent(new EventMessage("r", attempt, 0, sequence, text, Optional.empty()));
     }
