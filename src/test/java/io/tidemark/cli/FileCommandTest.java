@@ -187,6 +187,23 @@ class FileCommandTest {
         assertThat(run().err()).contains("the first 1 lines of", "have changed");
     }
 
+    @Test
+    @DisplayName("A run fails before it sends anything if the output is the input, or the input cannot be read")
+    void wrongFiles() throws Exception {
+        Files.writeString(input, "{\"id\": \"a\", \"prompt\": \"a\"}\n");
+        Path link = Files.createSymbolicLink(folder.resolve("link"), input);
+        for (Path same : List.of(input, link)) {
+            output = same;
+            CommandLineRun run = run();
+            assertThat(run.exitCode()).isEqualTo(1);
+            assertThat(run.err()).contains(same + " is the input; name another output");
+        }
+        assertThat(Files.readString(input)).isEqualTo("{\"id\": \"a\", \"prompt\": \"a\"}\n");
+        output = folder.resolve("out.jsonl");
+        input = folder;
+        assertThat(run().err()).contains(folder + " cannot be read").doesNotContain("cannot be written");
+    }
+
     /** What the ids of the input's lines begin with. */
     private String ownPrefix() throws Exception {
         byte[] digest = java.security.MessageDigest.getInstance("SHA-256")

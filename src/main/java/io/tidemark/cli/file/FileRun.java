@@ -89,14 +89,14 @@ final class FileRun {
      * @throws io.tidemark.cli.console.CommandException when there is no result for too long
      */
     void send(RequestLines lines, Optional<String> run, Runnable tick) throws IOException, InterruptedException {
-        for (Optional<RequestLine> line = lines.next(); line.isPresent(); line = lines.next()) {
+        for (Optional<RequestLines.Line> line = lines.next(); line.isPresent(); line = lines.next()) {
             take(line.get(), run, tick);
             tick.run();
         }
         window.awaitNone(tick);
     }
 
-    private void take(RequestLine line, Optional<String> run, Runnable tick) throws InterruptedException {
+    private void take(RequestLines.Line line, Optional<String> run, Runnable tick) throws InterruptedException {
         boolean named = !line.id().equals(line.lineId());
         if (named && !finished.read(line.id())) {
             refuse(
@@ -107,9 +107,9 @@ final class FileRun {
                             "duplicate_id",
                             "an earlier line has the id '" + line.id() + "', or it is that of another line",
                             Optional.of("id")));
-        } else if (line.content() instanceof RequestLine.Invalid invalid) {
+        } else if (line.content() instanceof RequestLines.Invalid invalid) {
             refuse(line.id(), line.format(), invalid.error());
-        } else if (line.content() instanceof RequestLine.Request request && !finished.isFinished(line.id())) {
+        } else if (line.content() instanceof RequestLines.Request request && !finished.isFinished(line.id())) {
             GenerationRequest plain = GenerationRequest.json(request.fields());
             window.open(line.id(), request.bytes(), clock.instant(), tick);
             follow(

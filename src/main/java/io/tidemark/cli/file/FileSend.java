@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.cli.console.Progress;
+import io.tidemark.client.ClientException;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.KafkaTidemarkClient;
 import io.tidemark.client.Limits;
@@ -75,6 +76,7 @@ public final class FileSend {
         LineIds ids = input.ids(output.toAbsolutePath().normalize().toString());
         FinishedIds finished = new FinishedIds(ids);
         boolean isNew = !output.toFile().exists();
+        requireOther(input, output);
         try (ResultFile file = ResultFile.open(output, finished)) {
             Journal journal = Journal.open(output, ids, isNew, Instant.now());
             Run run = new Run(ids, finished, file, Optional.of(journal), file.results(), file.errors());
@@ -86,13 +88,23 @@ public final class FileSend {
         }
     }
 
+    private static void requireOther(RequestInput input, Path output) {
+        try {
+            if (input.isSameFile(output)) {
+                throw new CommandException(output + " is the input; name another output");
+            }
+        } catch (IOException e) {
+            throw new CommandException(output + " cannot be read: " + FailureText.oneLine(e), e);
+        }
+    }
+
     /** As {@link #run(RequestInput, Path)}, but the results go to a sink and cannot be continued. */
     public Summary run(RequestInput input, ResultSink sink) {
         LineIds ids = input.ids(Instant.now().toString());
         Run run = new Run(ids, new FinishedIds(ids), sink, Optional.empty(), 0, 0);
         try {
             run.send(input);
-        } catch (IOException | UncheckedIOException e) {
+        } catch (UncheckedIOException e) {
             throw new CommandException("a result cannot be written: " + FailureText.oneLine(e), e);
         }
         return run.summary();
@@ -138,7 +150,7 @@ public final class FileSend {
             results++;
         }
 
-        private void send(RequestInput input) throws IOException {
+        private void send(RequestInput input) {
             long total = input.count(journal.map(Journal::state));
             Map<String, FileRun.Sent> sent = sentBefore();
             try (InputStream in = input.open();
@@ -160,6 +172,8 @@ public final class FileSend {
                 } finally {
                     client.close(Duration.ZERO);
                 }
+            } catch (IOException e) {
+                throw new CommandException(input + " cannot be read: " + FailureText.oneLine(e), e);
             }
         }
 
@@ -170,7 +184,7 @@ public final class FileSend {
             }
             Instant since = window.oldest(Instant.now());
             try {
-                ((ResultFile) sink).force();
+                sink.force();
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -180,16 +194,26 @@ public final class FileSend {
 
         private Map<String, FileRun.Sent> sentBefore() {
             Map<String, FileRun.Sent> sent = new LinkedHashMap<>();
-            journal.filter(Journal::continues)
-                    .map(Journal::state)
-                    .ifPresent(state -> new RequestTopic(cluster, topics)
+            journal.filter(Journal::continues).ifPresent(each -> {
+                Journal.State state = each.state();
+                try {
+                    new RequestTopic(cluster, topics)
                             .readSince(
                                     state.since().minus(CLOCKS),
                                     FileRun.HEADER,
                                     (id, header, source) -> FileRun.format(state.run(), header)
                                             .filter(format -> !finished.isFinished(id))
                                             .ifPresent(format ->
-                                                    sent.putIfAbsent(id, new FileRun.Sent(id, format, source)))));
+                                                    sent.putIfAbsent(id, new FileRun.Sent(id, format, source))));
+                } catch (ClientException.AccessDenied e) {
+                    throw new CommandException(
+                            "a run that continues a file needs the right READ on topic '" + topics.requests()
+                                    + "', to find the requests that were sent: "
+                                    + e.getCause().getMessage() + ". Grant it, or remove '" + each.path()
+                                    + "': the next run then sends the lines without a result again",
+                            e);
+                }
+            });
             return sent;
         }
     }

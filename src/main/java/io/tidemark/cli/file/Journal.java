@@ -6,9 +6,12 @@ import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.message.TopicJson;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.UUID;
@@ -94,11 +97,27 @@ final class Journal {
     private void save() {
         Path next = path.resolveSibling(path.getFileName() + ".next");
         try {
-            Files.write(next, TopicJson.write(state));
+            write(next, TopicJson.write(state));
             Files.move(next, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException e) {
             throw new CommandException(path + " cannot be written: " + FailureText.oneLine(e), e);
         }
+    }
+
+    /** Reaches the disk before the old journal is replaced, so that a loss of power leaves one of them. */
+    private static void write(Path path, byte[] bytes) throws IOException {
+        try (FileChannel channel = FileChannel.open(
+                path, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            ByteBuffer left = ByteBuffer.wrap(bytes);
+            while (left.hasRemaining()) {
+                channel.write(left);
+            }
+            channel.force(true);
+        }
+    }
+
+    Path path() {
+        return path;
     }
 
     /** The output is complete. */

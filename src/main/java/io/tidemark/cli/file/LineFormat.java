@@ -27,7 +27,7 @@ public enum LineFormat {
 
         @Override
         String id(JsonNode output) {
-            return output.path("id").asText("");
+            return output.has("object") ? output.path("id").asText("") : "";
         }
 
         @Override
@@ -67,7 +67,7 @@ public enum LineFormat {
 
         @Override
         String id(JsonNode output) {
-            return output.path("custom_id").asText("");
+            return output.has("response") ? output.path("custom_id").asText("") : "";
         }
 
         @Override
@@ -89,7 +89,7 @@ public enum LineFormat {
     /** The line for a request that was not sent. */
     abstract String refused(String id, ErrorBody error);
 
-    /** The id of the input's line in a line of the output; empty if that is no result. */
+    /** The id of the input's line in a line of the output; empty if that is no result, such as a request. */
     abstract String id(JsonNode output);
 
     /** Whether a line of the output is an error. */

@@ -8,13 +8,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Where the requests come from. */
+/** Where the requests come from; the text of an input names it in messages. */
 public sealed interface RequestInput {
 
     /** The number of lines that are not blank; -1 if it is not known. */
     long count(Optional<Journal.State> state);
 
     InputStream open() throws IOException;
+
+    /** Whether this is the same file as the output. */
+    boolean isSameFile(Path output) throws IOException;
 
     /** @param output what distinguishes the output of this run */
     LineIds ids(String output);
@@ -57,8 +60,18 @@ public sealed interface RequestInput {
         }
 
         @Override
+        public boolean isSameFile(Path output) throws IOException {
+            return Files.exists(path) && Files.exists(output) && Files.isSameFile(path, output);
+        }
+
+        @Override
         public LineIds ids(String output) {
             return LineIds.of(path);
+        }
+
+        @Override
+        public String toString() {
+            return path.toString();
         }
     }
 
@@ -76,8 +89,18 @@ public sealed interface RequestInput {
         }
 
         @Override
+        public boolean isSameFile(Path output) {
+            return false;
+        }
+
+        @Override
         public LineIds ids(String output) {
             return LineIds.ofStdin(output);
+        }
+
+        @Override
+        public String toString() {
+            return "stdin";
         }
     }
 }

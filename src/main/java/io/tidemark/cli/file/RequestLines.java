@@ -18,8 +18,7 @@ import java.util.function.Consumer;
 
 /**
  * The requests of a file, one line each, in Tidemark's form or in that of OpenAI's batch files. Blank lines are
- * skipped.
- * Used by one thread.
+ * skipped. Used by one thread.
  */
 final class RequestLines {
 
@@ -32,6 +31,27 @@ final class RequestLines {
     private static final Map<String, String> INPUTS =
             Map.of("/v1/completions", "prompt", "/v1/chat/completions", "messages");
 
+    /**
+     * A line of the input.
+     *
+     * @param id     the id that the line has, or else that of its number
+     * @param lineId the id of its number
+     */
+    record Line(String id, String lineId, LineFormat format, Content content) {}
+
+    sealed interface Content {}
+
+    /**
+     * A request.
+     *
+     * @param fields the record to send, with the id
+     * @param bytes  the length of the line
+     */
+    record Request(ObjectNode fields, int bytes) implements Content {}
+
+    /** A line that cannot be sent. */
+    record Invalid(ErrorBody error) implements Content {}
+
     private final ByteLines lines;
     private final LineIds ids;
     private final Consumer<ObjectNode> options;
@@ -43,7 +63,7 @@ final class RequestLines {
         this.options = options;
     }
 
-    Optional<RequestLine> next() throws IOException {
+    Optional<Line> next() throws IOException {
         while (lines.next()) {
             if (!lines.isBlank()) {
                 return Optional.of(parse(ids.id(lines.number())));
@@ -62,7 +82,7 @@ final class RequestLines {
         return lines.digest();
     }
 
-    private RequestLine parse(String lineId) {
+    private Line parse(String lineId) {
         if (lines.isTooLong()) {
             return invalid(
                     lineId,
@@ -87,17 +107,17 @@ final class RequestLines {
         }
     }
 
-    private RequestLine openAi(String lineId, ObjectNode line, int bytes) {
+    private Line openAi(String lineId, ObjectNode line, int bytes) {
         LineFormat format = LineFormat.OPENAI;
         JsonNode customId = line.path("custom_id");
         Optional<ErrorBody> unusable = customId.isMissingNode() ? Optional.empty() : errorOfId(customId);
         if (unusable.isPresent()) {
             ErrorBody error = unusable.get();
-            return new RequestLine(
+            return new Line(
                     lineId,
                     lineId,
                     format,
-                    new RequestLine.Invalid(ErrorBody.invalidRequest(
+                    new Invalid(ErrorBody.invalidRequest(
                             error.code(), "custom_id", error.message().replace("'id'", "'custom_id'"))));
         }
         String id = customId.isTextual() ? customId.textValue() : lineId;
@@ -120,15 +140,15 @@ final class RequestLines {
         return request(lineId, format, body.put("id", id), bytes);
     }
 
-    private RequestLine request(String lineId, LineFormat format, ObjectNode fields, int bytes) {
+    private Line request(String lineId, LineFormat format, ObjectNode fields, int bytes) {
         options.accept(fields);
         if (!fields.hasNonNull("id")) {
             fields.put("id", lineId);
         }
         Optional<ErrorBody> unusable = errorOfId(fields.get("id"));
         return unusable.isPresent()
-                ? new RequestLine(lineId, lineId, format, new RequestLine.Invalid(unusable.get()))
-                : new RequestLine(fields.get("id").textValue(), lineId, format, new RequestLine.Request(fields, bytes));
+                ? new Line(lineId, lineId, format, new Invalid(unusable.get()))
+                : new Line(fields.get("id").textValue(), lineId, format, new Request(fields, bytes));
     }
 
     /** What the service finds wrong with an id. Such a line is not sent, because its result would have another id. */
@@ -142,12 +162,12 @@ final class RequestLines {
                 : Optional.empty();
     }
 
-    private RequestLine invalid(String id, String lineId, LineFormat format, String code, String problem) {
-        return new RequestLine(
+    private Line invalid(String id, String lineId, LineFormat format, String code, String problem) {
+        return new Line(
                 id,
                 lineId,
                 format,
-                new RequestLine.Invalid(new ErrorBody(
+                new Invalid(new ErrorBody(
                         ErrorBody.INVALID_REQUEST, code, "line " + lines.number() + " " + problem, Optional.empty())));
     }
 }

@@ -19,7 +19,8 @@ import java.util.Optional;
 /**
  * A file of results that a later run continues: each line is the result of one line of the input. A line is written to
  * the operating system at once, so the end of the process loses none. A process that is killed may leave an unfinished
- * last line, which the next run removes. The file is locked while it is open.
+ * last line, which the next run removes. A line that could not be written is removed, and none follows. The file is
+ * locked while it is open.
  */
 final class ResultFile implements ResultSink, AutoCloseable {
 
@@ -33,7 +34,10 @@ final class ResultFile implements ResultSink, AutoCloseable {
     private long results;
     private long errors;
 
-    private ResultFile(Path path, FileChannel channel) {
+    /** Nothing is written behind a line that may be incomplete. */
+    private Optional<IOException> failure = Optional.empty();
+
+    ResultFile(Path path, FileChannel channel) {
         this.path = path;
         this.channel = channel;
     }
@@ -89,7 +93,7 @@ final class ResultFile implements ResultSink, AutoCloseable {
         ByteLines lines = new ByteLines(Channels.newInputStream(channel), MAX_LINE_BYTES);
         while (lines.next()) {
             Optional<JsonNode> line = json(lines);
-            if (line.isEmpty() && !lines.isTerminated()) {
+            if (line.isEmpty() && !lines.isTerminated() && isBeginning(lines.bytes())) {
                 channel.truncate(lines.start());
                 break;
             }
@@ -111,6 +115,11 @@ final class ResultFile implements ResultSink, AutoCloseable {
         channel.position(channel.size());
     }
 
+    /** Whether a run that ended may have left it: results are objects, and blocks that were not written are zeros. */
+    private static boolean isBeginning(byte[] line) {
+        return line[0] == '{' || line[0] == 0;
+    }
+
     /** Empty if the line is not a JSON object. */
     private static Optional<JsonNode> json(ByteLines line) throws IOException {
         try {
@@ -122,14 +131,32 @@ final class ResultFile implements ResultSink, AutoCloseable {
 
     private CommandException noResult(ByteLines lines) {
         return new CommandException(path + ":" + lines.number()
-                + " is not a result of 'send --file'; name another output, or remove this file");
+                + " is not a result of 'send --file', so nothing is sent; name another output");
     }
 
     @Override
     public synchronized void write(LineResult result) throws IOException {
-        append(result.json() + "\n");
+        if (failure.isPresent()) {
+            throw failure.get();
+        }
+        long end = channel.position();
+        try {
+            append(result.json() + "\n");
+        } catch (IOException e) {
+            failure = Optional.of(e);
+            removeFrom(end);
+            throw e;
+        }
         results++;
         errors += result.isError() ? 1 : 0;
+    }
+
+    private void removeFrom(long end) {
+        try {
+            channel.truncate(end);
+        } catch (IOException e) {
+            // the next run removes the unfinished line
+        }
     }
 
     private void append(String text) throws IOException {
@@ -139,8 +166,8 @@ final class ResultFile implements ResultSink, AutoCloseable {
         }
     }
 
-    /** Makes the results survive the end of the machine, too. */
-    void force() throws IOException {
+    @Override
+    public void force() throws IOException {
         channel.force(false);
     }
 

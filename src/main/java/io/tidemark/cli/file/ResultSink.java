@@ -8,4 +8,7 @@ public interface ResultSink {
 
     /** Returns when the result survives the end of this process. */
     void write(LineResult result) throws IOException;
+
+    /** Returns when all results survive the end of the machine, if they can. */
+    default void force() throws IOException {}
 }

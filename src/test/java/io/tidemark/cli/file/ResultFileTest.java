@@ -4,11 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.message.ErrorBody;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -83,6 +91,151 @@ class ResultFileTest {
         Files.delete(path);
         try (ResultFile first = ResultFile.open(path, finished)) {
             assertThatThrownBy(() -> ResultFile.open(path, finished)).hasMessageContaining("another process");
+        }
+    }
+
+    @Test
+    @DisplayName("is not a file of requests with ids: these are no results")
+    void requestsAreNoResults() throws Exception {
+        for (String request : List.of(
+                "{\"id\":\"a\",\"prompt\":\"p\"}\n",
+                "{\"custom_id\":\"a\",\"method\":\"POST\",\"url\":\"/v1/completions\",\"body\":{}}\n")) {
+            Files.writeString(path, request);
+            assertThatThrownBy(() -> ResultFile.open(path, finished))
+                    .hasMessageContaining("out.jsonl:1 is not a result");
+            assertThat(finished.isFinished("a")).isFalse();
+        }
+    }
+
+    @Test
+    @DisplayName("loses no line without a line feed that is not the beginning of a result")
+    void keepsOtherText() throws Exception {
+        Files.writeString(path, "a note without a line feed");
+        assertThatThrownBy(() -> ResultFile.open(path, finished)).hasMessageContaining("out.jsonl:1 is not a result");
+        assertThat(Files.readString(path)).isEqualTo("a note without a line feed");
+    }
+
+    @Test
+    @DisplayName("has no part of a line that could not be written, and no line behind it")
+    void fullDisk() throws Exception {
+        FullDisk disk = new FullDisk(FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE));
+        String first;
+        try (ResultFile file = new ResultFile(path, disk)) {
+            file.write(new LineResult.Refused("a", LineFormat.TIDEMARK, ERROR));
+            first = Files.readString(path);
+            disk.free = 10;
+            for (String id : List.of("b", "c")) {
+                assertThatThrownBy(() -> file.write(new LineResult.Refused(id, LineFormat.TIDEMARK, ERROR)))
+                        .hasMessageContaining("No space left");
+                disk.free = 1000;
+            }
+        }
+        assertThat(Files.readString(path)).isEqualTo(first).endsWith("}\n");
+        try (ResultFile file = ResultFile.open(path, finished)) {
+            assertThat(file.results()).isEqualTo(1);
+        }
+    }
+
+    /** Has a number of bytes left; the write that exceeds it writes a part. */
+    private static final class FullDisk extends FileChannel {
+
+        private final FileChannel file;
+        private int free = 1000;
+
+        private FullDisk(FileChannel file) {
+            this.file = file;
+        }
+
+        @Override
+        public int write(ByteBuffer bytes) throws IOException {
+            if (free == 0) {
+                throw new IOException("No space left on device");
+            }
+            ByteBuffer part = bytes.slice(bytes.position(), Math.min(free, bytes.remaining()));
+            int written = file.write(part);
+            bytes.position(bytes.position() + written);
+            free -= written;
+            return written;
+        }
+
+        @Override
+        public FileChannel truncate(long size) throws IOException {
+            return file.truncate(size);
+        }
+
+        @Override
+        public long position() throws IOException {
+            return file.position();
+        }
+
+        @Override
+        protected void implCloseChannel() throws IOException {
+            file.close();
+        }
+
+        @Override
+        public int read(ByteBuffer bytes) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public long read(ByteBuffer[] bytes, int offset, int length) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public long write(ByteBuffer[] bytes, int offset, int length) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public FileChannel position(long position) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public long size() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void force(boolean metaData) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public long transferTo(long position, long count, WritableByteChannel target) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public long transferFrom(ReadableByteChannel source, long position, long count) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int read(ByteBuffer bytes, long position) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int write(ByteBuffer bytes, long position) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public MappedByteBuffer map(MapMode mode, long position, long size) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public FileLock lock(long position, long size, boolean shared) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public FileLock tryLock(long position, long size, boolean shared) {
+            throw new UnsupportedOperationException();
         }
     }
 
