@@ -35,6 +35,7 @@ for await (const { topic, value } of records) {
   const record = JSON.parse(value)
   if (record.id !== request.id) continue
   if (topic === 'generation-results') {
+    if (record.object === 'error') throw new Error(`${record.error.code}: ${record.error.message}`)
     const [choice] = record.choices
     console.log(`${choice.finish_reason} after ${record.usage.completion_tokens} of ${request.max_tokens} tokens`)
     break
