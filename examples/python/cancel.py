@@ -9,8 +9,6 @@ import uuid
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-SECONDS = 60
-
 
 def main(broker, adapter):
     reader = Consumer({"bootstrap.servers": broker, "group.id": "unused", "enable.auto.commit": False,
@@ -20,13 +18,15 @@ def main(broker, adapter):
     request = {"id": str(uuid.uuid4()), "model": adapter, "prompt": "Restaurant facts:", "max_tokens": 400,
                "ignore_eos": True, "stream": True}
     write(writer, "generation-requests", request)
-    wait_for(reader, "generation-events", request["id"])
-    # An id cancels all requests that have it. A producer that knows the record's position can name that as "source".
-    write(writer, "generation-cancellations", {"id": request["id"], "reason": "the user closed the page"})
-    result = wait_for(reader, "generation-results", request["id"])
+    topic, result = wait_for(reader, request["id"], "generation-events", "generation-results")
+    if topic == "generation-events":
+        # An id cancels all requests that have it. A producer that knows the record's position can name it as "source".
+        write(writer, "generation-cancellations", {"id": request["id"], "reason": "the user closed the page"})
+        topic, result = wait_for(reader, request["id"], "generation-results")
     reader.close()
-    choice = result["choices"][0]
-    print(f"{choice['finish_reason']} after {result['usage']['completion_tokens']} of {request['max_tokens']} tokens")
+    if result["object"] == "error":
+        sys.exit(f"{result['error']['code']}: {result['error']['message']}")
+    print(f"{result['choices'][0]['finish_reason']} after {result['usage']['completion_tokens']} of 400 tokens")
 
 
 def from_now(consumer, *topics):
@@ -43,16 +43,16 @@ def write(producer, topic, value):
         sys.exit(f"no record could be written to {topic} within 30 s")
 
 
-def wait_for(consumer, topic, request):
-    end = time.monotonic() + SECONDS
+def wait_for(consumer, request, *topics, seconds=60):
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         record = consumer.poll(1)
-        if record is None or record.error() or record.topic() != topic:
+        if record is None or record.error() or record.topic() not in topics:
             continue
         value = json.loads(record.value())
         if value["id"] == request:
-            return value
-    sys.exit(f"nothing on {topic} within {SECONDS} s")
+            return record.topic(), value
+    sys.exit(f"nothing on {topics} within {seconds} s")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ public final class Cancel {
                 for (ConsumerRecord<String, String> record : reader.poll(Duration.ofMillis(200))) {
                     JsonNode value = JSON.readTree(record.value());
                     if (!value.path("id").asText().equals(id)) continue;
+                    if (value.has("error")) throw new IllegalStateException(value.get("error").toString());
                     if (record.topic().equals("generation-results")) {
                         System.out.println(value.at("/choices/0/finish_reason").asText() + " after "
                                 + value.at("/usage/completion_tokens") + " of 400 tokens");
