@@ -126,13 +126,11 @@ final class BatchOutcomes implements Runnable {
         return open == 0 || open < limits.openRequests() && bytes + pending.value.length <= limits.unsentBytes();
     }
 
-    /** Ends the thread; open batches fail. */
+    /** Ends the thread. Open batches fail at once, while the threads of callbacks still run. */
     synchronized void stop() {
         stopped = true;
         notifyAll();
-        if (!started) {
-            failOpen(closed());
-        }
+        failOpen(closed());
     }
 
     private void start() {
@@ -217,11 +215,11 @@ final class BatchOutcomes implements Runnable {
     /** @param metadata null or without a position if there is a failure; as Kafka's callbacks have it */
     private synchronized void acknowledge(Pending pending, RecordMetadata metadata, Exception failure) {
         unacknowledged--;
-        if (failure == null && started) {
+        if (failure == null && started && !stopped) {
             sent.put(new Source(metadata.topic(), metadata.partition(), metadata.offset()), pending);
         } else {
             ClientException cause = failure == null
-                    ? ended
+                    ? stopped ? closed() : ended
                     : ClientException.ofRecord(
                             name(pending), pending.value.length, topics.validationBatches(), failure);
             end(pending, () -> pending.outcome.completeExceptionally(cause));
@@ -260,12 +258,14 @@ final class BatchOutcomes implements Runnable {
         synchronized (this) {
             progress = nanoTime.getAsLong();
             for (Source source : passed) {
-                Pending pending = sent.remove(source);
-                BatchOutcome outcome = Optional.ofNullable(letters.remove(source))
-                        .<BatchOutcome>map(
-                                letter -> new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
-                        .orElseGet(() -> new BatchOutcome.Counted(pending.batch));
-                end(pending, () -> pending.outcome.complete(outcome));
+                Optional<DeadLetterHeaders> rejected = Optional.ofNullable(letters.remove(source));
+                // absent if the client was closed meanwhile
+                Optional.ofNullable(sent.remove(source)).ifPresent(pending -> {
+                    BatchOutcome outcome = rejected.<BatchOutcome>map(
+                                    letter -> new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
+                            .orElseGet(() -> new BatchOutcome.Counted(pending.batch));
+                    end(pending, () -> pending.outcome.complete(outcome));
+                });
             }
             if (unacknowledged == 0) {
                 letters.keySet().retainAll(sent.keySet());

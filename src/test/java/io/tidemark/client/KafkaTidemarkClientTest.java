@@ -377,6 +377,22 @@ class KafkaTidemarkClientTest {
     }
 
     @Test
+    @DisplayName("Closing in a callback on the thread that reads results does not wait for the end of that thread")
+    void closesInCallback() throws Exception {
+        KafkaTidemarkClient inline =
+                KafkaTidemarkClient.builder(cluster).callbacks(Runnable::run).build();
+        OpenRequest request = inline.submit(prompt("p"));
+        CompletionStage<Thread> closed = request.result().thenApply(result -> {
+            inline.close(Duration.ZERO);
+            return Thread.currentThread();
+        });
+        service.answer(service.await(), "text");
+        Thread reader = closed.toCompletableFuture().get(8, TimeUnit.SECONDS);
+        assertThat(reader.getName()).isEqualTo("tidemark-client");
+        await().until(() -> !reader.isAlive());
+    }
+
+    @Test
     @DisplayName("An executor that refuses callbacks leaves no request open, and the client can be closed")
     void refusingExecutor() throws Exception {
         ExecutorService executor = Executors.newSingleThreadExecutor();
