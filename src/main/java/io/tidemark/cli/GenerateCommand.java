@@ -4,9 +4,8 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.NamedFolder;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
-import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ModelAndAdapterOptions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.generation.Completion;
@@ -22,7 +21,6 @@ import io.tidemark.input.RejectedException;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;
 import java.io.PrintWriter;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -56,17 +54,7 @@ final class GenerateCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Mixin
-    private LocalModelOptions model = new LocalModelOptions();
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
-    @Option(
-            names = "--adapter",
-            paramLabel = "[NAME=]DIR",
-            converter = NamedFolder.Converter.class,
-            description = "PEFT folder of an adapter; may be repeated.")
-    private List<NamedFolder> adapters = new ArrayList<>();
+    private ModelAndAdapterOptions model = new ModelAndAdapterOptions();
 
     @Option(
             names = "--use",
@@ -89,8 +77,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Outcome outcome;
-        try (LocalModel local = model.open(compute.options())) {
-            adapters.forEach(adapter -> local.adapters().load(adapter.name(), adapter.folder()));
+        try (LocalModel local = model.open()) {
+            model.adapters().forEach(adapter -> local.adapters().load(adapter.name(), adapter.folder()));
             GenerationRequest request = request(local.language(), adapter(local.adapters()));
             outcome = run(local.language(), request);
         }
@@ -102,7 +90,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private Optional<LoraWeights> adapter(AdapterStore store) {
-        return use.or(() -> adapters.stream().findFirst().map(NamedFolder::name))
+        return use.or(() -> model.adapters().stream().findFirst().map(NamedFolder::name))
                 .map(name -> store.find(name)
                         .orElseThrow(() -> new CommandException(
                                 "no adapter '" + name + "' among " + store.ids() + "; name it with --adapter NAME=DIR"))

@@ -4,9 +4,8 @@ import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.benchmark.GenerationCase;
 import io.tidemark.cli.console.NamedFolder;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
-import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ModelAndAdapterOptions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Spread;
@@ -45,17 +44,10 @@ final class BenchGenerateCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Mixin
-    private LocalModelOptions model = new LocalModelOptions();
+    private ModelAndAdapterOptions model = new ModelAndAdapterOptions();
 
     @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
-    @Option(
-            names = "--adapter",
-            paramLabel = "[NAME=]DIR",
-            converter = NamedFolder.Converter.class,
-            description = "PEFT folder of an adapter; may be repeated.")
-    private List<NamedFolder> adapters = new ArrayList<>();
+    private RequestSizeOptions size = new RequestSizeOptions(64, 2048);
 
     @Option(
             names = "--rows",
@@ -81,32 +73,11 @@ final class BenchGenerateCommand implements Callable<Integer> {
     private List<Integer> boundaries = new ArrayList<>();
 
     @Option(
-            names = "--prompt-tokens",
-            paramLabel = "N",
-            defaultValue = "64",
-            description = "Prompt tokens of each row. Default: ${DEFAULT-VALUE}.")
-    private int promptTokens;
-
-    @Option(
-            names = "--new-tokens",
-            paramLabel = "N",
-            defaultValue = "64",
-            description = "Tokens that each row generates. Default: ${DEFAULT-VALUE}.")
-    private int newTokens;
-
-    @Option(
             names = "--repeat",
             paramLabel = "N",
             defaultValue = "3",
             description = "Rounds over all cases after one warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
-
-    @Option(
-            names = "--prefill-tokens-per-step",
-            paramLabel = "N",
-            defaultValue = "2048",
-            description = "Maximum number of prompt tokens in one step. Default: ${DEFAULT-VALUE}.")
-    private int prefillTokensPerStep;
 
     @Option(
             names = "--kv-bytes",
@@ -131,12 +102,11 @@ final class BenchGenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open(compute.options())) {
+        try (LocalModel local = model.open()) {
             List<GenerationCase> cases = cases(local.language());
-            List<LoraWeights> loaded =
-                    adapters.stream().map(NamedFolder::folder).map(local::lora).toList();
+            List<LoraWeights> loaded = model.loadAdapters(local);
             try (GenerationBenchmark bench = new GenerationBenchmark(
-                    local.language(), new EngineLimits(maxRows(), prefillTokensPerStep, kvBytes))) {
+                    local.language(), new EngineLimits(maxRows(), size.prefillTokensPerStep(), kvBytes))) {
                 if (questions) {
                     new BenchQuestions(
                                     local.language(),
@@ -159,19 +129,20 @@ final class BenchGenerateCommand implements Callable<Integer> {
 
     private List<GenerationCase> cases(LanguageModel language) {
         int most = mixed.stream().mapToInt(Integer::intValue).max().orElseThrow();
-        if (!questions && most > adapters.size()) {
+        if (!questions && most > model.adapters().size()) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--mixed " + most + " needs as many adapters, and --adapter names " + adapters.size());
+                    "--mixed " + most + " needs as many adapters, and --adapter names "
+                            + model.adapters().size());
         }
-        if (repeat < 1 || newTokens < 2 || promptTokens < 1 || maxRows() < 1) {
+        if (repeat < 1 || size.newTokens() < 2 || size.promptTokens() < 1 || maxRows() < 1) {
             throw new ParameterException(
                     spec.commandLine(),
                     "--repeat, --rows and --prompt-tokens must be 1 or more, --new-tokens 2 or more");
         }
         model.requireBoundaries(language, boundaries);
         List<Integer> layers = boundaries.isEmpty() ? List.of(language.config().numLayers()) : boundaries;
-        return GenerationCase.of(rows, mixed, layers, promptTokens, newTokens);
+        return GenerationCase.of(rows, mixed, layers, size.promptTokens(), size.newTokens());
     }
 
     /** Measures all cases in every round, so that a disturbance of the machine affects all of them. */

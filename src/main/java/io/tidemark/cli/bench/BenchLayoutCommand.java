@@ -4,10 +4,8 @@ import io.tidemark.benchmark.LayoutBenchmark;
 import io.tidemark.benchmark.LayoutBenchmark.Cell;
 import io.tidemark.benchmark.LayoutBenchmark.Rates;
 import io.tidemark.cli.console.CommandException;
-import io.tidemark.cli.console.NamedFolder;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
-import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ModelAndAdapterOptions;
 import io.tidemark.generation.EngineLayout;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -39,17 +37,10 @@ final class BenchLayoutCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Mixin
-    private LocalModelOptions model = new LocalModelOptions();
+    private ModelAndAdapterOptions model = new ModelAndAdapterOptions();
 
     @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
-    @Option(
-            names = "--adapter",
-            paramLabel = "[NAME=]DIR",
-            converter = NamedFolder.Converter.class,
-            description = "PEFT folder of an adapter; may be repeated. Without adapters only the base model runs.")
-    private List<NamedFolder> adapters = new ArrayList<>();
+    private RequestSizeOptions size = new RequestSizeOptions(40, 256);
 
     @Option(
             names = "--rows",
@@ -58,20 +49,6 @@ final class BenchLayoutCommand implements Callable<Integer> {
             defaultValue = "1,2,4,8,16,32",
             description = "Requests that start together; one or several numbers. Default: ${DEFAULT-VALUE}.")
     private List<Integer> rows;
-
-    @Option(
-            names = "--prompt-tokens",
-            paramLabel = "N",
-            defaultValue = "40",
-            description = "Prompt tokens of each request. Default: ${DEFAULT-VALUE}.")
-    private int promptTokens;
-
-    @Option(
-            names = "--new-tokens",
-            paramLabel = "N",
-            defaultValue = "64",
-            description = "Tokens that each request generates. Default: ${DEFAULT-VALUE}.")
-    private int newTokens;
 
     @Option(
             names = "--rounds",
@@ -88,16 +65,13 @@ final class BenchLayoutCommand implements Callable<Integer> {
                     + "Default: ${DEFAULT-VALUE}.")
     private int seconds;
 
-    @Option(
-            names = "--prefill-tokens-per-step",
-            paramLabel = "N",
-            defaultValue = "256",
-            description = "Maximum number of prompt tokens in one step. Default: ${DEFAULT-VALUE}.")
-    private int prefillTokensPerStep;
-
     @Override
     public Integer call() {
-        if (Collections.min(rows) < 1 || promptTokens < 1 || newTokens < 1 || seconds < 1 || prefillTokensPerStep < 1) {
+        if (Collections.min(rows) < 1
+                || size.promptTokens() < 1
+                || size.newTokens() < 1
+                || seconds < 1
+                || size.prefillTokensPerStep() < 1) {
             throw new ParameterException(
                     spec.commandLine(),
                     "--rows, --prompt-tokens, --new-tokens, --seconds and --prefill-tokens-per-step must be 1 or more");
@@ -109,16 +83,16 @@ final class BenchLayoutCommand implements Callable<Integer> {
         List<Cell> cells = new ArrayList<>();
         for (int count : rows) {
             cells.add(new Cell(count, false));
-            if (!adapters.isEmpty()) {
+            if (!model.adapters().isEmpty()) {
                 cells.add(new Cell(count, true));
             }
         }
-        try (LocalModel local = model.open(compute.options())) {
+        try (LocalModel local = model.open()) {
             LayoutBenchmark bench = new LayoutBenchmark(
                     local.language(),
-                    adapters.stream().map(NamedFolder::folder).map(local::lora).toList(),
-                    new LayoutBenchmark.Requests(promptTokens, newTokens));
-            print(bench.compared(), bench.run(cells, rounds, Duration.ofSeconds(seconds), prefillTokensPerStep));
+                    model.loadAdapters(local),
+                    new LayoutBenchmark.Requests(size.promptTokens(), size.newTokens()));
+            print(bench.compared(), bench.run(cells, rounds, Duration.ofSeconds(seconds), size.prefillTokensPerStep()));
         } catch (IllegalStateException | IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }
@@ -127,6 +101,7 @@ final class BenchLayoutCommand implements Callable<Integer> {
 
     private void print(List<EngineLayout> layouts, List<Rates> measured) {
         PrintWriter out = spec.commandLine().getOut();
+        int adapters = model.adapters().size();
         out.printf("generated tokens per second, geometric means of %d rounds%n", rounds);
         out.printf("%4s  %8s  %10s", "rows", "adapters", "default");
         for (EngineLayout layout : layouts.subList(1, layouts.size())) {
@@ -135,8 +110,7 @@ final class BenchLayoutCommand implements Callable<Integer> {
         out.printf("  %s%n", "default to the best fixed layout (95%)");
         double logs = 0;
         for (Rates rates : measured) {
-            out.printf(
-                    "%4d  %8d  %10.1f", rates.cell().rows(), rates.cell().mixed() ? adapters.size() : 0, rates.mean(0));
+            out.printf("%4d  %8d  %10.1f", rates.cell().rows(), rates.cell().mixed() ? adapters : 0, rates.mean(0));
             for (int layout = 1; layout < layouts.size(); layout++) {
                 out.printf("  %10.1f", rates.mean(layout));
             }
