@@ -208,7 +208,7 @@ class MeasuredWidthTest {
     void smallModel() {
         for (int rows : List.of(1, 2, 4, 8, 16)) {
             Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, MeasuredWidthTest::small, 0.03, rows, rows);
-            double best = 2 * rows / (small(new InstanceGroup(0, 1), step(rows)) / 1000);
+            double best = 2 * rows / (small(new InstanceGroup(0, 1), new StepSize(rows, rows, false, false)) / 1000);
             assertThat(engine.rate(120)).as(rows + " rows").isGreaterThan(0.985 * best);
             assertThat(engine.rate(120)).as(rows + " rows").isGreaterThan(0.99 * best);
         }
@@ -320,32 +320,6 @@ class MeasuredWidthTest {
     }
 
     @Test
-    @DisplayName("One active instance has all processors, and a background task runs beside the steps of the others")
-    void aloneAndBackground() {
-        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
-        assertThat(width.start()).isEqualTo(2);
-        InstanceWork busy = busy(1);
-        assertThat(width.next(joint(busy, InstanceWork.NONE))).isEqualTo(2);
-        assertThat(width.next(joint(busy, busy))).isEqualTo(1);
-        assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
-        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true, true))))
-                .isEqualTo(1);
-        assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(1);
-        assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
-    }
-
-    @Test
-    @DisplayName("When further requests can start, the first one does not keep all processors")
-    void requestsCanStart() {
-        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
-        List<InstanceWork> oneActive = List.of(busy(1), InstanceWork.NONE);
-        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 1, 1000, 0)))
-                .isEqualTo(1);
-        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 0, 1000, 0)))
-                .isEqualTo(2);
-    }
-
-    @Test
     @DisplayName("Requests that start on an idle engine have the width that is preferred for their number")
     void startFromIdle() {
         Model model = (group, step) -> big(group, step) + (group.size() > 1 && step.rows() > 20 ? 60 : 0);
@@ -361,37 +335,6 @@ class MeasuredWidthTest {
 
     private static Turn startable(Turn turn, int requests) {
         return new Turn(turn.width(), turn.group(), turn.work(), requests, turn.nanos(), turn.endNanos());
-    }
-
-    @Test
-    @DisplayName("A layout that is fixed, or has one instance, has one width")
-    void fixed() {
-        for (EngineLayout layout : List.of(EngineLayout.fixed(4, 1), EngineLayout.single(2))) {
-            MeasuredWidth width = new MeasuredWidth(layout);
-            InstanceWork busy = busy(1);
-            for (int i = 0; i < 100; i++) {
-                assertThat(width.next(single(0, busy))).isEqualTo(1);
-            }
-        }
-    }
-
-    @Test
-    @DisplayName("The threads of all groups of any width are never more than the processors")
-    void threads() {
-        for (int processors = 1; processors <= 64; processors++) {
-            for (int threads = 1; threads <= processors; threads++) {
-                int instances = processors / threads;
-                EngineLayout layout =
-                        new EngineLayout(instances, threads, Math.max(threads, Math.min(processors, 16)), 1, false);
-                for (int width : layout.groupWidths()) {
-                    assertThat(InstanceGroup.all(width, instances).stream()
-                                    .mapToInt(layout::threadsOf)
-                                    .sum())
-                            .as(layout + ", width " + width)
-                            .isLessThanOrEqualTo(processors);
-                }
-            }
-        }
     }
 
     @Test
@@ -456,132 +399,5 @@ class MeasuredWidthTest {
                 4);
         engine.run(20).rows(1, 1).run(5).reset().run(10);
         assertThat(engine.shareOf(2)).isGreaterThan(0.9);
-    }
-
-    @Test
-    @DisplayName("A trial that ends because an instance becomes idle is followed by a pause like any other")
-    void dropped() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
-        assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
-        assertThat(turns.joint(50, 4, 0)).isEqualTo(2);
-        assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
-        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4.9);
-    }
-
-    @Test
-    @DisplayName("A trial ends when another number of rows has another preference")
-    void otherRows() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
-        assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
-        assertThat(turns.joint(20, 1, 1)).isEqualTo(1);
-        turns.single(20, 4);
-        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
-    }
-
-    @Test
-    @DisplayName("Turns without rows are no rounds")
-    void turnsWithoutRows() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        for (int i = 0; i < 5; i++) {
-            turns.single(20, 4);
-        }
-        for (int i = 0; i < 200; i++) {
-            assertThat(turns.single(20, 0)).isEqualTo(1);
-        }
-    }
-
-    @Test
-    @DisplayName("A trial whose turns cannot be compared costs all its time")
-    void notComparable() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
-        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), false, false, true);
-        int rounds = 0;
-        while (turns.joint(50, prompt, prompt) == 2) {
-            rounds++;
-        }
-        assertThat(rounds).isBetween(10, 20);
-        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(50);
-    }
-
-    @Test
-    @DisplayName("The wait for running turns before a trial is part of its cost")
-    void waits() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
-        turns.pass(1000);
-        while (turns.joint(24, 4, 4) == 2) {
-            assertThat(turns.nanos).isLessThan(100_000_000_000L);
-        }
-        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(99);
-    }
-
-    /** Turns of two instances, one after another, or side by side with the same duration. */
-    private static final class Turns {
-        private final MeasuredWidth choice = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
-        private long nanos;
-
-        Turns() {
-            assertThat(choice.start()).isEqualTo(2);
-        }
-
-        void pass(long millis) {
-            nanos += millis * 1_000_000;
-        }
-
-        /** Instances stay active without rows, except one that has none while the other one has. */
-        int joint(long millis, int first, int second) {
-            return joint(
-                    millis,
-                    first == 0 && second > 0 ? InstanceWork.NONE : busy(first),
-                    second == 0 && first > 0 ? InstanceWork.NONE : busy(second));
-        }
-
-        int joint(long millis, InstanceWork first, InstanceWork second) {
-            pass(millis);
-            return choice.next(
-                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, millis * 1_000_000, nanos));
-        }
-
-        int single(long millis, int rows) {
-            pass(millis);
-            int next = 1;
-            for (int i = 0; i < 2 && next == 1; i++) {
-                next = choice.next(
-                        new Turn(1, new InstanceGroup(i, i + 1), List.of(busy(rows)), 0, millis * 1_000_000, nanos));
-            }
-            return next;
-        }
-
-        double secondsToTrial(long millis, int rows) {
-            long start = nanos;
-            while (single(millis, rows) == 1) {
-                assertThat(nanos - start).isLessThan(3_600_000_000_000L);
-            }
-            return (nanos - start) / SECOND;
-        }
-    }
-
-    private static InstanceWork busy(int rows) {
-        return new InstanceWork(step(rows), false, false, true);
-    }
-
-    private static Turn joint(InstanceWork first, InstanceWork second) {
-        return new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, 1000, 0);
-    }
-
-    private static Turn single(int instance, InstanceWork work) {
-        return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), 0, 1000, 0);
-    }
-
-    private static StepSize step(int rows) {
-        return new StepSize(rows, rows, false, false);
     }
 }

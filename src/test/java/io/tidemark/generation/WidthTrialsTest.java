@@ -1,0 +1,248 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.generation.GroupWidth.Turn;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/** {@link MeasuredWidth}, turn by turn. {@link MeasuredWidthTest} has the widths that result over minutes. */
+@DisplayName("The width after a turn, and the trials of another width")
+class WidthTrialsTest {
+
+    private static final EngineLayout TWO_OF_A_SMALL_MODEL = new EngineLayout(2, 1, 2, 16, false);
+
+    @Test
+    @DisplayName("One active instance has all processors, and a background task runs beside the steps of the others")
+    void aloneAndBackground() {
+        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        assertThat(width.start()).isEqualTo(2);
+        InstanceWork busy = busy(1);
+        assertThat(width.next(joint(busy, InstanceWork.NONE))).isEqualTo(2);
+        assertThat(width.next(joint(busy, busy))).isEqualTo(1);
+        assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
+        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true, true))))
+                .isEqualTo(1);
+        assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(1);
+        assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("When further requests can start, the first one does not keep all processors")
+    void requestsCanStart() {
+        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        List<InstanceWork> oneActive = List.of(busy(1), InstanceWork.NONE);
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 1, 1000, 0)))
+                .isEqualTo(1);
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 0, 1000, 0)))
+                .isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("A layout that is fixed, or has one instance, has one width")
+    void fixed() {
+        for (EngineLayout layout : List.of(EngineLayout.fixed(4, 1), EngineLayout.single(2))) {
+            MeasuredWidth width = new MeasuredWidth(layout);
+            InstanceWork busy = busy(1);
+            for (int i = 0; i < 100; i++) {
+                assertThat(width.next(single(0, busy))).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("A trial that ends because an instance becomes idle is followed by a pause like any other")
+    void dropped() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
+        assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
+        assertThat(turns.joint(50, 4, 0)).isEqualTo(2);
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4.9);
+    }
+
+    @Test
+    @DisplayName("A trial ends when another number of rows has another preference")
+    void otherRows() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
+        assertThat(turns.joint(20, 1, 1)).isEqualTo(1);
+        turns.single(20, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+    }
+
+    @Test
+    @DisplayName("Turns without rows are no rounds")
+    void turnsWithoutRows() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        for (int i = 0; i < 5; i++) {
+            turns.single(20, 4);
+        }
+        for (int i = 0; i < 200; i++) {
+            assertThat(turns.single(20, 0)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    @DisplayName("A trial whose turns cannot be compared costs all its time")
+    void notComparable() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), false, false, true);
+        int rounds = 0;
+        while (turns.joint(50, prompt, prompt) == 2) {
+            rounds++;
+        }
+        assertThat(rounds).isBetween(10, 20);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(50);
+    }
+
+    @Test
+    @DisplayName("The wait for running turns before a trial is part of its cost")
+    void waits() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        turns.pass(1000);
+        while (turns.joint(24, 4, 4) == 2) {
+            assertThat(turns.nanos).isLessThan(100_000_000_000L);
+        }
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(99);
+    }
+
+    @Test
+    @DisplayName(
+            "A change of the width that is withdrawn before it takes effect costs the time until then, and no more")
+    void withdrawn() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        turns.pass(20);
+        assertThat(turns.turnOf(1, 20, 40)).as("the width for 44 rows").isEqualTo(1);
+        turns.pass(5000);
+        assertThat(turns.secondsToTrial(20, 4)).isBetween(2.0, 5.0);
+    }
+
+    @Test
+    @DisplayName("A change of the durations that goes back before the next trial shortens the wait for it once")
+    void changeThatGoesBack() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        // the trial costs a second, so that the next one follows after 150 s, or 20 s after a change
+        turns.pass(950);
+        turns.lose(50);
+        turns.singlesFor(5, 20, 4);
+        turns.singlesFor(3, 40, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isBetween(7.0, 20.0);
+        turns.lose(50);
+        assertThat(turns.secondsToTrial(20, 4)).as("to the second trial").isGreaterThan(5);
+    }
+
+    @Test
+    @DisplayName("The trial after a change that went back does not compare turns from before the change")
+    void turnsBeforeAChangeThatWentBack() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        turns.lose(50);
+        turns.singlesFor(2, 20, 4);
+        // slow just until the mean over a second shows it
+        turns.singlesFor(0.44, 40, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
+        turns.lose(21.5);
+    }
+
+    /** Turns of two instances, one after another, or side by side with the same duration. */
+    private static final class Turns {
+        private final MeasuredWidth choice = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        private long nanos;
+
+        Turns() {
+            assertThat(choice.start()).isEqualTo(2);
+        }
+
+        void pass(double millis) {
+            nanos += nanos(millis);
+        }
+
+        /** Instances stay active without rows, except one that has none while the other one has. */
+        int joint(double millis, int first, int second) {
+            return joint(
+                    millis,
+                    first == 0 && second > 0 ? InstanceWork.NONE : busy(first),
+                    second == 0 && first > 0 ? InstanceWork.NONE : busy(second));
+        }
+
+        int joint(double millis, InstanceWork first, InstanceWork second) {
+            pass(millis);
+            return choice.next(
+                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, nanos(millis), nanos));
+        }
+
+        int single(double millis, int rows) {
+            pass(millis);
+            int next = 1;
+            for (int i = 0; i < 2 && next == 1; i++) {
+                next = turnOf(i, millis, rows);
+            }
+            return next;
+        }
+
+        /** A turn that ends now. */
+        int turnOf(int instance, double millis, int rows) {
+            return choice.next(new Turn(
+                    1, new InstanceGroup(instance, instance + 1), List.of(busy(rows)), 0, nanos(millis), nanos));
+        }
+
+        /** Turns side by side for some seconds, in which no trial begins. */
+        void singlesFor(double seconds, double millis, int rows) {
+            long end = nanos + (long) (1e9 * seconds);
+            while (nanos < end) {
+                assertThat(single(millis, rows)).isEqualTo(1);
+            }
+        }
+
+        /** Joint turns until a trial of them has ended. */
+        void lose(double millis) {
+            int turns = 0;
+            while (joint(millis, 4, 4) == 2) {
+                assertThat(++turns).as("turns of a trial that is lost").isLessThan(20);
+            }
+        }
+
+        private static long nanos(double millis) {
+            return Math.round(1e6 * millis);
+        }
+
+        double secondsToTrial(double millis, int rows) {
+            long start = nanos;
+            while (single(millis, rows) == 1) {
+                assertThat(nanos - start).isLessThan(3_600_000_000_000L);
+            }
+            return (nanos - start) / 1e9;
+        }
+    }
+
+    private static InstanceWork busy(int rows) {
+        return new InstanceWork(step(rows), false, false, true);
+    }
+
+    private static Turn joint(InstanceWork first, InstanceWork second) {
+        return new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, 1000, 0);
+    }
+
+    private static Turn single(int instance, InstanceWork work) {
+        return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), 0, 1000, 0);
+    }
+
+    private static StepSize step(int rows) {
+        return new StepSize(rows, rows, false, false);
+    }
+}
