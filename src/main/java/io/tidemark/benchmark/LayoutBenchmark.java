@@ -183,16 +183,22 @@ public final class LayoutBenchmark {
      * @throws IllegalStateException when a request is refused or fails
      */
     public List<Rates> run(List<Cell> cells, int rounds, Duration slot, int prefillTokensPerStep) {
+        return run(cells, rounds, WARM_UP, slot, prefillTokensPerStep);
+    }
+
+    List<Rates> run(List<Cell> cells, int rounds, Duration warmUp, Duration slot, int prefillTokensPerStep) {
         int rows = cells.stream().mapToInt(Cell::rows).max().orElseThrow();
         long kvBytes = 4L
                 * (rows + 8)
                 * (requests.promptTokens() + requests.newTokens() + 128L)
                 * model.decoder().kvBytesPerToken();
         EngineLimits limits = new EngineLimits(rows, prefillTokensPerStep, kvBytes);
-        return cells.stream().map(cell -> run(cell, rounds, slot, limits)).toList();
+        return cells.stream()
+                .map(cell -> run(cell, rounds, warmUp, slot, limits))
+                .toList();
     }
 
-    private Rates run(Cell cell, int rounds, Duration slot, EngineLimits limits) {
+    private Rates run(Cell cell, int rounds, Duration warmUp, Duration slot, EngineLimits limits) {
         List<GenerationEngine> engines = new ArrayList<>();
         List<List<Double>> rates = new ArrayList<>();
         for (EngineLayout layout : layouts) {
@@ -204,7 +210,7 @@ public final class LayoutBenchmark {
             rates.add(new ArrayList<>());
         }
         for (int layout = 0; layout < layouts.size(); layout++) {
-            rate(engines, layout, cell, WARM_UP);
+            rate(engines, layout, cell, warmUp);
         }
         for (int round = 0; round < rounds; round++) {
             for (int i = 0; i < layouts.size(); i++) {

@@ -31,7 +31,7 @@ class LayoutBenchmarkTest {
         LayoutBenchmark bench = new LayoutBenchmark(
                 fixture.model(), List.of(fixture.adapter("all"), fixture.adapter("qv")), new Requests(20, 16));
         List<Cell> cells = List.of(new Cell(1, false), new Cell(3, true));
-        List<Rates> measured = bench.run(cells, 2, Duration.ofMillis(200), 64);
+        List<Rates> measured = bench.run(cells, 2, Duration.ofMillis(100), Duration.ofMillis(100), 64);
         assertThat(measured).extracting(Rates::cell).containsExactlyElementsOf(cells);
         assertThat(measured).allSatisfy(each -> {
             assertThat(each.rates()).hasSameSizeAs(bench.compared());

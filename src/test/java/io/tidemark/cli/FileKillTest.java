@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 @DisplayName("The process of send --file")
 class FileKillTest {
 
-    private static final int LINES = 400;
+    private static final int LINES = 200;
 
     @TempDir
     private Path folder;
