@@ -137,7 +137,7 @@ class JointRowsTest {
      */
     private static List<TestRequest> longAndShort(FixtureModel fixture) {
         List<TestRequest> requests = new ArrayList<>();
-        for (int i = 0; i < 100; i++) {
+        for (int i = 0; i < 120; i++) {
             boolean isLong = i < 12 && i % 4 < 2;
             List<String> changing = List.of("patterns", "some-layers", "rslora", "regex");
             String adapter = isLong ? ADAPTERS.get(i / 4 % 2) : changing.get((i / 25 + i % 2) % 4);
@@ -168,7 +168,8 @@ class JointRowsTest {
                 new Phase(2, 72),
                 new Phase(1, 24));
 
-        private static final int ROUNDS = 360;
+        /** More than those of all phases. */
+        private static final int ROUNDS = 400;
 
         private int phase;
         private double rounds;
