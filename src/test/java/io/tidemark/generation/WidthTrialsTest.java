@@ -182,8 +182,7 @@ class WidthTrialsTest {
 
         int joint(double millis, InstanceWork first, InstanceWork second) {
             pass(millis);
-            return choice.next(
-                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, nanos(millis), nanos));
+            return choice.next(new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, nanos(millis), nanos));
         }
 
         int single(double millis, int rows) {
