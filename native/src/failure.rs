@@ -1,0 +1,95 @@
+//! Errors as values: a code, which the caller's language knows, and a message.
+
+use std::any::Any;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Once;
+
+pub const UNSUPPORTED: i32 = 1;
+pub const TOO_LARGE: i32 = 2;
+pub const TOO_SLOW: i32 = 3;
+pub const INTERNAL: i32 = 4;
+
+/// What llguidance says when one of its limits is exceeded.
+const LARGE: [&str; 5] = [
+    "schema too large",
+    "number of symbols) too big",
+    "lexer states",
+    "stack level exceeded",
+    "recursion limit exceeded",
+];
+const SLOW: [&str; 6] = [
+    "too big (limit",
+    "fuel",
+    "too complex",
+    "precomputation failed",
+    "can't determine if patternProperty",
+    "exceeds size limit",
+];
+
+/// The longest message in characters: messages may quote a part of the format.
+const CHARACTERS: usize = 400;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    pub code: i32,
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(code: i32, message: impl Into<String>) -> Self {
+        Failure {
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(UNSUPPORTED, message)
+    }
+
+    /// An error of llguidance: its limits are told apart by their messages.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let text = error.to_string();
+        let all = format!("{error:#}");
+        let code = if text.starts_with("panic: ") {
+            INTERNAL
+        } else if LARGE.iter().any(|part| all.contains(part)) {
+            TOO_LARGE
+        } else if SLOW.iter().any(|part| all.contains(part)) {
+            TOO_SLOW
+        } else {
+            UNSUPPORTED
+        };
+        Self::new(code, shortened(text.strip_prefix("panic: ").unwrap_or(&text)))
+    }
+}
+
+/// Without back traces and dumps of state, which llguidance writes between tags on lines of their own.
+fn shortened(text: &str) -> String {
+    let end = ["\n<backtrace>", "\n<state>", "\n<non-verbose/>"]
+        .iter()
+        .filter_map(|tag| text.find(tag))
+        .min()
+        .unwrap_or(text.len());
+    text[..end].chars().take(CHARACTERS).collect()
+}
+
+/// Runs a function of the border; a panic becomes an internal error.
+pub fn guarded<T>(action: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    static QUIET: Once = Once::new();
+    // The default hook prints to the error stream. The library has its own copy of std, so that this hook is private.
+    QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {})));
+    match catch_unwind(AssertUnwindSafe(action)) {
+        Ok(result) => result,
+        Err(panic) => Err(Failure::new(INTERNAL, panic_message(panic.as_ref()))),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| text.to_string())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    shortened(&text)
+}
