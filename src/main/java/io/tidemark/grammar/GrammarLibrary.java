@@ -1,0 +1,192 @@
+package io.tidemark.grammar;
+
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.Platform;
+import com.sun.jna.ptr.LongByReference;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.ref.Cleaner;
+import java.nio.IntBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/**
+ * The native library of {@code native/}, through JNA. It is a resource with its digest. A copy in the folder of {@code
+ * jna.boot.library.path}, where an image has its unpacked libraries, is used in place; otherwise a temporary file is
+ * loaded and deleted. Either must have the digest.
+ */
+final class GrammarLibrary {
+
+    /** The version of the functions below, which the library gives. */
+    private static final int VERSION = 1;
+
+    private static final String FILE = "libtidemark_grammar.so";
+    private static final String FOLDER = "/native/linux-x86_64/";
+
+    /** Frees the native memory of objects that are not referenced any more. */
+    static final Cleaner CLEANER = Cleaner.create(action -> {
+        Thread thread = new Thread(action, "tidemark-grammar-cleaner");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    private GrammarLibrary() {}
+
+    /** The functions; pointers are {@code long}s, results codes of {@code failure.rs} with a message. */
+    interface Functions extends Library {
+
+        int tidemark_grammar_version();
+
+        int tidemark_tokenizer_new(
+                int count,
+                int[] lengths,
+                byte[] bytes,
+                int[] firstLengths,
+                byte[] firstBytes,
+                int endCount,
+                int[] ends,
+                LongByReference out,
+                byte[] message,
+                int messageLength);
+
+        void tidemark_tokenizer_free(long tokenizer);
+
+        int tidemark_grammar_compile(
+                long tokenizer,
+                int kind,
+                byte[] text,
+                int textLength,
+                long formatBytes,
+                long compileMillis,
+                long grammarBytes,
+                long maskMicros,
+                LongByReference out,
+                byte[] message,
+                int messageLength);
+
+        long tidemark_grammar_bytes(long grammar);
+
+        void tidemark_grammar_free(long grammar);
+
+        int tidemark_state_new(long grammar, LongByReference out, byte[] message, int messageLength);
+
+        int tidemark_state_accepting(long state);
+
+        void tidemark_state_free(long state);
+
+        int tidemark_states_advance(
+                int rows,
+                long[] states,
+                int[] tokens,
+                IntBuffer masks,
+                int words,
+                int[] statuses,
+                byte[] messages,
+                int messageLength);
+    }
+
+    /** The loaded library, once a process; or why there is none. */
+    private record Loading(Functions functions, GrammarUnavailableException failure) {
+
+        static final Loading DONE = load();
+
+        private static Loading load() {
+            try {
+                return new Loading(open(), null);
+            } catch (GrammarUnavailableException e) {
+                return new Loading(null, e);
+            }
+        }
+    }
+
+    static boolean isAvailable() {
+        return Loading.DONE.failure() == null;
+    }
+
+    /** @throws GrammarUnavailableException if there is no library for this platform, or it is broken */
+    static Functions functions() {
+        if (Loading.DONE.failure() != null) {
+            GrammarUnavailableException failure = Loading.DONE.failure();
+            throw new GrammarUnavailableException(failure.getMessage(), failure);
+        }
+        return Loading.DONE.functions();
+    }
+
+    /** The text of a message buffer. */
+    static String text(byte[] message, int start, int length) {
+        int end = start;
+        while (end < start + length && message[end] != 0) {
+            end++;
+        }
+        return new String(message, start, end - start, StandardCharsets.UTF_8);
+    }
+
+    private static Functions open() {
+        if (!Platform.isLinux() || !Platform.isIntel() || !Platform.is64Bit()) {
+            throw new GrammarUnavailableException("answers can have a format on Linux on x86-64 only, not on "
+                    + System.getProperty("os.name") + " on " + System.getProperty("os.arch"));
+        }
+        try {
+            String digest = new String(resource(FILE + ".sha256"), StandardCharsets.US_ASCII)
+                    .strip()
+                    .split(" ")[0];
+            Functions functions = openVerified(digest);
+            if (functions.tidemark_grammar_version() != VERSION) {
+                throw new GrammarUnavailableException(
+                        FILE + " has version " + functions.tidemark_grammar_version() + " instead of " + VERSION);
+            }
+            return functions;
+        } catch (IOException | LinkageError e) {
+            throw new GrammarUnavailableException(FILE + " can't be loaded: " + e.getMessage(), e);
+        }
+    }
+
+    private static Functions openVerified(String digest) throws IOException {
+        String unpacked = System.getProperty("jna.boot.library.path");
+        if (unpacked != null && Files.isRegularFile(Path.of(unpacked, FILE))) {
+            Path file = Path.of(unpacked, FILE).toAbsolutePath();
+            verify(Files.readAllBytes(file), digest, file.toString());
+            return load(file);
+        }
+        byte[] library = resource(FILE);
+        verify(library, digest, "the resource " + FOLDER + FILE);
+        Path file = Files.createTempFile("tidemark-", "-" + FILE);
+        try {
+            Files.write(file, library);
+            return load(file);
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    private static Functions load(Path file) {
+        Functions functions = Native.load(file.toString(), Functions.class);
+        functions.tidemark_grammar_version(); // JNA loads the library here at the latest
+        return functions;
+    }
+
+    private static byte[] resource(String name) throws IOException {
+        try (InputStream stream = GrammarLibrary.class.getResourceAsStream(FOLDER + name)) {
+            if (stream == null) {
+                throw new IOException("the resource " + FOLDER + name + " is missing");
+            }
+            return stream.readAllBytes();
+        }
+    }
+
+    static void verify(byte[] library, String digest, String name) throws IOException {
+        try {
+            byte[] actual = MessageDigest.getInstance("SHA-256").digest(library);
+            if (!HexFormat.of().formatHex(actual).equals(digest)) {
+                throw new IOException(name + " has not the digest of " + FOLDER + FILE + ".sha256");
+            }
+        } catch (NoSuchAlgorithmException e) {
+            throw new IOException(e);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package io.tidemark.grammar;
+
+import java.time.Duration;
+
+/**
+ * What one format may cost. Times are converted to steps of the compiler at a fixed rate, so that the same format is
+ * accepted or refused on every machine; a slow machine takes longer than the time says.
+ *
+ * @param formatBytes  bytes of a format in UTF-8
+ * @param compileTime  to compile a format
+ * @param grammarBytes native memory of one compiled grammar with the states that its sequences add
+ * @param maskTime     to compute the mask of one row of a step
+ * @param cacheBytes   native memory of the compiled grammars that are kept for later requests
+ */
+public record GrammarLimits(
+        long formatBytes, Duration compileTime, long grammarBytes, Duration maskTime, long cacheBytes) {
+
+    /** For most uses. */
+    public static final GrammarLimits DEFAULT =
+            new GrammarLimits(64 << 10, Duration.ofMillis(100), 64 << 20, Duration.ofMillis(10), 256 << 20);
+
+    public GrammarLimits {
+        if (formatBytes < 1 || grammarBytes < 1 || cacheBytes < 0) {
+            throw new IllegalArgumentException("bytes must be positive");
+        }
+        if (compileTime.isNegative() || compileTime.isZero() || maskTime.isNegative() || maskTime.isZero()) {
+            throw new IllegalArgumentException("times must be positive");
+        }
+    }
+}
