@@ -7,15 +7,19 @@ import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.SampledToken;
+import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.decoder.sampling.TokenMasks;
 import io.tidemark.decoder.sampling.TokenSampling;
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.stream.IntStream;
 
-/** Measures decoding steps, in which every row has one token, alternately with adapters and without. */
+/** Measures decoding steps, in which every row has one token, alternately with adapters, with masks and without. */
 public final class DecodeBenchmark implements AutoCloseable {
 
     /** Minimum number of steps before each measured run. */
@@ -28,12 +32,21 @@ public final class DecodeBenchmark implements AutoCloseable {
     private final KvPool pool;
 
     /**
-     * The adapters and the boundary of a run.
+     * The adapters, the boundary and the sampling of a run.
      *
      * @param adapters number of adapters, assigned to rows in turn; 0 is the base model
      * @param boundary which layers use them
+     * @param sampling of all rows
+     * @param allowed  the share of the vocabulary in the mask of each row, above 0 and up to 1; empty for no masks
      */
-    public record Variant(String name, int adapters, Boundary boundary) {}
+    public record Variant(
+            String name, int adapters, Boundary boundary, SamplingParams sampling, OptionalDouble allowed) {
+
+        /** Greedy rows without masks. */
+        public Variant(String name, int adapters, Boundary boundary) {
+            this(name, adapters, boundary, SamplingParams.GREEDY, OptionalDouble.empty());
+        }
+    }
 
     /**
      * @param tokensPerSecond tokens per second of all rows
@@ -94,17 +107,18 @@ public final class DecodeBenchmark implements AutoCloseable {
     }
 
     private Speed speed(List<KvSlot> slots, Variant variant) {
+        List<TokenSampling> sampling = sampling(slots.size(), variant);
         List<Integer> tokens = new ArrayList<>(Collections.nCopies(slots.size(), 1));
         for (int step = 0; step < WARM_STEPS; step++) {
-            step(slots, variant, tokens, step);
+            step(slots, variant, sampling, tokens, step);
         }
         while (!model.decoder().isStable()) {
-            step(slots, variant, tokens, WARM_STEPS - 1);
+            step(slots, variant, sampling, tokens, WARM_STEPS - 1);
         }
         long inLibtorch = model.decoder().nativeNanos();
         long start = System.nanoTime();
         for (int step = 0; step < steps; step++) {
-            step(slots, variant, tokens, WARM_STEPS + step);
+            step(slots, variant, sampling, tokens, WARM_STEPS + step);
         }
         double nanos = System.nanoTime() - start;
         return new Speed(
@@ -112,7 +126,33 @@ public final class DecodeBenchmark implements AutoCloseable {
                 1 - (model.decoder().nativeNanos() - inLibtorch) / nanos);
     }
 
-    private void step(List<KvSlot> slots, Variant variant, List<Integer> tokens, int step) {
+    /** Each row has its own mask, which is the same in all steps. */
+    private List<TokenSampling> sampling(int rows, Variant variant) {
+        TokenSampling free = TokenSampling.of(variant.sampling(), 0.5);
+        if (variant.allowed().isEmpty()) {
+            return Collections.nCopies(rows, free);
+        }
+        Random random = new Random(2);
+        int vocabulary = model.config().vocabularySize();
+        TokenMasks masks = new TokenMasks(rows, vocabulary);
+        IntBuffer bits = masks.bits(rows);
+        int words = bits.capacity() / rows;
+        for (int row = 0; row < rows; row++) {
+            for (int token = 0; token < vocabulary; token++) {
+                if (token == row % vocabulary
+                        || random.nextDouble() < variant.allowed().getAsDouble()) {
+                    int word = row * words + token / Integer.SIZE;
+                    bits.put(word, bits.get(word) | 1 << token % Integer.SIZE);
+                }
+            }
+        }
+        return IntStream.range(0, rows)
+                .mapToObj(row -> free.withMask(masks.mask(row)))
+                .toList();
+    }
+
+    private void step(
+            List<KvSlot> slots, Variant variant, List<TokenSampling> sampling, List<Integer> tokens, int step) {
         List<StepRow> rows = new ArrayList<>();
         for (int row = 0; row < slots.size(); row++) {
             Optional<LoraWeights> lora =
@@ -123,7 +163,7 @@ public final class DecodeBenchmark implements AutoCloseable {
                     promptTokens + step,
                     lora,
                     variant.boundary(),
-                    Optional.of(TokenSampling.greedy())));
+                    Optional.of(sampling.get(row))));
         }
         List<SampledToken> choices = model.decoder().step(rows);
         for (int row = 0; row < slots.size(); row++) {

@@ -2,6 +2,7 @@ package io.tidemark.decoder;
 
 import static io.tidemark.decoder.script.DecoderMethod.NO_ADAPTERS;
 import static io.tidemark.decoder.script.DecoderMethod.NO_CACHED_LORA;
+import static io.tidemark.decoder.script.DecoderMethod.NO_MASKS;
 import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
 import static io.tidemark.decoder.script.DecoderMethod.NO_PACKED_GROUPS;
 
@@ -37,15 +38,21 @@ record DecoderContext(
         script.close();
     }
 
-    /** Empty lists of the script's types: an empty list that Java creates has no element type. */
-    record EmptyLists(Value adapters, Value packedGroups, Value cachedLora, Value overrides) implements AutoCloseable {
+    /**
+     * Empty lists of the script's types: an empty list that Java creates has no element type.
+     *
+     * @param masks a tensor without elements
+     */
+    record EmptyLists(Value adapters, Value packedGroups, Value cachedLora, Value overrides, Value masks)
+            implements AutoCloseable {
 
         static EmptyLists of(Script script) {
             return new EmptyLists(
                     script.call(NO_ADAPTERS),
                     script.call(NO_PACKED_GROUPS),
                     script.call(NO_CACHED_LORA),
-                    script.call(NO_OVERRIDES));
+                    script.call(NO_OVERRIDES),
+                    script.call(NO_MASKS));
         }
 
         @Override
@@ -54,6 +61,7 @@ record DecoderContext(
             packedGroups.close();
             cachedLora.close();
             overrides.close();
+            masks.close();
         }
     }
 }

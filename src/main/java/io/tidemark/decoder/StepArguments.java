@@ -47,6 +47,12 @@ final class StepArguments implements AutoCloseable {
         set(all, StepArgument.SAMPLING_INPUTS, numbers(sampling.inputs().numbers()));
         set(all, StepArgument.SAMPLING_PARTS, numbers(sampling.inputs().sizes()));
         set(all, StepArgument.SAMPLING_SIZES, numbers(sampling.sizes()));
+        set(
+                all,
+                StepArgument.MASKS,
+                sampling.masks()
+                        .map(masks -> scope.add(context.torch().bytes(masks)))
+                        .orElse(context.empty().masks()));
         return all;
     }
 

@@ -53,6 +53,7 @@ final class EngineThread {
      * @param own       the instance that belongs to this thread
      * @param instances all instances of the engine
      * @param stepThreads of steps with rows of one instance
+     * @param masks   of the steps of this thread
      * @param jointDecoders by instance; this thread closes that of its own instance
      * @param onFailure called on this thread if an error ends it
      */
@@ -62,13 +63,14 @@ final class EngineThread {
             List<EngineInstance> instances,
             InstanceGroups groups,
             StepThreads stepThreads,
+            StepMasks masks,
             List<Decoder> jointDecoders,
             Runnable onFailure) {
         this.own = own;
         this.instances = instances;
         this.layout = layout;
         this.groups = groups;
-        this.loop = new StepLoop(stepThreads, this::started);
+        this.loop = new StepLoop(stepThreads, masks, this::started);
         this.jointDecoder = jointDecoders.get(own.index());
         this.jointDecoders = jointDecoders;
         this.onFailure = onFailure;

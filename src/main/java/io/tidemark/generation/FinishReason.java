@@ -2,7 +2,7 @@ package io.tidemark.generation;
 
 /** The reason why a choice ended. Result records contain these names in lower case. */
 public enum FinishReason {
-    /** A stop text, a stop token or an end-of-sequence token. */
+    /** A stop text, a stop token, an end-of-sequence token or the end of the grammar. */
     STOP,
     /** The maximum number of tokens. */
     LENGTH,

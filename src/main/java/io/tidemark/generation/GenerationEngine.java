@@ -5,6 +5,7 @@ import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.grammar.GrammarMasks;
 import io.tidemark.model.ModelConfig;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,6 +33,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final GroupWidth width;
     /** By instance. */
     private final List<StepThreads> stepThreads;
+
+    private final StepMasks.Source masks;
     /** Pool of the first instance, for the size of sequences, which is the same in all of them. */
     private final KvPool pool;
 
@@ -48,13 +51,15 @@ public final class GenerationEngine implements Engine, AutoCloseable {
             EngineLimits limits,
             EngineLayout layout,
             GroupWidth width,
-            List<StepThreads> stepThreads) {
+            List<StepThreads> stepThreads,
+            StepMasks.Source masks) {
         this.model = model;
         this.config = model.config();
         this.limits = limits;
         this.layout = layout;
         this.width = width;
         this.stepThreads = stepThreads;
+        this.masks = masks;
         this.groups = new InstanceGroups(layout.instances(), width);
         this.queue = new RequestQueue(limits, layout.instances(), groups::wake);
         this.budget = new KvBudget(limits.kvBytes(), layout.instances());
@@ -77,6 +82,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
                     instances,
                     groups,
                     stepThreads.get(instance.index()),
+                    new StepMasks(config.vocabularySize(), masks),
                     jointDecoders,
                     this::failed));
         }
@@ -95,6 +101,12 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     /** @param width chooses how many instances share a step; one of the layout's widths */
     static GenerationEngine start(LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width) {
+        return start(model, limits, layout, width, GrammarMasks::advance);
+    }
+
+    /** @param masks computes the masks of rows with a grammar */
+    static GenerationEngine start(
+            LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width, StepMasks.Source masks) {
         return start(
                 model,
                 limits,
@@ -102,7 +114,8 @@ public final class GenerationEngine implements Engine, AutoCloseable {
                 width,
                 Stream.generate(() -> new StepThreads(layout))
                         .limit(layout.instances())
-                        .toList());
+                        .toList(),
+                masks);
     }
 
     private static GenerationEngine start(
@@ -110,8 +123,9 @@ public final class GenerationEngine implements Engine, AutoCloseable {
             EngineLimits limits,
             EngineLayout layout,
             GroupWidth width,
-            List<StepThreads> stepThreads) {
-        GenerationEngine engine = new GenerationEngine(model, limits, layout, width, stepThreads);
+            List<StepThreads> stepThreads,
+            StepMasks.Source masks) {
+        GenerationEngine engine = new GenerationEngine(model, limits, layout, width, stepThreads, masks);
         engine.threads.forEach(EngineThread::start);
         return engine;
     }
@@ -126,7 +140,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         if (!hasEnded() || restarted.getAndSet(true)) {
             throw new IllegalStateException("an engine can be started again once, after it has ended");
         }
-        return start(model, limits, layout, width, stepThreads);
+        return start(model, limits, layout, width, stepThreads, masks);
     }
 
     @Override

@@ -1,6 +1,8 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.grammar.CompiledGrammar;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -12,9 +14,16 @@ import java.util.OptionalInt;
  * @param choices        number of completions to generate, 1 or more
  * @param logprobs       number of most likely tokens to report for each generated token, 0 or more; empty for no
  *                       log-probabilities
+ * @param grammar        what the text of each choice must match if the choice ends before {@code maxTokens}; empty for
+ *                       free text
  */
 public record GenerationParams(
-        StopConditions stopConditions, SamplingParams sampling, long seed, int choices, OptionalInt logprobs) {
+        StopConditions stopConditions,
+        SamplingParams sampling,
+        long seed,
+        int choices,
+        OptionalInt logprobs,
+        Optional<CompiledGrammar> grammar) {
 
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
@@ -22,11 +31,26 @@ public record GenerationParams(
         if (choices < 1) {
             throw new IllegalArgumentException("the number of choices must be 1 or more: " + choices);
         }
+        if (grammar.isPresent() && stopConditions.ignoreEos()) {
+            throw new IllegalArgumentException(
+                    "ignore_eos must be false with a grammar, which decides where the text ends");
+        }
+    }
+
+    /** Free text. */
+    public GenerationParams(
+            StopConditions stopConditions, SamplingParams sampling, long seed, int choices, OptionalInt logprobs) {
+        this(stopConditions, sampling, seed, choices, logprobs, Optional.empty());
     }
 
     /** One choice of the most likely tokens, without log-probabilities. */
     public static GenerationParams greedy(StopConditions stopConditions) {
         return new GenerationParams(stopConditions, SamplingParams.GREEDY, 0, 1, OptionalInt.empty());
+    }
+
+    /** @throws IllegalArgumentException if end-of-sequence tokens are ignored */
+    public GenerationParams withGrammar(CompiledGrammar changed) {
+        return new GenerationParams(stopConditions, sampling, seed, choices, logprobs, Optional.of(changed));
     }
 
     /** Maximum number of tokens of each choice. */

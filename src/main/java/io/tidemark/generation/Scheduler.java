@@ -98,6 +98,7 @@ final class Scheduler {
      */
     void remove(Sequence sequence, boolean invalid) {
         running.remove(sequence);
+        sequence.closeGrammar();
         if (invalid) {
             pool.releaseInvalid(sequence.slot());
         } else {
@@ -123,7 +124,10 @@ final class Scheduler {
     /** Removes all sequences without releasing their slots, and returns their requests. */
     Set<SubmittedRequest> abandon() {
         Set<SubmittedRequest> abandoned = new LinkedHashSet<>(withoutOutcome);
-        running.forEach(sequence -> abandoned.add(sequence.owner()));
+        for (Sequence sequence : running) {
+            sequence.closeGrammar();
+            abandoned.add(sequence.owner());
+        }
         running.clear();
         return abandoned;
     }

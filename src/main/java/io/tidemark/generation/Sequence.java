@@ -5,9 +5,12 @@ import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.decoder.sampling.TokenCounts;
+import io.tidemark.decoder.sampling.TokenMask;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.TokenLogprob;
+import io.tidemark.grammar.CompiledGrammar;
+import io.tidemark.grammar.GrammarState;
 import io.tidemark.text.StopStrings;
 import io.tidemark.text.StreamingDetokenizer;
 import io.tidemark.text.TextTokenizer;
@@ -41,6 +44,11 @@ final class Sequence {
     private final StringBuilder text = new StringBuilder();
     /** Number of tokens in the slot; written by the thread that runs the turn only. */
     private volatile int cachedTokens;
+
+    /** Empty without a grammar, and until the first token is sampled. */
+    private Optional<GrammarState> grammarState = Optional.empty();
+    /** The tokens that may be next; empty without a grammar, and until the step that samples the next token. */
+    private Optional<TokenMask> mask = Optional.empty();
 
     private Optional<FinishReason> finished = Optional.empty();
 
@@ -147,6 +155,39 @@ final class Sequence {
         return remaining <= max ? remaining : Math.max(0, max - (cachedTokens + max) % chunk);
     }
 
+    /** Whether a step with this number of prompt tokens samples a token, which must match the grammar. */
+    boolean needsMask(int promptTokens) {
+        return params.grammar().isPresent() && cachedTokens + promptTokens >= prompt.size();
+    }
+
+    /**
+     * The state of the grammar before the next token, for all tokens but the last one.
+     *
+     * @throws RuntimeException if the first state can't be made
+     */
+    GrammarState grammarState() {
+        if (grammarState.isEmpty()) {
+            grammarState = params.grammar().map(CompiledGrammar::start);
+        }
+        return grammarState.orElseThrow();
+    }
+
+    /** The last generated token, or -1. */
+    int lastToken() {
+        return generated.isEmpty() ? -1 : generated.get(generated.size() - 1);
+    }
+
+    /** Sets the tokens that may be next. */
+    void allow(TokenMask tokens) {
+        mask = Optional.of(tokens);
+    }
+
+    /** Called when the sequence is removed from its instance. */
+    void closeGrammar() {
+        grammarState.ifPresent(GrammarState::close);
+        grammarState = Optional.empty();
+    }
+
     /** The row of the next step: the last generated token, or up to {@code promptTokens} of the prompt. */
     StepRow nextRow(int promptTokens) {
         GenerationRequest request = owner.request();
@@ -171,6 +212,7 @@ final class Sequence {
     /** Adds the token that a step has sampled; returns the text that can be emitted. */
     String accept(SampledToken token) {
         generated.add(token.token());
+        mask = Optional.empty();
         if (!params.sampling().penalties().areOff()) {
             counts.add(token.token());
         }
@@ -204,8 +246,17 @@ final class Sequence {
     private TokenSampling nextSampling() {
         SamplingParams sampling = params.sampling();
         double uniform = sampling.isGreedy() ? 0 : params.uniform(choice, generated.size());
-        Set<Integer> banned = generated.size() < params.stopConditions().minTokens() ? endTokens : Set.of();
-        return new TokenSampling(sampling, uniform, counts, banned, params.logprobs());
+        if (params.grammar().isPresent() && mask.isEmpty()) {
+            throw new IllegalStateException("a row with a grammar has no mask");
+        }
+        return new TokenSampling(sampling, uniform, counts, banned(), params.logprobs(), mask);
+    }
+
+    /** Until {@code min_tokens}, the tokens that end the choice, unless its grammar allows no others. */
+    private Set<Integer> banned() {
+        boolean mayEnd = generated.size() >= params.stopConditions().minTokens()
+                || mask.filter(tokens -> tokens.allowsOnly(endTokens)).isPresent();
+        return mayEnd ? Set.of() : endTokens;
     }
 
     private String emit(String chunk) {

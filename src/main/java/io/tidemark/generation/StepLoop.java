@@ -5,9 +5,12 @@ import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.generation.Scheduler.ScheduledRow;
+import io.tidemark.grammar.RowStatus;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /**
@@ -19,14 +22,26 @@ final class StepLoop {
     private static final System.Logger LOG = System.getLogger(StepLoop.class.getName());
 
     private final StepThreads threads;
+    private final StepMasks masks;
     private final Consumer<List<String>> started;
 
     /** The rows of one instance in a step. */
-    private record Part(StepResults instance, List<ScheduledRow> rows) {}
+    private record Part(StepResults instance, List<ScheduledRow> rows) {
 
-    /** @param started told of each native step, with the ids of its requests */
-    StepLoop(StepThreads threads, Consumer<List<String>> started) {
+        /** Without the rows of sequences that were removed after the step was scheduled. */
+        Part withoutRemoved() {
+            return new Part(
+                    instance,
+                    rows.stream()
+                            .filter(row -> instance.scheduler().isRunning(row.sequence()))
+                            .toList());
+        }
+    }
+
+    /** @param started told of each native step, and of the masks before it, with the ids of its requests */
+    StepLoop(StepThreads threads, StepMasks masks, Consumer<List<String>> started) {
         this.threads = threads;
+        this.masks = masks;
         this.started = started;
     }
 
@@ -39,10 +54,11 @@ final class StepLoop {
      */
     List<StepSize> step(Decoder decoder, List<StepResults> instances, int maxThreads) {
         admit(instances);
-        List<Part> parts = new ArrayList<>();
+        List<Part> scheduled = new ArrayList<>();
         for (StepResults instance : instances) {
-            parts.add(new Part(instance, instance.scheduler().nextStep()));
+            scheduled.add(new Part(instance, instance.scheduler().nextStep()));
         }
+        List<Part> parts = constrain(scheduled);
         List<Part> running =
                 parts.stream().filter(part -> !part.rows().isEmpty()).toList();
         List<StepSize> sizes =
@@ -69,6 +85,42 @@ final class StepLoop {
         }
     }
 
+    /**
+     * Computes the tokens that may follow in rows with a grammar, and ends the sequences whose grammar is complete or
+     * has failed.
+     *
+     * @return the rows of all other sequences
+     */
+    private List<Part> constrain(List<Part> parts) {
+        List<Sequence> constrained = parts.stream()
+                .flatMap(part -> part.rows().stream())
+                .filter(row -> row.sequence().needsMask(row.promptTokens()))
+                .map(ScheduledRow::sequence)
+                .toList();
+        if (constrained.isEmpty()) {
+            return parts;
+        }
+        started.accept(ids(constrained));
+        List<RowStatus> statuses = masks.advance(constrained);
+        if (statuses.stream().allMatch(RowStatus.Ok.class::isInstance)) {
+            return parts;
+        }
+        Map<Sequence, RowStatus> ended = new IdentityHashMap<>();
+        for (int i = 0; i < statuses.size(); i++) {
+            ended.put(constrained.get(i), statuses.get(i));
+        }
+        for (Part part : parts) {
+            for (ScheduledRow row : part.rows()) {
+                // a request that fails has removed its other choices
+                if (ended.containsKey(row.sequence())
+                        && part.instance().scheduler().isRunning(row.sequence())) {
+                    part.instance().endByGrammar(row.sequence(), ended.get(row.sequence()));
+                }
+            }
+        }
+        return parts.stream().map(Part::withoutRemoved).toList();
+    }
+
     private void run(Decoder decoder, List<Part> parts, int maxThreads) {
         List<List<StepRow>> batches = parts.stream()
                 .map(part -> part.rows().stream()
@@ -83,11 +135,10 @@ final class StepLoop {
     }
 
     private List<SampledToken> step(Decoder decoder, List<Part> parts, List<StepRow> batch, int maxThreads) {
-        started.accept(parts.stream()
+        started.accept(ids(parts.stream()
                 .flatMap(part -> part.rows().stream())
-                .map(row -> row.sequence().owner().request().id())
-                .distinct()
-                .toList());
+                .map(ScheduledRow::sequence)
+                .toList()));
         int tokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
         if (parts.size() > 1) {
             decoder.setThreads(maxThreads);
@@ -97,6 +148,13 @@ final class StepLoop {
             decoder.setThreads(count);
             return decoder.step(batch);
         });
+    }
+
+    private static List<String> ids(List<Sequence> sequences) {
+        return sequences.stream()
+                .map(sequence -> sequence.owner().request().id())
+                .distinct()
+                .toList();
     }
 
     /** Runs each row of a failed step alone, which is possible because the failed call has changed no sequence. */

@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.generation.Scheduler.ScheduledRow;
+import io.tidemark.grammar.RowStatus;
 import io.tidemark.text.LogText;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -83,11 +84,32 @@ final class StepResults {
         remove(sequence, sequence.isPrefilling());
     }
 
+    /**
+     * Ends a sequence whose grammar is complete, and fails the request of one whose grammar has failed. Both have no
+     * row in the step.
+     */
+    void endByGrammar(Sequence sequence, RowStatus status) {
+        if (status instanceof RowStatus.Ended) {
+            end(sequence, FinishReason.STOP);
+        } else if (status instanceof RowStatus.Failed failed) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "the grammar of request '"
+                            + LogText.of(sequence.owner().request().id()) + "' failed: "
+                            + LogText.of(failed.message()));
+            fail(sequence, "grammar_failed", "the grammar failed: " + failed.message());
+        }
+    }
+
     /** Fails the request of a sequence with all its choices. */
     void fail(Sequence failed, String message) {
+        fail(failed, "engine_error", message);
+    }
+
+    private void fail(Sequence failed, String code, String message) {
         SubmittedRequest request = failed.owner();
         scheduler.sequences(request::equals).forEach(sequence -> scheduler.remove(sequence, true));
-        scheduler.end(List.of(request), each -> each.fail("engine_error", message));
+        scheduler.end(List.of(request), each -> each.fail(code, message));
     }
 
     private void accept(Sequence sequence, SampledToken token) {

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Variant;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
 import java.util.List;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -24,10 +26,12 @@ class DecodeBenchmarkTest {
                     List.of(
                             new Variant("base", 0, new Boundary(0)),
                             new Variant("two", 2, new Boundary(6)),
-                            new Variant("one", 1, new Boundary(2))),
+                            new Variant("one", 1, new Boundary(2)),
+                            new Variant("masks", 0, new Boundary(0), SamplingParams.GREEDY, OptionalDouble.of(0.1)),
+                            new Variant("sampled", 0, new Boundary(0), SamplingParams.at(1), OptionalDouble.of(1))),
                     2);
             assertThat(speeds)
-                    .hasSize(3)
+                    .hasSize(5)
                     .allSatisfy(runs -> assertThat(runs).hasSize(2).allSatisfy(speed -> {
                         assertThat(speed.tokensPerSecond()).isPositive();
                         assertThat(speed.jvmShare()).isBetween(0.0, 1.0);

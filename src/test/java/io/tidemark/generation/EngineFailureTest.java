@@ -7,6 +7,7 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.grammar.GrammarMasks;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -70,7 +71,14 @@ class EngineFailureTest {
                     .toList();
             List<EngineThread> threads = instances.stream()
                     .map(instance -> new EngineThread(
-                            layout, instance, instances, groups, new StepThreads(layout), jointDecoders, () -> {
+                            layout,
+                            instance,
+                            instances,
+                            groups,
+                            new StepThreads(layout),
+                            new StepMasks(fixture.model().config().vocabularySize(), GrammarMasks::advance),
+                            jointDecoders,
+                            () -> {
                                 throw new IllegalStateException("for this test");
                             }))
                     .toList();

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.script.DecoderLayouts.CallField;
+import io.tidemark.decoder.script.DecoderMethod;
 import io.tidemark.decoder.script.DecoderMethod.StepArgument;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
@@ -286,7 +287,7 @@ class JointStepsTest {
             JsonNode event = json.readTree(line);
             if (event.path("make").asText().equals("literal")) {
                 values.put(event.get("id").asInt(), event.get("value"));
-            } else if (event.path("arguments").size() == StepArgument.values().length) {
+            } else if (event.path("call").asText().equals(DecoderMethod.STEP_AND_SAMPLE.method())) {
                 JsonNode calls = values.get(
                         event.get("arguments").get(StepArgument.CALLS.ordinal()).asInt());
                 List<String> slots = new ArrayList<>();

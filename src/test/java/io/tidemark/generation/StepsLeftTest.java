@@ -39,7 +39,8 @@ class StepsLeftTest {
                 KvPool pool = new KvPool(decoder.kvCache(), LIMITS.kvBytes())) {
             RequestQueue queue = new RequestQueue(LIMITS, 1, instance -> {});
             Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, promptTokensPerStep);
-            StepLoop loop = new StepLoop(new StepThreads(EngineLayout.single(1)), ids -> {});
+            StepLoop loop = new StepLoop(
+                    new StepThreads(EngineLayout.single(1)), new StepMasks(420, TokenGrammar::advance), ids -> {});
             StepResults results = new StepResults(scheduler);
             Map<String, RecordingListener> listeners = new LinkedHashMap<>();
             Map<String, List<Integer>> stated = new LinkedHashMap<>();

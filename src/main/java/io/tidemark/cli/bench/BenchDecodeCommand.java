@@ -9,12 +9,14 @@ import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.evaluation.Spread;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,7 +29,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "decode",
         description =
-                "Measures decoding steps with synthetic adapters: base model, full LoRA, a boundary of one third.",
+                "Measures decoding steps with synthetic adapters: base model, full LoRA, a boundary of one third, masks.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -95,6 +97,22 @@ final class BenchDecodeCommand implements Callable<Integer> {
             description = "Runs of each, in turn; the median is printed. Default: ${DEFAULT-VALUE}.")
     private int repeat;
 
+    @Option(
+            names = "--masks",
+            split = ",",
+            paramLabel = "SHARE",
+            description =
+                    "Also measure the base model with a mask for each row that allows this share of the vocabulary, "
+                            + "above 0 and up to 1; one or several.")
+    private List<Double> masks = new ArrayList<>();
+
+    @Option(
+            names = "--temperature",
+            paramLabel = "T",
+            defaultValue = "0",
+            description = "Temperature of all rows. Default: ${DEFAULT-VALUE}.")
+    private double temperature;
+
     @Option(names = "--deterministic", description = "Also measure int8 with deterministic logits.")
     private boolean deterministic;
 
@@ -107,6 +125,12 @@ final class BenchDecodeCommand implements Callable<Integer> {
                 || rows.stream().anyMatch(n -> n < 1)
                 || adapters.stream().anyMatch(n -> n < 1)) {
             throw new ParameterException(spec.commandLine(), "all numbers must be 1 or more");
+        }
+        if (masks.stream().anyMatch(share -> !(share > 0 && share <= 1))) {
+            throw new ParameterException(spec.commandLine(), "--masks must be above 0 and at most 1");
+        }
+        if (!(temperature >= 0 && Double.isFinite(temperature))) {
+            throw new ParameterException(spec.commandLine(), "--temperature must be 0 or more");
         }
         List<ModelOptions> options =
                 new ArrayList<>(types.stream().map(ModelOptions::new).toList());
@@ -136,11 +160,17 @@ final class BenchDecodeCommand implements Callable<Integer> {
         }
     }
 
-    private static List<Variant> variants(int adapters, int layers) {
-        return List.of(
-                new Variant("base", 0, new Boundary(0)),
-                new Variant(adapters + ", all layers", adapters, Boundary.full(layers)),
-                new Variant(adapters + ", boundary " + layers / 3, adapters, new Boundary(layers / 3)));
+    private List<Variant> variants(int adapters, int layers) {
+        List<Variant> variants = new ArrayList<>(List.of(
+                variant("base", 0, 0, OptionalDouble.empty()),
+                variant(adapters + ", all layers", adapters, layers, OptionalDouble.empty()),
+                variant(adapters + ", boundary " + layers / 3, adapters, layers / 3, OptionalDouble.empty())));
+        masks.forEach(share -> variants.add(variant("base, masks of " + share, 0, 0, OptionalDouble.of(share))));
+        return variants;
+    }
+
+    private Variant variant(String name, int adapters, int layers, OptionalDouble masked) {
+        return new Variant(name, adapters, new Boundary(layers), SamplingParams.at(temperature), masked);
     }
 
     private void print(ModelOptions options, int rows, List<Variant> variants, DecodeBenchmark bench, PrintWriter out) {

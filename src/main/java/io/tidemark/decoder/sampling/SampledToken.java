@@ -7,7 +7,7 @@ import java.util.List;
  *
  * @param finite  false if the logits contain NaN or infinity; the token has no meaning then
  * @param logprob natural logarithm of the token's probability in the model's distribution, before bias, penalties,
- *                temperature and truncation; 0 if no log-probabilities were requested
+ *                mask, temperature and truncation; 0 if no log-probabilities were requested
  * @param top     the most likely tokens, most likely first
  */
 public record SampledToken(int token, boolean finite, double logprob, List<Alternative> top) {

@@ -3,6 +3,7 @@ package io.tidemark.decoder.sampling;
 import io.tidemark.decoder.sampling.SampledToken.Alternative;
 import io.tidemark.decoder.script.DecoderLayouts.BiasColumn;
 import io.tidemark.decoder.script.DecoderLayouts.CountColumn;
+import io.tidemark.decoder.script.DecoderLayouts.MaskColumn;
 import io.tidemark.decoder.script.DecoderLayouts.ParamColumn;
 import io.tidemark.decoder.script.DecoderLayouts.SamplingOutput;
 import io.tidemark.decoder.script.DecoderLayouts.SamplingPart;
@@ -10,9 +11,11 @@ import io.tidemark.decoder.script.DecoderLayouts.SamplingSize;
 import io.tidemark.decoder.script.PartList;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
@@ -26,7 +29,9 @@ public final class SamplingBatch {
     private enum Method {
         /** The most likely token; bias and penalties have no effect. */
         ARGMAX,
-        /** The most likely token after bias and penalties. */
+        /** The most likely token of the mask; bias and penalties have no effect. */
+        MASKED_ARGMAX,
+        /** The most likely token after bias and penalties, and of the mask. */
         GREEDY,
         FULL_VOCABULARY,
         TOP_K,
@@ -39,12 +44,17 @@ public final class SamplingBatch {
     /** Indices of the rows that report log-probabilities. */
     private final List<Integer> reported;
 
+    /** The masks of the rows that have one. */
+    private final Optional<TokenMasks> masks;
+
     private final PartList<SamplingPart> inputs = new PartList<>(SamplingPart.class);
 
+    /** @throws IllegalArgumentException if rows have masks of different {@link TokenMasks} */
     public SamplingBatch(List<TokenSampling> rows) {
         this.rows = rows;
+        masks = masks(rows);
         processed = indices()
-                .filter(i -> method(rows.get(i)) != Method.ARGMAX)
+                .filter(i -> method(rows.get(i)).compareTo(Method.MASKED_ARGMAX) > 0)
                 .boxed()
                 .sorted(Comparator.comparing(i -> method(rows.get(i))))
                 .toList();
@@ -52,21 +62,46 @@ public final class SamplingBatch {
         DoubleStream.Builder params = DoubleStream.builder();
         DoubleStream.Builder tokenCounts = DoubleStream.builder();
         DoubleStream.Builder biases = DoubleStream.builder();
+        DoubleStream.Builder masked = DoubleStream.builder();
         for (int index = 0; index < processed.size(); index++) {
             int row = processed.get(index);
             addParams(params, row, rows.get(row));
             addTokenCounts(tokenCounts, index, rows.get(row));
             addBiases(biases, index, rows.get(row));
+            addMask(masked, index, rows.get(row));
         }
+        DoubleStream.Builder maskedArgmax = DoubleStream.builder();
+        indices()
+                .filter(i -> method(rows.get(i)) == Method.MASKED_ARGMAX)
+                .forEach(i -> addMask(maskedArgmax, i, rows.get(i)));
         inputs.set(SamplingPart.PARAMS, bits(params.build()));
         inputs.set(SamplingPart.TOKEN_COUNTS, bits(tokenCounts.build()));
         inputs.set(SamplingPart.BIASES, bits(biases.build()));
+        inputs.set(SamplingPart.MASKED, bits(masked.build()));
+        inputs.set(SamplingPart.MASKED_ARGMAX, bits(maskedArgmax.build()));
         inputs.set(SamplingPart.REPORTS, bits(reported.stream().mapToDouble(Integer::doubleValue)));
     }
 
     /** The bits of the inputs, which are float64 numbers. */
     public PartList<SamplingPart> inputs() {
         return inputs;
+    }
+
+    /** The masks that {@link MaskColumn#MASK} counts, one after another in a direct buffer; empty without masks. */
+    public Optional<ByteBuffer> masks() {
+        return masks.map(TokenMasks::bytes);
+    }
+
+    private static Optional<TokenMasks> masks(List<TokenSampling> rows) {
+        List<TokenMasks> all = rows.stream()
+                .flatMap(row -> row.mask().stream())
+                .map(TokenMask::masks)
+                .distinct()
+                .toList();
+        if (all.size() > 1) {
+            throw new IllegalArgumentException("the masks of a step must be in one TokenMasks, not " + all.size());
+        }
+        return all.stream().findFirst();
     }
 
     /** How many rows are sampled in which way, a {@link SamplingSize} list. */
@@ -120,7 +155,10 @@ public final class SamplingBatch {
             boolean unchanged = params.penalties().areOff()
                     && params.logitBias().isEmpty()
                     && row.banned().isEmpty();
-            return unchanged ? Method.ARGMAX : Method.GREEDY;
+            if (!unchanged) {
+                return Method.GREEDY;
+            }
+            return row.mask().isPresent() ? Method.MASKED_ARGMAX : Method.ARGMAX;
         }
         if (params.topK() > 0) {
             return Method.TOP_K;
@@ -164,6 +202,16 @@ public final class SamplingBatch {
     private static void addBiases(DoubleStream.Builder all, int index, TokenSampling row) {
         row.params().logitBias().forEach((token, bias) -> addBias(all, index, token, bias));
         row.banned().forEach(token -> addBias(all, index, token, Double.NEGATIVE_INFINITY));
+    }
+
+    /** @param index the row's index among the rows with processed logits, or among all rows */
+    private static void addMask(DoubleStream.Builder all, int index, TokenSampling row) {
+        row.mask().ifPresent(mask -> {
+            double[] columns = new double[MaskColumn.values().length];
+            columns[MaskColumn.INDEX.ordinal()] = index;
+            columns[MaskColumn.MASK.ordinal()] = mask.row();
+            add(all, columns);
+        });
     }
 
     private static void addBias(DoubleStream.Builder all, int index, int token, double bias) {

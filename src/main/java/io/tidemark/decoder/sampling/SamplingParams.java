@@ -4,7 +4,8 @@ import java.util.Map;
 
 /**
  * Sampling parameters of a token. Sampling has these steps, in this order: add the logit bias, apply the penalties,
- * divide by the temperature, keep the top-k, the top-p and the min-p tokens, sample. With temperature 0 the most likely
+ * keep the tokens of the {@link TokenMask}, divide by the temperature, keep the top-k, the top-p and the min-p tokens,
+ * sample. With temperature 0 the most likely
  * token after the penalties is taken. Presence and frequency penalty have the meaning of OpenAI's API, all other
  * parameters that of the logits processors of transformers.
  *

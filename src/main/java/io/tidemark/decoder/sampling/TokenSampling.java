@@ -1,5 +1,6 @@
 package io.tidemark.decoder.sampling;
 
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -10,29 +11,39 @@ import java.util.Set;
  * @param counts  the tokens that penalties apply to; read when the step is planned
  * @param banned  tokens that cannot be sampled in this step
  * @param top     how many of the most likely tokens to report; empty to report no log-probabilities
+ * @param mask    the only tokens that can be sampled in this step, at least one that is not banned; empty for all
  */
 public record TokenSampling(
-        SamplingParams params, double uniform, TokenCounts counts, Set<Integer> banned, OptionalInt top) {
+        SamplingParams params,
+        double uniform,
+        TokenCounts counts,
+        Set<Integer> banned,
+        OptionalInt top,
+        Optional<TokenMask> mask) {
 
     /** Takes the most likely token. */
     public static TokenSampling greedy() {
         return of(SamplingParams.GREEDY, 0);
     }
 
-    /** Without counts, banned tokens or log-probabilities. */
+    /** Without counts, banned tokens, log-probabilities or a mask. */
     public static TokenSampling of(SamplingParams params, double uniform) {
-        return new TokenSampling(params, uniform, TokenCounts.empty(), Set.of(), OptionalInt.empty());
+        return new TokenSampling(params, uniform, TokenCounts.empty(), Set.of(), OptionalInt.empty(), Optional.empty());
     }
 
     public TokenSampling withCounts(TokenCounts changed) {
-        return new TokenSampling(params, uniform, changed, banned, top);
+        return new TokenSampling(params, uniform, changed, banned, top, mask);
     }
 
     public TokenSampling withBanned(Set<Integer> tokens) {
-        return new TokenSampling(params, uniform, counts, tokens, top);
+        return new TokenSampling(params, uniform, counts, tokens, top, mask);
     }
 
     public TokenSampling withTop(int alternatives) {
-        return new TokenSampling(params, uniform, counts, banned, OptionalInt.of(alternatives));
+        return new TokenSampling(params, uniform, counts, banned, OptionalInt.of(alternatives), mask);
+    }
+
+    public TokenSampling withMask(TokenMask changed) {
+        return new TokenSampling(params, uniform, counts, banned, top, Optional.of(changed));
     }
 }

@@ -38,6 +38,7 @@ public final class DecoderLayouts {
                         ParamColumn.class,
                         CountColumn.class,
                         BiasColumn.class,
+                        MaskColumn.class,
                         SamplingOutput.class)
                 .map(Layout::of)
                 .toList();
@@ -232,6 +233,10 @@ public final class DecoderLayouts {
         TOKEN_COUNTS,
         /** A {@link BiasColumn} row for each biased token. */
         BIASES,
+        /** A {@link MaskColumn} row for each processed row with a mask. */
+        MASKED,
+        /** A {@link MaskColumn} row for each row that takes the most likely token of its mask and is not processed. */
+        MASKED_ARGMAX,
         /** The index of each row that reports log-probabilities. */
         REPORTS
     }
@@ -280,6 +285,14 @@ public final class DecoderLayouts {
         INDEX,
         TOKEN,
         VALUE
+    }
+
+    /** The mask of a row. */
+    public enum MaskColumn {
+        /** Index of the row among the processed rows, or among all rows. */
+        INDEX,
+        /** Index of its mask among the masks of the step. */
+        MASK
     }
 
     /** The tensors that sampling returns; only the first one without reports. */

@@ -65,6 +65,7 @@ public enum DecoderMethod implements ScriptMethod {
     NO_PACKED_GROUPS(),
     NO_CACHED_LORA(),
     NO_OVERRIDES(),
+    NO_MASKS(),
     // forced.torchscript
     EMBED("ids", "override_spans", "overrides"),
     FORCED_LAYER("states", "layer_index", "t", "lora_spans", "adapters", "override_spans", "overrides"),
@@ -123,6 +124,7 @@ public enum DecoderMethod implements ScriptMethod {
         OVERRIDES,
         SAMPLING_INPUTS,
         SAMPLING_PARTS,
-        SAMPLING_SIZES
+        SAMPLING_SIZES,
+        MASKS
     }
 }

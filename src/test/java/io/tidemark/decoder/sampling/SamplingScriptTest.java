@@ -9,9 +9,12 @@ import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
+import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -116,6 +119,54 @@ class SamplingScriptTest {
                             .map(row -> firstLargest(
                                     Arrays.copyOfRange(logits, (int) row * vocabulary, (int) (row + 1) * vocabulary)))
                             .toArray());
+        }
+    }
+
+    @ParameterizedTest(name = "vocabulary of {0}")
+    @DisplayName("A mask keeps the tokens of its bits, for vocabularies of any size, and changes no other row")
+    @ValueSource(ints = {31, 33, 400, 420, 9216, 49152})
+    void keepsTheTokensOfAMask(int vocabulary) {
+        Random random = new Random(vocabulary);
+        float[] logits = new float[ROWS * vocabulary];
+        for (int i = 0; i < logits.length; i++) {
+            logits[i] = (float) random.nextGaussian();
+        }
+        TokenMasks masks = new TokenMasks(ROWS, vocabulary);
+        IntBuffer bits = masks.bits(ROWS);
+        while (bits.hasRemaining()) {
+            bits.put(random.nextInt() & random.nextInt());
+        }
+        // every third row is free, the masks are in another order, and some allow what is the largest anyway
+        double[] masked = IntStream.range(0, ROWS)
+                .filter(row -> row % 3 > 0)
+                .boxed()
+                .flatMapToDouble(row -> DoubleStream.of(row, ROWS - 1 - row))
+                .toArray();
+        float[] expected = logits.clone();
+        long[] tokens = new long[ROWS];
+        for (int row = 0; row < ROWS; row++) {
+            TokenMask mask = masks.mask(ROWS - 1 - row);
+            if (row % 6 == 1) {
+                int best = (int) firstLargest(Arrays.copyOfRange(logits, row * vocabulary, (row + 1) * vocabulary));
+                IntBuffer words = masks.bits(ROWS);
+                int word = (ROWS - 1 - row) * words.capacity() / ROWS + best / Integer.SIZE;
+                words.put(word, words.get(word) | 1 << best % Integer.SIZE);
+            }
+            for (int token = 0; token < vocabulary && row % 3 > 0; token++) {
+                if (!mask.allows(token)) {
+                    expected[row * vocabulary + token] = Float.NEGATIVE_INFINITY;
+                }
+            }
+            tokens[row] = firstLargest(Arrays.copyOfRange(expected, row * vocabulary, (row + 1) * vocabulary));
+        }
+        try (Value scores = torch.floats(logits);
+                Value rows = torch.number(ROWS);
+                Value columns = torch.doubles(masked);
+                Value bytes = torch.bytes(masks.bytes());
+                Value best = script.call("argmax_in_masks", scores, rows, columns, bytes);
+                Value kept = script.call("masked_scores", scores, rows, columns, bytes)) {
+            assertThat(best.toLongs()).isEqualTo(tokens);
+            assertThat(kept.toFloats()).isEqualTo(expected);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.tidemark.decoder.sampling;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
@@ -10,13 +11,17 @@ import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
+import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -137,6 +142,55 @@ class SamplingTest {
         List<Integer> together = tokens(rules);
         assertThat(rules.stream().map(rule -> tokens(List.of(rule)).get(0)).toList())
                 .isEqualTo(together);
+    }
+
+    @Test
+    @DisplayName("A mask has the effect of banning all other tokens, whatever the parameters and the other rows are")
+    void masksAreBans() {
+        Random random = new Random(3);
+        TokenMasks masks = new TokenMasks(ROWS, logits.length);
+        IntBuffer bits = masks.bits(ROWS);
+        List<TokenSampling> masked = new ArrayList<>();
+        List<TokenSampling> banned = new ArrayList<>();
+        for (int i = 0; i < ROWS; i++) {
+            // few tokens to nearly all, with bits outside of the vocabulary
+            Set<Integer> others = IntStream.range(0, logits.length).boxed().collect(Collectors.toSet());
+            double share = i % 4 == 0 ? 0.01 : random.nextDouble();
+            for (int token = 0; token < bits.capacity() / ROWS * Integer.SIZE; token++) {
+                if (random.nextDouble() < share || token == i || token >= logits.length) {
+                    int word = i * (bits.capacity() / ROWS) + token / Integer.SIZE;
+                    bits.put(word, bits.get(word) | 1 << token % Integer.SIZE);
+                    others.remove(token);
+                }
+            }
+            SamplingParams sampling = new SamplingParams(
+                    i % 3 * 0.9,
+                    i % 2 == 0 ? 1 : 1 - i % 4 * 0.1,
+                    i % 5 * 10,
+                    i % 7 == 0 ? 0.05 : 0,
+                    i % 4 < 2 ? Penalties.NONE : new Penalties(1 + i % 3 * 0.2, i % 7 * 0.1, i % 6 * 0.1),
+                    i % 9 == 0 ? Map.of(i, 3.0, best, 1.0) : Map.of());
+            TokenCounts seen = new TokenCounts(List.of(best, i));
+            seen.add(i + 1);
+            TokenSampling rule = TokenSampling.of(sampling, random.nextDouble()).withCounts(seen);
+            masked.add(i % 8 == 7 ? rule : rule.withMask(masks.mask(i)));
+            banned.add(i % 8 == 7 ? rule : rule.withBanned(others));
+        }
+        List<Integer> together = tokens(masked);
+        assertThat(together).isEqualTo(tokens(banned));
+        for (int i = 0; i < ROWS; i++) {
+            assertThat(tokens(List.of(masked.get(i)))).as("row %d", i).containsExactly(together.get(i));
+        }
+    }
+
+    @Test
+    @DisplayName("The masks of a step must be in one buffer")
+    void oneBuffer() {
+        List<TokenSampling> rows = Stream.generate(() -> new TokenMasks(1, logits.length))
+                .limit(2)
+                .map(masks -> TokenSampling.greedy().withMask(masks.mask(0)))
+                .toList();
+        assertThatIllegalArgumentException().isThrownBy(() -> new SamplingBatch(rows));
     }
 
     @Test
