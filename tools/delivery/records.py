@@ -43,12 +43,12 @@ class Schema:
 class Request:
     """What a request asks for, without its text."""
 
-    __slots__ = ("at", "place", "id", "model", "boundary", "expires", "bad", "destination", "correlation")
+    __slots__ = ("at", "place", "id", "model", "boundary", "expires", "bad", "destination", "correlation", "format")
 
     def __init__(self, message, schema, destination):
         self.at = message.timestamp()[1]
         self.place = place(message.topic(), message.partition(), message.offset())
-        self.id = self.model = self.boundary = self.expires = None
+        self.id = self.model = self.boundary = self.expires = self.format = None
         self.destination = destination(message.headers())
         self.correlation = correlation(message.headers())
         try:
@@ -63,6 +63,8 @@ class Request:
         self.model = string(value.get("model"))
         self.boundary = number(value.get("boundary"))
         self.expires = expiry(value, self.at)
+        if self.bad is None and not value.get("stop") and not value.get("stop_token_ids"):
+            self.format = permitted(value.get("structured_outputs") or {})
 
     def __str__(self):
         return f"request {self.place}" + (f" '{self.id}'" if self.id else "")
@@ -72,7 +74,7 @@ class Result:
     """What a result says, without its text."""
 
     __slots__ = ("at", "topic", "partition", "offset", "key", "id", "model", "base", "digest", "boundary", "boundary_offset",
-                 "layers", "error", "ends", "ran", "correlation")
+                 "layers", "error", "ends", "ran", "correlation", "finished")
 
     def __init__(self, message, value):
         self.at = message.timestamp()[1]
@@ -90,6 +92,7 @@ class Result:
         self.error = string(error.get("code")) or "" if isinstance(error, dict) else None
         choices = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
         self.ends = string(",".join(sorted({str(choice.get("finish_reason")) for choice in choices})))
+        self.finished = tuple(hash(generated(choice)) for choice in choices if choice.get("finish_reason") == "stop")
         self.ran = not isinstance(usage, dict) or usage.get("completion_tokens") != 0
         self.correlation = correlation(message.headers())
 
@@ -225,6 +228,23 @@ def expiry(value, at):
 def place(topic, partition, offset):
     """Also the id of a request without one."""
     return f"{topic}-{partition}-{offset}"
+
+
+def permitted(structured):
+    """The hashes of the texts that a format permits; None if it does not list them."""
+    if structured.get("choice"):
+        return frozenset(hash(text) for text in structured["choice"])
+    schema = structured.get("json")
+    if isinstance(schema, dict) and isinstance(schema.get("enum"), list) and len(schema) == 1:
+        return frozenset(hash(json.dumps(value, ensure_ascii=False)) for value in schema["enum"])
+    return None
+
+
+def generated(choice):
+    """The text of a choice of either form."""
+    message = choice.get("message")
+    value = message.get("content") if isinstance(message, dict) else choice.get("text")
+    return value if isinstance(value, str) else None
 
 
 def last_header(headers, name):

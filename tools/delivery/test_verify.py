@@ -374,6 +374,16 @@ class VerifierTest(unittest.TestCase):
         s.answer(s.request(BASE, at=100, timeout_ms=5000), at=103, finish="deadline")
         self.check({"wrong_end": 3})
 
+    def test_wrong_format(self):
+        s = self.scene
+        s.answer(s.request(BASE, structured_outputs={"choice": ["yes", "secret answer"]}))
+        s.answer(s.request(BASE, structured_outputs={"choice": ["yes", "no"]}))                      # has another text
+        s.answer(s.request(BASE, structured_outputs={"json": {"enum": ["secret answer", 3]}}))      # is not JSON
+        s.answer(s.request(BASE, structured_outputs={"choice": ["yes"]}), finish="length")
+        s.answer(s.request(BASE, structured_outputs={"choice": ["yes"]}, stop=[" the"]))
+        s.answer(s.request(BASE, structured_outputs={"regex": "a"}))                                # not checked
+        self.check({"wrong_format": 2})
+
     def test_bad_request_answered(self):
         s = self.scene
         s.answer(s.request(BASE, max_tokens=0))

@@ -21,6 +21,14 @@ class WorkloadTest(unittest.TestCase):
     def requests(self, seed=7):
         return Requests(random.Random(seed), "base", ["a", "b"], 6, ["urgent", "requests"], ["replies"], 4000)
 
+    def test_requests_with_a_format_are_valid(self):
+        requests, schema = self.requests(), Schema("request")
+        records = [requests.next() for _ in range(400)]
+        formats = [json.loads(record.value) for record in records
+                   if record.kind != "poison" and b"structured_outputs" in record.value]
+        self.assertTrue(20 < len(formats) < 70, len(formats))
+        self.assertTrue(all(valid(schema, json.dumps(value).encode()) for value in formats))
+
     def test_large_requests_are_valid_and_below_the_limit(self):
         requests, schema, shapes = self.requests(), Schema("request"), set()
         for _ in range(20):

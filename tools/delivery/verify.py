@@ -41,6 +41,7 @@ KINDS = {
     "wrong_boundary": "results with a boundary that is not the request's or the table's",
     "stale_boundary": "results with a boundary that was replaced too long before",
     "wrong_end": "results cut without a reason",
+    "wrong_format": "finished answers that the format of the request does not permit",
     "bad_request_answered": "invalid requests with an answer",
     "worker_crashed": "results worker_crashed of requests that were not planted",
     "error_without_dead_letter": "error results without a dead letter",
@@ -392,6 +393,8 @@ class Verifier:
         self._judge_destination(request, result)
         self._judge_adapter(request, result)
         self._judge_end(request, result)
+        if request.format is not None and not request.format.issuperset(result.finished):
+            self.found.add("wrong_format", f"{request}: {result.place}")
         fault = self._boundary_fault(request, result)
         if fault is not None:
             self.found.add(fault[0], f"{request} ({result.model}): {result.place}: {fault[1]}")

@@ -8,6 +8,11 @@ import datetime
 import json
 
 WORDS = "the area of a friend whose layers are sold in April ground coffee and rain over Hundred kings nearest to the inn".split()
+FORMATS = [{"choice": ["yes", "no", "not yet"]},
+           {"json": {"enum": ["pub", 3, None]}},
+           {"regex": "[a-f]{1,12}"},
+           {"json": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}, "open": {"type": "boolean"}},
+                     "required": ["name", "open"], "additionalProperties": False}}]
 BIG = 1_200_000     # above tidemark.limits.request-bytes
 LARGE = 1_000_000   # below it
 
@@ -103,6 +108,9 @@ class Requests:
         for field, (share, choose) in options.items():
             if r.random() < share:
                 value[field] = choose()
+        if r.random() < 0.1:
+            value.pop("ignore_eos", None)
+            value["structured_outputs"] = r.choice(FORMATS)
         if value["max_tokens"] > 1000:
             value.pop("n", None)
             value.pop("logprobs", None)
@@ -152,6 +160,8 @@ class Requests:
             (lambda: encode({"model": self._base, "prompt": "a", "max_tokens": 10 ** 6}), self._key),
             (lambda: encode({"model": self._base, "prompt": "a", "boundary": self._layers + 1}), self._key),
             (lambda: encode({"model": self._base, "prompt": "a", "temperature": -1}), self._key),
+            (lambda: encode({"model": self._base, "prompt": "a", "structured_outputs": {}}), self._key),
+            (lambda: encode({"model": self._base, "prompt": "a", "structured_outputs": {"regex": "("}}), self._key),
             (lambda: encode({"model": self._base, "prompt": "x" * BIG}), self._key),
             (lambda: b"[" * 5000, self._key),
         ])

@@ -101,6 +101,9 @@ final class SendCommand implements Callable<Integer> {
     @Mixin
     private SamplingOptions sampling;
 
+    @ArgGroup(heading = "The format of the answer:%n")
+    private FormatOptions format = new FormatOptions();
+
     @Option(names = "--json", description = "Print each result as one line of JSON, and nothing else.")
     private boolean json;
 
@@ -207,6 +210,7 @@ final class SendCommand implements Callable<Integer> {
                 .ifPresent(value -> request.put("deadline", value.toString()));
         timeoutMs.filter(value -> !request.has("timeout_ms")).ifPresent(value -> request.put("timeout_ms", value));
         sampling.fill(request);
+        format.fill(request);
     }
 
     private int sendFile(Topics topics, Path file) {

@@ -34,6 +34,7 @@ public final class GenerationRequest {
 
     private static final Set<String> REPLY_HEADERS =
             Set.of("kafka_replyTopic", "kafka_replyPartition", "REPLY_TOPIC", "REPLY_PARTITION");
+    private static final Set<String> FORMATS = Set.of("response_format", "structured_outputs");
     private static final int MAX_ID_LENGTH = 256;
 
     /** Never changed. */
@@ -109,6 +110,44 @@ public final class GenerationRequest {
         return with("n", JsonNodeFactory.instance.numberNode(n));
     }
 
+    /**
+     * A finished answer is JSON that the schema accepts. Each of the five formats replaces an earlier one.
+     *
+     * @param schema a JSON Schema; what the service can't enforce, it refuses with the code {@code unsupported_format}
+     */
+    public GenerationRequest jsonSchema(ObjectNode schema) {
+        ObjectNode format = JsonNodeFactory.instance.objectNode().put("type", "json_schema");
+        format.putObject("json_schema").put("name", "answer").set("schema", schema.deepCopy());
+        return format("response_format", format);
+    }
+
+    /** A finished answer is a JSON object. */
+    public GenerationRequest jsonObject() {
+        return format("response_format", JsonNodeFactory.instance.objectNode().put("type", "json_object"));
+    }
+
+    /** A finished answer matches a regular expression from its first to its last character. */
+    public GenerationRequest regex(String regex) {
+        return format(
+                "structured_outputs", JsonNodeFactory.instance.objectNode().put("regex", regex));
+    }
+
+    /** A finished answer is one of the texts. */
+    public GenerationRequest oneOf(String... texts) {
+        ObjectNode format = JsonNodeFactory.instance.objectNode();
+        ArrayNode choice = format.putArray("choice");
+        for (String text : texts) {
+            choice.add(text);
+        }
+        return format("structured_outputs", format);
+    }
+
+    /** A finished answer is a text of a grammar in llguidance's dialect of Lark. */
+    public GenerationRequest grammar(String lark) {
+        return format(
+                "structured_outputs", JsonNodeFactory.instance.objectNode().put("grammar", lark));
+    }
+
     /** Requests with a smaller number run first; the default is 0. */
     public GenerationRequest priority(int priority) {
         return with("priority", JsonNodeFactory.instance.numberNode(priority));
@@ -139,6 +178,14 @@ public final class GenerationRequest {
         ObjectNode changed = JsonNodeFactory.instance.objectNode();
         changed.setAll(fields);
         changed.set(field, value.deepCopy());
+        return new GenerationRequest(changed, key, headers);
+    }
+
+    private GenerationRequest format(String field, ObjectNode format) {
+        ObjectNode changed = JsonNodeFactory.instance.objectNode();
+        changed.setAll(fields);
+        changed.remove(FORMATS);
+        changed.set(field, format);
         return new GenerationRequest(changed, key, headers);
     }
 

@@ -155,6 +155,33 @@ record Fields(ObjectNode object, String path) {
         }
     }
 
+    /** Checks that other programs read all names, texts and numbers of this object as they are here. */
+    void requirePortable() throws Invalid {
+        requirePortable(object);
+    }
+
+    private void requirePortable(JsonNode node) throws Invalid {
+        for (Map.Entry<String, JsonNode> field : node.properties()) {
+            requireUnicode(field.getKey(), path);
+            requirePortable(field.getValue());
+        }
+        if (node.isArray()) {
+            for (JsonNode element : node) {
+                requirePortable(element);
+            }
+        }
+        requirePortableScalar(node);
+    }
+
+    private void requirePortableScalar(JsonNode node) throws Invalid {
+        if (node.isTextual()) {
+            requireUnicode(node.textValue(), path);
+        }
+        if (node.isNumber() && !Double.isFinite(node.doubleValue())) {
+            throw new Invalid("invalid_value", path, "'" + path + "' has a number that JSON cannot represent");
+        }
+    }
+
     /** This object as plain values: maps and lists in the order of the document, text, numbers, booleans and null. */
     Map<String, Object> toMap() throws Invalid {
         Map<String, Object> map = new LinkedHashMap<>();
@@ -176,14 +203,11 @@ record Fields(ObjectNode object, String path) {
             }
             return list;
         }
+        requirePortableScalar(node);
         if (node.isTextual()) {
-            requireUnicode(node.textValue(), path);
             return node.textValue();
         }
         if (node.isNumber()) {
-            if (!Double.isFinite(node.doubleValue())) {
-                throw new Invalid("invalid_value", path, "'" + path + "' has a number that JSON cannot represent");
-            }
             return node.numberValue();
         }
         return node.isBoolean() ? node.booleanValue() : null;

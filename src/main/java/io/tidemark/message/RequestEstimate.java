@@ -44,8 +44,18 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
     private static final int MAX_BYTES_PER_CHAR = 3;
 
     /** The fields of a request with text, a list or an object. */
-    private static final Set<String> KEPT =
-            Set.of("id", "model", "user", "prompt", "messages", "tools", "stop", "stop_token_ids", "logit_bias");
+    private static final Set<String> KEPT = Set.of(
+            "id",
+            "model",
+            "user",
+            "prompt",
+            "messages",
+            "tools",
+            "stop",
+            "stop_token_ids",
+            "logit_bias",
+            "response_format",
+            "structured_outputs");
 
     /** For a record that is rejected without parsing. */
     public static final RequestEstimate REJECTED = new RequestEstimate(0, PER_REQUEST, 0, 0);

@@ -20,6 +20,7 @@ import java.util.function.Predicate;
  * @param input    {@code prompt}, or {@code messages} and optionally {@code tools}
  * @param sampling the sampling parameters
  * @param ending   the stop conditions
+ * @param answer   the format of the answer; default free text
  * @param n        the number of choices, 1 to 16; default 1
  * @param logprobs the number of alternatives reported for each token, 0 to 20; absent for no log-probabilities
  * @param user     a label of the sender, at most 256 characters; Tidemark does not read it
@@ -36,6 +37,7 @@ public record RequestMessage(
         @JsonUnwrapped Input input,
         @JsonUnwrapped SamplingFields sampling,
         @JsonUnwrapped EndingFields ending,
+        @JsonUnwrapped FormatFields answer,
         int n,
         OptionalInt logprobs,
         Optional<String> user,
@@ -53,7 +55,8 @@ public record RequestMessage(
     public static final int MAX_LOGPROBS = 65_536;
 
     /**
-     * Fields of OpenAI's API that would change the text and are not implemented, with the values that have no effect.
+     * Fields of OpenAI's API, and vLLM's earlier names of {@code structured_outputs}, that would change the text and
+     * are not implemented, with the values that have no effect.
      * Requests with any other value are rejected: if they were ignored, the client would get other text than it asked
      * for.
      */
@@ -61,7 +64,6 @@ public record RequestMessage(
             Map.entry("best_of", value -> value.isNumber() && value.doubleValue() == 1),
             Map.entry("echo", value -> value.isBoolean() && !value.booleanValue()),
             Map.entry("suffix", value -> value.isTextual() && value.textValue().isEmpty()),
-            Map.entry("response_format", value -> value.path("type").asText().equals("text")),
             Map.entry("tool_choice", value -> value.asText().equals("auto")),
             Map.entry("functions", value -> value.isContainerNode() && value.isEmpty()),
             Map.entry("function_call", value -> value.asText().equals("auto")),
@@ -71,7 +73,11 @@ public record RequestMessage(
             Map.entry("audio", value -> false),
             Map.entry("reasoning_effort", value -> false),
             Map.entry("verbosity", value -> false),
-            Map.entry("web_search_options", value -> false));
+            Map.entry("web_search_options", value -> false),
+            Map.entry("guided_json", value -> false),
+            Map.entry("guided_regex", value -> false),
+            Map.entry("guided_choice", value -> false),
+            Map.entry("guided_grammar", value -> false));
 
     /**
      * Parses a value of the topic. Errors have the type {@link ErrorBody#INVALID_REQUEST} and one of the codes
@@ -135,6 +141,7 @@ public record RequestMessage(
                 Input.read(fields),
                 SamplingFields.read(fields),
                 EndingFields.read(fields),
+                FormatFields.read(fields),
                 (int) fields.integer("n", 1, MAX_CHOICES, 1),
                 logprobs(fields),
                 fields.text("user", 0, Fields.MAX_NAME_LENGTH),

@@ -51,7 +51,8 @@ public final class TopicJson {
     private static final int MAX_BATCH_TOKENS = 1_000_000;
 
     /** The fields that may have many elements. */
-    private static final Set<String> LISTS = Set.of("messages", "tools", "logit_bias", "examples");
+    private static final Set<String> LISTS =
+            Set.of("messages", "tools", "logit_bias", "response_format", "structured_outputs", "examples");
 
     private static final ObjectMapper MAPPER = newMapper();
 

@@ -13,6 +13,7 @@ import io.tidemark.generation.StopConditions;
 import io.tidemark.input.InputEncoder;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.EndingFields;
+import io.tidemark.message.FormatFields;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
 import io.tidemark.request.AdmittedRequest.PinnedAdapter;
@@ -31,8 +32,8 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Turns parsed requests into requests for the engine: tokenizes the input, resolves the adapter, and pins its version
- * and boundary. {@link #prepare} does everything that needs no adapter weights, so that no adapter is loaded for a
- * request that is rejected.
+ * and boundary. {@link #prepare} and {@link #withFormat} do everything that needs no adapter weights, so that no
+ * adapter is loaded for a request that is rejected. {@link #withFormat} may run on several threads at a time.
  */
 public final class Admission {
 
@@ -41,14 +42,19 @@ public final class Admission {
     private final int numLayers;
     private final AdapterStore adapters;
     private final Boundaries boundaries;
+    private final AnswerFormats formats;
     private final RequestListener listener;
     private final AdapterSuggestions suggestions;
 
-    /** @param suggestions the ids that errors for unknown adapters may name */
+    /**
+     * @param formats     the formats that answers may have
+     * @param suggestions the ids that errors for unknown adapters may name
+     */
     public Admission(
             LanguageModel model,
             AdapterStore adapters,
             Boundaries boundaries,
+            AnswerFormats formats,
             AdapterSuggestions suggestions,
             RequestListener listener) {
         this.model = model;
@@ -56,6 +62,7 @@ public final class Admission {
         this.numLayers = model.config().numLayers();
         this.adapters = adapters;
         this.boundaries = boundaries;
+        this.formats = formats;
         this.suggestions = suggestions;
         this.listener = listener;
     }
@@ -81,6 +88,28 @@ public final class Admission {
                 message.n(),
                 message.logprobs());
         return request.prepared(adapter, prompt, params);
+    }
+
+    /**
+     * A prepared request with its format if that needs no compilation: the answer is free text, or an earlier request
+     * has had the format.
+     *
+     * @throws RejectedException if this process enforces no format
+     */
+    Optional<Prepared> withKnownFormat(Prepared prepared) throws RejectedException {
+        FormatFields answer = prepared.message().answer();
+        return answer.isFreeText()
+                ? Optional.of(prepared)
+                : formats.find(answer).map(prepared::withGrammar);
+    }
+
+    /**
+     * A prepared request with its format, which is compiled. Takes up to {@code tidemark.limits.format-compile-time}.
+     *
+     * @throws RejectedException if the format is not supported, too large or too slow
+     */
+    Prepared withFormat(Prepared prepared) throws RejectedException {
+        return prepared.withGrammar(formats.compile(prepared.message().answer()));
     }
 
     /**

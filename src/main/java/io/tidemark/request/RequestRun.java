@@ -26,19 +26,21 @@ import org.jboss.logging.Logger;
  * One request from its receipt to its answer. {@link RequestState} has what is known in each state.
  *
  * <pre>
- *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── adapter in memory ──▶ Running
- *      │                    │                               │                                │
- *      │ invalid, failed    │ refused, rejected,            │ adapter unusable, rejected,    │ completed, failed
- *      │                    │ deadline, cancelled           │ deadline, cancelled            │
+ *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── format compiled, ──▶ Running
+ *      │                    │                               │         adapter in memory      │
+ *      │ invalid, failed    │ refused, rejected,            │ format refused, adapter        │ completed, failed
+ *      │                    │ deadline, cancelled           │ unusable, rejected,            │
+ *      │                    │                               │ deadline, cancelled            │
  *      ▼                    ▼                               ▼                                ▼
  *   Answered ◀──────────────┴───────────────────────────────┴────────────────────────────────┘
  *
  *   each state but Answered ── abandoned ──▶ Abandoned
  * </pre>
  *
- * <p>A cancellation or a deadline ends a parsed or prepared request at once, also while its chat template is rendered
- * or its adapter loads. A running request ends in the engine: at once if it waits in the queue, otherwise after its
- * step. The fields of a received request are not known; its cancellation or deadline is found when it is parsed.
+ * <p>A cancellation or a deadline ends a parsed or prepared request at once, also while its chat template is rendered,
+ * its format is compiled or its adapter loads. A running request ends in the engine: at once if it waits in the queue,
+ * otherwise after its step. The fields of a received request are not known; its cancellation or deadline is found when
+ * it is parsed.
  *
  * <p>The methods may be called from any thread. Transitions hold the lock of this object.
  */
@@ -141,7 +143,7 @@ final class RequestRun {
         }
     }
 
-    /** Parsed to Prepared. Returns false if the request has ended. */
+    /** Parsed to Prepared, and again when the format is compiled. Returns false if the request has ended. */
     synchronized boolean prepared(Prepared prepared) {
         if (state.hasEnded()) {
             return false;

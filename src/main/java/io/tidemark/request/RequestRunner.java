@@ -43,7 +43,8 @@ import org.jboss.logging.Logger;
  * it depends on the input alone.
  *
  * <p>All methods may be called from any thread. Parsing and tokenization run on the executor of admission, which must
- * run one task at a time, in order. A request that waits for its adapter does not block the requests behind it.
+ * run one task at a time, in order. A request that waits for its format or its adapter does not block the requests
+ * behind it: formats are compiled on threads of their own, one of a tenant at a time.
  */
 public final class RequestRunner {
 
@@ -61,6 +62,7 @@ public final class RequestRunner {
     private final Engine engine;
     private final Answers answers;
     private final Threads threads;
+    private final TenantTurns formats;
     private final Time time;
     private final Consumer<Throwable> onFailure;
     private final Watchdog watchdog;
@@ -82,10 +84,11 @@ public final class RequestRunner {
      * The threads of a runner. The caller ends them.
      *
      * @param admission runs one task at a time, in order
+     * @param formats   compile the formats of answers; run tasks in the order in which they come
      * @param deadlines ends requests whose deadline has passed
      * @param limits    checked by the {@link #watchdog}
      */
-    public record Threads(Executor admission, Timer deadlines, Watchdog.Limits limits) {}
+    public record Threads(Executor admission, Executor formats, Timer deadlines, Watchdog.Limits limits) {}
 
     /**
      * @param maxRequestBytes larger requests are rejected without parsing
@@ -107,6 +110,7 @@ public final class RequestRunner {
         this.engine = engine;
         this.answers = answers;
         this.threads = threads;
+        this.formats = new TenantTurns(threads.formats());
         this.time = time;
         this.onFailure = onFailure;
         this.watchdog = new Watchdog(engine, threads.limits(), this::describe, onFailure);
@@ -130,8 +134,12 @@ public final class RequestRunner {
                 },
                 onFailure);
         runs.put(request, run);
+        onAdmission(run, interrupted -> parse(run, interrupted));
+    }
+
+    private void onAdmission(RequestRun run, Step step) {
         try {
-            threads.admission().execute(() -> admit(run, interrupted -> parse(run, interrupted)));
+            threads.admission().execute(() -> admit(run, step));
         } catch (RejectedExecutionException e) {
             LOG.debugf("a request was read after the worker was closed: %s", e.getMessage());
         }
@@ -196,7 +204,7 @@ public final class RequestRunner {
         return run == null ? OptionalInt.empty() : run.promptTokens();
     }
 
-    /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their adapter. */
+    /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their format or adapter. */
     public int admitting(String topic) {
         return (int) runs.values().stream()
                 .filter(run ->
@@ -233,7 +241,7 @@ public final class RequestRunner {
     }
 
     /**
-     * A step of the admission on its thread, within the time limit. Has no effect if the request is abandoned.
+     * A step of the admission on one of its threads, within the time limit. Has no effect if the request is abandoned.
      *
      * @return whether the engine has the request
      */
@@ -245,7 +253,7 @@ public final class RequestRunner {
             run.fail(e);
             return false;
         } finally {
-            watchdog.admitted();
+            watchdog.admitted(current);
         }
     }
 
@@ -281,6 +289,27 @@ public final class RequestRunner {
         Prepared prepared =
                 admission.prepare(request.tenant(), parsed, () -> interrupted.getAsBoolean() || run.needsNoAnswer());
         engine.validate(prepared.prompt(), prepared.params());
+        if (!run.prepared(prepared)) {
+            return false;
+        }
+        Optional<Prepared> ready = admission.withKnownFormat(prepared);
+        if (ready.isPresent()) {
+            return start(run, ready.get());
+        }
+        formats.execute(request.tenant().name(), () -> admit(run, never -> compile(run, prepared)));
+        return false;
+    }
+
+    /** On a thread of formats: a compilation has limits of its own. The request goes on in admission. */
+    private boolean compile(RequestRun run, Prepared prepared) throws RejectedException {
+        if (!run.needsNoAnswer()) {
+            Prepared compiled = admission.withFormat(prepared);
+            onAdmission(run, interrupted -> start(run, compiled));
+        }
+        return false;
+    }
+
+    private boolean start(RequestRun run, Prepared prepared) throws RequestRejectedException {
         if (!run.prepared(prepared)) {
             return false;
         }

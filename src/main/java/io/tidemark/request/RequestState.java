@@ -1,6 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.generation.GenerationParams;
+import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.message.RequestMessage;
 import java.util.List;
 import java.util.Optional;
@@ -41,7 +42,7 @@ sealed interface RequestState {
     }
 
     /**
-     * The request can run when its adapter is in memory.
+     * The request can run when its format is compiled and its adapter is in memory.
      *
      * @param adapter id of the adapter; empty for the base model
      * @param prompt  token ids, at least one
@@ -49,6 +50,10 @@ sealed interface RequestState {
     record Prepared(
             String id, RequestMessage message, Optional<String> adapter, List<Integer> prompt, GenerationParams params)
             implements Known {
+
+        Prepared withGrammar(CompiledGrammar grammar) {
+            return new Prepared(id, message, adapter, prompt, params.withGrammar(grammar));
+        }
 
         Running running() {
             return new Running(id, message, prompt.size());

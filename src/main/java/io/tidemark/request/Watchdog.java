@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -22,8 +23,8 @@ import org.jboss.logging.Logger;
  *   an admission ── limit ──▶ interrupted ── 10 s more ──▶ hangs
  * </pre>
  *
- * <p>Only a chat template can be interrupted. A call of the native tokenizer or of libtorch cannot, nor can its thread
- * be ended, so the process must end.
+ * <p>Only a chat template can be interrupted. A call of the native tokenizer, of the compiler of formats or of libtorch
+ * cannot, nor can its thread be ended, so the process must end.
  */
 public final class Watchdog {
 
@@ -40,14 +41,14 @@ public final class Watchdog {
     private final Consumer<Throwable> onFailure;
     private final RunningTime<RunningStep> steps = new RunningTime<>();
     private final RunningTime<AdmissionRun> admissions = new RunningTime<>();
-    private volatile Optional<AdmissionRun> admission = Optional.empty();
+    private final Set<AdmissionRun> running = ConcurrentHashMap.newKeySet();
     private volatile Optional<Hang> hang = Optional.empty();
 
     /**
      * How long one activity of the worker may take. Time during which the process was suspended does not count.
      *
      * @param step      of the engine: one native call for all its rows, or one slice of a sweep
-     * @param admission of one request: parsing, chat template, tokenizer
+     * @param admission of one request: parsing, chat template and tokenizer, or the compilation of its format
      */
     public record Limits(Duration step, Duration admission) {
 
@@ -58,7 +59,7 @@ public final class Watchdog {
         }
     }
 
-    /** The admission of one request, on the thread of admission. */
+    /** A part of the admission of one request, on one thread. Equal to itself only. */
     static final class AdmissionRun {
 
         /** Id in the engine. */
@@ -94,16 +95,16 @@ public final class Watchdog {
         this.onFailure = onFailure;
     }
 
-    /** Called on the thread of admission, before it admits a request. */
+    /** Called on a thread of admission, before it admits a request. */
     AdmissionRun admits(String request) {
         AdmissionRun run = new AdmissionRun(request);
-        admission = Optional.of(run);
+        running.add(run);
         return run;
     }
 
-    /** Called on the thread of admission. */
-    void admitted() {
-        admission = Optional.empty();
+    /** Called on the same thread. */
+    void admitted(AdmissionRun run) {
+        running.remove(run);
     }
 
     /**
@@ -112,10 +113,10 @@ public final class Watchdog {
      */
     public void tick() {
         steps.tick(engine.runningSteps());
-        Optional<AdmissionRun> running = admission;
-        admissions.tick(running.stream().toList());
-        running.filter(run -> !run.isInterrupted() && isOver(admissions.of(run), limits.admission()))
-                .ifPresent(this::interrupt);
+        admissions.tick(running);
+        running.stream()
+                .filter(run -> !run.isInterrupted() && isOver(admissions.of(run), limits.admission()))
+                .forEach(this::interrupt);
         if (hang.isEmpty()) {
             hang = hungStep().or(this::hungAdmission);
             hang.ifPresent(this::endProcess);
@@ -184,7 +185,7 @@ public final class Watchdog {
                 .filter(step -> step.requests().stream().anyMatch(id -> id.startsWith(prefix)))
                 .map(steps::of)
                 .filter(age -> isUnusual(age, steps, limits.step()));
-        Stream<Duration> admissionAges = admission.stream()
+        Stream<Duration> admissionAges = running.stream()
                 .filter(run -> run.request.startsWith(prefix))
                 .map(admissions::of)
                 .filter(age -> isUnusual(age, admissions, limits.admission()));

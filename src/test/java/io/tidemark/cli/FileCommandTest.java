@@ -155,6 +155,34 @@ class FileCommandTest {
     }
 
     @Test
+    @DisplayName("The format of an answer is that of the line, of the body of an OpenAI line, or of the option")
+    void formats() throws Exception {
+        Files.writeString(input, """
+                {"id": "own", "prompt": "a", "response_format": {"type": "json_object"}}
+                {"custom_id": "body", "method": "POST", "url": "/v1/completions", "body": {"model": "m", "prompt": "b",\
+                 "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "string"}}}}}
+                {"id": "option", "prompt": "c"}
+                """);
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun run = run("--choice", "yes", "--choice", "no");
+            assertThat(run.exitCode()).as(run.err()).isZero();
+            assertThat(worker.seen()).allSatisfy(request -> {
+                JsonNode format = request.path("response_format");
+                JsonNode structured = request.path("structured_outputs");
+                switch (request.path("id").asText()) {
+                    case "own" -> assertThat(format.path("type").asText()).isEqualTo("json_object");
+                    case "body" ->
+                        assertThat(format.at("/json_schema/schema/type").asText())
+                                .isEqualTo("string");
+                    default -> assertThat(structured.path("choice")).hasToString("[\"yes\",\"no\"]");
+                }
+                assertThat(format.isMissingNode()).isNotEqualTo(structured.isMissingNode());
+            });
+            assertThat(worker.seen()).hasSize(3);
+        }
+    }
+
+    @Test
     @DisplayName("'-' reads stdin and writes stdout")
     void standardStreams() {
         InputStream before = System.in;

@@ -48,6 +48,20 @@ class LocalCommandsTest {
     }
 
     @Test
+    @DisplayName("generate takes one format at most, and checks it as a service does")
+    void formats(@TempDir Path temp) throws IOException {
+        assertThat(run("generate " + MODEL + "--prompt x --regex a --choice b").exitCode())
+                .isEqualTo(2);
+        Path schema = Files.writeString(temp.resolve("schema.json"), "[1]");
+        CommandLineRun run = run("generate " + MODEL + "--prompt x --json-schema", schema.toString());
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains("invalid_value", "structured_outputs.json");
+        CommandLineRun missing = run("generate " + MODEL + "--prompt x --grammar", temp + "/none");
+        assertThat(missing.exitCode()).isEqualTo(1);
+        assertThat(missing.err()).contains("none cannot be read");
+    }
+
+    @Test
     @DisplayName("generate lists the adapters if --use names another one")
     void unknownAdapter() {
         CommandLineRun run =

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;
 import io.tidemark.message.Parsed;
@@ -64,6 +66,24 @@ class GenerationRequestTest {
         assertThat(message.timeoutMs()).isEqualTo(OptionalLong.of(3000));
         assertThat(message.boundary()).isEqualTo(OptionalInt.of(4));
         assertThat(message.stream()).isTrue();
+    }
+
+    @Test
+    @DisplayName("Has the last format of its answer")
+    void formats() {
+        ObjectNode schema = JsonNodeFactory.instance.objectNode().put("type", "object");
+        GenerationRequest request = GenerationRequest.prompt("a", "p").regex("x");
+        assertThat(format(request)).isEqualTo(new AnswerFormat.Regex("x"));
+        request = request.jsonSchema(schema);
+        schema.put("type", "array");
+        assertThat(format(request)).isEqualTo(new AnswerFormat.JsonSchema("{\"type\":\"object\"}"));
+        assertThat(format(request.jsonObject())).isEqualTo(new AnswerFormat.JsonObject());
+        assertThat(format(request.oneOf("yes", "no"))).isEqualTo(new AnswerFormat.Choice(List.of("yes", "no")));
+        assertThat(format(request.grammar("start: X"))).isEqualTo(new AnswerFormat.Grammar("start: X"));
+    }
+
+    private static AnswerFormat format(GenerationRequest request) {
+        return parsed(request).answer().format();
     }
 
     @Test

@@ -29,6 +29,10 @@ class HostileRecordsTest {
             {"role":"assistant","content":[{"type":"text","text":"b"}],
             "tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\\"x\\":1}"}}]}],
             "tools":[{"type":"function","function":{"name":"f","parameters":{"x":{}}}}],"ignore_eos":false,"min_tokens":1}""", """
+            {"model":"m","prompt":"a","response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,
+            "schema":{"type":"object","properties":{"a":{"enum":[1,"b",null,2.5]}},"required":["a"]}}}}""", """
+            {"model":"m","prompt":"a","structured_outputs":{"json":"{\\"type\\":\\"object\\"}","choice":["a","b"],
+            "regex":"[0-9]+","grammar":"start: X","whitespace_pattern":" "},"response_format":{"type":"text"}}""", """
             {"batch_id":"b","adapter":"a","examples":[{"prompt":"p","completion":"c"},
             {"messages":[{"role":"user","content":"a"}],"completion":"c"}]}""", """
             {"id":"r","source":{"topic":"t","partition":1,"offset":2}}""", """

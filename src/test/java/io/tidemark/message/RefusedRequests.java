@@ -50,7 +50,6 @@ final class RefusedRequests {
             "best_of": 3                    | unsupported_field  | best_of
             "echo": true                    | unsupported_field  | echo
             "suffix": "end"                 | unsupported_field  | suffix
-            "response_format": {"type": "json_object"} | unsupported_field | response_format
             "tool_choice": "required"       | unsupported_field  | tool_choice
             "tool_choice": "none"           | unsupported_field  | tool_choice
             "functions": [{}]               | unsupported_field  | functions
@@ -60,6 +59,43 @@ final class RefusedRequests {
             "reasoning_effort": "high"      | unsupported_field  | reasoning_effort
             "verbosity": "low"              | unsupported_field  | verbosity
             "web_search_options": {}        | unsupported_field  | web_search_options
+            "guided_json": {"type": "object"} | unsupported_field | guided_json
+            "guided_regex": "a"             | unsupported_field  | guided_regex
+            "guided_choice": ["a"]          | unsupported_field  | guided_choice
+            "guided_grammar": "start: "     | unsupported_field  | guided_grammar
+            "response_format": "json_object" | invalid_type      | response_format
+            "response_format": {}           | missing_field      | response_format.type
+            "response_format": {"type": 3}  | invalid_type       | response_format.type
+            "response_format": {"type": "structural_tag"} | unsupported_field | response_format.type
+            "response_format": {"type": "json_object", "schema": {}} | unsupported_field | response_format.schema
+            "response_format": {"type": "json_schema"} | missing_field | response_format.json_schema
+            "response_format": {"type": "json_schema", "json_schema": "{}"} | invalid_type | response_format.json_schema
+            "response_format": {"type": "json_schema", "json_schema": {"name": "n"}} | missing_field | response_format.json_schema.schema
+            "response_format": {"type": "json_schema", "json_schema": {"schema": true}} | invalid_type | response_format.json_schema.schema
+            "response_format": {"type": "json_schema", "json_schema": {"schema": "{}"}} | invalid_type | response_format.json_schema.schema
+            "response_format": {"type": "json_schema", "json_schema": {"schema": {}, "strict": "true"}} | invalid_type | response_format.json_schema.strict
+            "response_format": {"type": "json_schema", "json_schema": {"schema": {}, "name": 5}} | invalid_type | response_format.json_schema.name
+            "structured_outputs": "a"       | invalid_type       | structured_outputs
+            "structured_outputs": {}        | missing_field      | structured_outputs
+            "structured_outputs": {"regex": null} | missing_field | structured_outputs
+            "structured_outputs": {"regex": "a", "choice": ["a"]} | conflicting_fields | structured_outputs
+            "structured_outputs": {"json": []} | invalid_type     | structured_outputs.json
+            "structured_outputs": {"json": ""} | invalid_value    | structured_outputs.json
+            "structured_outputs": {"regex": ""} | invalid_value   | structured_outputs.regex
+            "structured_outputs": {"regex": 5} | invalid_type     | structured_outputs.regex
+            "structured_outputs": {"choice": "a"} | invalid_type  | structured_outputs.choice
+            "structured_outputs": {"choice": []} | invalid_value  | structured_outputs.choice
+            "structured_outputs": {"choice": [""]} | invalid_value | structured_outputs.choice[0]
+            "structured_outputs": {"choice": ["a", 1]} | invalid_type | structured_outputs.choice[1]
+            "structured_outputs": {"grammar": ["a"]} | invalid_type | structured_outputs.grammar
+            "structured_outputs": {"json_object": true} | unsupported_field | structured_outputs.json_object
+            "structured_outputs": {"regex": "a", "whitespace_pattern": " "} | unsupported_field | structured_outputs.whitespace_pattern
+            "structured_outputs": {"json": {}, "disable_any_whitespace": true} | unsupported_field | structured_outputs.disable_any_whitespace
+            "structured_outputs": {"json": {}, "disable_additional_properties": true} | unsupported_field | structured_outputs.disable_additional_properties
+            "structured_outputs": {"structural_tag": "{}"} | unsupported_field | structured_outputs.structural_tag
+            "structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"} | conflicting_fields | structured_outputs
+            "structured_outputs": {"regex": "a"}, "ignore_eos": true | conflicting_fields | ignore_eos
+            "response_format": {"type": "json_object"}, "ignore_eos": true | conflicting_fields | ignore_eos
             "stop": [""]                    | invalid_value      | stop[0]
             "stop": ""                      | invalid_value      | stop
             "stop": ["a", 3]                | invalid_type       | stop[1]

@@ -61,6 +61,19 @@ class RequestEstimateTest {
     }
 
     @Test
+    @DisplayName("Has the bytes of a format in either field")
+    void formats() {
+        String schema = "{\"description\":\"" + "x".repeat(10_000) + "\"}";
+        assertThat(estimate("{\"structured_outputs\":{\"json\":" + schema + "},\"max_tokens\":1}")
+                        .keptBytes())
+                .isBetween(20_000L, 20_000 + SMALL);
+        assertThat(estimate("{\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":" + schema
+                                + "}},\"max_tokens\":1}")
+                        .keptBytes())
+                .isBetween(20_000L, 20_000 + SMALL);
+    }
+
+    @Test
     @DisplayName("Has the bytes of the log-probabilities, as both interfaces ask for them")
     void logprobs() {
         long without = estimate("{\"max_tokens\":100,\"top_logprobs\":20}").answerBytes();

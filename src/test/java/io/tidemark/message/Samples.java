@@ -20,6 +20,7 @@ final class Samples {
                 input,
                 new SamplingFields(0, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()),
                 new EndingFields(9, 0, List.of(), List.of(), false),
+                FormatFields.FREE_TEXT,
                 1,
                 OptionalInt.empty(),
                 Optional.empty(),

@@ -31,6 +31,7 @@ class PackagesTest {
         "io.tidemark.jinja..",
         "io.tidemark.model..",
         "io.tidemark.text..",
+        "io.tidemark.grammar..",
         "io.tidemark.decoder..",
         "io.tidemark.adapter..",
         "io.tidemark.generation..",

@@ -17,7 +17,7 @@ public final class RequestFixtures {
 
     /** The threads of a runner, without time limits. */
     public static RequestRunner.Threads threads(Executor admission, RequestRunner.Timer deadlines) {
-        return new RequestRunner.Threads(admission, deadlines, NO_LIMITS);
+        return new RequestRunner.Threads(admission, admission, deadlines, NO_LIMITS);
     }
 
     /** Runs tasks when the time of the test has come. */

@@ -56,6 +56,11 @@ class RequestHeapTest {
                 Arguments.of("short texts", tools("\"ab\",".repeat(90_000) + "1")),
                 Arguments.of("names", tools(names(30_000))),
                 Arguments.of("objects in objects", tools("{\"a\":{\"a\":{}}},".repeat(12_000) + "{}")),
+                Arguments.of("schemas", schema("{},".repeat(45_000) + "{}")),
+                Arguments.of("schemas with short numbers", schema("\"\u0142\"," + "1e6,".repeat(90_000) + "1")),
+                Arguments.of("schemas in a text", schemaText("\\\"\u0142\\\"," + "1e6,".repeat(90_000) + "1")),
+                Arguments.of("choices", choices("\"a\",".repeat(20_000) + "\"b\"")),
+                Arguments.of("different choices", choices(numbered(60_000))),
                 Arguments.of("text", prompt("x".repeat(1_000_000))),
                 Arguments.of("UTF-16", prompt("\u0142" + "x".repeat(1_000_000))));
     }
@@ -135,6 +140,30 @@ class RequestHeapTest {
 
     private static String prompt(String text) {
         return "{\"model\": \"m\", \"prompt\": \"" + text + "\"}";
+    }
+
+    private static String schema(String elements) {
+        return structured("{\"json\": {\"enum\": [" + elements + "]}}");
+    }
+
+    private static String schemaText(String elements) {
+        return structured("{\"json\": \"{\\\"enum\\\": [" + elements + "]}\"}");
+    }
+
+    private static String choices(String texts) {
+        return structured("{\"choice\": [" + texts + "]}");
+    }
+
+    private static String structured(String format) {
+        return "{\"model\": \"m\", \"prompt\": \"x\", \"structured_outputs\": " + format + "}";
+    }
+
+    private static String numbered(int count) {
+        StringBuilder texts = new StringBuilder();
+        for (int i = 0; i < count; i++) {
+            texts.append(i == 0 ? "" : ",").append('"').append(i).append('"');
+        }
+        return texts.toString();
     }
 
     private static String tools(String elements) {

@@ -10,6 +10,11 @@ import io.tidemark.fixture.Folders;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
+import io.tidemark.grammar.CompiledGrammar;
+import io.tidemark.grammar.FakeGrammars;
+import io.tidemark.grammar.GrammarException;
+import io.tidemark.input.RejectedException;
+import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Parsed;
@@ -20,11 +25,15 @@ import io.tidemark.time.Time;
 import io.tidemark.time.VirtualTime;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -46,6 +55,9 @@ final class RequestRunnerFixture implements AutoCloseable {
     private final List<EventMessage> events = new CopyOnWriteArrayList<>();
     private final List<Throwable> failures = new CopyOnWriteArrayList<>();
     private Runnable duringAdmission = () -> {};
+    private final Deque<Runnable> compilations = new ArrayDeque<>();
+    private final Map<AnswerFormat, CompiledGrammar> compiled = new HashMap<>();
+    private Function<AnswerFormat, Optional<Exception>> refusals = format -> Optional.empty();
     private final VirtualTime time = new VirtualTime();
     private final RecordingEngine engine = new RecordingEngine();
     private final FixtureModel fixture = FixtureModel.load(FAMILY);
@@ -64,11 +76,12 @@ final class RequestRunnerFixture implements AutoCloseable {
                 OptionalLong.empty());
         requests = new RequestRunner(
                 10_000,
-                new Admission(fixture.model(), store, noRecord, AdapterSuggestions.NONE, RequestListener.NONE),
+                new Admission(
+                        fixture.model(), store, noRecord, formats(), AdapterSuggestions.NONE, RequestListener.NONE),
                 this::lease,
                 engine,
                 new Answers(FAMILY, fixture.model().config().numLayers(), "w", clock.apply(time)),
-                new RequestRunner.Threads(Runnable::run, this::schedule, LIMITS),
+                new RequestRunner.Threads(Runnable::run, compilations::add, this::schedule, LIMITS),
                 time,
                 failures::add);
     }
@@ -77,6 +90,45 @@ final class RequestRunnerFixture implements AutoCloseable {
         Runnable cancellation = RequestFixtures.timer(time).schedule(delay, task);
         duringAdmission.run();
         return cancellation;
+    }
+
+    private AnswerFormats formats() {
+        return AnswerFormats.of(new AnswerFormats.Compiler() {
+            @Override
+            public Optional<CompiledGrammar> find(AnswerFormat format) {
+                return Optional.ofNullable(compiled.get(format));
+            }
+
+            @Override
+            public CompiledGrammar compile(AnswerFormat format) throws GrammarException, RejectedException {
+                Optional<Exception> refusal = refusals.apply(format);
+                if (refusal.isEmpty()) {
+                    return compiled.computeIfAbsent(format, fresh -> FakeGrammars.compiled());
+                }
+                if (refusal.get() instanceof GrammarException unsupported) {
+                    throw unsupported;
+                }
+                if (refusal.get() instanceof RejectedException rejected) {
+                    throw rejected;
+                }
+                throw (RuntimeException) refusal.get();
+            }
+        });
+    }
+
+    /** What the compiler does with a format: a failure, or none. It runs on the thread of the compilation. */
+    void onCompilation(Function<AnswerFormat, Optional<Exception>> refusal) {
+        refusals = refusal;
+    }
+
+    /** Tasks for the threads of formats, which the test runs. */
+    Deque<Runnable> compilations() {
+        return compilations;
+    }
+
+    /** The formats that have been compiled. */
+    Set<AnswerFormat> compiled() {
+        return compiled.keySet();
     }
 
     /** Runs an action in the admission of each request with a deadline, before its prompt is rendered. */

@@ -71,7 +71,7 @@ class AsyncApiTest {
         assertThat(api.examples())
                 .filteredOn(example -> Set.of("generation-requests", "generation-cancellations", "validation-batches")
                         .contains(example.topic()))
-                .hasSize(5)
+                .hasSize(6)
                 .allSatisfy(example -> {
                     assertThat(api.problems(example.withKey((byte[]) null))).isEmpty();
                     assertThat(api.problems(example.withKey(new byte[] {-1}))).isEmpty();

@@ -108,6 +108,7 @@ class NewerRecordsTest {
                         "generation-requests",
                         "generation-requests/messages/content",
                         "generation-requests/response_format",
+                        "generation-requests/structured_outputs",
                         "generation-events",
                         "generation-results/choices/logprobs/content/top_logprobs",
                         "generation-results/choices/message",

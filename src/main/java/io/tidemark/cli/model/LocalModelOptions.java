@@ -31,6 +31,11 @@ public final class LocalModelOptions {
         return LocalModel.open(folder, threads.torch(), compute);
     }
 
+    /** The folder of the model. */
+    public Path folder() {
+        return folder;
+    }
+
     /** @throws ParameterException when a value of {@code --boundary} is not a boundary of the model */
     public void requireBoundaries(LanguageModel model, Collection<Integer> boundaries) {
         int layers = model.config().numLayers();

@@ -3,6 +3,7 @@ package io.tidemark.cli.model;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -33,6 +34,11 @@ public final class ModelAndAdapterOptions {
      */
     public LocalModel open() {
         return model.open(compute.options());
+    }
+
+    /** The folder of the model. */
+    public Path folder() {
+        return model.folder();
     }
 
     /** The adapters in the order of the command line. */

@@ -4,6 +4,12 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
+import io.tidemark.grammar.GrammarCompiler;
+import io.tidemark.grammar.GrammarLimits;
+import io.tidemark.grammar.GrammarUnavailableException;
+import io.tidemark.grammar.TokenBytes;
+import io.tidemark.model.ModelConfig;
+import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.Watchdog;
 import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorOptions;
@@ -18,6 +24,7 @@ import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.RuleOfSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
+import io.tidemark.stream.settings.TidemarkSettings.LimitSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
@@ -85,6 +92,7 @@ final class Assembly implements AutoCloseable {
     private AdapterStore store;
     private BoundaryTable table;
     private Optional<GenerationEngine> engine = Optional.empty();
+    private AnswerFormats formats = AnswerFormats.unavailable();
     private int maxNumSeqs;
     private Duration stepLimit = Duration.ZERO;
 
@@ -115,10 +123,18 @@ final class Assembly implements AutoCloseable {
     /** What a role consists of. */
     private List<Supplier<Service>> servicesOf(Role role) {
         return switch (role) {
-            case WORKER -> List.of(this::model, this::adapters, this::boundaries, this::engine, this::worker);
+            case WORKER ->
+                List.of(this::model, this::adapters, this::boundaries, this::engine, this::formats, this::worker);
             case CALIBRATOR -> List.of(this::model, this::adapters, this::boundaries, this::calibrator);
             case ALL ->
-                List.of(this::model, this::adapters, this::boundaries, this::engine, this::worker, this::calibrator);
+                List.of(
+                        this::model,
+                        this::adapters,
+                        this::boundaries,
+                        this::engine,
+                        this::formats,
+                        this::worker,
+                        this::calibrator);
         };
     }
 
@@ -253,6 +269,31 @@ final class Assembly implements AutoCloseable {
         return thread;
     }
 
+    /** The start does not fail where formats can't be enforced: all other requests work. */
+    private Service formats() {
+        LimitSettings limits = settings.limits();
+        ModelConfig config = loaded.model().config();
+        try {
+            GrammarCompiler compiler = GrammarCompiler.open(
+                    TokenBytes.read(
+                            ModelChoice.of(settings.model(), settings.engine()).folder(),
+                            config.vocabularySize(),
+                            config.endOfSequence()),
+                    new GrammarLimits(
+                            limits.formatBytes().asLongValue(),
+                            limits.formatCompileTime(),
+                            limits.formatGrammarBytes().asLongValue(),
+                            limits.formatMaskTime(),
+                            limits.formatCacheBytes().asLongValue()));
+            formats = AnswerFormats.of(compiler);
+            return compiler::close;
+        } catch (GrammarUnavailableException e) {
+            LOG.warnf("requests with a format of the answer get the error formats_unavailable: %s", e.getMessage());
+            formats = AnswerFormats.unavailable();
+            return () -> {};
+        }
+    }
+
     private Service worker() {
         WorkerService worker = new WorkerService(
                 settings,
@@ -261,6 +302,7 @@ final class Assembly implements AutoCloseable {
                         loaded.model(),
                         store,
                         table,
+                        formats,
                         engine.orElseThrow(),
                         maxNumSeqs + settings.engine().maxQueuedRequests(),
                         new Watchdog.Limits(stepLimit, settings.limits().admissionTime())),

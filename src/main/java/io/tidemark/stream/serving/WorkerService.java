@@ -7,6 +7,7 @@ import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
+import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Watchdog;
@@ -55,6 +56,8 @@ final class WorkerService implements Service {
 
     private static final Duration ADMISSION_END = Duration.ofSeconds(10);
     private static final int RANDOM_CHARACTERS = 8;
+    /** The slow formats of one tenant delay those of no other. */
+    private static final int FORMAT_THREADS = 2;
 
     private final LoopControl control;
     private final DeliveryStatus status;
@@ -64,6 +67,7 @@ final class WorkerService implements Service {
     private final Runnable halt;
     private final Thread thread;
     private final ExecutorService admissionThread = executor("tidemark-admission");
+    private final ExecutorService formatThreads;
     private final ExecutorService transactionThread = executor("tidemark-transactions");
     private final ExecutorService probeThread = executor("tidemark-probes");
     private final ScheduledThreadPoolExecutor deadlines =
@@ -88,6 +92,7 @@ final class WorkerService implements Service {
      * The parts of a process that answer requests. They must stay open until the service is closed.
      *
      * @param boundaries read to the end of its topic
+     * @param formats    that answers may have
      * @param maxRunning requests that may run and wait in the engine together
      * @param limits     of steps and admissions
      */
@@ -95,6 +100,7 @@ final class WorkerService implements Service {
             LanguageModel model,
             AdapterStore adapters,
             BoundaryTable boundaries,
+            AnswerFormats formats,
             GenerationEngine engine,
             int maxRunning,
             Watchdog.Limits limits) {}
@@ -116,10 +122,13 @@ final class WorkerService implements Service {
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, time);
         deadlines.setRemoveOnCancelPolicy(true);
+        formatThreads = Executors.newFixedThreadPool(
+                FORMAT_THREADS, work -> new Thread(() -> compileFormats(model, work), "tidemark-formats"));
         Admission admission = new Admission(
                 model,
                 adapters,
                 backend.boundaries(),
+                backend.formats(),
                 settings.limits().suggestAdapters() ? new AdapterSuggestions(adapters.ids()) : AdapterSuggestions.NONE,
                 metrics);
         requests = new RequestRunner(
@@ -128,7 +137,7 @@ final class WorkerService implements Service {
                 adapters::lease,
                 backend.engine(),
                 new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
-                new RequestRunner.Threads(admissionThread, this::schedule, backend.limits()),
+                new RequestRunner.Threads(admissionThread, formatThreads, this::schedule, backend.limits()),
                 time,
                 this::fail);
         String cancelled = cluster.topics().cancellations();
@@ -177,6 +186,12 @@ final class WorkerService implements Service {
         LOG.infof(
                 "worker '%s' reads requests from %s",
                 cluster.worker(), cluster.topics().requestTopics());
+    }
+
+    /** A compilation may wait; the steps of the engine must not. */
+    private static void compileFormats(LanguageModel model, Runnable work) {
+        model.lowerThreadPriority();
+        work.run();
     }
 
     private static ExecutorService executor(String name) {
@@ -261,6 +276,7 @@ final class WorkerService implements Service {
         LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
         cancellations.close();
         admissionThread.shutdownNow();
+        formatThreads.shutdownNow();
         deadlines.shutdownNow();
         transactionThread.shutdownNow();
         probeThread.shutdownNow();
@@ -270,7 +286,8 @@ final class WorkerService implements Service {
     /** An admission uses the model, which is closed next. */
     private void awaitAdmission() {
         try {
-            if (!admissionThread.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)) {
+            if (!admissionThread.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)
+                    || !formatThreads.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)) {
                 LOG.error("the admission of a request does not end");
                 halt.run();
             }

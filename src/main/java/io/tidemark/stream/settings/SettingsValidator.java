@@ -1,6 +1,7 @@
 package io.tidemark.stream.settings;
 
 import io.quarkus.runtime.configuration.MemorySize;
+import io.tidemark.stream.settings.TidemarkSettings.LimitSettings;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import java.math.BigInteger;
 import java.net.URLEncoder;
@@ -13,6 +14,9 @@ public final class SettingsValidator {
 
     /** Below {@code max.poll.interval.ms}, after which a worker that does not poll is removed from its group. */
     private static final Duration MAX_REVOKE_GRACE = Duration.ofMinutes(4);
+
+    /** Far below the limits of steps and admissions, after which the process ends. */
+    private static final Duration MAX_FORMAT_TIME = Duration.ofSeconds(5);
 
     private static final int MAX_NAME_CHARACTERS = 249;
 
@@ -29,6 +33,7 @@ public final class SettingsValidator {
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), 1, Long.MAX_VALUE);
         size("tidemark.engine.packed-lora-bytes", settings.engine().packedLoraBytes(), 0, Long.MAX_VALUE);
         size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, TopicSettings.MAX_RECORD_BYTES);
+        formats(settings.limits());
         require(!settings.worker().shutdownGrace().isNegative(), "tidemark.worker.shutdown-grace must be 0S or more");
         double share = settings.worker().lowPriorityShare();
         require(share >= 0 && share <= 0.5, "tidemark.worker.low-priority-share must be from 0 to 0.5");
@@ -53,6 +58,20 @@ public final class SettingsValidator {
         ValidationTopics.of(settings.topics());
         short replicas = settings.topics().replicationFactor();
         require(replicas == -1 || replicas >= 1, "tidemark.topics.replication-factor must be -1, or 1 or more");
+    }
+
+    private static void formats(LimitSettings limits) {
+        size("tidemark.limits.format-bytes", limits.formatBytes(), 1, TopicSettings.MAX_RECORD_BYTES);
+        size("tidemark.limits.format-grammar-bytes", limits.formatGrammarBytes(), 1, Long.MAX_VALUE);
+        size("tidemark.limits.format-cache-bytes", limits.formatCacheBytes(), 0, Long.MAX_VALUE);
+        ofFormat("tidemark.limits.format-compile-time", limits.formatCompileTime());
+        ofFormat("tidemark.limits.format-mask-time", limits.formatMaskTime());
+    }
+
+    private static void ofFormat(String property, Duration time) {
+        require(
+                !time.isNegative() && !time.isZero() && time.compareTo(MAX_FORMAT_TIME) <= 0,
+                property + " must be above 0S and at most 5S");
     }
 
     /** Group and worker id are part of the metadata of committed offsets, whose size brokers limit. */

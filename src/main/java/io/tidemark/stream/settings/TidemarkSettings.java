@@ -175,6 +175,26 @@ public interface TidemarkSettings {
         @WithDefault("30S")
         Duration admissionTime();
 
+        /** Maximum size in UTF-8 of the schema, the expression, the texts or the grammar of an answer's format. */
+        @WithDefault("64K")
+        MemorySize formatBytes();
+
+        /** Time to compile a format. It is counted in steps of the compiler, so that each machine accepts the same. */
+        @WithDefault("0.1S")
+        Duration formatCompileTime();
+
+        /** Time to compute what a sequence with a format may generate in one step, counted in the same way. */
+        @WithDefault("0.01S")
+        Duration formatMaskTime();
+
+        /** Native memory of one compiled format and the states of its sequences. */
+        @WithDefault("64M")
+        MemorySize formatGrammarBytes();
+
+        /** Native memory of compiled formats that are kept for later requests. The least recently used are freed. */
+        @WithDefault("256M")
+        MemorySize formatCacheBytes();
+
         /** Whether errors for unknown adapters name a similar id, which may be that of another tenant. */
         @WithDefault("false")
         boolean suggestAdapters();

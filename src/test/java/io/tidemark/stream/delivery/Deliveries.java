@@ -8,6 +8,7 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
+import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
@@ -63,7 +64,13 @@ final class Deliveries {
             Consumer<Throwable> onFailure) {
         return new RequestRunner(
                 MAX_REQUEST_BYTES,
-                new Admission(model, adapters, new BoundaryTable(), AdapterSuggestions.NONE, RequestListener.NONE),
+                new Admission(
+                        model,
+                        adapters,
+                        new BoundaryTable(),
+                        AnswerFormats.unavailable(),
+                        AdapterSuggestions.NONE,
+                        RequestListener.NONE),
                 adapters::lease,
                 engine,
                 new Answers(model.name(), model.config().numLayers(), worker, time),

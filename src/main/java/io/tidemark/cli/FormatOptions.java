@@ -1,0 +1,98 @@
+package io.tidemark.cli;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.FailureText;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.FormatFields;
+import io.tidemark.message.Parsed;
+import io.tidemark.message.RequestMessage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** The format of the answer; a user gives at most one of the options. */
+final class FormatOptions {
+
+    /** Above the size of every request. */
+    private static final int MAX_BYTES = 64 << 20;
+
+    @Option(
+            names = "--json-schema",
+            paramLabel = "FILE",
+            description = "A finished answer is JSON that the JSON Schema in this file accepts.")
+    private Optional<Path> schema = Optional.empty();
+
+    @Option(names = "--json-object", description = "A finished answer is a JSON object.")
+    private boolean object;
+
+    @Option(
+            names = "--regex",
+            paramLabel = "REGEX",
+            description = "A finished answer matches this expression from its first to its last character.")
+    private Optional<String> regex = Optional.empty();
+
+    @Option(
+            names = "--choice",
+            paramLabel = "TEXT",
+            converter = PromptOptions.LineBreaks.class,
+            description = "A finished answer is this text, or another --choice; may be repeated.")
+    private List<String> choices = new ArrayList<>();
+
+    @Option(
+            names = "--grammar",
+            paramLabel = "FILE",
+            description = "A finished answer is a text of the grammar in this file, in llguidance's dialect of Lark.")
+    private Optional<Path> grammar = Optional.empty();
+
+    /** Sets the format in a request that has none. */
+    void fill(ObjectNode request) {
+        if (!request.has("response_format") && !request.has("structured_outputs")) {
+            if (object) {
+                request.putObject("response_format").put("type", "json_object");
+            }
+            schema.ifPresent(file -> structured(request).put("json", read(file)));
+            regex.ifPresent(text -> structured(request).put("regex", text));
+            grammar.ifPresent(file -> structured(request).put("grammar", read(file)));
+            if (!choices.isEmpty()) {
+                choices.forEach(structured(request).putArray("choice")::add);
+            }
+        }
+    }
+
+    /**
+     * The format as a service reads it.
+     *
+     * @throws CommandException if a service would refuse it
+     */
+    FormatFields parsed() {
+        ObjectNode request =
+                JsonNodeFactory.instance.objectNode().put("model", "m").put("prompt", "p");
+        fill(request);
+        Parsed<RequestMessage> parsed =
+                RequestMessage.parse(request.toString().getBytes(StandardCharsets.UTF_8), MAX_BYTES);
+        if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
+            ErrorBody error = invalid.error();
+            throw new CommandException(error.code() + ": " + error.message());
+        }
+        return ((Parsed.Valid<RequestMessage>) parsed).record().answer();
+    }
+
+    private static ObjectNode structured(ObjectNode request) {
+        return request.putObject("structured_outputs");
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new CommandException(file + " cannot be read: " + FailureText.oneLine(e), e);
+        }
+    }
+}

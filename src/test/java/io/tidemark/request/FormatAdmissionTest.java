@@ -1,0 +1,218 @@
+package io.tidemark.request;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import io.tidemark.generation.GenerationRequest;
+import io.tidemark.grammar.FakeGrammars;
+import io.tidemark.grammar.GrammarException;
+import io.tidemark.message.AnswerFormat;
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.time.RunningTime;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("A request with a format of its answer")
+class FormatAdmissionTest {
+
+    private final RequestRunnerFixture fixture = new RequestRunnerFixture();
+
+    @AfterEach
+    void closeFixture() {
+        fixture.close();
+    }
+
+    @Test
+    @DisplayName("Waits for the compilation of a new format without blocking later requests, and runs with its grammar")
+    void doesNotBlock() {
+        deliver(1, "warm", "a");
+        fixture.deliver(2, "warm");
+        assertThat(fixture.engine().submitted())
+                .extracting(FormatAdmissionTest::offset)
+                .containsExactly(2);
+        assertThat(fixture.compiled()).isEmpty();
+        compile();
+        assertThat(fixture.engine().submitted())
+                .extracting(FormatAdmissionTest::offset)
+                .containsExactly(2, 1);
+        assertThat(fixture.engine().submitted())
+                .extracting(request -> request.params().grammar().isPresent())
+                .containsExactly(false, true);
+    }
+
+    @Test
+    @DisplayName("Runs at once with the grammar of an earlier request with the same format")
+    void knownFormat() {
+        deliver(1, "warm", "a");
+        compile();
+        deliver(2, "warm", "a");
+        assertThat(fixture.compilations()).isEmpty();
+        assertThat(fixture.engine().submitted()).hasSize(2);
+        assertThat(fixture.engine().submitted().get(1).params().grammar())
+                .isEqualTo(fixture.engine().submitted().get(0).params().grammar());
+    }
+
+    @Test
+    @DisplayName("Asks for its adapter after the compilation, so that a refused format loads none")
+    void adapterIsLast() {
+        deliver(1, "cold", "a");
+        assertThat(fixture.noAdapterRequested()).isTrue();
+        compile();
+        fixture.coldLease().complete(fixture.store().awaitLease("cold"));
+        assertThat(fixture.engine().submitted())
+                .singleElement()
+                .satisfies(request -> assertThat(request.params().grammar()).isPresent());
+    }
+
+    @Test
+    @DisplayName("Is answered with code, field and message of the compiler if its format is refused")
+    void refused() {
+        fixture.onCompilation(format -> Optional.of(FakeGrammars.failure(
+                GrammarException.UNSUPPORTED, "'uniqueItems' at $.properties.a is not supported")));
+        CompletableFuture<Answer> answered = deliver(1, "cold", "a");
+        compile();
+        assertThat(answered).isCompleted();
+        assertThat(fixture.results())
+                .contains("invalid_request_error", "unsupported_format", "'uniqueItems' at $.properties.a")
+                .contains("\"param\":\"structured_outputs.regex\"");
+        assertThat(fixture.noAdapterRequested()).isTrue();
+        assertThat(fixture.engine().submitted()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Is refused before the compilation if it can never run")
+    void refusedBeforeCompilation() {
+        String body = "{\"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 100000, "
+                + "\"structured_outputs\": {\"regex\": \"a\"}}";
+        assertThat(fixture.deliver(1, 0, body)).isCompleted();
+        assertThat(fixture.compilations()).isEmpty();
+        assertThat(fixture.results()).contains("context_length_exceeded");
+    }
+
+    @Test
+    @DisplayName("Gets an error of the server where formats can't be enforced")
+    void unavailable() {
+        AnswerFormats formats = AnswerFormats.unavailable();
+        for (int i = 0; i < 2; i++) {
+            Exception thrown = null;
+            try {
+                if (i == 0) {
+                    formats.find(
+                            RequestRunnerFixture.admitted(body("a")).message().answer());
+                } else {
+                    formats.compile(
+                            RequestRunnerFixture.admitted(body("a")).message().answer());
+                }
+            } catch (io.tidemark.input.RejectedException e) {
+                thrown = e;
+                assertThat(e.error().type()).isEqualTo("server_error");
+                assertThat(e.error().code()).isEqualTo("formats_unavailable");
+            }
+            assertThat(thrown).isNotNull();
+        }
+    }
+
+    @Test
+    @DisplayName("Ends at its deadline or with its cancellation while its format is compiled, and does not run later")
+    void endsWhileCompiling() {
+        CompletableFuture<Answer> late = deliver(1, "warm", "a");
+        CompletableFuture<Answer> cancelled = deliver(2, "warm", "b");
+        fixture.onCompilation(format -> {
+            fixture.requests().cancel(CancellationMessage.ofId("r2"), now());
+            fixture.time().sleep(Duration.ofSeconds(4));
+            return Optional.empty();
+        });
+        compile();
+        assertThat(late).isCompletedWithValueMatching(answer -> answer.outcome().equals("deadline"));
+        assertThat(cancelled)
+                .isCompletedWithValueMatching(answer -> answer.outcome().equals("cancelled"));
+        compile();
+        assertThat(fixture.compiled()).as("not that of the cancelled request").hasSize(1);
+        assertThat(fixture.engine().submitted()).isEmpty();
+        assertThat(fixture.answers()).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("Is abandoned unanswered while its format is compiled")
+    void abandoned() {
+        ReceivedRequest request = fixture.received(1, now(), body("a"));
+        CompletableFuture<Answer> answered = fixture.deliver(request);
+        fixture.requests().abandon(request);
+        compile();
+        assertThat(fixture.compiled()).isEmpty();
+        assertThat(answered).isNotDone();
+        assertThat(fixture.engine().submitted()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Is answered with an error if the compiler fails, and later formats are compiled")
+    void compilerFails() {
+        fixture.onCompilation(format -> format.equals(new AnswerFormat.Regex("a"))
+                ? Optional.of(new IllegalStateException("a fault"))
+                : Optional.empty());
+        CompletableFuture<Answer> answered = deliver(1, "warm", "a");
+        deliver(2, "warm", "b");
+        compile();
+        compile();
+        assertThat(answered).isCompleted();
+        assertThat(fixture.results()).contains("internal_error").doesNotContain("a fault");
+        assertThat(fixture.engine().submitted())
+                .extracting(FormatAdmissionTest::offset)
+                .containsExactly(2);
+        assertThat(fixture.failures()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Ends the process when its compilation hangs, also while other requests are admitted")
+    void hangs() {
+        fixture.onCompilation(format -> {
+            Duration limit = RequestRunnerFixture.LIMITS.admission().plus(Watchdog.AFTER_INTERRUPTION);
+            for (long i = 0; i <= limit.toSeconds(); i++) {
+                fixture.deliver((int) (10 + i), "warm");
+                assertThat(fixture.failures()).isEmpty();
+                fixture.time().sleep(RunningTime.TICK);
+                fixture.requests().watchdog().tick();
+            }
+            return Optional.empty();
+        });
+        ReceivedRequest request = fixture.received(1, now(), body("a").replace(", \"timeout_ms\": 3000", ""));
+        fixture.deliver(request);
+        compile();
+        assertThat(fixture.failures()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Is not touched by the end of the threads")
+    void threadsHaveEnded() {
+        TenantTurns turns = new TenantTurns(task -> {
+            throw new java.util.concurrent.RejectedExecutionException("shut down");
+        });
+        assertThatCode(() -> turns.execute("a", () -> {})).doesNotThrowAnyException();
+    }
+
+    private CompletableFuture<Answer> deliver(int offset, String model, String regex) {
+        return fixture.deliver(
+                offset, now(), body(regex).replace("r1", "r" + offset).replace("warm", model));
+    }
+
+    private static String body(String regex) {
+        return "{\"id\": \"r1\", \"model\": \"warm\", \"prompt\": \"x\", \"max_tokens\": 4, \"timeout_ms\": 3000, "
+                + "\"structured_outputs\": {\"regex\": \"" + regex + "\"}}";
+    }
+
+    private void compile() {
+        fixture.compilations().remove().run();
+    }
+
+    private long now() {
+        return fixture.time().instant().toEpochMilli();
+    }
+
+    private static int offset(GenerationRequest request) {
+        return Integer.parseInt(request.id().replaceFirst("requests-0-(\\d+)#.*", "$1"));
+    }
+}
