@@ -66,11 +66,12 @@ class ClientArtifactTest {
     }
 
     @Test
-    @DisplayName("Contains the packages that ContractPackagesTest holds to these dependencies, and no others")
+    @DisplayName(
+            "Contains the packages that ContractPackagesTest holds to these dependencies, the licence, and nothing else")
     void packages() {
         String jars = pom.substring(pom.indexOf("<id>client-jar</id>"), pom.indexOf("<id>client</id>"));
         assertThat(all(jars, "<include>([^<]*)</include>"))
-                .containsOnly("io/tidemark/client/**", "io/tidemark/message/**");
+                .containsOnly("io/tidemark/client/**", "io/tidemark/message/**", "META-INF/LICENSE");
     }
 
     private static List<String> all(String text, String pattern) {

@@ -93,6 +93,10 @@ class LauncherTest {
     @DisplayName("Uses the unpacked native libraries of an image")
     void usesUnpackedLibraries() throws Exception {
         Path libraries = Files.createDirectories(install.resolve("native")).toRealPath();
+        assertThat(run(jdk(), install.resolve("bin/tidemark").toString()).out)
+                .as("the folder of the native sources")
+                .noneMatch(line -> line.contains("jna.boot.library.path"));
+        Files.createFile(libraries.resolve("libtokenizers.so"));
         script(
                 work.resolve("jdk/bin/java"),
                 "if [ \"$1\" = -version ]; then echo 'openjdk version \"17.0.15\"' >&2;"
