@@ -295,7 +295,7 @@ class DeliveryLoopTest {
         Awaitility.await()
                 .atMost(TIMEOUT)
                 .until(() -> topics.committed(topics.partition(0)).offset() == 1);
-        CLUSTER.admin().deleteTopics(List.of(reply)).all().get();
+        topics.delete(reply);
         worker.finish("0@1", "0@5");
         topics.awaitAnswered(2);
         // later requests of the topic do not wait for its metadata, one after the other

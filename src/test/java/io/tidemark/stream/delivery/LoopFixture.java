@@ -14,6 +14,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.Node;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** A real broker and a model, for the loops of several workers whose requests the test ends. */
@@ -39,6 +40,11 @@ final class LoopFixture implements AutoCloseable {
 
     String bootstrapServers() {
         return broker.bootstrapServers();
+    }
+
+    /** The ids of the brokers. */
+    List<Integer> brokers() {
+        return await(admin.describeCluster().nodes()).stream().map(Node::id).toList();
     }
 
     LanguageModel model() {

@@ -127,19 +127,31 @@ final class LoopTopics implements AutoCloseable {
         return topic;
     }
 
-    /** Deletes a reply topic and creates it again. */
-    void replaceReplyTopic(String topic, int partitions) {
+    /** Deletes a topic. Returns when the broker has no log of it, so that further records are refused. */
+    void delete(String topic) {
         LoopFixture.await(cluster.admin().deleteTopics(List.of(topic)).all());
         Awaitility.await()
                 .atMost(LoopFixture.TIMEOUT)
                 .until(() ->
-                        !LoopFixture.await(cluster.admin().listTopics().names()).contains(topic));
+                        LoopFixture.await(cluster.admin()
+                                        .describeLogDirs(cluster.brokers())
+                                        .allDescriptions())
+                                .values()
+                                .stream()
+                                .flatMap(folders -> folders.values().stream())
+                                .flatMap(folder -> folder.replicaInfos().keySet().stream())
+                                .noneMatch(partition -> partition.topic().equals(topic)));
+    }
+
+    /** Deletes a reply topic and creates it again. */
+    void replaceReplyTopic(String topic, int partitions) {
+        delete(topic);
         cluster.create(new NewTopic(topic, partitions, (short) 1));
     }
 
     /** Deletes the results topic. What was read from it is forgotten. */
     void deleteResults() {
-        LoopFixture.await(cluster.admin().deleteTopics(List.of(results())).all());
+        delete(results());
         read.clear();
     }
 
@@ -200,11 +212,8 @@ final class LoopTopics implements AutoCloseable {
     /** Deletes the first request topic and creates it again. What was read of its results is forgotten. */
     void createRequestsAgain() {
         String topic = requestTopics.get(0);
-        LoopFixture.await(cluster.admin().deleteTopics(List.of(topic)).all());
-        Awaitility.await().atMost(LoopFixture.TIMEOUT).ignoreExceptions().until(() -> {
-            cluster.create(new NewTopic(topic, layout.partitions(), (short) 1));
-            return true;
-        });
+        delete(topic);
+        cluster.create(new NewTopic(topic, layout.partitions(), (short) 1));
     }
 
     /** A client whose transactions the test begins and ends. */
