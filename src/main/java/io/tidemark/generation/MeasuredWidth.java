@@ -35,7 +35,9 @@ import java.util.TreeMap;
  * <p>The time that a trial loses, and the waits at its start and end until no thread is in a turn, are charged to the
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
  * {@code MIN_TIME_TO_COST_AFTER_CHANGE} times when durations change. A trial that cannot be judged, because instances
- * become idle, a background task begins, the rows change or no turns can be compared, is charged in full.
+ * become idle, a background task begins, the rows change or no turns can be compared, is charged in full. A cost counts
+ * only up to that of the trial before it, because a single turn can take a hundred times as long as others when the host
+ * stops the machine.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -159,8 +161,10 @@ final class MeasuredWidth implements GroupWidth {
         private int direction = 1;
         /** The time that turns take until the cost of trials is a small part of it. */
         private double debtNanos;
-        /** The time that trials have cost since the last one began and since the last change. */
+        /** What the last trial has cost since it began, or since durations have changed; 0 before the first one. */
         private double costNanos;
+        /** What the trial before it has cost. */
+        private double costBeforeNanos;
         /** By narrow width: how much faster the next wider one was in recent trials. */
         private final Map<Integer, Gain> gains = new HashMap<>();
         /** Whether turns of this width take a clearly different time, which was perhaps noticed during a trial. */
@@ -175,7 +179,8 @@ final class MeasuredWidth implements GroupWidth {
             urgent |= changed;
             if (changed) {
                 changed = false;
-                debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - MIN_TIME_TO_COST_AFTER_CHANGE) * costNanos);
+                double charged = Math.min(costNanos, costBeforeNanos);
+                debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - MIN_TIME_TO_COST_AFTER_CHANGE) * charged);
                 costNanos = 0;
                 gains.clear();
                 roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
@@ -186,9 +191,16 @@ final class MeasuredWidth implements GroupWidth {
             return roundsLeft <= 0 && debtNanos <= 0;
         }
 
+        private void trialBegins() {
+            costBeforeNanos = costNanos;
+            costNanos = 0;
+        }
+
         private void charge(double nanos) {
+            double charged = Math.min(costNanos, costBeforeNanos);
             costNanos += Math.max(0, nanos);
-            debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * Math.max(0, nanos), MAX_DEBT_NANOS);
+            double more = Math.min(costNanos, costBeforeNanos) - charged;
+            debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * more, MAX_DEBT_NANOS);
         }
     }
 
@@ -318,7 +330,7 @@ final class MeasuredWidth implements GroupWidth {
             boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
             if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
                 trial = Optional.of(new Trial(preference, other(preference)));
-                preference.costNanos = 0;
+                preference.trialBegins();
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));
             }
         } else if (trial.isPresent() && trial.get().width == width) {

@@ -15,7 +15,10 @@ import java.util.function.IntFunction;
  *
  * <p>The other number is tried in a few steps after {@code MIN_STEPS_BETWEEN} steps, which double with each trial that
  * changes nothing, and when steps take far longer than the other number has taken. Trials after a number of steps cost
- * at most one part in {@code MIN_TIME_TO_COST} of the time.
+ * at most one part in {@code MIN_TIME_TO_COST} of the time, except for the first one after a change.
+ *
+ * <p>A single step can take a hundred times as long as others because the host stops the machine. Such a step counts as
+ * {@code MAX_OF_MEAN} times the mean, and the cost of a trial counts only up to the cost of the trial before it.
  *
  * <p>Used by one thread.
  */
@@ -35,7 +38,9 @@ final class StepThreads {
     private static final double FASTER = 0.96;
     /** A trial ends with a step that takes this many times as long as others. */
     private static final double FAR_SLOWER = 2;
-    /** After a trial, none follows while steps take this many times the time that it has cost. */
+    /** A step counts at most as this many times the mean of the steps before it. */
+    private static final double MAX_OF_MEAN = 3;
+    /** After a trial, none follows while steps take this many times the time that it and the one before have cost. */
     private static final double MIN_TIME_TO_COST = 50;
     /** The most time of steps without a trial because of its cost: a process that was stopped has no true cost. */
     private static final double MAX_DEBT_NANOS = 300e9;
@@ -57,8 +62,9 @@ final class StepThreads {
         private int steps;
 
         private void add(double stepNanos) {
+            double counted = steps == 0 ? stepNanos : Math.min(stepNanos, MAX_OF_MEAN * nanos);
             steps = Math.min(steps + 1, MEAN_OF_STEPS);
-            nanos += (stepNanos - nanos) / steps;
+            nanos += (counted - nanos) / steps;
         }
     }
 
@@ -75,6 +81,10 @@ final class StepThreads {
         private int stepsBetween = MIN_STEPS_BETWEEN;
         /** The time that steps take until the cost of trials is a small part of it. */
         private double debtNanos;
+        /** What the last trial has cost, and the one before it since the last change. */
+        private double costNanos;
+
+        private double costBeforeNanos;
 
         private boolean inTrial;
         private int trialSteps;
@@ -98,6 +108,8 @@ final class StepThreads {
                 if (present.steps == MEAN_OF_STEPS && (farSlower || stepsLeft <= 0 && debtNanos <= 0)) {
                     inTrial = true;
                     trialSteps = 0;
+                    costBeforeNanos = costNanos;
+                    costNanos = 0;
                     other = new Mean();
                 }
             } else if (inTrial) {
@@ -106,7 +118,7 @@ final class StepThreads {
         }
 
         private void trial(double nanos) {
-            debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * Math.max(0, nanos - present.nanos), MAX_DEBT_NANOS);
+            costNanos += Math.max(0, nanos - present.nanos);
             boolean farSlower = nanos > FAR_SLOWER * present.nanos;
             // the first step wakes the threads
             if (trialSteps++ > 0 || farSlower) {
@@ -115,6 +127,7 @@ final class StepThreads {
             boolean slower = other.steps >= FEW_STEPS && other.nanos > present.nanos / CLEARLY_FASTER;
             if (farSlower || slower || other.steps == TRIAL_STEPS) {
                 inTrial = false;
+                debtNanos = Math.min(MIN_TIME_TO_COST * Math.min(costNanos, costBeforeNanos), MAX_DEBT_NANOS);
                 if (!farSlower && other.nanos < limit() * present.nanos) {
                     change();
                 } else {
@@ -138,6 +151,7 @@ final class StepThreads {
             present = other;
             other = before;
             stepsBetween = MIN_STEPS_BETWEEN;
+            costNanos = 0;
             debtNanos = 0;
         }
     }

@@ -66,6 +66,16 @@ class StepThreadsTest {
                 .isGreaterThan(4800);
     }
 
+    @Test
+    @DisplayName("The host stops twice in a row: in a step of all threads, and in the trial that would go back to them")
+    void stoppedHostInTrial() {
+        threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
+        IntToLongFunction fasterWithAll = count -> count > 2 ? 900 : 1000;
+        stepsWithHalf(200, fasterWithAll);
+        assertThat(stepsWithHalf(40, count -> count > 2 ? 400_000 : 1000)).isGreaterThan(30);
+        assertThat(stepsWithHalf(1000, fasterWithAll)).isLessThan(150);
+    }
+
     private int stepsWithHalf(int steps, IntToLongFunction nanos) {
         int half = 0;
         for (int i = 0; i < steps; i++) {

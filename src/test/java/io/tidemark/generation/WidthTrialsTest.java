@@ -55,8 +55,7 @@ class WidthTrialsTest {
     @DisplayName("A trial that ends because an instance becomes idle is followed by a pause like any other")
     void dropped() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
+        turns.afterCostlyTrial();
         assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
         assertThat(turns.joint(50, 4, 0)).isEqualTo(2);
         assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
@@ -64,11 +63,23 @@ class WidthTrialsTest {
     }
 
     @Test
+    @DisplayName("The host stops for a second in a trial: the next one follows soon, and its cost counts as usual")
+    void stoppedHost() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
+        turns.joint(1000, 4, 4);
+        turns.lose(50);
+        assertThat(turns.secondsToTrial(20, 4)).isLessThan(5);
+        turns.lose(50);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(10);
+    }
+
+    @Test
     @DisplayName("A trial ends when another number of rows has another preference")
     void otherRows() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.afterCostlyTrial();
         assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
         assertThat(turns.joint(20, 1, 1)).isEqualTo(1);
         turns.single(20, 4);
@@ -92,8 +103,7 @@ class WidthTrialsTest {
     @DisplayName("A trial whose turns cannot be compared costs all its time")
     void notComparable() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.afterCostlyTrial();
         InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), false, false, true);
         int rounds = 0;
         while (turns.joint(50, prompt, prompt) == 2) {
@@ -107,8 +117,7 @@ class WidthTrialsTest {
     @DisplayName("The wait for running turns before a trial is part of its cost")
     void waits() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.afterCostlyTrial();
         turns.pass(1000);
         while (turns.joint(24, 4, 4) == 2) {
             assertThat(turns.nanos).isLessThan(100_000_000_000L);
@@ -121,8 +130,7 @@ class WidthTrialsTest {
             "A change of the width that is withdrawn before it takes effect costs the time until then, and no more")
     void withdrawn() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.afterCostlyTrial();
         turns.pass(20);
         assertThat(turns.turnOf(1, 20, 40)).as("the width for 44 rows").isEqualTo(1);
         turns.pass(5000);
@@ -133,8 +141,7 @@ class WidthTrialsTest {
     @DisplayName("A change of the durations that goes back before the next trial shortens the wait for it once")
     void changeThatGoesBack() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.afterCostlyTrial();
         // the trial costs a second, so that the next one follows after 150 s, or 20 s after a change
         turns.pass(950);
         turns.lose(50);
@@ -170,6 +177,15 @@ class WidthTrialsTest {
 
         void pass(double millis) {
             nanos += nanos(millis);
+        }
+
+        /** Until the second trial, whose cost counts in full because the first one has cost more. */
+        void afterCostlyTrial() {
+            joint(20, 4, 4);
+            secondsToTrial(20, 4);
+            pass(10_000);
+            lose(50);
+            secondsToTrial(20, 4);
         }
 
         /** Instances stay active without rows, except one that has none while the other one has. */
