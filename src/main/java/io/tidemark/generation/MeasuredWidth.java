@@ -22,15 +22,16 @@ import java.util.TreeMap;
  *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
  *       use all processors. If requests can start, it is the one for their number.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
- *   <li>Otherwise, each number of rows has a preferred width. The next smaller or larger one is tried for a few turns,
- *       and becomes the preferred one if it was faster by more than {@code MIN_GAIN} in the mean of recent trials.
+ *   <li>Otherwise, each number of rows has a preferred width, at first the layout's. The next smaller or larger one is
+ *       tried for a few turns, and becomes the preferred one if it was faster in the mean of recent trials: by more than
+ *       {@code MIN_GAIN} if it is farther from the layout's.
  * </ul>
  *
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
  * at this size. This covers prompts and other tokens in the proportion in which they occur. The first turn of a thread
  * after a change of the width is not counted, and neither is a turn with a slice of a background task. The next trial
  * follows after {@code MIN_BETWEEN} rounds, which double with each trial that is lost or won by less than
- * {@code CLEAR_GAIN}, or soon after turns begin to take a clearly different time.
+ * {@code MIN_GAIN}, or soon after turns begin to take a clearly different time.
  *
  * <p>The time that a trial loses, and the waits at its start and end until no thread is in a turn, are charged to the
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
@@ -73,7 +74,7 @@ final class MeasuredWidth implements GroupWidth {
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
     /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
     private static final double MAX_DEBT_NANOS = 600e9;
-    /** Smaller differences do not change the width. */
+    /** Smaller differences do not change the width, except back towards that of the layout. */
     private static final double MIN_GAIN = 0.03;
     /** Recent turns that are compared. */
     private static final int COMPARED_TURNS = 32;
@@ -439,7 +440,7 @@ final class MeasuredWidth implements GroupWidth {
         wideGain.ifPresent(known::add);
         double trialGain = tried(isWider, Math.log1p(wideGain.orElse(0)));
         double gain = wideGain.isPresent() ? tried(isWider, known.log) : 0;
-        if (gain > MIN_GAIN) {
+        if (gain > (isTowardsInitial(running) ? 0 : MIN_GAIN)) {
             preference.direction = Integer.signum(running.width - preference.width);
             preference.width = running.width;
             preference.debtNanos = 0;
@@ -450,11 +451,15 @@ final class MeasuredWidth implements GroupWidth {
             waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
         int factor = isFar ? FACTOR_WHERE_FAR : 2;
-        boolean isSoonTriedAgain = gain > CLEAR_GAIN || gain * trialGain < 0;
+        boolean isSoonTriedAgain = gain > MIN_GAIN || gain * trialGain < 0;
         preference.between = isSoonTriedAgain ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
         preference.roundsLeft = preference.between;
         preference.urgent = preference.between == MIN_BETWEEN;
         trial = Optional.empty();
+    }
+
+    private boolean isTowardsInitial(Trial running) {
+        return Math.abs(running.width - initialPreference) < Math.abs(running.preference.width - initialPreference);
     }
 
     /** How much faster the tried width is: 0.1 if the other one takes 1.1 times as long. */
@@ -464,27 +469,38 @@ final class MeasuredWidth implements GroupWidth {
 
     /**
      * How much faster the recent turns of wide groups were than turns of the narrow groups in them: 0.1 if these would
-     * take 1.1 times as long. Of many turns the fastest and the slowest one by comparison are left out.
+     * take 1.1 times as long. Of the turns with prompts, and of those without, a quarter with the smallest and a quarter
+     * with the largest gains count as much as the others of their kind on average.
      *
      * @return empty if too few turns can be compared
      */
     private OptionalDouble wideGain(int narrow, int wide, Moment now) {
-        List<double[]> pairs = new ArrayList<>();
+        Comparison withPrompts = new Comparison();
+        Comparison others = new Comparison();
         for (Turn turn : measured.get(wide).recent) {
-            narrowNanos(turn, narrow, now).ifPresent(nanos -> pairs.add(new double[] {nanos, turn.nanos()}));
+            Comparison kind = step(turn.work()).prompt() ? withPrompts : others;
+            narrowNanos(turn, narrow, now).ifPresent(nanos -> kind.turns.add(new double[] {nanos, turn.nanos()}));
         }
-        if (pairs.size() < FEW_TURNS) {
+        if (withPrompts.turns.size() + others.turns.size() < FEW_TURNS) {
             return OptionalDouble.empty();
         }
-        pairs.sort(Comparator.comparingDouble(pair -> pair[0] / pair[1]));
-        double narrowNanos = 0;
-        double wideNanos = 0;
-        int left = pairs.size() < TRIAL_ROUNDS ? 0 : 1;
-        for (double[] pair : pairs.subList(left, pairs.size() - left)) {
-            narrowNanos += pair[0];
-            wideNanos += pair[1];
+        return OptionalDouble.of(
+                (withPrompts.nanos(0) + others.nanos(0)) / (withPrompts.nanos(1) + others.nanos(1)) - 1);
+    }
+
+    /** Turns of wide groups, each with what narrow groups would need for it. */
+    private static final class Comparison {
+        private final List<double[]> turns = new ArrayList<>();
+
+        /** The time of all turns, computed from the middle half of them by gain. */
+        private double nanos(int index) {
+            turns.sort(Comparator.comparingDouble(turn -> turn[0] / turn[1]));
+            int left = turns.size() / 4;
+            double middle = turns.subList(left, turns.size() - left).stream()
+                    .mapToDouble(turn -> turn[index])
+                    .sum();
+            return middle * turns.size() / Math.max(1, turns.size() - 2 * left);
         }
-        return OptionalDouble.of(narrowNanos / wideNanos - 1);
     }
 
     /** What the narrow groups of a turn, side by side, need for its steps on average; empty if this is not known. */

@@ -1,5 +1,7 @@
 package io.tidemark.generation;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -7,15 +9,19 @@ import java.util.OptionalDouble;
 import java.util.TreeMap;
 
 /**
- * Mean durations of recent turns by the size of their step, for groups of one width. Steps with and without prompt
- * tokens, and with and without adapters, are separate. Up to 16 tokens each number has its own mean; of larger ones,
- * those in a range of a factor of {@code DECODE_RATIO} share one, or of {@code PROMPT_RATIO} in steps with prompt
- * tokens.
+ * Durations of recent turns by the size of their step, for groups of one width. Steps with and without prompt tokens,
+ * and with and without adapters, are separate. Up to 16 tokens each number is a class of its own; of larger ones, those
+ * in a range of a factor of {@code DECODE_RATIO} share one, or of {@code PROMPT_RATIO} in steps with prompt tokens.
+ *
+ * <p>The expected duration is a median, so that a few turns that take far longer do not count. Changes are detected in
+ * means.
  */
 final class TurnDurations {
 
     /** The weight of a turn in a mean is one divided by this. */
     private static final int MEAN_OF_TURNS = 8;
+    /** Turns of the median. */
+    private static final int MEDIAN_OF_TURNS = 9;
     /** A longer turn counts as this many times the mean, so that one delay does not look like a change. */
     private static final double MAX_OF_MEAN = 2;
     /**
@@ -27,18 +33,18 @@ final class TurnDurations {
     private static final double CLEAR_CHANGE = 1.35;
 
     private static final double CHANGE_NANOS = 1e9;
-    /** A mean is used for this long after its last turn, and for at least {@code MAX_AGE_ROUNDS}. */
+    /** A duration is used for this long after its last turn, and for at least {@code MAX_AGE_ROUNDS}. */
     static final long MAX_AGE_NANOS = 10_000_000_000L;
 
     private static final double MAX_AGE_ROUNDS = 32;
-    /** The largest ratio of tokens over which a single mean is extrapolated. */
+    /** The largest ratio of tokens over which a single duration is extrapolated. */
     private static final double MAX_EXTRAPOLATION = 1.6;
 
     private static final int EXACT_TOKENS = 16;
     private static final double DECODE_RATIO = 1.2;
     private static final double PROMPT_RATIO = 1.4;
 
-    private final Map<Kind, NavigableMap<Integer, Mean>> means = new HashMap<>();
+    private final Map<Kind, NavigableMap<Integer, Size>> sizes = new HashMap<>();
 
     /**
      * When a turn ended.
@@ -50,9 +56,11 @@ final class TurnDurations {
 
     private record Kind(boolean prompt, boolean adapters) {}
 
-    private static final class Mean {
-        private double tokens;
-        private double nanos;
+    /** Turns of similar size. */
+    private static final class Size {
+        private final Deque<Long> recent = new ArrayDeque<>();
+        private double meanTokens;
+        private double meanNanos;
         private int turns;
         /** The mean over a longer time, and that time. */
         private double longNanos;
@@ -74,17 +82,21 @@ final class TurnDurations {
         /** Returns whether the mean differs clearly from its reference. */
         private boolean add(int turnTokens, long turnNanos, Moment now) {
             if (!isFresh(now)) {
-                turns = 0;
+                forget();
                 longTime = 0;
                 reference = 0;
             }
             updated = now;
+            recent.addLast(turnNanos);
+            if (recent.size() > MEDIAN_OF_TURNS) {
+                recent.removeFirst();
+            }
             if (turns < MEAN_OF_TURNS) {
                 turns++;
             }
-            double counted = turns < MEAN_OF_TURNS ? turnNanos : Math.min(turnNanos, MAX_OF_MEAN * nanos);
-            nanos += (counted - nanos) / turns;
-            tokens += (turnTokens - tokens) / turns;
+            double counted = turns < MEAN_OF_TURNS ? turnNanos : Math.min(turnNanos, MAX_OF_MEAN * meanNanos);
+            meanNanos += (counted - meanNanos) / turns;
+            meanTokens += (turnTokens - meanTokens) / turns;
             longTime = Math.min(longTime + counted, Math.max(CHANGE_NANOS, MEAN_OF_TURNS * counted));
             longNanos += (counted - longNanos) * counted / longTime;
             if (longTime < CHANGE_NANOS || turns < MEAN_OF_TURNS) {
@@ -93,18 +105,29 @@ final class TurnDurations {
             boolean changed =
                     reference > 0 && (longNanos > CLEAR_CHANGE * reference || longNanos * CLEAR_CHANGE < reference);
             if (changed) {
-                turns = 0;
+                forget();
             }
             if (changed || reference == 0) {
                 reference = longNanos;
             }
             return changed;
         }
+
+        private void forget() {
+            recent.clear();
+            turns = 0;
+        }
+
+        private double medianNanos() {
+            long[] sorted = recent.stream().mapToLong(Long::longValue).sorted().toArray();
+            int half = sorted.length / 2;
+            return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2.0;
+        }
     }
 
     /** Forgets all durations. */
     void clear() {
-        means.clear();
+        sizes.clear();
     }
 
     /**
@@ -114,43 +137,43 @@ final class TurnDurations {
      * @return whether turns of this size, without prompt tokens, take a clearly different time than before
      */
     boolean add(StepSize step, long nanos, Moment now) {
-        boolean changed = means.computeIfAbsent(new Kind(step.prompt(), step.adapters()), kind -> new TreeMap<>())
-                .computeIfAbsent(sizeClass(step), size -> new Mean())
+        boolean changed = sizes.computeIfAbsent(new Kind(step.prompt(), step.adapters()), kind -> new TreeMap<>())
+                .computeIfAbsent(sizeClass(step), size -> new Size())
                 .add(step.tokens(), nanos, now);
         return changed && !step.prompt();
     }
 
     /** The duration of a turn with this step in nanoseconds; empty if no similar one was measured recently. */
     OptionalDouble expected(StepSize step, Moment now) {
-        NavigableMap<Integer, Mean> known = means.get(new Kind(step.prompt(), step.adapters()));
+        NavigableMap<Integer, Size> known = sizes.get(new Kind(step.prompt(), step.adapters()));
         if (known == null) {
             return OptionalDouble.empty();
         }
         int size = sizeClass(step);
-        Mean exact = known.get(size);
+        Size exact = known.get(size);
         if (exact != null && exact.isUsable(now)) {
-            return OptionalDouble.of(exact.nanos);
+            return OptionalDouble.of(exact.medianNanos());
         }
-        Mean below = usable(known.headMap(size, false).descendingMap(), now);
-        Mean above = usable(known.tailMap(size, false), now);
-        if (below != null && above != null && above.tokens > below.tokens) {
-            double part = (step.tokens() - below.tokens) / (above.tokens - below.tokens);
-            return OptionalDouble.of(below.nanos + part * (above.nanos - below.nanos));
+        Size below = usable(known.headMap(size, false).descendingMap(), now);
+        Size above = usable(known.tailMap(size, false), now);
+        if (below != null && above != null && above.meanTokens > below.meanTokens) {
+            double part = (step.tokens() - below.meanTokens) / (above.meanTokens - below.meanTokens);
+            return OptionalDouble.of(below.medianNanos() + part * (above.medianNanos() - below.medianNanos()));
         }
-        Mean nearest = below != null ? below : above;
+        Size nearest = below != null ? below : above;
         if (nearest == null) {
             return OptionalDouble.empty();
         }
-        double ratio = step.tokens() / nearest.tokens;
+        double ratio = step.tokens() / nearest.meanTokens;
         // a part of a step does not depend on the number of its tokens
         return ratio > MAX_EXTRAPOLATION || ratio < 1 / MAX_EXTRAPOLATION
                 ? OptionalDouble.empty()
-                : OptionalDouble.of(nearest.nanos * (1 + (ratio - 1) / 2));
+                : OptionalDouble.of(nearest.medianNanos() * (1 + (ratio - 1) / 2));
     }
 
-    private static Mean usable(NavigableMap<Integer, Mean> means, Moment now) {
-        return means.values().stream()
-                .filter(mean -> mean.isUsable(now))
+    private static Size usable(NavigableMap<Integer, Size> sizes, Moment now) {
+        return sizes.values().stream()
+                .filter(size -> size.isUsable(now))
                 .findFirst()
                 .orElse(null);
     }

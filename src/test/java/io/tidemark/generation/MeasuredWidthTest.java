@@ -275,6 +275,36 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("Turns that take four times as long, one in ten, do not make the slower width look faster")
+    void delayedTurns() {
+        Random random = new Random(3);
+        Model model = (group, step) -> (random.nextInt(10) == 0 ? 4 : 1) * (group.size() == 1 ? 20 : 21);
+        Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, model, 0.03, 4, 4);
+        engine.run(30).reset().run(900);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.97);
+    }
+
+    @Test
+    @DisplayName(
+            "The width of the layout comes back when it is a little faster, but a little slower does not change it")
+    void widthOfLayout() {
+        Model slower = (group, step) -> group.size() == 1 ? 20.3 : 20;
+        Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, slower, 0.01, 4, 4);
+        engine.run(30).reset().run(300);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.97);
+        engine.with((group, step) -> group.size() == 1 ? 30 : 20)
+                .run(30)
+                .reset()
+                .run(60);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+        engine.with((group, step) -> group.size() == 1 ? 19.7 : 20)
+                .run(90)
+                .reset()
+                .run(300);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.95);
+    }
+
+    @Test
     @DisplayName("A machine whose speed varies for parts of a second does not cause trials, nor wrong decisions")
     void waves() {
         for (int rows : List.of(1, 4, 8)) {
