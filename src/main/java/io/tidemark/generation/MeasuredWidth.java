@@ -23,8 +23,8 @@ import java.util.TreeMap;
  *       use all processors. If requests can start, it is the one for their number.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width, at first the layout's. The next smaller or larger one is
- *       tried for a few turns, and becomes the preferred one if it was faster in the mean of recent trials: by more than
- *       {@code MIN_GAIN} if it is farther from the layout's.
+ *       tried for a few turns. It becomes the preferred one if it was faster in the mean of recent trials, by more
+ *       than {@code MIN_GAIN} if it is farther from the layout's.
  * </ul>
  *
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
@@ -37,8 +37,8 @@ import java.util.TreeMap;
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
  * {@code MIN_TIME_TO_COST_AFTER_CHANGE} times when durations change. A trial that cannot be judged, because instances
  * become idle, a background task begins, the rows change or no turns can be compared, is charged in full. A cost counts
- * only up to that of the trial before it, because a single turn can take a hundred times as long as others when the host
- * stops the machine.
+ * only up to that of the trial before it, because a single turn can take a hundred times as long as others when the
+ * host stops the machine.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -469,8 +469,7 @@ final class MeasuredWidth implements GroupWidth {
 
     /**
      * How much faster the recent turns of wide groups were than turns of the narrow groups in them: 0.1 if these would
-     * take 1.1 times as long. Of the turns with prompts, and of those without, a quarter with the smallest and a quarter
-     * with the largest gains count as much as the others of their kind on average.
+     * take 1.1 times as long. Of the turns with prompts, and of those without, the middle half by gain counts for all.
      *
      * @return empty if too few turns can be compared
      */
