@@ -1,30 +1,50 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.FailureText;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.Topics;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import picocli.CommandLine.Option;
 
 /** The options of every command that connects to a Kafka cluster as a client. */
 final class ClusterOptions {
 
+    private static final String BROKERS = "bootstrap.servers";
+    private static final Path STDIN = Path.of("-");
+
     @Option(
             names = "--broker",
             paramLabel = "HOST:PORT",
-            defaultValue = "${env:KAFKA_BOOTSTRAP_SERVERS:-localhost:9092}",
-            description = "Kafka's bootstrap servers. Default: $KAFKA_BOOTSTRAP_SERVERS, otherwise localhost:9092.")
-    private String brokers;
+            description = "Kafka's bootstrap servers. Default: bootstrap.servers of --kafka-config, otherwise"
+                    + " $KAFKA_BOOTSTRAP_SERVERS, otherwise localhost:9092.")
+    private Optional<String> brokers = Optional.empty();
+
+    @Option(
+            names = "--kafka-config",
+            paramLabel = "FILE",
+            description = "A file of properties of the Kafka clients, such as a login; - is stdin. The file of"
+                    + " --command-config of Kafka's tools works.")
+    private Optional<Path> file = Optional.empty();
 
     @Option(
             names = "--kafka",
             paramLabel = "PROPERTY=VALUE",
-            description = "A property of the Kafka clients, such as security.protocol=SSL; may be repeated.")
+            description = "A property of the Kafka clients, such as security.protocol=SSL; may be repeated. It"
+                    + " replaces the one of --kafka-config.")
     private Map<String, String> properties = new LinkedHashMap<>();
 
     @Option(
@@ -33,8 +53,25 @@ final class ClusterOptions {
             description = "Prefix of the topics' names. Default: $TIDEMARK_TOPICS_PREFIX, otherwise none.")
     private Optional<String> prefix = Optional.empty();
 
+    private Optional<Cluster> cluster = Optional.empty();
+
+    /**
+     * The cluster of the options. The file is read once, so it may be stdin.
+     *
+     * @throws CommandException when the file of the properties cannot be read
+     */
     Cluster cluster() {
-        return new Cluster(brokers, properties);
+        if (cluster.isEmpty()) {
+            Map<String, String> all = new LinkedHashMap<>();
+            file.ifPresent(path -> all.putAll(read(path)));
+            all.putAll(properties);
+            Optional<String> configured = Optional.ofNullable(all.remove(BROKERS));
+            String address = brokers.or(() -> configured)
+                    .or(() -> Optional.ofNullable(System.getenv("KAFKA_BOOTSTRAP_SERVERS")))
+                    .orElse("localhost:9092");
+            cluster = Optional.of(new Cluster(address, all));
+        }
+        return cluster.get();
     }
 
     Topics topics() {
@@ -57,5 +94,20 @@ final class ClusterOptions {
     CalibrationStates calibrationStates() {
         cluster().requireTopics(topics().calibrationState());
         return new CalibrationStates(cluster(), topics());
+    }
+
+    private static Map<String, String> read(Path file) {
+        Properties read = new Properties();
+        try (InputStream in = file.equals(STDIN) ? System.in : Files.newInputStream(file)) {
+            read.load(new InputStreamReader(in, StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new CommandException("--kafka-config " + file + " cannot be read: " + FailureText.oneLine(e), e);
+        } catch (IllegalArgumentException e) {
+            // the message of a malformed escape contains no value
+            throw new CommandException("--kafka-config " + file + " is no properties file: " + e.getMessage(), e);
+        }
+        Map<String, String> values = new LinkedHashMap<>();
+        read.stringPropertyNames().forEach(name -> values.put(name, read.getProperty(name)));
+        return values;
     }
 }

@@ -16,7 +16,7 @@ class PromptOptions {
             names = "--prompt",
             paramLabel = "TEXT",
             converter = LineBreaks.class,
-            description = "The prompt, in the format that the adapter was trained on.")
+            description = "The prompt, in the format that the adapter was trained on; \\n is a line break.")
     private Optional<String> prompt = Optional.empty();
 
     @Option(names = "--prompt-file", paramLabel = "FILE", description = "A file with the prompt, used unchanged.")
@@ -26,7 +26,7 @@ class PromptOptions {
             names = "--message",
             paramLabel = "TEXT",
             converter = LineBreaks.class,
-            description = "A user message, which the model's chat template renders.")
+            description = "A user message, which the model's chat template renders; \\n is a line break.")
     private Optional<String> message = Optional.empty();
 
     /** Replaces {@code \n} by a line break, which is hard to type in most shells. */

@@ -1,5 +1,6 @@
 package io.tidemark.client;
 
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +18,6 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -150,16 +150,21 @@ public record Cluster(String brokers, Map<String, String> properties) {
     private <T> T create(Supplier<T> client) {
         try {
             return client.get();
-        } catch (ConfigException e) {
-            throw new ClientException.Failed(
-                    "the Kafka client for '" + brokers + "' cannot be created: " + e.getMessage(), e);
         } catch (KafkaException e) {
             throw new ClientException.Failed(
-                    "the Kafka client for '" + brokers + "' cannot be created: "
-                            + (e.getCause() == null
-                                    ? e.getMessage()
-                                    : e.getCause().getMessage()),
-                    e);
+                    "the Kafka client for '" + brokers + "' cannot be created: " + messages(e), e);
         }
+    }
+
+    /** The messages of a failure and of its causes: often only an inner one names the property that is wrong. */
+    private static String messages(Throwable failure) {
+        List<String> messages = new ArrayList<>();
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            String message = String.valueOf(cause.getMessage());
+            if (messages.stream().noneMatch(outer -> outer.contains(message))) {
+                messages.add(message);
+            }
+        }
+        return String.join(": ", messages);
     }
 }

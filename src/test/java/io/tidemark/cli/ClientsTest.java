@@ -7,6 +7,9 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.Cluster;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
@@ -207,6 +210,50 @@ class ClientsTest {
     }
 
     @Test
+    @DisplayName("--kafka-config sets the address and the client properties, and --broker and --kafka replace them")
+    void propertiesFile() throws Exception {
+        Path login = Files.writeString(
+                folder.resolve("client.properties"),
+                "bootstrap.servers=" + address + "\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n");
+        String[] list = {"boundaries", "list", "--kafka-config", login.toString()};
+        CommandLineRun withoutJaas = CommandLineRun.of(list);
+        assertThat(withoutJaas.exitCode()).isEqualTo(1);
+        assertThat(withoutJaas.err()).contains("the Kafka client for '" + address + "'", "JAAS");
+        CommandLineRun plain = CommandLineRun.of(with(list, "--kafka", "security.protocol=PLAINTEXT"));
+        assertThat(plain.exitCode()).as(plain.err()).isZero();
+        CommandLineRun elsewhere = CommandLineRun.of(with(list, "--broker", "127.0.0.1:1"));
+        assertThat(elsewhere.err()).contains("the Kafka client for '127.0.0.1:1'");
+    }
+
+    @Test
+    @DisplayName("--kafka-config - reads the properties from stdin, once for a command with several Kafka clients")
+    void propertiesFromStdin() {
+        InputStream before = System.in;
+        System.setIn(new ByteArrayInputStream(("bootstrap.servers=" + address).getBytes(StandardCharsets.UTF_8)));
+        try {
+            CommandLineRun list = CommandLineRun.of("boundaries", "list", "--kafka-config", "-");
+            assertThat(list.exitCode()).as(list.err()).isZero();
+        } finally {
+            System.setIn(before);
+        }
+    }
+
+    @Test
+    @DisplayName("A file of --kafka-config that is missing or malformed ends the command and is named, without a value")
+    void noPropertiesFile() throws Exception {
+        Path missing = folder.resolve("missing.properties");
+        CommandLineRun run = run("boundaries", "list", "--kafka-config", missing.toString());
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains("--kafka-config " + missing + " cannot be read: there is no file or folder");
+        Path malformed = Files.writeString(folder.resolve("bad.properties"), "sasl.jaas.config=secret\\u00zz\n");
+        run = run("boundaries", "list", "--kafka-config", malformed.toString());
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err())
+                .contains("--kafka-config " + malformed + " is no properties file")
+                .doesNotContain("secret");
+    }
+
+    @Test
     @DisplayName("A line that is not JSON is an error of that line, and calibrate fails with file and line")
     void brokenFile() throws Exception {
         Path file = Files.writeString(folder.resolve("broken.jsonl"), "{\"prompt\": \"a\"}\n{oops\n");
@@ -221,9 +268,13 @@ class ClientsTest {
     }
 
     private static CommandLineRun run(String... arguments) {
+        return CommandLineRun.of(with(arguments, "--broker", address));
+    }
+
+    private static String[] with(String[] arguments, String option, String value) {
         String[] all = java.util.Arrays.copyOf(arguments, arguments.length + 2);
-        all[arguments.length] = "--broker";
-        all[arguments.length + 1] = address;
-        return CommandLineRun.of(all);
+        all[arguments.length] = option;
+        all[arguments.length + 1] = value;
+        return all;
     }
 }
