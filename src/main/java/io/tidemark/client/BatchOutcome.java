@@ -5,6 +5,7 @@ import io.tidemark.message.RawValidationBatch;
 /** What the calibrators did with a validation batch. Its state and boundary are readable by then. */
 public sealed interface BatchOutcome {
 
+    /** The batch, as it was sent. */
     RawValidationBatch batch();
 
     /** The batch was scored. */

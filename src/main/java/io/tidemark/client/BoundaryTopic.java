@@ -18,7 +18,11 @@ public final class BoundaryTopic {
         this.topic = topics.boundaries();
     }
 
-    /** Returns the latest record of every adapter up to the current end of the topic, without tombstones. */
+    /**
+     * Returns the latest record of every adapter up to the current end of the topic, without tombstones.
+     *
+     * @throws ClientException if the topic cannot be read
+     */
     public SortedMap<String, TableEntry> read() {
         SortedMap<String, TableEntry> table = new TreeMap<>();
         try (TopicReader reader = TopicReader.fromStart(cluster, topic)) {
@@ -32,12 +36,20 @@ public final class BoundaryTopic {
         return table;
     }
 
-    /** Writes a record and waits for the acknowledgement of all replicas. */
+    /**
+     * Writes a record and waits for the acknowledgement of all replicas.
+     *
+     * @throws ClientException if the broker does not acknowledge it
+     */
     public void put(BoundaryRecord record) {
         write(new ProducerRecord<>(topic, record.adapter(), TopicJson.write(record)));
     }
 
-    /** Writes a tombstone: workers apply full LoRA until a calibrator decides again. */
+    /**
+     * Writes a tombstone: workers apply full LoRA until a calibrator decides again.
+     *
+     * @throws ClientException if the broker does not acknowledge it
+     */
     public void remove(String adapter) {
         write(new ProducerRecord<>(topic, adapter, null));
     }

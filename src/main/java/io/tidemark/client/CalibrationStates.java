@@ -50,6 +50,8 @@ public final class CalibrationStates {
     /**
      * Returns the latest state of every partition, base and compute type, the one that was written last at the end.
      * Values that are not states are ignored, as calibrators do.
+     *
+     * @throws ClientException if the topic cannot be read
      */
     public List<State> read(String adapter) {
         Map<String, Written> states = new HashMap<>();

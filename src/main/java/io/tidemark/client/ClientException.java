@@ -140,6 +140,6 @@ public abstract sealed class ClientException extends RuntimeException {
     /** Restores the interrupt flag of the thread. */
     static ClientException interrupted(InterruptedException e) {
         Thread.currentThread().interrupt();
-        return new Failed("interrupted", e);
+        return new Failed("the thread was interrupted while it waited for Kafka", e);
     }
 }

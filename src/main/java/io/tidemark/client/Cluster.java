@@ -95,6 +95,11 @@ public record Cluster(String brokers, Map<String, String> properties) {
         }
     }
 
+    /**
+     * Creates an admin client.
+     *
+     * @throws ClientException when the properties are not those of a Kafka client, such as an unknown trust store
+     */
     public Admin admin() {
         return create(() -> Admin.create(settings()));
     }

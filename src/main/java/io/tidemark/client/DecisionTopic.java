@@ -37,6 +37,7 @@ public final class DecisionTopic {
      * Reads the topic from its start to its current end.
      *
      * @param limit at most this many decisions are kept, 1 or more
+     * @throws ClientException if the topic cannot be read
      */
     public History read(String adapter, int limit) {
         Collected collected = new Collected(adapter, limit);
@@ -46,7 +47,11 @@ public final class DecisionTopic {
         return new History(List.copyOf(collected.last), collected.total, collected.unreadable);
     }
 
-    /** Writes a decision and waits for the acknowledgement of all replicas. */
+    /**
+     * Writes a decision and waits for the acknowledgement of all replicas.
+     *
+     * @throws ClientException if the broker does not acknowledge it
+     */
     public void put(BoundaryDecisionRecord decision) {
         try (RecordSender sender = new RecordSender(cluster)) {
             sender.send(new ProducerRecord<>(topic, decision.adapter(), TopicJson.write(decision)));

@@ -45,7 +45,7 @@ import java.util.function.Function;
  * }</pre>
  *
  * <p>A request whose answer is {@link Answer#none} stays open until {@link #answer} ends it, so that a test can look at
- * a program that waits. Limits and times are those of nobody: no request is refused or times out.
+ * a program that waits. There are no limits: no request fails with {@code TooManyOpen} or {@code TimedOut}.
  */
 public final class InMemoryTidemark implements TidemarkClient {
 

@@ -180,7 +180,10 @@ public final class KafkaTidemarkClient implements TidemarkClient {
             return this;
         }
 
-        /** The client sends validation batches and no requests, so it needs no right on the topics of results. */
+        /**
+         * The client sends validation batches and no requests, so it needs no right on the topics of results. Its
+         * {@code submit} and {@code attach} methods throw an {@link IllegalStateException}.
+         */
         public Builder validationOnly() {
             this.validationOnly = true;
             return this;
@@ -342,11 +345,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
 
     @Override
     public SortedMap<String, TableEntry> boundaries() {
-        try {
-            return boundaries.read();
-        } catch (KafkaException e) {
-            throw ClientException.of("the boundaries cannot be read", e);
-        }
+        return boundaries.read();
     }
 
     @Override

@@ -8,8 +8,6 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.header.Header;
 
 /** Reads the request topic, so that a program finds the requests that it sent before it ended. */
@@ -36,8 +34,9 @@ public final class RequestTopic {
     /**
      * Reads the requests that have an id and a header, up to the current end of the topic.
      *
-     * @param since the time of the first record by the clock of the brokers, or of clients if the topic has
+     * @param since  the time of the first record by the clock of the brokers, or of clients if the topic has
      *     {@code CreateTime}
+     * @param header the name of the header
      * @throws ClientException when the topic cannot be read: it needs the right READ
      */
     public void readSince(Instant since, String header, Handler handler) {
@@ -52,10 +51,8 @@ public final class RequestTopic {
                                     new Source(record.topic(), record.partition(), record.offset())));
                 }
             });
-        } catch (AuthorizationException e) {
-            throw ClientException.of("topic '" + topic + "' cannot be read, which needs the right READ", e);
-        } catch (KafkaException e) {
-            throw ClientException.of("topic '" + topic + "' cannot be read", e);
+        } catch (ClientException.AccessDenied e) {
+            throw ClientException.of("topic '" + topic + "' cannot be read, which needs the right READ", e.getCause());
         }
     }
 

@@ -5,12 +5,18 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 
-/** Reads all partitions of topics without a consumer group, from their ends onwards or from the start. */
+/**
+ * Reads all partitions of topics without a consumer group, from their ends onwards or from the start. Opening a reader
+ * fails with a {@link ClientException} if a topic does not exist or cannot be read.
+ */
 final class TopicReader implements AutoCloseable {
 
     private static final Duration POLL = Duration.ofMillis(200);
@@ -28,12 +34,22 @@ final class TopicReader implements AutoCloseable {
     private TopicReader(Cluster cluster, Consumer<String, byte[]> consumer, Collection<String> topics, Start start) {
         this.cluster = cluster;
         this.consumer = consumer;
-        this.partitions = topics.stream()
-                .flatMap(topic -> consumer.partitionsFor(topic).stream())
-                .map(info -> new TopicPartition(info.topic(), info.partition()))
-                .toList();
+        this.partitions =
+                topics.stream().flatMap(topic -> partitions(topic).stream()).toList();
         consumer.assign(partitions);
         start.seek(consumer, partitions);
+    }
+
+    private List<TopicPartition> partitions(String topic) {
+        List<PartitionInfo> infos =
+                Optional.ofNullable(consumer.partitionsFor(topic)).orElse(List.of());
+        if (infos.isEmpty()) {
+            throw new ClientException.Failed("topic '" + topic + "' does not exist at " + cluster.brokers()
+                    + "; 'tidemark serve' and 'tidemark broker' create the topics");
+        }
+        return infos.stream()
+                .map(info -> new TopicPartition(info.topic(), info.partition()))
+                .toList();
     }
 
     /** Where the reader begins. */
@@ -45,10 +61,18 @@ final class TopicReader implements AutoCloseable {
         Consumer<String, byte[]> consumer = cluster.consumer();
         try {
             return new TopicReader(cluster, consumer, topics, start);
+        } catch (KafkaException e) {
+            consumer.close();
+            throw unreadable(cluster, topics, e);
         } catch (RuntimeException e) {
             consumer.close();
             throw e;
         }
+    }
+
+    private static ClientException unreadable(Cluster cluster, Collection<String> topics, KafkaException cause) {
+        return ClientException.of(
+                "topic '" + String.join("', '", topics) + "' cannot be read at " + cluster.brokers(), cause);
     }
 
     /** Reads records that are written after this call returns. */
@@ -87,13 +111,25 @@ final class TopicReader implements AutoCloseable {
      * committed offset of a group is visible before the records of the same transaction are. Transaction markers occupy
      * offsets, so the position of the consumer decides and not the last record.
      *
-     * @throws ClientException when there is no progress for too long, such as at a transaction that stays open
+     * @throws ClientException when a topic cannot be read, or there is no progress for too long, such as at a
+     *     transaction that stays open
      */
     void readToEnd(java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler) {
         readToEnd(handler, TIMEOUT);
     }
 
     void readToEnd(java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler, Duration timeout) {
+        try {
+            readAll(handler, timeout);
+        } catch (KafkaException e) {
+            throw unreadable(
+                    cluster,
+                    partitions.stream().map(TopicPartition::topic).distinct().toList(),
+                    e);
+        }
+    }
+
+    private void readAll(java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler, Duration timeout) {
         Map<TopicPartition, Long> ends = cluster.ends(partitions);
         Instant deadline = Instant.now().plus(timeout);
         long read = position();

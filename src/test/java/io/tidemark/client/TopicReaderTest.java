@@ -22,7 +22,6 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.awaitility.Awaitility;
@@ -100,11 +99,15 @@ class TopicReaderTest {
     }
 
     @Test
-    @DisplayName("A reader that cannot begin leaves no consumer open")
+    @DisplayName("A reader of a topic that cannot be read fails with topic and brokers, and leaves no consumer open")
     void closesConsumer() throws Exception {
         Cluster named = new Cluster(cluster.brokers(), Map.of("client.id", "never-begins"));
-        assertThatThrownBy(() -> TopicReader.fromStart(named, "not a name")).isInstanceOf(KafkaException.class);
-        assertThatThrownBy(() -> TopicReader.fromNow(named, "not a name")).isInstanceOf(KafkaException.class);
+        for (String topic : List.of("not a name", "absent")) {
+            assertThatThrownBy(() -> TopicReader.fromStart(named, topic))
+                    .isInstanceOf(ClientException.class)
+                    .hasMessageContainingAll("topic '" + topic + "'", cluster.brokers());
+            assertThatThrownBy(() -> TopicReader.fromNow(named, topic)).isInstanceOf(ClientException.class);
+        }
         assertThat(ManagementFactory.getPlatformMBeanServer()
                         .queryNames(new ObjectName("kafka.consumer:type=app-info,id=never-begins"), null))
                 .isEmpty();
