@@ -103,10 +103,16 @@ public final class Admission {
                 : formats.find(answer).map(prepared::withGrammar);
     }
 
+    /** Opens the compiler of formats unless that was tried before; takes seconds. See {@link AnswerFormats#open}. */
+    void openFormats() {
+        formats.open();
+    }
+
     /**
      * A prepared request with its format, which is compiled. Takes up to {@code tidemark.limits.format-compile-time}.
      *
-     * @throws RejectedException if the format is not supported, too large or too slow
+     * @throws RejectedException if the format is not supported, too large or too slow, or if this process enforces no
+     *     format
      */
     Prepared withFormat(Prepared prepared) throws RejectedException {
         return prepared.withGrammar(formats.compile(prepared.message().answer()));
