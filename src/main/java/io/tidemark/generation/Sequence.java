@@ -26,6 +26,8 @@ import java.util.Set;
  */
 final class Sequence {
 
+    private static final System.Logger LOG = System.getLogger(Sequence.class.getName());
+
     private final SubmittedRequest owner;
     private final GenerationParams params;
     private final List<Integer> prompt;
@@ -184,7 +186,11 @@ final class Sequence {
 
     /** Called when the sequence is removed from its instance. */
     void closeGrammar() {
-        grammarState.ifPresent(GrammarState::close);
+        try {
+            grammarState.ifPresent(GrammarState::close);
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "the state of a grammar could not be closed", e);
+        }
         grammarState = Optional.empty();
     }
 
@@ -209,7 +215,10 @@ final class Sequence {
         cachedTokens += tokens;
     }
 
-    /** Adds the token that a step has sampled; returns the text that can be emitted. */
+    /**
+     * Adds the token that a step has sampled; returns the text that can be emitted. With a grammar, the choice does not
+     * end with its last token: whether its text is complete is known when the grammar has advanced by this token.
+     */
     String accept(SampledToken token) {
         generated.add(token.token());
         mask = Optional.empty();
@@ -225,10 +234,15 @@ final class Sequence {
         String emitted = emit(searchesStops ? stops.add(chunk) : chunk);
         if (stops.found()) {
             finished = Optional.of(FinishReason.STOP);
-        } else if (generated.size() == params.maxTokens()) {
+        } else if (hasAllTokens() && params.grammar().isEmpty()) {
             emitted += finish(FinishReason.LENGTH);
         }
         return emitted;
+    }
+
+    /** Whether no further token may be generated. */
+    boolean hasAllTokens() {
+        return generated.size() >= params.maxTokens();
     }
 
     /** Ends the choice; returns the text that was held back. */

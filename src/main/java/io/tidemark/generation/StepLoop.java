@@ -87,7 +87,7 @@ final class StepLoop {
 
     /**
      * Computes the tokens that may follow in rows with a grammar, and ends the sequences whose grammar is complete or
-     * has failed.
+     * has failed, and those that have all their tokens.
      *
      * @return the rows of all other sequences
      */
@@ -102,12 +102,14 @@ final class StepLoop {
         }
         started.accept(ids(constrained));
         List<RowStatus> statuses = masks.advance(constrained);
-        if (statuses.stream().allMatch(RowStatus.Ok.class::isInstance)) {
-            return parts;
-        }
         Map<Sequence, RowStatus> ended = new IdentityHashMap<>();
         for (int i = 0; i < statuses.size(); i++) {
-            ended.put(constrained.get(i), statuses.get(i));
+            if (!(statuses.get(i) instanceof RowStatus.Ok) || constrained.get(i).hasAllTokens()) {
+                ended.put(constrained.get(i), statuses.get(i));
+            }
+        }
+        if (ended.isEmpty()) {
+            return parts;
         }
         for (Part part : parts) {
             for (ScheduledRow row : part.rows()) {

@@ -76,21 +76,28 @@ final class StepResults {
     }
 
     /**
-     * Ends a sequence that was cancelled or has reached its deadline. The keys and values of an unfinished prompt have
-     * not been checked for finiteness, so its slot is cleared.
+     * Ends a sequence without a further token. The keys and values of an unfinished prompt have not been checked for
+     * finiteness, so its slot is cleared. If its text can't be decoded, its request fails with all its choices.
      */
     void end(Sequence sequence, FinishReason reason) {
-        sequence.owner().text(sequence.choice(), sequence.finish(reason));
+        try {
+            sequence.owner().text(sequence.choice(), sequence.finish(reason));
+        } catch (RuntimeException e) {
+            failToDecode(sequence, e);
+            return;
+        }
         remove(sequence, sequence.isPrefilling());
     }
 
     /**
-     * Ends a sequence whose grammar is complete, and fails the request of one whose grammar has failed. Both have no
-     * row in the step.
+     * Ends a sequence whose grammar is complete, or which has all its tokens, and fails the request of one whose
+     * grammar has failed. They have no row in the step.
      */
     void endByGrammar(Sequence sequence, RowStatus status) {
         if (status instanceof RowStatus.Ended) {
             end(sequence, FinishReason.STOP);
+        } else if (sequence.hasAllTokens()) {
+            end(sequence, FinishReason.LENGTH);
         } else if (status instanceof RowStatus.Failed failed) {
             LOG.log(
                     System.Logger.Level.WARNING,
@@ -125,17 +132,20 @@ final class StepResults {
         try {
             sequence.owner().text(sequence.choice(), sequence.accept(token));
         } catch (RuntimeException e) {
-            LOG.log(
-                    System.Logger.Level.ERROR,
-                    "a token of request '"
-                            + LogText.of(sequence.owner().request().id()) + "' could not be decoded",
-                    e);
-            fail(sequence, "a token could not be decoded to text");
+            failToDecode(sequence, e);
             return;
         }
         if (sequence.finished().isPresent()) {
             remove(sequence, false);
         }
+    }
+
+    private void failToDecode(Sequence sequence, RuntimeException reason) {
+        LOG.log(
+                System.Logger.Level.ERROR,
+                "a token of request '" + LogText.of(sequence.owner().request().id()) + "' could not be decoded",
+                reason);
+        fail(sequence, "a token could not be decoded to text");
     }
 
     /** Removes a sequence that has finished, then tells its request. */
