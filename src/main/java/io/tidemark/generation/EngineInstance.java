@@ -287,7 +287,8 @@ final class EngineInstance {
                 results.steps(),
                 jointSteps,
                 scheduler.reusedPromptTokens(),
-                pool.prefixes().bytes());
+                pool.prefixes().bytes(),
+                results.masks());
     }
 
     private void end(Predicate<SubmittedRequest> which, FinishReason reason) {

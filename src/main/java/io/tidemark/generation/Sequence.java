@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -51,6 +52,11 @@ final class Sequence {
     private Optional<GrammarState> grammarState = Optional.empty();
     /** The tokens that may be next; empty without a grammar, and until the step that samples the next token. */
     private Optional<TokenMask> mask = Optional.empty();
+
+    /** What masks have taken lately, see {@link #maskTook}; empty before the first one. */
+    private OptionalLong maskNanos = OptionalLong.empty();
+    /** The steps for which the sequence has waited for its next mask. */
+    private int waitedSteps;
 
     private Optional<FinishReason> finished = Optional.empty();
 
@@ -182,6 +188,26 @@ final class Sequence {
     /** Sets the tokens that may be next. */
     void allow(TokenMask tokens) {
         mask = Optional.of(tokens);
+    }
+
+    /** Called when a step has no time for the mask of the sequence, which therefore has no row in it. */
+    void waitForMask() {
+        waitedSteps++;
+    }
+
+    /** Called when the next mask was computed, or has failed. A dear mask counts less with each later one. */
+    void maskTook(long nanos) {
+        maskNanos = OptionalLong.of(Math.max(nanos, maskNanos.orElse(0) / 4 * 3));
+        waitedSteps = 0;
+    }
+
+    /** The estimate of the time of the next mask; empty before the first one. */
+    OptionalLong maskNanos() {
+        return maskNanos;
+    }
+
+    int waitedSteps() {
+        return waitedSteps;
     }
 
     /** Called when the sequence is removed from its instance. */

@@ -21,6 +21,10 @@ final class StepResults {
     private long steps;
     private long promptTokens;
     private long generatedTokens;
+    private long maskedSteps;
+    private long maskNanos;
+    private long maskWaits;
+    private long grammarFailures;
 
     StepResults(Scheduler scheduler) {
         this.scheduler = scheduler;
@@ -41,6 +45,11 @@ final class StepResults {
 
     long generatedTokens() {
         return generatedTokens;
+    }
+
+    /** See {@link EngineStats}. */
+    EngineStats.Masks masks() {
+        return new EngineStats.Masks(maskedSteps, maskNanos, maskWaits, grammarFailures);
     }
 
     /** Called for a step with rows of this instance. */
@@ -89,16 +98,41 @@ final class StepResults {
         remove(sequence, sequence.isPrefilling());
     }
 
+    /** Called when masks were computed for a step; the first instance of the step counts them for all. */
+    void masksComputed(long nanos) {
+        maskedSteps++;
+        maskNanos += nanos;
+    }
+
+    /** Called for each sequence that has no row in a step because it waits for its mask. */
+    void waitsForMask() {
+        maskWaits++;
+    }
+
     /**
      * Ends a sequence whose grammar is complete, or which has all its tokens, and fails the request of one whose
      * grammar has failed. They have no row in the step.
+     *
+     * @return whether the sequence goes on
      */
-    void endByGrammar(Sequence sequence, RowStatus status) {
+    boolean goesOn(Sequence sequence, RowStatus status) {
+        if (status instanceof RowStatus.Ok && !sequence.hasAllTokens()) {
+            return true;
+        }
+        // a request that fails has removed its other choices
+        if (scheduler.isRunning(sequence)) {
+            endByGrammar(sequence, status);
+        }
+        return false;
+    }
+
+    private void endByGrammar(Sequence sequence, RowStatus status) {
         if (status instanceof RowStatus.Ended) {
             end(sequence, FinishReason.STOP);
         } else if (sequence.hasAllTokens()) {
             end(sequence, FinishReason.LENGTH);
         } else if (status instanceof RowStatus.Failed failed) {
+            grammarFailures++;
             LOG.log(
                     System.Logger.Level.WARNING,
                     "the grammar of request '"

@@ -217,7 +217,10 @@ final class Assembly implements AutoCloseable {
     private Service engine() {
         // once, because an engine that runs has taken its share of a GPU's memory
         EngineSizes sizes = EngineSizes.of(
-                settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
+                settings.engine(),
+                settings.limits(),
+                loaded.model().decoder(),
+                loaded.torch().freeGpuBytes());
         maxNumSeqs = sizes.limits().maxNumSeqs();
         stepLimit = sizes.stepLimit(
                 settings.engine(),

@@ -187,6 +187,10 @@ public interface TidemarkSettings {
         @WithDefault("0.01S")
         Duration formatMaskTime();
 
+        /** Time for all sequences with a format in one step. Sequences beyond it wait for a later step. */
+        @WithDefault("0.02S")
+        Duration formatStepTime();
+
         /** Native memory of one compiled format and the states of its sequences. */
         @WithDefault("64M")
         MemorySize formatGrammarBytes();
