@@ -24,6 +24,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -115,7 +116,19 @@ public final class Admission {
      *     format
      */
     Prepared withFormat(Prepared prepared) throws RejectedException {
-        return prepared.withGrammar(formats.compile(prepared.message().answer()));
+        long start = System.nanoTime();
+        String outcome = "internal_error";
+        try {
+            Prepared compiled =
+                    prepared.withGrammar(formats.compile(prepared.message().answer()));
+            outcome = "compiled";
+            return compiled;
+        } catch (RejectedException e) {
+            outcome = e.error().code();
+            throw e;
+        } finally {
+            listener.onFormatCompiled(outcome, Duration.ofNanos(System.nanoTime() - start));
+        }
     }
 
     /**

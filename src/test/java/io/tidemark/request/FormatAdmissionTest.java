@@ -82,6 +82,7 @@ class FormatAdmissionTest {
                 .contains("\"param\":\"structured_outputs.regex\"");
         assertThat(fixture.noAdapterRequested()).isTrue();
         assertThat(fixture.engine().submitted()).isEmpty();
+        assertThat(fixture.outcomes()).containsExactly("unsupported_format");
     }
 
     @Test
@@ -210,6 +211,7 @@ class FormatAdmissionTest {
                 .extracting(FormatAdmissionTest::offset)
                 .containsExactly(2);
         assertThat(fixture.failures()).isEmpty();
+        assertThat(fixture.outcomes()).containsExactly("internal_error", "compiled");
     }
 
     @Test

@@ -56,6 +56,7 @@ final class RequestRunnerFixture implements AutoCloseable {
     private Runnable duringAdmission = () -> {};
     private Runnable duringOpening = () -> {};
     private int openings;
+    private final List<String> outcomes = new CopyOnWriteArrayList<>();
     private final Deque<Runnable> compilations = new ArrayDeque<>();
     private final Map<AnswerFormat, CompiledGrammar> compiled = new HashMap<>();
     private Function<AnswerFormat, Optional<Exception>> refusals = format -> Optional.empty();
@@ -72,6 +73,12 @@ final class RequestRunnerFixture implements AutoCloseable {
     /** @param clock of the results; one that throws an exception makes results fail */
     RequestRunnerFixture(Function<Time, Time> clock) {
         register(store);
+        RequestListener listener = new RequestListener() {
+            @Override
+            public void onFormatCompiled(String outcome, Duration duration) {
+                outcomes.add(outcome);
+            }
+        };
         Boundaries noRecord = (adapter, version) -> new Boundaries.InForce(
                 new AppliedBoundary.FullLora(Boundary.full(version.numLayers()), AppliedBoundary.Reason.NO_RECORD),
                 OptionalLong.empty());
@@ -83,7 +90,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                         noRecord,
                         AnswerFormats.openedBy(this::compiler),
                         AdapterSuggestions.NONE,
-                        RequestListener.NONE),
+                        listener),
                 this::lease,
                 engine,
                 new Answers(FAMILY, fixture.model().config().numLayers(), "w", clock.apply(time)),
@@ -122,6 +129,11 @@ final class RequestRunnerFixture implements AutoCloseable {
             @Override
             public void close() {}
         };
+    }
+
+    /** The outcomes of compilations, as metrics see them. */
+    List<String> outcomes() {
+        return outcomes;
     }
 
     /** How often the compiler of formats was opened. */
