@@ -138,7 +138,7 @@ final class StepResults {
                     "the grammar of request '"
                             + LogText.of(sequence.owner().request().id()) + "' failed: "
                             + LogText.of(failed.message()));
-            fail(sequence, "grammar_failed", "the grammar failed: " + failed.message());
+            fail(sequence, "grammar_failed", "the grammar of the format failed: " + failed.message());
         }
     }
 

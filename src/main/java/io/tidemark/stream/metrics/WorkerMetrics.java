@@ -342,7 +342,7 @@ public final class WorkerMetrics implements RequestListener {
                 source -> source.stats().masks().waits());
         counter(
                 "tidemark.format.failures",
-                "requests that were ended because their grammar failed in the middle of a text",
+                "requests that were ended because the grammar of their format failed in the middle of a text",
                 engine,
                 source -> source.stats().masks().failures());
         counter(
