@@ -257,6 +257,6 @@ public final class GenerationRequest {
 
     /** The value of the record. */
     byte[] toBytes() {
-        return fields.toString().getBytes(StandardCharsets.UTF_8);
+        return TopicJson.writeRequest(fields);
     }
 }

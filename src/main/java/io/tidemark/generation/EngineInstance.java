@@ -287,12 +287,16 @@ final class EngineInstance {
                 results.steps(),
                 jointSteps,
                 scheduler.reusedPromptTokens(),
-                pool.prefixes().bytes());
+                pool.prefixes().bytes(),
+                results.masks());
     }
 
     private void end(Predicate<SubmittedRequest> which, FinishReason reason) {
         scheduler.end(queue.cancel(which, reason), request -> request.endBeforeStart(reason));
-        scheduler.sequences(which).forEach(sequence -> results.end(sequence, reason));
+        scheduler.sequences(which).stream()
+                // a request that fails has removed its other choices
+                .filter(scheduler::isRunning)
+                .forEach(sequence -> results.end(sequence, reason));
         updateStats();
     }
 

@@ -14,6 +14,7 @@ import java.util.List;
  * @param jointSteps         native calls that were a step of several instances
  * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
  * @param prefixBytes        bytes of cached prefixes
+ * @param masks              of requests with a grammar
  */
 public record EngineStats(
         int queuedRequests,
@@ -24,7 +25,26 @@ public record EngineStats(
         long steps,
         long jointSteps,
         long reusedPromptTokens,
-        long prefixBytes) {
+        long prefixBytes,
+        Masks masks) {
+
+    /**
+     * What the grammars of requests have taken.
+     *
+     * @param steps    steps with masks; a joint step counts once
+     * @param nanos    time for the masks of these steps
+     * @param waits    rows that waited for the next step because the masks before them had taken the time of the step
+     * @param failures requests that a failed grammar has ended
+     */
+    public record Masks(long steps, long nanos, long waits, long failures) {
+
+        /** Before the first request with a grammar. */
+        public static final Masks NONE = new Masks(0, 0, 0, 0);
+
+        private Masks plus(Masks other) {
+            return new Masks(steps + other.steps, nanos + other.nanos, waits + other.waits, failures + other.failures);
+        }
+    }
 
     /** The part of one instance, as of its last step. */
     record Instance(
@@ -33,9 +53,10 @@ public record EngineStats(
             long steps,
             long jointSteps,
             long reusedPromptTokens,
-            long prefixBytes) {
+            long prefixBytes,
+            Masks masks) {
 
-        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0);
+        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0, Masks.NONE);
 
         private Instance plus(Instance other) {
             return new Instance(
@@ -44,7 +65,8 @@ public record EngineStats(
                     steps + other.steps,
                     jointSteps + other.jointSteps,
                     reusedPromptTokens + other.reusedPromptTokens,
-                    prefixBytes + other.prefixBytes);
+                    prefixBytes + other.prefixBytes,
+                    masks.plus(other.masks));
         }
     }
 
@@ -64,6 +86,7 @@ public record EngineStats(
                 sum.steps(),
                 sum.jointSteps(),
                 sum.reusedPromptTokens(),
-                sum.prefixBytes());
+                sum.prefixBytes(),
+                sum.masks());
     }
 }

@@ -61,17 +61,36 @@ final class Scheduler {
     /** Starts queued requests that fit, then returns the rows of the next step. */
     List<ScheduledRow> nextStep() {
         admit();
+        return rows(promptBudget, row -> true);
+    }
+
+    /**
+     * Rows for prompt tokens that a step does not use after all.
+     *
+     * @param tokens    maximum number of prompt tokens
+     * @param scheduled the sequences that have a row in the step, or wait
+     * @return rows that sample no token with a grammar
+     */
+    List<ScheduledRow> furtherPrompts(int tokens, Set<Sequence> scheduled) {
+        return rows(
+                tokens,
+                row -> row.promptTokens() > 0
+                        && !scheduled.contains(row.sequence())
+                        && !row.sequence().needsMask(row.promptTokens()));
+    }
+
+    private List<ScheduledRow> rows(int promptTokens, Predicate<ScheduledRow> which) {
         List<ScheduledRow> rows = new ArrayList<>();
-        int left = promptBudget;
+        int left = promptTokens;
         for (Sequence sequence : running) {
-            if (!sequence.isPrefilling()) {
-                rows.add(new ScheduledRow(sequence, 0));
-            } else if (left > 0 && sharing.mayRun(sequence, running)) {
-                int tokens = sequence.nextPromptTokens(left, chunk);
-                if (tokens > 0) {
-                    rows.add(new ScheduledRow(sequence, tokens));
-                }
-                left -= tokens;
+            boolean prefilling = sequence.isPrefilling();
+            if (prefilling && (left == 0 || !sharing.mayRun(sequence, running))) {
+                continue;
+            }
+            ScheduledRow row = new ScheduledRow(sequence, prefilling ? sequence.nextPromptTokens(left, chunk) : 0);
+            if ((row.promptTokens() > 0 || !prefilling) && which.test(row)) {
+                rows.add(row);
+                left -= row.promptTokens();
             }
         }
         return rows;

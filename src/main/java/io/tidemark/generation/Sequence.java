@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -25,6 +26,8 @@ import java.util.Set;
  * instance, except where a method says otherwise.
  */
 final class Sequence {
+
+    private static final System.Logger LOG = System.getLogger(Sequence.class.getName());
 
     private final SubmittedRequest owner;
     private final GenerationParams params;
@@ -49,6 +52,11 @@ final class Sequence {
     private Optional<GrammarState> grammarState = Optional.empty();
     /** The tokens that may be next; empty without a grammar, and until the step that samples the next token. */
     private Optional<TokenMask> mask = Optional.empty();
+
+    /** What masks have taken lately, see {@link #maskTook}; empty before the first one. */
+    private OptionalLong maskNanos = OptionalLong.empty();
+    /** The steps for which the sequence has waited for its next mask. */
+    private int waitedSteps;
 
     private Optional<FinishReason> finished = Optional.empty();
 
@@ -182,9 +190,33 @@ final class Sequence {
         mask = Optional.of(tokens);
     }
 
+    /** Called when a step has no time for the mask of the sequence, which therefore has no row in it. */
+    void waitForMask() {
+        waitedSteps++;
+    }
+
+    /** Called when the next mask was computed, or has failed. A dear mask counts less with each later one. */
+    void maskTook(long nanos) {
+        maskNanos = OptionalLong.of(Math.max(nanos, maskNanos.orElse(0) / 4 * 3));
+        waitedSteps = 0;
+    }
+
+    /** The estimate of the time of the next mask; empty before the first one. */
+    OptionalLong maskNanos() {
+        return maskNanos;
+    }
+
+    int waitedSteps() {
+        return waitedSteps;
+    }
+
     /** Called when the sequence is removed from its instance. */
     void closeGrammar() {
-        grammarState.ifPresent(GrammarState::close);
+        try {
+            grammarState.ifPresent(GrammarState::close);
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "the state of a grammar could not be closed", e);
+        }
         grammarState = Optional.empty();
     }
 
@@ -209,7 +241,10 @@ final class Sequence {
         cachedTokens += tokens;
     }
 
-    /** Adds the token that a step has sampled; returns the text that can be emitted. */
+    /**
+     * Adds the token that a step has sampled; returns the text that can be emitted. With a grammar, the choice does not
+     * end with its last token: whether its text is complete is known when the grammar has advanced by this token.
+     */
     String accept(SampledToken token) {
         generated.add(token.token());
         mask = Optional.empty();
@@ -225,10 +260,15 @@ final class Sequence {
         String emitted = emit(searchesStops ? stops.add(chunk) : chunk);
         if (stops.found()) {
             finished = Optional.of(FinishReason.STOP);
-        } else if (generated.size() == params.maxTokens()) {
+        } else if (hasAllTokens() && params.grammar().isEmpty()) {
             emitted += finish(FinishReason.LENGTH);
         }
         return emitted;
+    }
+
+    /** Whether no further token may be generated. */
+    boolean hasAllTokens() {
+        return generated.size() >= params.maxTokens();
     }
 
     /** Ends the choice; returns the text that was held back. */

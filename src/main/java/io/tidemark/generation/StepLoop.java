@@ -5,13 +5,13 @@ import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.generation.Scheduler.ScheduledRow;
-import io.tidemark.grammar.RowStatus;
+import io.tidemark.generation.StepMasks.Advanced;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * The hot path: schedules a step of one or several engine instances, runs all their rows in one native call, and gives
@@ -28,11 +28,32 @@ final class StepLoop {
     /** The rows of one instance in a step. */
     private record Part(StepResults instance, List<ScheduledRow> rows) {
 
-        /** Without the rows of sequences that were removed after the step was scheduled. */
-        Part withoutRemoved() {
+        /**
+         * Ends sequences by their grammars. Leaves out the rows that wait for their masks; other prompts take their
+         * place.
+         */
+        Part constrainedBy(Advanced masks) {
+            List<ScheduledRow> ready = new ArrayList<>();
+            int unusedPromptTokens = 0;
+            for (ScheduledRow row : rows) {
+                if (!row.sequence().needsMask(row.promptTokens())) {
+                    ready.add(row);
+                } else if (masks.waits(row.sequence())) {
+                    instance.waitsForMask();
+                    unusedPromptTokens += row.promptTokens();
+                } else if (instance.goesOn(row.sequence(), masks.statuses().get(row.sequence()))) {
+                    ready.add(row);
+                }
+            }
+            if (unusedPromptTokens > 0) {
+                Set<Sequence> scheduled =
+                        rows.stream().map(ScheduledRow::sequence).collect(Collectors.toSet());
+                ready.addAll(instance.scheduler().furtherPrompts(unusedPromptTokens, scheduled));
+            }
+            // a request that fails has removed its other choices
             return new Part(
                     instance,
-                    rows.stream()
+                    ready.stream()
                             .filter(row -> instance.scheduler().isRunning(row.sequence()))
                             .toList());
         }
@@ -87,9 +108,9 @@ final class StepLoop {
 
     /**
      * Computes the tokens that may follow in rows with a grammar, and ends the sequences whose grammar is complete or
-     * has failed.
+     * has failed, and those that have all their tokens.
      *
-     * @return the rows of all other sequences
+     * @return the rows of the other sequences, except those that wait for their masks
      */
     private List<Part> constrain(List<Part> parts) {
         List<Sequence> constrained = parts.stream()
@@ -101,24 +122,9 @@ final class StepLoop {
             return parts;
         }
         started.accept(ids(constrained));
-        List<RowStatus> statuses = masks.advance(constrained);
-        if (statuses.stream().allMatch(RowStatus.Ok.class::isInstance)) {
-            return parts;
-        }
-        Map<Sequence, RowStatus> ended = new IdentityHashMap<>();
-        for (int i = 0; i < statuses.size(); i++) {
-            ended.put(constrained.get(i), statuses.get(i));
-        }
-        for (Part part : parts) {
-            for (ScheduledRow row : part.rows()) {
-                // a request that fails has removed its other choices
-                if (ended.containsKey(row.sequence())
-                        && part.instance().scheduler().isRunning(row.sequence())) {
-                    part.instance().endByGrammar(row.sequence(), ended.get(row.sequence()));
-                }
-            }
-        }
-        return parts.stream().map(Part::withoutRemoved).toList();
+        Advanced advanced = masks.advance(constrained);
+        parts.get(0).instance().masksComputed(advanced.nanos());
+        return parts.stream().map(part -> part.constrainedBy(advanced)).toList();
     }
 
     private void run(Decoder decoder, List<Part> parts, int maxThreads) {

@@ -5,83 +5,136 @@ import io.tidemark.decoder.sampling.TokenMasks;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
 import java.nio.IntBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.LongSupplier;
 
 /**
- * Computes which tokens may follow in the rows of a step that have a grammar, with one call for all of them. The masks
- * are valid until the next call, and also if the step is repeated row by row. Used by one thread, which runs the steps.
+ * Computes which tokens may follow in the rows of a step that have a grammar, within a budget of time: slow grammars
+ * must not delay the other rows of the step. The masks are valid until the next call, and also if the step is repeated
+ * row by row. Used by one thread, which runs the steps.
+ *
+ * <p>The order of the rows is: one that has waited longest; those whose masks have taken at most their equal share of
+ * the budget lately, which fit together; those without a mask so far; the others. Of the same kind, those that have
+ * waited longer come first. A row starts while the budget is not spent, and the rows after it wait for a later step. So
+ * all masks of a step take at most the budget and one mask more, each step computes one mask at least, and no row waits
+ * for ever. A call for each row takes 4 µs more than one call for all.
  */
 final class StepMasks {
 
     private static final System.Logger LOG = System.getLogger(StepMasks.class.getName());
 
+    private static final Comparator<Sequence> LONGEST_WAIT =
+            Comparator.comparingInt(Sequence::waitedSteps).reversed();
+
+    // the kinds of rows, in the order in which their masks are computed
+    private static final int FIRST = 0;
+    private static final int CHEAP = 1;
+    private static final int NEW = 2;
+    private static final int DEAR = 3;
+
     private final int vocabulary;
     private final Source source;
+    private final long budget;
+    private final LongSupplier nanoTime;
     /** As many as any step has needed, at most one for each sequence of the engine. */
     private Optional<TokenMasks> buffer = Optional.empty();
 
-    /** Has the contract of {@link io.tidemark.grammar.GrammarMasks#advance}. */
+    /** Has the contract of {@link io.tidemark.grammar.GrammarMasks#advance}; called with one state. */
     @FunctionalInterface
     interface Source {
 
         List<RowStatus> advance(List<GrammarState> states, int[] lastTokens, IntBuffer masks);
     }
 
-    StepMasks(int vocabulary, Source source) {
+    /**
+     * @param budget   time for the masks of a step
+     * @param nanoTime clock
+     */
+    StepMasks(int vocabulary, Source source, Duration budget, LongSupplier nanoTime) {
         this.vocabulary = vocabulary;
         this.source = source;
+        this.budget = budget.toNanos();
+        this.nanoTime = nanoTime;
     }
 
     /**
-     * Advances the grammars by the last tokens of the sequences, and gives each sequence that can go on its mask. To be
-     * called once for each token.
+     * The masks of a step.
      *
-     * @return a status for each sequence
+     * @param statuses of the sequences whose grammar has advanced; the others wait
+     * @param nanos    the time that this took
      */
-    List<RowStatus> advance(List<Sequence> sequences) {
-        List<RowStatus> statuses = new ArrayList<>();
-        List<Sequence> started = new ArrayList<>();
-        List<GrammarState> states = new ArrayList<>();
-        for (Sequence sequence : sequences) {
-            try {
-                states.add(sequence.grammarState());
-                started.add(sequence);
-                statuses.add(RowStatus.OK);
-            } catch (RuntimeException e) {
-                LOG.log(System.Logger.Level.ERROR, "a grammar could not be started", e);
-                statuses.add(new RowStatus.Failed("it could not be started"));
-            }
+    record Advanced(Map<Sequence, RowStatus> statuses, long nanos) {
+
+        boolean waits(Sequence sequence) {
+            return !statuses.containsKey(sequence);
         }
-        if (started.isEmpty()) {
-            return statuses;
-        }
-        TokenMasks masks = masks(started.size());
-        List<RowStatus> advanced = advance(states, started, masks);
-        for (int i = 0, row = 0; i < statuses.size(); i++) {
-            if (statuses.get(i) == RowStatus.OK) {
-                statuses.set(i, allow(started.get(row), advanced.get(row), masks.mask(row)));
-                row++;
-            }
-        }
-        return statuses;
     }
 
-    private List<RowStatus> advance(List<GrammarState> states, List<Sequence> sequences, TokenMasks masks) {
-        int[] lastTokens = sequences.stream().mapToInt(Sequence::lastToken).toArray();
-        try {
-            List<RowStatus> statuses = source.advance(states, lastTokens, masks.bits(states.size()));
-            if (statuses.size() == states.size()) {
-                return statuses;
+    /**
+     * Advances the grammars by the last tokens of the sequences, and gives each sequence that can go on its mask. A
+     * sequence that waits is given again in the next step; the others when they have their next token.
+     *
+     * @param sequences at least one
+     */
+    Advanced advance(List<Sequence> sequences) {
+        TokenMasks masks = masks(sequences.size());
+        Map<Sequence, RowStatus> statuses = new IdentityHashMap<>();
+        long start = nanoTime.getAsLong();
+        long now = start;
+        for (Sequence sequence : inOrder(sequences)) {
+            if (!statuses.isEmpty() && now - start >= budget) {
+                sequence.waitForMask();
+                continue;
             }
-            LOG.log(System.Logger.Level.ERROR, statuses.size() + " statuses of " + states.size() + " grammars");
-        } catch (RuntimeException e) {
-            LOG.log(System.Logger.Level.ERROR, "the grammars of a step could not be advanced", e);
+            statuses.put(sequence, advance(sequence, masks, statuses.size()));
+            long end = nanoTime.getAsLong();
+            sequence.maskTook(end - now);
+            now = end;
         }
-        return states.stream()
-                .<RowStatus>map(state -> new RowStatus.Failed("it could not be advanced"))
-                .toList();
+        return new Advanced(statuses, now - start);
+    }
+
+    private List<Sequence> inOrder(List<Sequence> sequences) {
+        long share = budget / sequences.size();
+        List<Sequence> order = new ArrayList<>(sequences);
+        order.sort(LONGEST_WAIT);
+        Sequence first = order.get(0);
+        // keeps the order of equal ones
+        order.sort(
+                Comparator.comparingInt(each -> each == first && first.waitedSteps() > 0 ? FIRST : kind(each, share)));
+        return order;
+    }
+
+    private static int kind(Sequence sequence, long share) {
+        OptionalLong nanos = sequence.maskNanos();
+        return nanos.isEmpty() ? NEW : nanos.getAsLong() <= share ? CHEAP : DEAR;
+    }
+
+    private RowStatus advance(Sequence sequence, TokenMasks masks, int row) {
+        GrammarState state;
+        try {
+            state = sequence.grammarState();
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "a grammar could not be started", e);
+            return new RowStatus.Failed("it could not be started");
+        }
+        try {
+            List<RowStatus> statuses = source.advance(List.of(state), new int[] {sequence.lastToken()}, masks.row(row));
+            if (statuses.size() == 1) {
+                return allow(sequence, statuses.get(0), masks.mask(row));
+            }
+            LOG.log(System.Logger.Level.ERROR, statuses.size() + " statuses of one grammar");
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "a grammar could not be advanced", e);
+        }
+        return new RowStatus.Failed("it could not be advanced");
     }
 
     /** @param mask written if the status is OK */

@@ -21,6 +21,10 @@ final class StepResults {
     private long steps;
     private long promptTokens;
     private long generatedTokens;
+    private long maskedSteps;
+    private long maskNanos;
+    private long maskWaits;
+    private long grammarFailures;
 
     StepResults(Scheduler scheduler) {
         this.scheduler = scheduler;
@@ -41,6 +45,11 @@ final class StepResults {
 
     long generatedTokens() {
         return generatedTokens;
+    }
+
+    /** See {@link EngineStats}. */
+    EngineStats.Masks masks() {
+        return new EngineStats.Masks(maskedSteps, maskNanos, maskWaits, grammarFailures);
     }
 
     /** Called for a step with rows of this instance. */
@@ -76,28 +85,60 @@ final class StepResults {
     }
 
     /**
-     * Ends a sequence that was cancelled or has reached its deadline. The keys and values of an unfinished prompt have
-     * not been checked for finiteness, so its slot is cleared.
+     * Ends a sequence without a further token. The keys and values of an unfinished prompt have not been checked for
+     * finiteness, so its slot is cleared. If its text can't be decoded, its request fails with all its choices.
      */
     void end(Sequence sequence, FinishReason reason) {
-        sequence.owner().text(sequence.choice(), sequence.finish(reason));
+        try {
+            sequence.owner().text(sequence.choice(), sequence.finish(reason));
+        } catch (RuntimeException e) {
+            failToDecode(sequence, e);
+            return;
+        }
         remove(sequence, sequence.isPrefilling());
     }
 
+    /** Called when masks were computed for a step; the first instance of the step counts them for all. */
+    void masksComputed(long nanos) {
+        maskedSteps++;
+        maskNanos += nanos;
+    }
+
+    /** Called for each sequence that has no row in a step because it waits for its mask. */
+    void waitsForMask() {
+        maskWaits++;
+    }
+
     /**
-     * Ends a sequence whose grammar is complete, and fails the request of one whose grammar has failed. Both have no
-     * row in the step.
+     * Ends a sequence whose grammar is complete, or which has all its tokens, and fails the request of one whose
+     * grammar has failed. They have no row in the step.
+     *
+     * @return whether the sequence goes on
      */
-    void endByGrammar(Sequence sequence, RowStatus status) {
+    boolean goesOn(Sequence sequence, RowStatus status) {
+        if (status instanceof RowStatus.Ok && !sequence.hasAllTokens()) {
+            return true;
+        }
+        // a request that fails has removed its other choices
+        if (scheduler.isRunning(sequence)) {
+            endByGrammar(sequence, status);
+        }
+        return false;
+    }
+
+    private void endByGrammar(Sequence sequence, RowStatus status) {
         if (status instanceof RowStatus.Ended) {
             end(sequence, FinishReason.STOP);
+        } else if (sequence.hasAllTokens()) {
+            end(sequence, FinishReason.LENGTH);
         } else if (status instanceof RowStatus.Failed failed) {
+            grammarFailures++;
             LOG.log(
                     System.Logger.Level.WARNING,
                     "the grammar of request '"
                             + LogText.of(sequence.owner().request().id()) + "' failed: "
                             + LogText.of(failed.message()));
-            fail(sequence, "grammar_failed", "the grammar failed: " + failed.message());
+            fail(sequence, "grammar_failed", "the grammar of the format failed: " + failed.message());
         }
     }
 
@@ -125,17 +166,20 @@ final class StepResults {
         try {
             sequence.owner().text(sequence.choice(), sequence.accept(token));
         } catch (RuntimeException e) {
-            LOG.log(
-                    System.Logger.Level.ERROR,
-                    "a token of request '"
-                            + LogText.of(sequence.owner().request().id()) + "' could not be decoded",
-                    e);
-            fail(sequence, "a token could not be decoded to text");
+            failToDecode(sequence, e);
             return;
         }
         if (sequence.finished().isPresent()) {
             remove(sequence, false);
         }
+    }
+
+    private void failToDecode(Sequence sequence, RuntimeException reason) {
+        LOG.log(
+                System.Logger.Level.ERROR,
+                "a token of request '" + LogText.of(sequence.owner().request().id()) + "' could not be decoded",
+                reason);
+        fail(sequence, "a token could not be decoded to text");
     }
 
     /** Removes a sequence that has finished, then tells its request. */

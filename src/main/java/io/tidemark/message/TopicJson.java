@@ -10,6 +10,7 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
@@ -74,6 +75,10 @@ public final class TopicJson {
 
     private static final JsonFactory REQUEST_FACTORY = REQUEST_READER.getFactory();
 
+    /** Writes what clients send. NaN and infinities are no JSON, but a text in their place would be another value. */
+    private static final ObjectMapper CLIENT_WRITER =
+            JsonMapper.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build();
+
     private TopicJson() {}
 
     /** Encodes a record as the value of a Kafka record. Characters above U+FFFF are escaped. */
@@ -82,6 +87,15 @@ public final class TopicJson {
             return MAPPER.writeValueAsBytes(record);
         } catch (JsonProcessingException e) {
             throw new UncheckedIOException("cannot write a " + record.getClass().getSimpleName() + " as JSON", e);
+        }
+    }
+
+    /** Encodes a request of a client. A number that is not finite stays one: the service refuses it by its field. */
+    public static byte[] writeRequest(ObjectNode request) {
+        try {
+            return CLIENT_WRITER.writeValueAsString(request).getBytes(StandardCharsets.UTF_8);
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException("cannot write a request as JSON", e);
         }
     }
 

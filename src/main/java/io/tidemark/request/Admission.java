@@ -24,6 +24,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -103,13 +104,31 @@ public final class Admission {
                 : formats.find(answer).map(prepared::withGrammar);
     }
 
+    /** Opens the compiler of formats unless that was tried before; takes seconds. See {@link AnswerFormats#open}. */
+    void openFormats() {
+        formats.open();
+    }
+
     /**
      * A prepared request with its format, which is compiled. Takes up to {@code tidemark.limits.format-compile-time}.
      *
-     * @throws RejectedException if the format is not supported, too large or too slow
+     * @throws RejectedException if the format is not supported, too large or too slow, or if this process enforces no
+     *     format
      */
     Prepared withFormat(Prepared prepared) throws RejectedException {
-        return prepared.withGrammar(formats.compile(prepared.message().answer()));
+        long start = System.nanoTime();
+        String outcome = "internal_error";
+        try {
+            Prepared compiled =
+                    prepared.withGrammar(formats.compile(prepared.message().answer()));
+            outcome = "compiled";
+            return compiled;
+        } catch (RejectedException e) {
+            outcome = e.error().code();
+            throw e;
+        } finally {
+            listener.onFormatCompiled(outcome, Duration.ofNanos(System.nanoTime() - start));
+        }
     }
 
     /**

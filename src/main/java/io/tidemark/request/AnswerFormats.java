@@ -3,36 +3,75 @@ package io.tidemark.request;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarException;
+import io.tidemark.grammar.GrammarUnavailableException;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.FormatFields;
 import java.util.Optional;
+import java.util.function.Supplier;
+import org.jboss.logging.Logger;
 
-/** The formats of answers that this process enforces. Thread-safe. */
-public final class AnswerFormats {
+/**
+ * The formats of answers that this process enforces. Their compiler is opened by the first request with a format: that
+ * loads the native library and copies the vocabulary, which takes seconds and memory. A compiler that can't be opened
+ * is not tried again, and requests with a format are refused. Thread-safe.
+ */
+public final class AnswerFormats implements AutoCloseable {
 
     /** Code of the error for a worker that enforces no format. */
     static final String UNAVAILABLE = "formats_unavailable";
 
-    private final Compiler compiler;
+    private static final Logger LOG = Logger.getLogger(AnswerFormats.class);
+    /** The reason is in the log: it may name folders of the server. */
+    private static final ErrorBody REFUSAL = ErrorBody.serverError(
+            UNAVAILABLE, "the worker can't enforce the format of an answer; its log has the reason");
 
-    private AnswerFormats(Compiler compiler) {
-        this.compiler = compiler;
+    private final Supplier<Compiler> opening;
+    /** Written under the lock. */
+    private volatile State state = new State.Unopened();
+
+    private AnswerFormats(Supplier<Compiler> opening) {
+        this.opening = opening;
     }
 
     /** Compiles formats. Thread-safe. */
     interface Compiler {
 
         /** A compiled format of an earlier request; takes microseconds. */
-        Optional<CompiledGrammar> find(AnswerFormat format) throws RejectedException;
+        Optional<CompiledGrammar> find(AnswerFormat format);
 
-        CompiledGrammar compile(AnswerFormat format) throws GrammarException, RejectedException;
+        CompiledGrammar compile(AnswerFormat format) throws GrammarException;
+
+        /** Called once, after the last compilation. */
+        void close();
     }
 
-    /** The formats of a compiler, which must stay open until no request is admitted. */
-    public static AnswerFormats of(GrammarCompiler compiler) {
-        return new AnswerFormats(new Compiler() {
+    private sealed interface State {
+
+        record Unopened() implements State {}
+
+        record Opened(Compiler compiler) implements State {}
+
+        /** The compiler could not be opened, or is closed. */
+        record Unavailable() implements State {}
+    }
+
+    /**
+     * The formats of a compiler, which is opened when it is needed and belongs to these formats.
+     *
+     * @param opening takes seconds; called at most once, on a thread that compiles formats
+     */
+    public static AnswerFormats of(Supplier<GrammarCompiler> opening) {
+        return openedBy(() -> nativeCompiler(opening.get()));
+    }
+
+    static AnswerFormats openedBy(Supplier<Compiler> opening) {
+        return new AnswerFormats(opening);
+    }
+
+    private static Compiler nativeCompiler(GrammarCompiler compiler) {
+        return new Compiler() {
             @Override
             public Optional<CompiledGrammar> find(AnswerFormat format) {
                 return compiler.find(format);
@@ -42,45 +81,73 @@ public final class AnswerFormats {
             public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
                 return compiler.compile(format);
             }
-        });
-    }
-
-    /** No format. The reason is in the log: it may name folders of the server. */
-    public static AnswerFormats unavailable() {
-        ErrorBody error = ErrorBody.serverError(
-                UNAVAILABLE, "the worker can't enforce the format of an answer; its log has the reason");
-        return of(new Compiler() {
-            @Override
-            public Optional<CompiledGrammar> find(AnswerFormat format) throws RejectedException {
-                throw new RejectedException(error);
-            }
 
             @Override
-            public CompiledGrammar compile(AnswerFormat format) throws RejectedException {
-                throw new RejectedException(error);
+            public void close() {
+                compiler.close();
             }
-        });
-    }
-
-    static AnswerFormats of(Compiler compiler) {
-        return new AnswerFormats(compiler);
-    }
-
-    /** A compiled format of an earlier request; takes microseconds. */
-    Optional<CompiledGrammar> find(FormatFields fields) throws RejectedException {
-        return compiler.find(fields.format());
+        };
     }
 
     /**
-     * Compiles a format, which takes up to {@code tidemark.limits.format-compile-time}.
+     * Opens the compiler unless that was tried before; takes seconds. Callers wait for each other. A failure is logged,
+     * and refuses the formats of this and of all later requests.
+     */
+    synchronized void open() {
+        if (!(state instanceof State.Unopened)) {
+            return;
+        }
+        State next = new State.Unavailable();
+        try {
+            next = new State.Opened(opening.get());
+            LOG.info("opened the compiler of formats");
+        } catch (GrammarUnavailableException e) {
+            LOG.warnf("requests with a format get the error %s: %s", UNAVAILABLE, e.getMessage());
+        } catch (RuntimeException | LinkageError e) {
+            LOG.errorf(e, "requests with a format get the error %s: the compiler can't be opened", UNAVAILABLE);
+        } finally {
+            state = next;
+        }
+    }
+
+    /**
+     * A compiled format of an earlier request; takes microseconds and opens nothing.
      *
-     * @throws RejectedException with the codes of {@link GrammarException#code} and the path of the field
+     * @throws RejectedException if the compiler can't be opened
+     */
+    Optional<CompiledGrammar> find(FormatFields fields) throws RejectedException {
+        return state instanceof State.Unopened ? Optional.empty() : compiler().find(fields.format());
+    }
+
+    /**
+     * Compiles a format, which takes up to {@code tidemark.limits.format-compile-time}, and seconds more if the
+     * compiler has to be {@linkplain #open opened}.
+     *
+     * @throws RejectedException with the codes of {@link GrammarException#code} and the path of the field, or if the
+     *     compiler can't be opened
      */
     CompiledGrammar compile(FormatFields fields) throws RejectedException {
+        open();
         try {
-            return compiler.compile(fields.format());
+            return compiler().compile(fields.format());
         } catch (GrammarException e) {
             throw new RejectedException(e.code(), fields.field(), e.getMessage());
         }
+    }
+
+    private Compiler compiler() throws RejectedException {
+        if (state instanceof State.Opened opened) {
+            return opened.compiler();
+        }
+        throw new RejectedException(REFUSAL);
+    }
+
+    /** Called when no request is admitted any more. Grammars in use stay valid. */
+    @Override
+    public synchronized void close() {
+        if (state instanceof State.Opened opened) {
+            opened.compiler().close();
+        }
+        state = new State.Unavailable();
     }
 }

@@ -1,6 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.boundary.AppliedBoundary;
+import java.time.Duration;
 
 /** Observes requests, for metrics. Methods may be called by any thread and return at once. */
 public interface RequestListener {
@@ -10,6 +11,13 @@ public interface RequestListener {
 
     /** A request runs with full LoRA, because no boundary record applies. */
     default void onFullLora(AppliedBoundary.Reason reason) {}
+
+    /**
+     * A format was compiled or refused, or is one that was compiled for another request meanwhile.
+     *
+     * @param outcome {@code compiled}, or the code of the error
+     */
+    default void onFormatCompiled(String outcome, Duration time) {}
 
     /**
      * The answer of a request is committed.

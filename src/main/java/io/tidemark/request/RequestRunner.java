@@ -296,8 +296,22 @@ public final class RequestRunner {
         if (ready.isPresent()) {
             return start(run, ready.get());
         }
-        formats.execute(request.tenant().name(), () -> admit(run, never -> compile(run, prepared)));
+        formats.execute(request.tenant().name(), () -> {
+            openFormats(run);
+            admit(run, never -> compile(run, prepared));
+        });
         return false;
+    }
+
+    /** Outside of the time limit of an admission: the first opening takes seconds, for which no request is to blame. */
+    private void openFormats(RequestRun run) {
+        try {
+            if (!run.needsNoAnswer()) {
+                admission.openFormats();
+            }
+        } catch (RuntimeException | Error e) {
+            run.fail(e);
+        }
     }
 
     /** On a thread of formats: a compilation has limits of its own. The request goes on in admission. */

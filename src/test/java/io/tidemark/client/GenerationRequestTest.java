@@ -37,6 +37,24 @@ class GenerationRequestTest {
     }
 
     @Test
+    @DisplayName("Is refused by the name of its field for a number that JSON does not have, and does not become a text")
+    void numbersThatAreNotFinite() throws IOException {
+        GenerationRequest request = GenerationRequest.prompt("m", "p");
+        ObjectNode schema = (ObjectNode) new ObjectMapper().readTree("{\"type\": \"number\", \"maximum\": 1e999}");
+        assertRefused(request.jsonSchema(schema), "invalid_value", "response_format.json_schema.schema");
+        assertRefused(request.temperature(Double.NaN), "out_of_range", "temperature");
+        assertRefused(request.topP(Double.NEGATIVE_INFINITY), "out_of_range", "top_p");
+    }
+
+    private static void assertRefused(GenerationRequest request, String code, String param) {
+        assertThat(RequestMessage.parse(request.toBytes(), 1_000))
+                .isInstanceOfSatisfying(Parsed.Invalid.class, invalid -> {
+                    assertThat(invalid.error().code()).isEqualTo(code);
+                    assertThat(invalid.error().param()).contains(param);
+                });
+    }
+
+    @Test
     @DisplayName("Is what the worker parses")
     void parsed() {
         RequestMessage message = parsed(GenerationRequest.prompt("a", "caf\u00e9 \ud83d\ude00")

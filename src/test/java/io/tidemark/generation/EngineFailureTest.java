@@ -76,7 +76,11 @@ class EngineFailureTest {
                             instances,
                             groups,
                             new StepThreads(layout),
-                            new StepMasks(fixture.model().config().vocabularySize(), GrammarMasks::advance),
+                            new StepMasks(
+                                    fixture.model().config().vocabularySize(),
+                                    GrammarMasks::advance,
+                                    limits.maskTimePerStep(),
+                                    System::nanoTime),
                             jointDecoders,
                             () -> {
                                 throw new IllegalStateException("for this test");

@@ -165,6 +165,48 @@ class GrammarTest {
         Choice choice = run(greedy("cut", 0, 6).tokens(3), grammar).choice();
         assertThat(choice.tokens()).containsExactly(9, 10, 11);
         assertThat(choice.finishReason()).isEqualTo(FinishReason.LENGTH);
+        assertThat(grammar.open()).isZero();
+        assertThat(grammar.mistakes()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    @DisplayName("A choice whose grammar is complete with the last of max_tokens tokens has the reason stop")
+    void isCompleteAtItsLength(int tokens) throws RequestRejectedException {
+        List<Integer> text = List.of(9, 10, 11).subList(0, tokens);
+        TokenGrammar grammar = TokenGrammar.choice(List.of(text));
+        RecordingListener recording = run(greedy("whole", 0, 6).tokens(tokens).choices(2), grammar);
+        assertThat(recording.completion().choices()).hasSize(2).allSatisfy(choice -> {
+            assertThat(choice.tokens()).isEqualTo(text);
+            assertThat(choice.finishReason()).isEqualTo(FinishReason.STOP);
+            assertThat(choice.text())
+                    .isEqualTo(fixture.model().tokenizer().decode(text))
+                    .isEqualTo(recording.text(choice.index()));
+        });
+        assertThat(recording.endings()).containsExactlyInAnyOrder("0 STOP", "1 STOP");
+        assertThat(grammar.open()).isZero();
+        assertThat(grammar.mistakes()).isEmpty();
+    }
+
+    @Test
+    @DisplayName(
+            "A choice has the reason length if its text could end or go on at max_tokens, or its grammar fails there")
+    void mayGoOn() throws RequestRejectedException {
+        TokenGrammar endless = new TokenGrammar((tokens, allowed) -> {
+            allowed.set(9);
+            allowed.set(END, tokens.size() == 3);
+            return RowStatus.OK;
+        });
+        for (TokenGrammar grammar : List.of(endless, endless.failingAfter(3))) {
+            TestRequest request = greedy("open", 0, 6)
+                    .sampling(SamplingParams.GREEDY.withLogitBias(Map.of(9, 100.0)))
+                    .tokens(3);
+            Choice choice = run(request, grammar).choice();
+            assertThat(choice.tokens()).containsExactly(9, 9, 9);
+            assertThat(choice.finishReason()).isEqualTo(FinishReason.LENGTH);
+            assertThat(grammar.open()).isZero();
+            assertThat(grammar.mistakes()).isEmpty();
+        }
     }
 
     @Test
@@ -399,17 +441,13 @@ class GrammarTest {
                 }
             }
             AtomicInteger changes = new AtomicInteger();
-            AtomicInteger most = new AtomicInteger();
             List<RecordingListener> together = new ArrayList<>();
             try (GenerationEngine joint = GenerationEngine.start(
                     model.model(),
                     limits,
                     new EngineLayout(3, 1, 2, 1, false),
                     new RandomWidth(List.of(1, 2, 3), new Random(6), changes),
-                    (states, tokens, masks) -> {
-                        most.accumulateAndGet(states.size(), Math::max);
-                        return TokenGrammar.advance(states, tokens, masks);
-                    })) {
+                    TokenGrammar::advance)) {
                 for (GenerationRequest request : requests) {
                     together.add(RecordingListener.plain());
                     joint.submit(request, together.get(together.size() - 1));
@@ -422,7 +460,6 @@ class GrammarTest {
                 assertThat(joint.stats().jointSteps()).isPositive();
             }
             assertThat(changes.get()).isGreaterThan(20);
-            assertThat(most.get()).as("rows in one call").isGreaterThan(4);
             for (int i = 0; i < grammars.size(); i++) {
                 assertThat(grammars.get(i).mistakes()).as("request %d", i).isEmpty();
                 assertThat(grammars.get(i).open()).isZero();

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("Failure of one request")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -118,6 +120,38 @@ class RequestFailureTest {
                     .allSatisfy(choice -> assertThat(choice.tokens())
                             .isEqualTo(reference.prompts().get(0).greedy().get(0)));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    @DisplayName("Text that can't be decoded fails its request, also when it is cancelled, and the engine goes on")
+    void textThatCanNotBeDecoded(boolean cancelled) {
+        try (FixtureModel own = FixtureModel.load("llama-gqa");
+                GenerationEngine engine = GenerationEngine.start(own.model(), new EngineLimits(4, 64, 1L << 30))) {
+            TestRequest request = TestRequest.of(
+                            "broken", reference.prompts().get(3).ids())
+                    // a second choice would fail in the same step, before the cancellation
+                    .choices(cancelled ? 1 : 2)
+                    .tokens(60);
+            RecordingListener broken = RecordingListener.onFirstText(() -> {
+                own.model().tokenizer().close();
+                if (cancelled) {
+                    engine.cancel("broken", FinishReason.CANCELLED);
+                }
+            });
+            GenerationEngineTest.submit(engine, request, broken);
+            for (RecordingListener failing : List.of(broken, submitted(engine, request))) {
+                assertThat(failing.failure().code()).isEqualTo("engine_error");
+                assertThat(failing.failure().message()).contains("could not be decoded");
+            }
+            assertThat(engine.isAlive()).isTrue();
+        }
+    }
+
+    private static RecordingListener submitted(GenerationEngine engine, TestRequest request) {
+        RecordingListener listener = RecordingListener.plain();
+        GenerationEngineTest.submit(engine, request, listener);
+        return listener;
     }
 
     private void assertFailsAlone(TestRequest bad, String message) {

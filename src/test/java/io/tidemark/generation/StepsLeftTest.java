@@ -40,7 +40,9 @@ class StepsLeftTest {
             RequestQueue queue = new RequestQueue(LIMITS, 1, instance -> {});
             Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, promptTokensPerStep);
             StepLoop loop = new StepLoop(
-                    new StepThreads(EngineLayout.single(1)), new StepMasks(420, TokenGrammar::advance), ids -> {});
+                    new StepThreads(EngineLayout.single(1)),
+                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), System::nanoTime),
+                    ids -> {});
             StepResults results = new StepResults(scheduler);
             Map<String, RecordingListener> listeners = new LinkedHashMap<>();
             Map<String, List<Integer>> stated = new LinkedHashMap<>();

@@ -32,7 +32,9 @@ class TokensLeftTest {
             RequestQueue queue = new RequestQueue(LIMITS, 1, instance -> {});
             Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, 64);
             StepLoop loop = new StepLoop(
-                    new StepThreads(EngineLayout.single(1)), new StepMasks(420, TokenGrammar::advance), ids -> {});
+                    new StepThreads(EngineLayout.single(1)),
+                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), System::nanoTime),
+                    ids -> {});
             StepResults results = new StepResults(scheduler);
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
             int total = 0;

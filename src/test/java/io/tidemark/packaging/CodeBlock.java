@@ -45,7 +45,8 @@ record CodeBlock(Path document, int line, String language, String above, String 
 
     /** Whether a file is a document, and not one of an installed package. */
     private static boolean isDocument(Path file) {
-        return file.toString().endsWith(".md") && !file.toString().contains("node_modules");
+        String path = file.toString();
+        return path.endsWith(".md") && !path.contains("node_modules") && !path.contains("/.");
     }
 
     private static List<CodeBlock> of(Path document) throws IOException {

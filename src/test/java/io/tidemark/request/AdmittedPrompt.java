@@ -20,7 +20,7 @@ public final class AdmittedPrompt {
                 new AppliedBoundary.FullLora(Boundary.full(version.numLayers()), AppliedBoundary.Reason.NO_RECORD),
                 OptionalLong.empty());
         Admission admission = new Admission(
-                model, adapters, noRecord, AnswerFormats.unavailable(), AdapterSuggestions.NONE, RequestListener.NONE);
+                model, adapters, noRecord, RequestFixtures.noFormats(), AdapterSuggestions.NONE, RequestListener.NONE);
         Parsed.Valid<RequestMessage> request = (Parsed.Valid<RequestMessage>) RequestMessage.parse(value, value.length);
         return admission
                 .prepare(Tenant.unlimited("t"), new RequestState.Parsed("r", request.record()), () -> false)

@@ -10,6 +10,7 @@ import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.time.RunningTime;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -81,6 +82,7 @@ class FormatAdmissionTest {
                 .contains("\"param\":\"structured_outputs.regex\"");
         assertThat(fixture.noAdapterRequested()).isTrue();
         assertThat(fixture.engine().submitted()).isEmpty();
+        assertThat(fixture.outcomes()).containsExactly("unsupported_format");
     }
 
     @Test
@@ -94,26 +96,71 @@ class FormatAdmissionTest {
     }
 
     @Test
-    @DisplayName("Gets an error of the server where formats can't be enforced")
+    @DisplayName(
+            "Opens the compiler on a thread of formats, once; requests without a format and admission never open it")
+    void opensTheCompiler() {
+        fixture.deliver(1, "warm");
+        deliver(2, "warm", "a");
+        assertThat(fixture.openings()).isZero();
+        compile();
+        assertThat(fixture.openings()).isOne();
+        deliver(3, "warm", "b");
+        compile();
+        assertThat(fixture.openings()).isOne();
+        assertThat(fixture.engine().submitted())
+                .extracting(FormatAdmissionTest::offset)
+                .containsExactly(1, 2, 3);
+    }
+
+    @Test
+    @DisplayName("Gets an error of the server if the compiler can't be opened, and other requests run")
     void unavailable() {
-        AnswerFormats formats = AnswerFormats.unavailable();
-        for (int i = 0; i < 2; i++) {
-            Exception thrown = null;
-            try {
-                if (i == 0) {
-                    formats.find(
-                            RequestRunnerFixture.admitted(body("a")).message().answer());
-                } else {
-                    formats.compile(
-                            RequestRunnerFixture.admitted(body("a")).message().answer());
-                }
-            } catch (io.tidemark.input.RejectedException e) {
-                thrown = e;
-                assertThat(e.error().type()).isEqualTo("server_error");
-                assertThat(e.error().code()).isEqualTo("formats_unavailable");
+        fixture.duringOpening(() -> {
+            throw new IllegalStateException("a fault in /a/folder");
+        });
+        CompletableFuture<Answer> first = deliver(1, "cold", "a");
+        CompletableFuture<Answer> other = deliver(2, "cold", "b");
+        compile();
+        compile();
+        CompletableFuture<Answer> later = deliver(3, "cold", "a");
+        assertThat(fixture.compilations()).as("refused by admission").isEmpty();
+        assertThat(List.of(first, other, later))
+                .allSatisfy(answered -> assertThat(answered).isCompleted());
+        assertThat(fixture.results().split("\"formats_unavailable\"")).hasSize(4);
+        assertThat(fixture.results()).contains("server_error").doesNotContain("/a/folder");
+        fixture.deliver(4, "warm");
+        assertThat(fixture.engine().submitted())
+                .extracting(FormatAdmissionTest::offset)
+                .containsExactly(4);
+        assertThat(fixture.openings()).isOne();
+        assertThat(fixture.failures()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Ends the process if the heap does not suffice to open the compiler")
+    void openingEndsTheProcess() {
+        fixture.duringOpening(() -> {
+            throw new OutOfMemoryError("for this test");
+        });
+        deliver(1, "warm", "a");
+        compile();
+        assertThat(fixture.failures()).singleElement().isInstanceOf(OutOfMemoryError.class);
+    }
+
+    @Test
+    @DisplayName("Does not count the opening of the compiler as a part of its admission, whose time is limited")
+    void slowOpening() {
+        fixture.duringOpening(() -> {
+            Duration limit = RequestRunnerFixture.LIMITS.admission().plus(Watchdog.AFTER_INTERRUPTION);
+            for (long i = 0; i <= 2 * limit.toSeconds(); i++) {
+                fixture.time().sleep(RunningTime.TICK);
+                fixture.requests().watchdog().tick();
             }
-            assertThat(thrown).isNotNull();
-        }
+        });
+        fixture.deliver(fixture.received(1, now(), body("a").replace(", \"timeout_ms\": 3000", "")));
+        compile();
+        assertThat(fixture.failures()).isEmpty();
+        assertThat(fixture.engine().submitted()).hasSize(1);
     }
 
     @Test
@@ -164,6 +211,7 @@ class FormatAdmissionTest {
                 .extracting(FormatAdmissionTest::offset)
                 .containsExactly(2);
         assertThat(fixture.failures()).isEmpty();
+        assertThat(fixture.outcomes()).containsExactly("internal_error", "compiled");
     }
 
     @Test

@@ -104,7 +104,7 @@ public final class RecordingEngine implements Engine {
 
     @Override
     public EngineStats stats() {
-        return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0);
+        return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0, EngineStats.Masks.NONE);
     }
 
     @Override

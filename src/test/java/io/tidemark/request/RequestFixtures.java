@@ -33,6 +33,13 @@ public final class RequestFixtures {
         };
     }
 
+    /** Formats whose compiler can't be opened. */
+    public static AnswerFormats noFormats() {
+        return AnswerFormats.of(() -> {
+            throw new IllegalStateException("no formats in this test");
+        });
+    }
+
     /** A request whose topic is its tenant, without limits. */
     public static ReceivedRequest received(
             Source source,

@@ -13,7 +13,6 @@ import io.tidemark.generation.StopConditions;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.FakeGrammars;
 import io.tidemark.grammar.GrammarException;
-import io.tidemark.input.RejectedException;
 import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.EventMessage;
@@ -55,6 +54,9 @@ final class RequestRunnerFixture implements AutoCloseable {
     private final List<EventMessage> events = new CopyOnWriteArrayList<>();
     private final List<Throwable> failures = new CopyOnWriteArrayList<>();
     private Runnable duringAdmission = () -> {};
+    private Runnable duringOpening = () -> {};
+    private int openings;
+    private final List<String> outcomes = new CopyOnWriteArrayList<>();
     private final Deque<Runnable> compilations = new ArrayDeque<>();
     private final Map<AnswerFormat, CompiledGrammar> compiled = new HashMap<>();
     private Function<AnswerFormat, Optional<Exception>> refusals = format -> Optional.empty();
@@ -71,13 +73,24 @@ final class RequestRunnerFixture implements AutoCloseable {
     /** @param clock of the results; one that throws an exception makes results fail */
     RequestRunnerFixture(Function<Time, Time> clock) {
         register(store);
+        RequestListener listener = new RequestListener() {
+            @Override
+            public void onFormatCompiled(String outcome, Duration duration) {
+                outcomes.add(outcome);
+            }
+        };
         Boundaries noRecord = (adapter, version) -> new Boundaries.InForce(
                 new AppliedBoundary.FullLora(Boundary.full(version.numLayers()), AppliedBoundary.Reason.NO_RECORD),
                 OptionalLong.empty());
         requests = new RequestRunner(
                 10_000,
                 new Admission(
-                        fixture.model(), store, noRecord, formats(), AdapterSuggestions.NONE, RequestListener.NONE),
+                        fixture.model(),
+                        store,
+                        noRecord,
+                        AnswerFormats.openedBy(this::compiler),
+                        AdapterSuggestions.NONE,
+                        listener),
                 this::lease,
                 engine,
                 new Answers(FAMILY, fixture.model().config().numLayers(), "w", clock.apply(time)),
@@ -92,15 +105,17 @@ final class RequestRunnerFixture implements AutoCloseable {
         return cancellation;
     }
 
-    private AnswerFormats formats() {
-        return AnswerFormats.of(new AnswerFormats.Compiler() {
+    private AnswerFormats.Compiler compiler() {
+        openings++;
+        duringOpening.run();
+        return new AnswerFormats.Compiler() {
             @Override
             public Optional<CompiledGrammar> find(AnswerFormat format) {
                 return Optional.ofNullable(compiled.get(format));
             }
 
             @Override
-            public CompiledGrammar compile(AnswerFormat format) throws GrammarException, RejectedException {
+            public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
                 Optional<Exception> refusal = refusals.apply(format);
                 if (refusal.isEmpty()) {
                     return compiled.computeIfAbsent(format, fresh -> FakeGrammars.compiled());
@@ -108,12 +123,27 @@ final class RequestRunnerFixture implements AutoCloseable {
                 if (refusal.get() instanceof GrammarException unsupported) {
                     throw unsupported;
                 }
-                if (refusal.get() instanceof RejectedException rejected) {
-                    throw rejected;
-                }
                 throw (RuntimeException) refusal.get();
             }
-        });
+
+            @Override
+            public void close() {}
+        };
+    }
+
+    /** The outcomes of compilations, as metrics see them. */
+    List<String> outcomes() {
+        return outcomes;
+    }
+
+    /** How often the compiler of formats was opened. */
+    int openings() {
+        return openings;
+    }
+
+    /** What happens while the compiler of formats is opened. */
+    void duringOpening(Runnable action) {
+        duringOpening = action;
     }
 
     /** What the compiler does with a format: a failure, or none. It runs on the thread of the compilation. */

@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -45,6 +46,26 @@ class TenantTurnsTest {
         add("b", "b1");
         runAll();
         assertThat(ran).containsExactly("a1 begins", "b1", "a1 ends", "a2");
+    }
+
+    @Test
+    @DisplayName("Run a task of a new tenant next, although two others with many tasks use both threads")
+    void newTenant() {
+        IntStream.range(0, 50).forEach(i -> {
+            add("a", "a" + i);
+            add("b", "b" + i);
+        });
+        Runnable first = threads.remove();
+        Runnable second = threads.remove();
+        add("c", "c0", "c1");
+        first.run();
+        threads.remove().run();
+        assertThat(ran).containsExactly("a0", "c0");
+        second.run();
+        runAll();
+        assertThat(ran)
+                .startsWith("a0", "c0", "b0", "a1", "c1", "b1", "a2", "b2")
+                .hasSize(102);
     }
 
     @Test

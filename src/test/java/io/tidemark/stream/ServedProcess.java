@@ -83,6 +83,15 @@ final class ServedProcess implements AutoCloseable {
         }
     }
 
+    /** Whether the process has loaded a native library, under any name that contains this one. */
+    boolean hasLoaded(String library) {
+        try {
+            return Files.readString(Path.of("/proc/" + process.pid() + "/maps")).contains(library);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** {@code kill -9}. */
     void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();

@@ -1,9 +1,11 @@
 package io.tidemark.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.grammar.GrammarCompiler;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
@@ -108,6 +110,22 @@ class ServingProcessIT {
                 group.assertEachAnsweredOnce(asked);
                 assertThat(group.workers()).containsExactlyInAnyOrder("first", "second");
             }
+        }
+    }
+
+    @Test
+    @DisplayName("A worker loads the library of formats with the first request that has one, not before")
+    void loadsFormatsLazily() throws Exception {
+        assumeThat(GrammarCompiler.isAvailable()).isTrue();
+        try (ServedProcess worker = group.serve("worker", "1S").awaitReady()) {
+            group.produce(0, 4);
+            group.awaitAnswers(4);
+            assertThat(worker.hasLoaded("libtidemark_grammar")).isFalse();
+            group.produce(0, "choice", ", \"structured_outputs\": {\"choice\": [\"yes\", \"no\"]}");
+            group.awaitAnswers(5);
+            assertThat(group.results("choice").get(0).at("/choices/0/text").asText())
+                    .isIn("yes", "no");
+            assertThat(worker.hasLoaded("libtidemark_grammar")).isTrue();
         }
     }
 

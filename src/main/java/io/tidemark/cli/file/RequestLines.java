@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.message.ErrorBody;
@@ -25,7 +27,11 @@ final class RequestLines {
     /** More than the largest record of a request topic. */
     private static final int MAX_LINE_BYTES = 5 << 20;
 
-    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    /** Numbers stay as they are: a double would change some, and has none for 1e999. */
+    private static final ObjectMapper JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS, DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+            .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
+            .build();
 
     /** The field that the body of each of OpenAI's URLs has. */
     private static final Map<String, String> INPUTS =
@@ -102,6 +108,9 @@ final class RequestLines {
         } catch (JacksonException e) {
             return invalid(
                     lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "is not JSON: " + e.getOriginalMessage());
+        } catch (NumberFormatException e) {
+            return invalid(
+                    lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "has a number whose exponent is too large");
         } catch (IOException e) {
             return invalid(lineId, lineId, LineFormat.TIDEMARK, "invalid_utf8", "is not UTF-8");
         }

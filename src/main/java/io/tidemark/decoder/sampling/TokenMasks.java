@@ -43,6 +43,11 @@ public final class TokenMasks {
         return bits.slice(0, rows * words);
     }
 
+    /** The words of one mask, in native byte order; what is written to them is in the mask. */
+    public IntBuffer row(int row) {
+        return bits.slice(row * words, words);
+    }
+
     /** The mask of a row. */
     public TokenMask mask(int row) {
         return new TokenMask(this, row);

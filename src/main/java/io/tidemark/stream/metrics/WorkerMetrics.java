@@ -3,6 +3,7 @@ package io.tidemark.stream.metrics;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -25,6 +26,7 @@ import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -86,6 +88,16 @@ public final class WorkerMetrics implements RequestListener {
     public void onFullLora(AppliedBoundary.Reason reason) {
         registry.counter("tidemark.boundary.fallbacks", "reason", reason.label())
                 .increment();
+    }
+
+    @Override
+    public void onFormatCompiled(String outcome, Duration time) {
+        Timer.builder("tidemark.format.compile")
+                .description("time to compile a format, or to refuse it")
+                .tag("outcome", outcome)
+                .serviceLevelObjectives(TOKEN_BUCKETS)
+                .register(registry)
+                .record(time);
     }
 
     @Override
@@ -315,6 +327,24 @@ public final class WorkerMetrics implements RequestListener {
                 "native calls that were a step of several instances",
                 engine,
                 source -> source.stats().jointSteps());
+        FunctionTimer.builder(
+                        "tidemark.format.masks",
+                        engine,
+                        source -> source.stats().masks().steps(),
+                        source -> source.stats().masks().nanos(),
+                        TimeUnit.NANOSECONDS)
+                .description("steps with sequences that have a format, and the time for what these may generate")
+                .register(registry);
+        counter(
+                "tidemark.format.waits",
+                "tokens that a sequence with a format got a step later, because others had taken the time for formats",
+                engine,
+                source -> source.stats().masks().waits());
+        counter(
+                "tidemark.format.failures",
+                "requests that were ended because the grammar of their format failed in the middle of a text",
+                engine,
+                source -> source.stats().masks().failures());
         counter(
                 "tidemark.engine.tokens",
                 "prompt tokens processed, those from the prefix cache included, and tokens generated",

@@ -6,7 +6,6 @@ import io.tidemark.calibration.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarLimits;
-import io.tidemark.grammar.GrammarUnavailableException;
 import io.tidemark.grammar.TokenBytes;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.request.AnswerFormats;
@@ -92,7 +91,7 @@ final class Assembly implements AutoCloseable {
     private AdapterStore store;
     private BoundaryTable table;
     private Optional<GenerationEngine> engine = Optional.empty();
-    private AnswerFormats formats = AnswerFormats.unavailable();
+    private AnswerFormats formats;
     private int maxNumSeqs;
     private Duration stepLimit = Duration.ZERO;
 
@@ -218,7 +217,10 @@ final class Assembly implements AutoCloseable {
     private Service engine() {
         // once, because an engine that runs has taken its share of a GPU's memory
         EngineSizes sizes = EngineSizes.of(
-                settings.engine(), loaded.model().decoder(), loaded.torch().freeGpuBytes());
+                settings.engine(),
+                settings.limits(),
+                loaded.model().decoder(),
+                loaded.torch().freeGpuBytes());
         maxNumSeqs = sizes.limits().maxNumSeqs();
         stepLimit = sizes.stepLimit(
                 settings.engine(),
@@ -269,29 +271,26 @@ final class Assembly implements AutoCloseable {
         return thread;
     }
 
-    /** The start does not fail where formats can't be enforced: all other requests work. */
+    /** The compiler is opened by the first request with a format: a start neither waits for it nor fails with it. */
     private Service formats() {
+        formats = AnswerFormats.of(this::openCompiler);
+        return formats::close;
+    }
+
+    private GrammarCompiler openCompiler() {
         LimitSettings limits = settings.limits();
         ModelConfig config = loaded.model().config();
-        try {
-            GrammarCompiler compiler = GrammarCompiler.open(
-                    TokenBytes.read(
-                            ModelChoice.of(settings.model(), settings.engine()).folder(),
-                            config.vocabularySize(),
-                            config.endOfSequence()),
-                    new GrammarLimits(
-                            limits.formatBytes().asLongValue(),
-                            limits.formatCompileTime(),
-                            limits.formatGrammarBytes().asLongValue(),
-                            limits.formatMaskTime(),
-                            limits.formatCacheBytes().asLongValue()));
-            formats = AnswerFormats.of(compiler);
-            return compiler::close;
-        } catch (GrammarUnavailableException e) {
-            LOG.warnf("requests with a format of the answer get the error formats_unavailable: %s", e.getMessage());
-            formats = AnswerFormats.unavailable();
-            return () -> {};
-        }
+        return GrammarCompiler.open(
+                TokenBytes.read(
+                        ModelChoice.of(settings.model(), settings.engine()).folder(),
+                        config.vocabularySize(),
+                        config.endOfSequence()),
+                new GrammarLimits(
+                        limits.formatBytes().asLongValue(),
+                        limits.formatCompileTime(),
+                        limits.formatGrammarBytes().asLongValue(),
+                        limits.formatMaskTime(),
+                        limits.formatCacheBytes().asLongValue()));
     }
 
     private Service worker() {

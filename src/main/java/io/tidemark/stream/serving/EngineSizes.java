@@ -4,6 +4,7 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
+import io.tidemark.stream.settings.TidemarkSettings.LimitSettings;
 import java.time.Duration;
 import java.util.OptionalLong;
 
@@ -25,7 +26,7 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
      * @param freeGpuBytes free memory of the GPU after the base weights were loaded; empty on a CPU, and if unknown
      * @throws IllegalArgumentException when settings contradict each other, or adapters fill the memory of the GPU
      */
-    static EngineSizes of(EngineSettings engine, Decoder decoder, OptionalLong freeGpuBytes) {
+    static EngineSizes of(EngineSettings engine, LimitSettings limits, Decoder decoder, OptionalLong freeGpuBytes) {
         long kvBytes =
                 engine.kvBytes().isPresent() ? engine.kvBytes().get().asLongValue() : kvBytes(engine, freeGpuBytes);
         int maxNumSeqs = engine.maxNumSeqs() > 0 ? engine.maxNumSeqs() : maxNumSeqs(decoder, kvBytes);
@@ -34,7 +35,8 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
                         maxNumSeqs,
                         engine.prefillTokensPerStep(),
                         kvBytes,
-                        engine.prefixCache().asLongValue()),
+                        engine.prefixCache().asLongValue(),
+                        limits.formatStepTime()),
                 layout(engine, decoder));
     }
 

@@ -66,6 +66,7 @@ public final class SettingsValidator {
         size("tidemark.limits.format-cache-bytes", limits.formatCacheBytes(), 0, Long.MAX_VALUE);
         ofFormat("tidemark.limits.format-compile-time", limits.formatCompileTime());
         ofFormat("tidemark.limits.format-mask-time", limits.formatMaskTime());
+        ofFormat("tidemark.limits.format-step-time", limits.formatStepTime());
     }
 
     private static void ofFormat(String property, Duration time) {

@@ -187,11 +187,15 @@ public interface TidemarkSettings {
         @WithDefault("0.01S")
         Duration formatMaskTime();
 
-        /** Native memory of one compiled format and the states of its sequences. */
+        /** Time for all sequences with a format in one step. Sequences beyond it wait for a later step. */
+        @WithDefault("0.02S")
+        Duration formatStepTime();
+
+        /** Native memory of one grammar, to which a format is compiled, with the states of its sequences. */
         @WithDefault("64M")
         MemorySize formatGrammarBytes();
 
-        /** Native memory of compiled formats that are kept for later requests. The least recently used are freed. */
+        /** Native memory of grammars that are kept for later requests. The least recently used are freed. */
         @WithDefault("256M")
         MemorySize formatCacheBytes();
 

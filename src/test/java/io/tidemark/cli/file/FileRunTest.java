@@ -99,6 +99,30 @@ class FileRunTest {
     }
 
     @Test
+    @DisplayName("sends numbers as they are in the line, also those that are too large or too exact for a double")
+    void keepsNumbers() throws Exception {
+        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        send(run(service, THREE), """
+                {"prompt": "1", "structured_outputs": {"json": {"maximum": 1e999, "minimum": -0.12345678901234567890, "multipleOf": 1.50}}}
+                {"custom_id": "o", "method": "POST", "url": "/v1/completions", "body": {"prompt": "2", "temperature": 1e999}}
+                {"prompt": "3", "temperature": 1e99999999999}
+                """);
+        assertThat(service.requests())
+                .extracting(request -> request.json().toString())
+                .satisfiesExactly(
+                        first -> assertThat(first)
+                                .contains(
+                                        "\"maximum\":1E+999",
+                                        "\"minimum\":-0.12345678901234567890",
+                                        "\"multipleOf\":1.50"),
+                        second -> assertThat(second).contains("\"temperature\":1E+999"));
+        assertThat(results)
+                .filteredOn(LineResult::isError)
+                .singleElement()
+                .satisfies(result -> assertThat(result.json()).contains("invalid_json", "line 3"));
+    }
+
+    @Test
     @DisplayName("gives each line one result: invalid and repeated lines have an error under the id of their number")
     void refusesLines() throws Exception {
         InMemoryTidemark service = new InMemoryTidemark(request ->

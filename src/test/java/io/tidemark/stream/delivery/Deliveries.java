@@ -8,8 +8,8 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.request.AdapterSuggestions;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
-import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.Answers;
+import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Tenant;
@@ -68,7 +68,7 @@ final class Deliveries {
                         model,
                         adapters,
                         new BoundaryTable(),
-                        AnswerFormats.unavailable(),
+                        RequestFixtures.noFormats(),
                         AdapterSuggestions.NONE,
                         RequestListener.NONE),
                 adapters::lease,

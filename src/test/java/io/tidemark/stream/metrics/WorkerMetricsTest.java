@@ -77,6 +77,17 @@ class WorkerMetricsTest {
     }
 
     @Test
+    @DisplayName("Have a histogram of compilations of formats by outcome")
+    void formats() {
+        metrics.onFormatCompiled("compiled", Duration.ofMillis(40));
+        metrics.onFormatCompiled("unsupported_format", Duration.ofMillis(2));
+        assertThat(registry.scrape())
+                .contains("tidemark_format_compile_seconds_bucket{outcome=\"compiled\",le=\"0.03\",} 0")
+                .contains("tidemark_format_compile_seconds_bucket{outcome=\"compiled\",le=\"0.05\",} 1")
+                .contains("tidemark_format_compile_seconds_count{outcome=\"unsupported_format\",} 1");
+    }
+
+    @Test
     @DisplayName("Count how often a reply topic was set aside, by topic, from 0 on")
     void replyTopics() {
         metrics.bindReplyTopics(List.of("replies", "others"));

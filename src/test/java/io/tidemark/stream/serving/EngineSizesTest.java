@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.generation.EngineLimits;
 import io.tidemark.model.ComputeType;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
+import java.time.Duration;
 import java.util.Map;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterAll;
@@ -118,6 +120,17 @@ class EngineSizesTest {
                 .isEqualTo(ComputeType.FP32);
     }
 
+    @Test
+    @DisplayName("Have the time for masks of the setting")
+    void maskTime() {
+        assertThat(of(Map.of(), OptionalLong.empty()).limits().maskTimePerStep())
+                .isEqualTo(EngineLimits.MASK_TIME_PER_STEP);
+        assertThat(of(Map.of("tidemark.limits.format-step-time", "0.5S"), OptionalLong.empty())
+                        .limits()
+                        .maskTimePerStep())
+                .isEqualTo(Duration.ofMillis(500));
+    }
+
     private static int[] layout(Map<String, String> values) {
         EngineSizes sizes = of(values, OptionalLong.empty());
         return new int[] {
@@ -130,7 +143,7 @@ class EngineSizesTest {
     }
 
     private static EngineSizes of(Map<String, String> values, OptionalLong freeGpuBytes) {
-        return EngineSizes.of(engine(values), decoder(), freeGpuBytes);
+        return EngineSizes.of(engine(values), TestSettings.with(values).limits(), decoder(), freeGpuBytes);
     }
 
     private static Decoder decoder() {

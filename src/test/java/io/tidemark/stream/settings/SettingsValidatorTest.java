@@ -31,6 +31,7 @@ class SettingsValidatorTest {
         "tidemark.limits.format-compile-time, 0S",
         "tidemark.limits.format-compile-time, 6S",
         "tidemark.limits.format-mask-time, -1S",
+        "tidemark.limits.format-step-time, 0S",
         "tidemark.topics.replication-factor, 0",
         "tidemark.topics.replication-factor, -7",
         "tidemark.topics.generation-requests, 'a,b, a'",
