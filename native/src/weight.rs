@@ -1,7 +1,7 @@
 //! How large a schema becomes when llguidance multiplies it out: the intersection of alternatives has all pairs of them,
 //! each with a copy of the parts of both. A short schema can become gigabytes; this is known before it does.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::failure::{Failure, TOO_LARGE, TOO_SLOW};
 
@@ -12,27 +12,16 @@ const MAX_PATTERN_PAIRS: f64 = 1_000.0;
 const MAX_ONE_OF_PAIRS: f64 = 250_000.0;
 /// Compiling an object takes time with the square of its properties.
 const MAX_PROPERTY_PAIRS: f64 = 1_000_000.0;
-/// How long a chain of references is followed.
-const MAX_REFERENCES: usize = 32;
 /// References that branch are visited again and again.
 const MAX_VISITS: usize = 500_000;
 
-/// Refuses a schema that would take too much memory or time.
+/// What a pair of patterns costs, in parts.
+const PATTERN_PAIR: f64 = 20.0;
+
+/// Refuses a prepared schema that would take too much memory or time.
 pub fn check(schema: &Value) -> Result<(), Failure> {
-    let mut weigher = Weigher {
-        root: schema,
-        visits: 0,
-        pattern_pairs: 0.0,
-        one_of_pairs: 0.0,
-        property_pairs: 0.0,
-    };
-    let weight = weigher.schema(schema, false, 0);
-    let definitions = ["$defs", "definitions"]
-        .iter()
-        .filter_map(|keyword| schema.get(keyword).and_then(Value::as_object))
-        .flat_map(Map::values)
-        .fold(0.0, |sum, each| sum + weigher.schema(each, false, 0).parts);
-    if weight.parts + definitions > MAX_PARTS {
+    let mut weigher = Weigher::of(schema);
+    if weigher.document() > MAX_PARTS {
         return Err(Failure::new(TOO_LARGE, "the schema is too large when its alternatives are combined"));
     }
     if weigher.pattern_pairs > MAX_PATTERN_PAIRS {
@@ -45,6 +34,12 @@ pub fn check(schema: &Value) -> Result<(), Failure> {
         return Err(Failure::new(TOO_SLOW, "'oneOf' has too many alternatives"));
     }
     Ok(())
+}
+
+/// What it costs to compile a prepared schema, in parts.
+pub fn of(schema: &Value) -> f64 {
+    let mut weigher = Weigher::of(schema);
+    weigher.document() + PATTERN_PAIR * weigher.pattern_pairs
 }
 
 #[derive(Clone, Copy)]
@@ -66,15 +61,36 @@ impl Weight {
 
 struct Weigher<'a> {
     root: &'a Value,
+    /// The references that are being followed.
+    followed: Vec<String>,
     visits: usize,
     pattern_pairs: f64,
     one_of_pairs: f64,
     property_pairs: f64,
 }
 
-impl Weigher<'_> {
+impl<'a> Weigher<'a> {
+    fn of(root: &'a Value) -> Self {
+        Weigher {
+            root,
+            followed: Vec::new(),
+            visits: 0,
+            pattern_pairs: 0.0,
+            one_of_pairs: 0.0,
+            property_pairs: 0.0,
+        }
+    }
+
+    /// The parts of the schema with its definitions.
+    fn document(&mut self) -> f64 {
+        let root = self.root;
+        let definitions = root.get("$defs").and_then(Value::as_object);
+        let parts = definitions.map_or(0.0, |all| all.values().fold(0.0, |sum, each| sum + self.schema(each, false).parts));
+        parts + self.schema(root, false).parts
+    }
+
     /// The weight of a schema; in a combination, a reference is replaced by what it refers to.
-    fn schema(&mut self, schema: &Value, combined: bool, references: usize) -> Weight {
+    fn schema(&mut self, schema: &Value, combined: bool) -> Weight {
         self.visits += 1;
         if self.visits > MAX_VISITS {
             return Weight { alternatives: 1.0, parts: f64::INFINITY };
@@ -89,7 +105,7 @@ impl Weigher<'_> {
         for (keyword, value) in keywords {
             match (keyword.as_str(), value) {
                 ("properties" | "patternProperties", Value::Object(map)) => {
-                    own += map.values().fold(0.0, |sum, each| sum + self.schema(each, false, references).parts);
+                    own += map.values().fold(0.0, |sum, each| sum + self.schema(each, false).parts);
                     let pairs = (map.len() * map.len()) as f64;
                     if keyword == "patternProperties" {
                         self.pattern_pairs += pairs;
@@ -98,20 +114,20 @@ impl Weigher<'_> {
                     }
                 }
                 ("prefixItems" | "items", Value::Array(list)) => {
-                    own += list.iter().fold(0.0, |sum, each| sum + self.schema(each, false, references).parts);
+                    own += list.iter().fold(0.0, |sum, each| sum + self.schema(each, false).parts);
                 }
                 ("items" | "additionalItems" | "additionalProperties", value) => {
-                    own += self.schema(value, false, references).parts;
+                    own += self.schema(value, false).parts;
                 }
                 ("allOf", Value::Array(list)) => {
                     for each in list {
-                        weight = weight.with_all(self.schema(each, true, references));
+                        weight = weight.with_all(self.schema(each, true));
                     }
                 }
                 ("anyOf" | "oneOf", Value::Array(list)) => {
                     let mut sum = Weight { alternatives: 0.0, parts: 0.0 };
                     for each in list {
-                        let option = self.schema(each, combined, references);
+                        let option = self.schema(each, combined);
                         sum.alternatives += option.alternatives;
                         sum.parts += option.parts;
                     }
@@ -124,12 +140,12 @@ impl Weigher<'_> {
                     let count = list.len().max(1) as f64;
                     weight = weight.with_all(Weight { alternatives: count, parts: count });
                 }
-                ("$ref", Value::String(reference)) if combined => {
-                    let target = match reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) {
-                        Some(target) if references < MAX_REFERENCES => self.schema(target, true, references + 1),
-                        _ => Weight::ONE,
-                    };
-                    weight = weight.with_all(target);
+                // what refers to itself is not combined with itself: llguidance refuses it
+                ("$ref", Value::String(reference)) if combined && !self.followed.contains(reference) => {
+                    let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+                    self.followed.push(reference.clone());
+                    weight = weight.with_all(target.map_or(Weight::ONE, |target| self.schema(target, true)));
+                    self.followed.pop();
                 }
                 _ => {}
             }
@@ -141,12 +157,12 @@ impl Weigher<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{json, Map};
 
     #[test]
     fn products_of_alternatives_are_refused() {
-        let options: Vec<Value> = (0..1000).map(|i| json!({ "required": [i.to_string()] })).collect();
-        let properties: Map<String, Value> = (0..1000).map(|i| (i.to_string(), json!({}))).collect();
+        let options: Vec<Value> = (0..900).map(|i| json!({ "required": [i.to_string()] })).collect();
+        let properties: Map<String, Value> = (0..900).map(|i| (i.to_string(), json!({}))).collect();
         let nested = json!({ "properties": { "x": { "properties": properties } } });
         assert!(check(&json!({ "anyOf": options })).is_ok());
         assert!(check(&nested).is_ok());
