@@ -66,13 +66,13 @@ public final class AnswerFormats {
         return new AnswerFormats(compiler);
     }
 
-    /** A compiled format of an earlier request; takes microseconds. */
+    /** A compiled format of an earlier request, which the caller closes; takes microseconds. */
     Optional<CompiledGrammar> find(FormatFields fields) throws RejectedException {
         return compiler.find(fields.format());
     }
 
     /**
-     * Compiles a format, which takes up to {@code tidemark.limits.format-compile-time}.
+     * Compiles a format, which takes up to {@code tidemark.limits.format-compile-time}. The caller closes it.
      *
      * @throws RejectedException with the codes of {@link GrammarException#code} and the path of the field
      */
@@ -80,6 +80,9 @@ public final class AnswerFormats {
         try {
             return compiler.compile(fields.format());
         } catch (GrammarException e) {
+            if (e.isOfServer()) {
+                throw new RejectedException(ErrorBody.serverError(e.code(), e.getMessage()));
+            }
             throw new RejectedException(e.code(), fields.field(), e.getMessage());
         }
     }
