@@ -746,6 +746,9 @@ fn lark(text: &str) -> Result<TopLevelGrammar, Failure> {
             return Err(Failure::unsupported(format!("'{part}' in a grammar is not supported: {why}")));
         }
     }
+    if has_special_token(text) {
+        return Err(Failure::unsupported("'<' in a grammar is not supported: answers have no special tokens"));
+    }
     let mut depth: usize = 0;
     for character in text.chars() {
         match character {
@@ -761,6 +764,28 @@ fn lark(text: &str) -> Result<TopLevelGrammar, Failure> {
         }
     }
     Ok(TopLevelGrammar::from_lark(text.to_string()))
+}
+
+/// Whether a `<` stands outside of texts, regular expressions and comments.
+fn has_special_token(grammar: &str) -> bool {
+    let mut characters = grammar.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '<' => return true,
+            '/' if characters.peek() == Some(&'/') => {
+                characters.by_ref().take_while(|&each| each != '\n').for_each(drop);
+            }
+            '"' | '/' => {
+                while let Some(each) = characters.next().filter(|&each| each != character) {
+                    if each == '\\' {
+                        characters.next();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 #[cfg(test)]

@@ -226,6 +226,9 @@ impl<'a> Preparation<'a> {
         min_properties(keywords, path)?;
         constants(keywords, path)?;
         texts(keywords, path)?;
+        if let Some(reference) = keywords.get_mut("$ref") {
+            *reference = self.reference(reference, path)?;
+        }
         for (keyword, value) in keywords.iter_mut() {
             path.within(keyword, |path| self.keyword(keyword, value, path))?;
         }
@@ -295,9 +298,9 @@ impl<'a> Preparation<'a> {
         }
     }
 
-    /// The definition that a reference points to.
+    /// A reference of the part at a path to the definition that it points to.
     fn reference(&mut self, reference: &Value, path: &Path) -> Result<Value, Failure> {
-        let refused = |why: String| Failure::unsupported(format!("{} is not supported: {why}", path.text()));
+        let refused = |why: String| refused("$ref", path, &why);
         let Some(reference) = reference.as_str() else {
             return Err(refused("it is not a text".to_string()));
         };
@@ -351,10 +354,6 @@ impl<'a> Preparation<'a> {
             "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.list(value, path),
             "items" if value.is_array() => self.list(value, path),
             "items" | "additionalItems" | "additionalProperties" => self.schema(value, path),
-            "$ref" => {
-                *value = self.reference(value, path)?;
-                Ok(())
-            }
             "const" | "enum" | "required" | "type" => Ok(()),
             _ => {
                 // a keyword that llguidance ignores or refuses by its name

@@ -237,3 +237,14 @@ fn only_sequences_with_more_than_their_share_are_ended_when_all_grammars_exceed_
     small.state.reduce(&grammars[0]);
     assert_eq!(small.text("yx"), Ok(Step::Ended));
 }
+
+#[test]
+fn special_tokens_in_a_grammar_are_refused() {
+    for refused in ["start: <|im_end|>", "start: \"a\" <[0]>", "// \"\nstart: <a>", "start: /\\// <a>"] {
+        let failure = Grammar::compile(tokenizer(), LARK, refused, limits()).err().expect(refused);
+        assert_eq!(failure.code, UNSUPPORTED, "{refused}: {failure:?}");
+    }
+    for accepted in ["start: \"<a>\"", "start: /<a>\\/<b>/", "// <a>\nstart: \"a\\\"<a>\""] {
+        assert!(Grammar::compile(tokenizer(), LARK, accepted, limits()).is_ok(), "{accepted}");
+    }
+}
