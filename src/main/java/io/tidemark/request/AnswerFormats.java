@@ -43,6 +43,9 @@ public final class AnswerFormats implements AutoCloseable {
 
         CompiledGrammar compile(AnswerFormat format) throws GrammarException;
 
+        /** The native memory of all grammars, in use or kept, in bytes. */
+        long usedBytes();
+
         /** Called once, after the last compilation. */
         void close();
     }
@@ -80,6 +83,11 @@ public final class AnswerFormats implements AutoCloseable {
             @Override
             public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
                 return compiler.compile(format);
+            }
+
+            @Override
+            public long usedBytes() {
+                return compiler.usedBytes();
             }
 
             @Override
@@ -136,6 +144,11 @@ public final class AnswerFormats implements AutoCloseable {
             }
             throw new RejectedException(e.code(), fields.field(), e.getMessage());
         }
+    }
+
+    /** The native memory of all grammars, in use or kept, in bytes; 0 until the compiler is opened. */
+    public long usedBytes() {
+        return state instanceof State.Opened opened ? opened.compiler().usedBytes() : 0;
     }
 
     private Compiler compiler() throws RejectedException {
