@@ -23,7 +23,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-@Timeout(60)
+// a thread that waits for the lock of the formats can't be interrupted
+@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 @DisplayName("The formats of answers")
 class AnswerFormatsTest {
 
@@ -120,6 +121,7 @@ class AnswerFormatsTest {
         };
         CompletableFuture<CompiledGrammar> result = new CompletableFuture<>();
         Thread thread = new Thread(() -> result.completeAsync(compilation, Runnable::run));
+        thread.setDaemon(true);
         thread.start();
         // it waits for the opening, as the first or behind it
         Awaitility.await()
