@@ -78,7 +78,11 @@ fn shortened(text: &str) -> String {
 pub fn guarded<T>(action: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     static QUIET: Once = Once::new();
     // The default hook prints to the error stream. The library has its own copy of std, so that this hook is private.
-    QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {})));
+    QUIET.call_once(|| {
+        if !cfg!(test) {
+            std::panic::set_hook(Box::new(|_| {}));
+        }
+    });
     match catch_unwind(AssertUnwindSafe(action)) {
         Ok(result) => result,
         Err(panic) => Err(Failure::new(INTERNAL, panic_message(panic.as_ref()))),

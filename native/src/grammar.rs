@@ -1,20 +1,24 @@
 //! Compiled grammars, and the states of sequences.
 //!
-//! The lexer of a grammar learns states while it runs. All sequences of a grammar share what it has learnt, in a
-//! generation. If one sequence breaks the shared lexer or fills its memory, the grammar starts another generation, and
-//! the other sequences repeat their tokens there: the failure stays with the sequence that caused it.
+//! The lexer of a grammar learns states while it runs. The sequences of a grammar share what it has learnt, in a
+//! generation. If one sequence breaks the shared lexer, by a mask that needs too many steps or by the last state that
+//! the lexer may have, it goes on or fails in a lexer of its own, and the others repeat their tokens in a new
+//! generation. What a sequence may spend on repetitions is limited for each sequence.
+//!
+//! A generation that exceeds its memory is replaced if most of it is left from sequences that have ended. Otherwise
+//! those sequences fail that have added more than their share.
 
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use llguidance::api::{GrammarInit, GrammarWithLexer, ParserLimits, StopReason, TopLevelGrammar};
-use llguidance::earley::ParserError;
-use llguidance::toktrie::InferenceCapabilities;
+use llguidance::earley::{BiasComputer, ParserError, ParserRecognizer};
+use llguidance::toktrie::{InferenceCapabilities, SimpleVob, TokTrie};
 use llguidance::{Logger, TokenParser};
 use serde_json::{json, Value};
 
-use crate::failure::{guarded, Failure, INTERNAL, TOO_LARGE, TOO_SLOW};
+use crate::failure::{guarded, Failure, INTERNAL, TOO_LARGE, TOO_SLOW, UNSUPPORTED};
 use crate::memory;
 use crate::regex;
 use crate::schema;
@@ -37,8 +41,8 @@ const SYMBOL_BYTES: u64 = 200;
 const STACK_BYTES: usize = 256 << 20;
 /// How deep brackets of a Lark grammar nest: its parser recurses.
 const LARK_NESTING: usize = 100;
-/// How often a sequence may repeat its tokens in a new generation.
-const GENERATIONS: u32 = 3;
+/// How often a step is tried: in the shared lexer, in a new one, in one of its own, and in one that it has warmed.
+const ATTEMPTS: usize = 5;
 
 #[derive(Clone, Copy)]
 pub struct Limits {
@@ -46,6 +50,8 @@ pub struct Limits {
     pub compile_millis: u64,
     pub grammar_bytes: u64,
     pub mask_micros: u64,
+    /// Of all grammars of a tokenizer.
+    pub total_bytes: u64,
 }
 
 impl Limits {
@@ -62,21 +68,98 @@ impl Limits {
     }
 }
 
+/// Bytes of a grammar with its sequences, which are counted for all grammars of the tokenizer, too.
+struct Usage {
+    tokenizer: Arc<Tokenizer>,
+    own: AtomicI64,
+}
+
+impl Usage {
+    fn add(&self, bytes: i64) {
+        self.own.fetch_add(bytes, Relaxed);
+        self.tokenizer.bytes.fetch_add(bytes, Relaxed);
+    }
+}
+
+impl Drop for Usage {
+    fn drop(&mut self) {
+        self.tokenizer.bytes.fetch_sub(self.own.load(Relaxed), Relaxed);
+    }
+}
+
 pub struct Grammar {
     tokenizer: Arc<Tokenizer>,
     limits: Limits,
     /// Never advances, so that a generation can be copied from it; with the newest generation.
     shared: Mutex<(TokenParser, Option<Arc<Generation>>)>,
+    usage: Arc<Usage>,
     /// The bytes of the compiled parser.
-    bytes: i64,
+    compiled: i64,
 }
 
 /// What sequences share: the lexer behind a parser before its first token.
 struct Generation {
     template: Mutex<TokenParser>,
-    /// The bytes that steps have added and closed sequences have not freed.
-    grown: AtomicI64,
+    /// Held in a step, so that no other sequence spends the fuel of its calls.
+    turn: Mutex<()>,
+    usage: Arc<Usage>,
+    /// The bytes of the lexer before the first token.
+    fresh: i64,
+    /// All bytes, and those that the steps of open sequences have added.
+    bytes: AtomicI64,
+    owned: AtomicI64,
+    open: AtomicI64,
     broken: AtomicBool,
+}
+
+impl Generation {
+    fn of(parser: &TokenParser, usage: &Arc<Usage>) -> Arc<Generation> {
+        let before = memory::allocated();
+        let template = parser.deep_clone();
+        let fresh = memory::allocated() - before;
+        usage.add(fresh);
+        Arc::new(Generation {
+            template: Mutex::new(template),
+            turn: Mutex::new(()),
+            usage: usage.clone(),
+            fresh,
+            bytes: AtomicI64::new(fresh),
+            owned: AtomicI64::new(0),
+            open: AtomicI64::new(0),
+            broken: AtomicBool::new(false),
+        })
+    }
+
+    fn add(&self, bytes: i64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.usage.add(bytes);
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
+    fn set_broken(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn parser(&self) -> Result<TokenParser, Failure> {
+        let template = self
+            .template
+            .lock()
+            .map_err(|_| Failure::new(INTERNAL, "the grammar is broken"))?;
+        Ok(template.clone())
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.usage.add(-self.bytes.load(Relaxed));
+    }
 }
 
 impl Grammar {
@@ -117,8 +200,9 @@ impl Grammar {
         limits: Limits,
     ) -> Result<Grammar, Failure> {
         let before = memory::allocated();
+        let schema = if kind == JSON_SCHEMA { Some(schema::prepared(text)?) } else { None };
         let grammar = match kind {
-            JSON_SCHEMA => json_schema(text)?,
+            JSON_SCHEMA => json_schema(schema.as_ref().map(|prepared| prepared.schema.clone()).unwrap_or_default()),
             REGEX => TopLevelGrammar::from_regex(&regex::anchored(text)?),
             CHOICE => TopLevelGrammar::from_regex(&choice(text)?),
             LARK => lark(text)?,
@@ -132,41 +216,50 @@ impl Grammar {
                 InferenceCapabilities::default(),
                 limits.parser(),
             )
-            .map_err(|error| match kind {
-                JSON_SCHEMA => schema::located(&tokenizer, text, limits.parser(), &error),
-                _ => Failure::of(&error),
+            .map_err(|error| match &schema {
+                Some(prepared) => schema::located(&tokenizer, prepared, &limits.parser(), &error),
+                None => Failure::of(&error),
             })?;
+        drop(schema);
         parser.start_without_prompt();
-        let bytes = memory::allocated() - before;
-        if bytes > limits.grammar_bytes as i64 {
-            return Err(Failure::new(
-                TOO_LARGE,
-                format!(
-                    "the compiled format has {bytes} bytes, and its limit is {}",
-                    limits.grammar_bytes
-                ),
-            ));
-        }
+        let compiled = memory::allocated() - before;
+        let usage = Arc::new(Usage {
+            tokenizer: tokenizer.clone(),
+            own: AtomicI64::new(0),
+        });
+        usage.add(compiled);
         let grammar = Grammar {
             tokenizer,
             limits,
             shared: Mutex::new((parser, None)),
-            bytes,
+            usage,
+            compiled,
         };
+        grammar.check_bytes()?;
         grammar.check_first_mask()?;
+        grammar.check_bytes()?;
         Ok(grammar)
+    }
+
+    /// A compiled grammar leaves at least half of its memory to its sequences.
+    fn check_bytes(&self) -> Result<(), Failure> {
+        let (bytes, limit) = (self.bytes(), self.limits.grammar_bytes as i64 / 2);
+        if bytes > limit {
+            return Err(Failure::new(
+                TOO_LARGE,
+                format!("the compiled format has {bytes} bytes, and its limit is {limit}"),
+            ));
+        }
+        Ok(())
     }
 
     /// A grammar that allows no first token has no text.
     fn check_first_mask(&self) -> Result<(), Failure> {
-        // the generation of this check may be broken; the next sequence starts another one
         let mut state = State::start(self)?;
         let mut mask = vec![0; self.tokenizer.words()];
-        match state.step(self, -1, &mut mask) {
+        match state.advance(self, -1, &mut mask) {
             Ok(_) => Ok(()),
-            Err(failure) if failure.code == INTERNAL => Err(failure),
-            Err(failure) if failure.code == TOO_SLOW => Err(failure),
-            Err(failure) if failure.code == TOO_LARGE => Err(failure),
+            Err(failure) if failure.code != UNSUPPORTED => Err(failure),
             Err(failure) => Err(Failure::unsupported(format!(
                 "no text matches the format: {}",
                 failure.message
@@ -174,14 +267,14 @@ impl Grammar {
         }
     }
 
-    /// Bytes of the compiled parser and of the newest generation.
+    /// Bytes of the compiled parser, of its generations and of their sequences. Takes no lock.
     pub fn bytes(&self) -> i64 {
-        let shared = self.lock();
-        let generation = shared
-            .1
-            .as_ref()
-            .map_or(0, |generation| self.bytes + generation.grown.load(Ordering::Relaxed));
-        self.bytes + generation
+        self.usage.own.load(Relaxed)
+    }
+
+    /// Whether the grammars of the tokenizer exceed their limit.
+    pub fn exceeds_total(&self) -> bool {
+        self.tokenizer.bytes.load(Relaxed) > self.limits.total_bytes as i64
     }
 
     /// The 32-bit words of a mask.
@@ -189,26 +282,32 @@ impl Grammar {
         self.tokenizer.words()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (TokenParser, Option<Arc<Generation>>)> {
+    fn lock(&self) -> MutexGuard<'_, (TokenParser, Option<Arc<Generation>>)> {
         self.shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// The newest generation that is not broken.
     fn generation(&self) -> Arc<Generation> {
         let mut shared = self.lock();
-        let usable = shared
-            .1
-            .as_ref()
-            .filter(|generation| !generation.broken.load(Ordering::Relaxed))
-            .cloned();
+        let usable = shared.1.as_ref().filter(|generation| !generation.is_broken()).cloned();
         usable.unwrap_or_else(|| {
-            let generation = Arc::new(Generation {
-                template: Mutex::new(shared.0.deep_clone()),
-                grown: AtomicI64::new(0),
-                broken: AtomicBool::new(false),
-            });
+            let generation = Generation::of(&shared.0, &self.usage);
             shared.1 = Some(generation.clone());
             generation
         })
+    }
+
+    /// A generation of one sequence.
+    fn separate_generation(&self) -> Arc<Generation> {
+        Generation::of(&self.lock().0, &self.usage)
+    }
+
+    /// Shares the generation of one sequence if there is no other one.
+    fn share(&self, generation: &Arc<Generation>) {
+        let mut shared = self.lock();
+        if shared.1.as_ref().is_none_or(|shared| shared.is_broken()) {
+            shared.1 = Some(generation.clone());
+        }
     }
 }
 
@@ -222,26 +321,58 @@ pub enum Step {
 pub struct State {
     parser: ManuallyDrop<TokenParser>,
     generation: Arc<Generation>,
-    generations: u32,
+    /// The bytes that the steps of this sequence have added to its generation.
+    added: i64,
     tokens: Vec<u32>,
+    /// Whether the tokens were repeated without their masks, so that the lexer knows less than it did.
+    cold: bool,
+    /// The fuel and the items that repetitions have taken.
+    repeated: (u64, u64),
     failed: Option<Failure>,
+}
+
+/// Which lexer an attempt of a step uses.
+#[derive(Clone, Copy, PartialEq)]
+enum Lexer {
+    /// That of the last step.
+    Same,
+    /// That of the newest generation.
+    Shared,
+    /// A new one, which no other sequence can break.
+    Separate,
+    /// A new one, in which the masks of all tokens are computed again.
+    Warmed,
+}
+
+/// Why an attempt has failed.
+enum Stop {
+    /// Another lexer does not help.
+    Final(Failure),
+    /// Another sequence had broken the lexer before.
+    Broken,
+    /// The lexer has no fuel left.
+    Fuel(Failure),
+    /// The lexer has no states left.
+    States(Failure),
 }
 
 impl State {
     pub fn start(grammar: &Grammar) -> Result<State, Failure> {
         let generation = grammar.generation();
         let before = memory::allocated();
-        let parser = template(&generation)?;
-        generation
-            .grown
-            .fetch_add(memory::allocated() - before, Ordering::Relaxed);
-        Ok(State {
+        let parser = generation.parser()?;
+        let mut state = State {
             parser: ManuallyDrop::new(parser),
             generation,
-            generations: 1,
+            added: 0,
             tokens: Vec::new(),
+            cold: false,
+            repeated: (0, 0),
             failed: None,
-        })
+        };
+        state.enter();
+        state.count(memory::allocated() - before);
+        Ok(state)
     }
 
     /// Whether the text so far is complete; false after a failure.
@@ -259,7 +390,7 @@ impl State {
         if let Err(failure) = &result {
             if failure.code == INTERNAL {
                 // a panic may have left the shared lexer locked
-                self.generation.broken.store(true, Ordering::Relaxed);
+                self.generation.set_broken();
             }
             self.failed = Some(failure.clone());
             mask.fill(0);
@@ -267,80 +398,201 @@ impl State {
         result
     }
 
-    fn try_advance(&mut self, grammar: &Grammar, token: i32, mask: &mut [u32]) -> Result<Step, Failure> {
-        if self.generation.broken.load(Ordering::Relaxed) {
-            self.repeat(grammar)?;
+    /// Ends a sequence that has added more than its share, when all grammars exceed their memory.
+    pub fn reduce(&mut self, grammar: &Grammar) {
+        let open = grammar.tokenizer.open.load(Relaxed).max(1);
+        if self.failed.is_none() && self.added > grammar.limits.total_bytes as i64 / 4 / open {
+            self.failed = Some(Failure::new(
+                TOO_LARGE,
+                format!("the memory of all formats exceeds {} bytes", grammar.limits.total_bytes),
+            ));
         }
-        let first = guarded(|| self.measured(grammar, token, mask));
-        let error = match first {
-            Ok(step) => return Ok(step),
+    }
+
+    fn try_advance(&mut self, grammar: &Grammar, token: i32, mask: &mut [u32]) -> Result<Step, Failure> {
+        if token >= 0 {
+            if token as usize >= grammar.tokenizer.vocabulary {
+                return Err(Failure::unsupported(format!("token {token} is not in the vocabulary")));
+            }
+            self.tokens.push(token as u32);
+        }
+        let mut lexer = Lexer::Same;
+        let mut failure = Failure::new(INTERNAL, "no lexer can be used");
+        for _ in 0..ATTEMPTS {
+            mask.fill(0);
+            let stop = match self.attempt(grammar, lexer, token >= 0, mask) {
+                Ok(step) => {
+                    if lexer == Lexer::Separate || lexer == Lexer::Warmed {
+                        grammar.share(&self.generation);
+                    }
+                    self.check_bytes(grammar)?;
+                    return Ok(step);
+                }
+                Err(stop) => stop,
+            };
+            // What the sequence has broken itself it does not try again in a lexer of others.
+            (lexer, failure) = match (stop, lexer) {
+                (Stop::Final(failure), _) => return Err(failure),
+                (Stop::Broken, _) => (Lexer::Shared, failure),
+                (Stop::States(failure), Lexer::Same | Lexer::Shared) => (Lexer::Separate, failure),
+                (Stop::States(failure), _) => return Err(failure),
+                (Stop::Fuel(failure), Lexer::Same) if !self.cold => return Err(failure),
+                (Stop::Fuel(failure), Lexer::Warmed) => return Err(failure),
+                (Stop::Fuel(failure), _) => (Lexer::Warmed, failure),
+            };
+        }
+        Err(failure)
+    }
+
+    /// A step in a lexer, which no other sequence uses meanwhile.
+    fn attempt(&mut self, grammar: &Grammar, lexer: Lexer, token: bool, mask: &mut [u32]) -> Result<Step, Stop> {
+        match lexer {
+            Lexer::Same => {}
+            Lexer::Shared => self.change(grammar.generation()).map_err(Stop::Final)?,
+            Lexer::Separate | Lexer::Warmed => self.change(grammar.separate_generation()).map_err(Stop::Final)?,
+        }
+        let generation = self.generation.clone();
+        let _turn = generation.turn();
+        // also a step that did not fail may have used up the lexer
+        if generation.is_broken() || self.exhausted().is_some() {
+            generation.set_broken();
+            return Err(Stop::Broken);
+        }
+        let before = memory::allocated();
+        let result = guarded(|| {
+            match lexer {
+                Lexer::Same if token => self.consume(grammar, self.tokens.len() - 1)?,
+                Lexer::Same => {}
+                Lexer::Shared | Lexer::Separate => self.repeat(grammar, false)?,
+                Lexer::Warmed => self.repeat(grammar, true)?,
+            }
+            self.mask(grammar, self.tokens.len(), mask)
+        });
+        self.count(memory::allocated() - before);
+        let failure = match result {
+            Ok(step) => {
+                if lexer != Lexer::Same {
+                    self.cold = lexer != Lexer::Warmed;
+                }
+                return Ok(step);
+            }
             Err(failure) => failure,
         };
-        let of_lexer = self.generation.broken.load(Ordering::Relaxed)
-            || matches!(guarded(|| Ok(self.parser.get_parser_error())), Ok(Some(true)) | Err(_));
-        if !of_lexer || error.code == INTERNAL {
-            return Err(error);
+        let exhausted = self.exhausted();
+        if exhausted.is_some() {
+            generation.set_broken();
         }
-        // Other sequences may have filled the lexer: once more with an empty one.
-        self.generation.broken.store(true, Ordering::Relaxed);
-        self.repeat(grammar)?;
-        mask.fill(0);
-        let again = self.measured(grammar, token, mask);
-        if again.is_err() {
-            self.generation.broken.store(true, Ordering::Relaxed);
-        }
-        again
+        Err(match exhausted {
+            _ if failure.code == INTERNAL => Stop::Final(failure),
+            Some(true) => Stop::Fuel(failure),
+            Some(false) => Stop::States(failure),
+            None => Stop::Final(failure),
+        })
     }
 
-    /// A step, with the memory that it adds.
-    fn measured(&mut self, grammar: &Grammar, token: i32, mask: &mut [u32]) -> Result<Step, Failure> {
-        let before = memory::allocated();
-        let result = self.step(grammar, token, mask);
-        let added = memory::allocated() - before;
-        let grown = self.generation.grown.fetch_add(added, Ordering::Relaxed) + added;
-        if grown + grammar.bytes > grammar.limits.grammar_bytes as i64 {
-            self.generation.broken.store(true, Ordering::Relaxed);
-            if self.generations >= GENERATIONS {
-                return Err(Failure::new(
-                    TOO_LARGE,
-                    format!("the memory of the format exceeds {} bytes", grammar.limits.grammar_bytes),
-                ));
+    /// Whether the lexer is broken; if so, whether by its fuel.
+    fn exhausted(&self) -> Option<bool> {
+        match guarded(|| Ok(self.parser.parser.get_error())) {
+            Ok(Some(ParserError::LexerError(why))) => Some(!why.starts_with("too many states")),
+            Ok(_) => None,
+            Err(_) => Some(false),
+        }
+    }
+
+    /// Consumes all tokens, in a lexer that does not know them. A sequence has a limit for all its repetitions.
+    fn repeat(&mut self, grammar: &Grammar, masks: bool) -> Result<(), Failure> {
+        let limits = grammar.limits;
+        let most = (
+            limits.compile_millis.saturating_mul(STEP_FUEL),
+            limits.compile_millis.saturating_mul(STEP_ITEMS),
+        );
+        let mut mask = vec![0; if masks { grammar.words() } else { 0 }];
+        let mut spent = self.spent();
+        for place in 0..self.tokens.len() {
+            if masks {
+                self.mask(grammar, place, &mut mask)?;
+            }
+            self.consume(grammar, place)?;
+            self.refuel();
+            let now = self.spent();
+            self.repeated.0 += now.0.saturating_sub(spent.0);
+            self.repeated.1 += now.1.saturating_sub(spent.1);
+            spent = now;
+            if self.repeated.0 > most.0 || self.repeated.1 > most.1 {
+                return Err(Failure::new(TOO_SLOW, "the format needs too many steps to repeat a text"));
             }
         }
-        result
-    }
-
-    /// Goes on in another generation, with the same tokens.
-    fn repeat(&mut self, grammar: &Grammar) -> Result<(), Failure> {
-        if self.generations >= GENERATIONS {
-            return Err(Failure::new(TOO_SLOW, "the format needs too many lexer states"));
-        }
-        let generation = grammar.generation();
-        let before = memory::allocated();
-        let parser = template(&generation)?;
-        self.replace(parser, generation.clone());
-        self.generations += 1;
-        let tokens = std::mem::take(&mut self.tokens);
-        for &token in &tokens {
-            self.consume(grammar, token)?;
-        }
-        generation
-            .grown
-            .fetch_add(memory::allocated() - before, Ordering::Relaxed);
         Ok(())
     }
 
-    fn replace(&mut self, parser: TokenParser, generation: Arc<Generation>) {
+    fn spent(&self) -> (u64, u64) {
+        let stats = self.parser.parser.stats();
+        (stats.lexer_cost, stats.all_items as u64)
+    }
+
+    /// Goes on in another generation, before the first token.
+    fn change(&mut self, generation: Arc<Generation>) -> Result<(), Failure> {
+        let before = memory::allocated();
+        let parser = generation.parser()?;
+        let bytes = memory::allocated() - before;
+        self.leave();
         let old = std::mem::replace(&mut *self.parser, parser);
         let of = std::mem::replace(&mut self.generation, generation);
         release(old, &of);
+        self.enter();
+        self.count(bytes);
+        Ok(())
     }
 
-    pub(crate) fn step(&mut self, grammar: &Grammar, token: i32, mask: &mut [u32]) -> Result<Step, Failure> {
-        let tokenizer = &grammar.tokenizer;
-        if token >= 0 {
-            self.consume(grammar, token as u32)?;
+    fn enter(&mut self) {
+        self.added = 0;
+        self.generation.open.fetch_add(1, Relaxed);
+        self.generation.usage.tokenizer.open.fetch_add(1, Relaxed);
+    }
+
+    fn leave(&mut self) {
+        self.generation.owned.fetch_sub(self.added, Relaxed);
+        self.generation.open.fetch_sub(1, Relaxed);
+        self.generation.usage.tokenizer.open.fetch_sub(1, Relaxed);
+    }
+
+    fn count(&mut self, bytes: i64) {
+        self.added += bytes;
+        self.generation.owned.fetch_add(bytes, Relaxed);
+        self.generation.add(bytes);
+    }
+
+    /// Ends a sequence that has added more than its share of a generation without room. The share is such that there is
+    /// one if open sequences have added half of what there is.
+    fn check_bytes(&mut self, grammar: &Grammar) -> Result<(), Failure> {
+        let generation = &self.generation;
+        let room = grammar.limits.grammar_bytes as i64 - grammar.compiled - generation.fresh;
+        let grown = generation.bytes.load(Relaxed) - generation.fresh;
+        if grown <= room {
+            return Ok(());
         }
+        if grown - generation.owned.load(Relaxed) > room / 2 {
+            generation.set_broken();
+            return Ok(());
+        }
+        if self.added > room / 2 / generation.open.load(Relaxed).max(1) {
+            return Err(Failure::new(
+                TOO_LARGE,
+                format!("the memory of the format exceeds {} bytes", grammar.limits.grammar_bytes),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Gives the next calls of the parser the fuel of one step. llguidance does so for masks only.
+    fn refuel(&mut self) {
+        let trie = self.parser.token_env.clone();
+        self.parser.parser.compute_bias(&NoTokens(trie.tok_trie()), &[0]);
+    }
+
+    /// Writes the mask of the token at a place of the text.
+    fn mask(&mut self, grammar: &Grammar, place: usize, mask: &mut [u32]) -> Result<Step, Failure> {
+        let tokenizer = &grammar.tokenizer;
         let parser = &mut *self.parser;
         if !parser.stopped() {
             parser.check_stop().map_err(|error| Failure::of(&error))?;
@@ -354,7 +606,7 @@ impl State {
                 reason => Err(Failure::unsupported(format!("the parser has stopped: {reason}"))),
             };
         }
-        let first = self.tokens.is_empty().then_some(tokenizer.first.as_ref()).flatten();
+        let first = tokenizer.first.as_ref().filter(|_| place == 0);
         let usual = parser.bias_computer.clone();
         if let Some(first) = first {
             parser.bias_computer = first.clone();
@@ -387,14 +639,14 @@ impl State {
         }
     }
 
-    fn consume(&mut self, grammar: &Grammar, token: u32) -> Result<(), Failure> {
+    /// Consumes the token at a place of the text.
+    fn consume(&mut self, grammar: &Grammar, place: usize) -> Result<(), Failure> {
+        self.refuel();
+        let token = self.tokens[place];
         let tokenizer = &grammar.tokenizer;
-        if token as usize >= tokenizer.vocabulary {
-            return Err(Failure::unsupported(format!("token {token} is not in the vocabulary")));
-        }
         let parser = &mut *self.parser;
         let spelled: Vec<u32> = match &tokenizer.first {
-            Some(first) if self.tokens.is_empty() => tokenizer.spell(first.bytes(token)),
+            Some(first) if place == 0 => tokenizer.spell(first.bytes(token)),
             _ => vec![token],
         };
         for each in spelled {
@@ -403,13 +655,13 @@ impl State {
             }
             parser.consume_token(each).map_err(|error| stopped(parser, &error))?;
         }
-        self.tokens.push(token);
         Ok(())
     }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
+        self.leave();
         // Safety: the parser is not used after this.
         let parser = unsafe { ManuallyDrop::take(&mut self.parser) };
         let _ = guarded(|| {
@@ -423,17 +675,20 @@ impl Drop for State {
 fn release(parser: TokenParser, generation: &Generation) {
     let before = memory::allocated();
     drop(parser);
-    generation
-        .grown
-        .fetch_add(memory::allocated() - before, Ordering::Relaxed);
+    generation.add(memory::allocated() - before);
 }
 
-fn template(generation: &Generation) -> Result<TokenParser, Failure> {
-    let template = generation
-        .template
-        .lock()
-        .map_err(|_| Failure::new(INTERNAL, "the grammar is broken"))?;
-    Ok(template.clone())
+/// Computes no mask.
+struct NoTokens<'a>(&'a TokTrie);
+
+impl BiasComputer for NoTokens<'_> {
+    fn compute_bias(&self, _: &mut ParserRecognizer<'_>, _: &[u8]) -> SimpleVob {
+        self.0.alloc_token_set()
+    }
+
+    fn trie(&self) -> &TokTrie {
+        self.0
+    }
 }
 
 /// Why a parser has stopped: too much work, or a token that does not fit.
@@ -448,24 +703,11 @@ fn stopped(parser: &TokenParser, error: &anyhow::Error) -> Failure {
     }
 }
 
-trait LexerErrors {
-    /// Whether the error of the parser, if there is one, is of the lexer that sequences share.
-    fn get_parser_error(&self) -> Option<bool>;
-}
-
-impl LexerErrors for TokenParser {
-    fn get_parser_error(&self) -> Option<bool> {
-        self.parser
-            .get_error()
-            .map(|error| matches!(error, ParserError::LexerError(_)))
-    }
-}
-
-fn json_schema(text: &str) -> Result<TopLevelGrammar, Failure> {
-    Ok(TopLevelGrammar::from_grammar(GrammarWithLexer {
-        json_schema: Some(with_options(schema::prepared(text)?)),
+fn json_schema(schema: Value) -> TopLevelGrammar {
+    TopLevelGrammar::from_grammar(GrammarWithLexer {
+        json_schema: Some(with_options(schema)),
         ..GrammarWithLexer::default()
-    }))
+    })
 }
 
 /// The options of llguidance travel in the schema. At most one space between tokens; each character of a string has one
@@ -504,6 +746,9 @@ fn lark(text: &str) -> Result<TopLevelGrammar, Failure> {
             return Err(Failure::unsupported(format!("'{part}' in a grammar is not supported: {why}")));
         }
     }
+    if has_special_token(text) {
+        return Err(Failure::unsupported("'<' in a grammar is not supported: answers have no special tokens"));
+    }
     let mut depth: usize = 0;
     for character in text.chars() {
         match character {
@@ -520,3 +765,28 @@ fn lark(text: &str) -> Result<TopLevelGrammar, Failure> {
     }
     Ok(TopLevelGrammar::from_lark(text.to_string()))
 }
+
+/// Whether a `<` stands outside of texts, regular expressions and comments.
+fn has_special_token(grammar: &str) -> bool {
+    let mut characters = grammar.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '<' => return true,
+            '/' if characters.peek() == Some(&'/') => {
+                characters.by_ref().take_while(|&each| each != '\n').for_each(drop);
+            }
+            '"' | '/' => {
+                while let Some(each) = characters.next().filter(|&each| each != character) {
+                    if each == '\\' {
+                        characters.next();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod schema;
 mod tokenizer;
 mod weight;
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 use failure::{guarded, Failure, INTERNAL};
@@ -21,7 +22,7 @@ use tokenizer::Tokenizer;
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Raised with each change of the functions below; Java compares.
-pub const BORDER_VERSION: i32 = 1;
+pub const BORDER_VERSION: i32 = 2;
 
 pub const ROW_CONTINUES: i32 = 0;
 pub const ROW_ENDED: i32 = 1;
@@ -75,6 +76,16 @@ pub unsafe extern "C" fn tidemark_tokenizer_free(tokenizer: *mut Arc<Tokenizer>)
     free(tokenizer);
 }
 
+/// The bytes of all grammars of a tokenizer, with their sequences. Takes no lock.
+///
+/// # Safety
+/// The tokenizer is not freed.
+#[no_mangle]
+pub unsafe extern "C" fn tidemark_tokenizer_bytes(tokenizer: *const Arc<Tokenizer>) -> i64 {
+    let tokenizer: &Arc<Tokenizer> = &*tokenizer;
+    tokenizer.bytes.load(Relaxed)
+}
+
 /// Compiles a format: the kinds are those of `grammar.rs`, and the text is UTF-8. Returns 0, or a code with a message.
 ///
 /// # Safety
@@ -90,6 +101,7 @@ pub unsafe extern "C" fn tidemark_grammar_compile(
     compile_millis: i64,
     grammar_bytes: i64,
     mask_micros: i64,
+    total_bytes: i64,
     out: *mut *mut Arc<Grammar>,
     message: *mut u8,
     message_length: i32,
@@ -102,19 +114,21 @@ pub unsafe extern "C" fn tidemark_grammar_compile(
             compile_millis: compile_millis as u64,
             grammar_bytes: grammar_bytes as u64,
             mask_micros: mask_micros as u64,
+            total_bytes: total_bytes as u64,
         };
         Grammar::compile((*tokenizer).clone(), kind, text, limits)
     });
     answer(result.map(Arc::new), out, message, message_length)
 }
 
-/// The bytes of a grammar and of what its sequences share.
+/// The bytes of a grammar with its sequences. Takes no lock.
 ///
 /// # Safety
 /// The grammar is not freed.
 #[no_mangle]
 pub unsafe extern "C" fn tidemark_grammar_bytes(grammar: *const Arc<Grammar>) -> i64 {
-    guarded(|| Ok((*grammar).bytes())).unwrap_or(0)
+    let grammar: &Arc<Grammar> = &*grammar;
+    grammar.bytes()
 }
 
 /// # Safety
@@ -181,11 +195,16 @@ pub unsafe extern "C" fn tidemark_states_advance(
         let (rows, words) = (rows as usize, words as usize);
         let states = slice(states, rows);
         let tokens = slice(tokens, rows);
+        // what the rows of one call add is not counted among them
+        let exceeds = rows > 0 && (*states[0]).grammar.exceeds_total();
         for row in 0..rows {
             let StateHandle { state, grammar } = &mut *states[row];
             let mask = std::slice::from_raw_parts_mut(masks.add(row * words), words);
             if words != grammar.words() {
                 return Err(Failure::new(INTERNAL, "the mask has not the size of the vocabulary"));
+            }
+            if exceeds {
+                state.reduce(grammar);
             }
             let status = match state.advance(grammar, tokens[row], mask) {
                 Ok(Step::Continues) => ROW_CONTINUES,

@@ -5,8 +5,9 @@ use llguidance::api::{GrammarInit, ParserLimits, TopLevelGrammar};
 use llguidance::toktrie::InferenceCapabilities;
 use llguidance::Logger;
 use serde_json::{json, Map, Value};
+use std::collections::{HashMap, HashSet};
 
-use crate::failure::{Failure, INTERNAL, TOO_LARGE};
+use crate::failure::{Failure, TOO_LARGE};
 use crate::formats;
 use crate::grammar::with_options;
 use crate::regex;
@@ -17,8 +18,12 @@ use crate::weight;
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Bounds on repetitions: each repetition adds symbols to the grammar.
 const MAX_REPEAT: u64 = 100_000;
-/// How many parts of a refused schema are compiled alone to find the path of the error.
-const SEARCHED: usize = 200;
+/// Parts of a schema with those that references repeat.
+const MAX_PARTS: usize = 200_000;
+/// The weight of all parts of a refused schema that are compiled alone to find the path of the error.
+const SEARCHED: f64 = 20_000.0;
+/// What llguidance takes a schema without an identifier for.
+const BASE: &str = "json-schema:///";
 
 /// Keywords of any draft that the grammar can't express.
 const UNSUPPORTED: [&str; 22] = [
@@ -46,21 +51,50 @@ const UNSUPPORTED: [&str; 22] = [
     "contentSchema",
 ];
 
-/// A schema that llguidance can compile without approximation.
-pub fn prepared(text: &str) -> Result<Value, Failure> {
-    let mut schema: Value = serde_json::from_str(text).map_err(|error| {
+/// A schema that llguidance can compile without approximation. It has no part but those that it uses: what a reference
+/// points to is a definition of it, wherever it stands in the document.
+#[derive(Debug)]
+pub struct Prepared {
+    pub schema: Value,
+    /// Where the definitions stand in the document, as JSON pointers.
+    definitions: Vec<String>,
+}
+
+/// Prepares a schema in JSON.
+pub fn prepared(text: &str) -> Result<Prepared, Failure> {
+    let document: Value = serde_json::from_str(text).map_err(|error| {
         let failure = Failure::of(&anyhow::Error::new(error));
         Failure::new(failure.code, format!("the schema is not JSON: {}", failure.message))
     })?;
-    if schema == Value::Bool(true) {
-        schema = json!({});
-    }
-    if !schema.is_object() {
+    let document = if document == Value::Bool(true) { json!({}) } else { document };
+    if !document.is_object() {
         return Err(Failure::unsupported("the schema is not an object, or accepts no value"));
     }
-    Preparation.schema(&mut schema, &mut Path::default())?;
-    weight::check(&schema)?;
-    Ok(schema)
+    let prepared = Preparation::of(&document).document()?;
+    weight::check(&prepared.schema)?;
+    Ok(prepared)
+}
+
+impl Prepared {
+    /// A message of llguidance, with references as in the document.
+    fn named(&self, message: &str) -> String {
+        let mut named = message.to_string();
+        for (index, pointer) in self.definitions.iter().enumerate().rev() {
+            named = named.replace(&format!("{BASE}#/$defs/{index}"), &format!("#{pointer}"));
+        }
+        named
+    }
+
+    /// A JSON pointer of this schema, as the path in the document.
+    fn original(&self, pointer: &str) -> String {
+        if let Some(inner) = pointer.strip_prefix("/$defs/") {
+            let (index, rest) = inner.split_at(inner.find('/').unwrap_or(inner.len()));
+            if let Some(original) = index.parse().ok().and_then(|index: usize| self.definitions.get(index)) {
+                return format!("#{original}{rest}");
+            }
+        }
+        format!("#{pointer}")
+    }
 }
 
 /// A JSON pointer as a URI fragment: `#/properties/name`.
@@ -68,6 +102,10 @@ pub fn prepared(text: &str) -> Result<Value, Failure> {
 struct Path(Vec<String>);
 
 impl Path {
+    fn of(pointer: &str) -> Path {
+        Path(pointer.split('/').skip(1).map(str::to_string).collect())
+    }
+
     fn within<T>(&mut self, step: &str, action: impl FnOnce(&mut Path) -> T) -> T {
         self.0.push(step.replace('~', "~0").replace('/', "~1"));
         let result = action(self);
@@ -75,13 +113,12 @@ impl Path {
         result
     }
 
+    fn pointer(&self) -> String {
+        self.0.iter().map(|step| format!("/{step}")).collect()
+    }
+
     fn text(&self) -> String {
-        let mut text = "#".to_string();
-        for step in &self.0 {
-            text.push('/');
-            text.push_str(step);
-        }
-        text
+        format!("#{}", self.pointer())
     }
 }
 
@@ -90,11 +127,76 @@ fn refused(keyword: &str, path: &Path, why: &str) -> Failure {
     Failure::unsupported(format!("'{keyword}' at {} is not supported{why}", path.text()))
 }
 
-/// Walks a schema. A `$ref` may point to any place of the document, so that values of unknown keywords are prepared, too.
-struct Preparation;
+/// Walks the parts of a schema that are used: from its root, and from what the references point to. A reference to a
+/// value that is no schema by its place, such as one in `default`, makes it a schema.
+struct Preparation<'a> {
+    document: &'a Value,
+    /// The identifier of the document without its fragment, and its dialect.
+    identifier: Option<&'a str>,
+    dialect: Option<&'a str>,
+    /// What references point to, as JSON pointers in the document, and the places of the pointers in the list.
+    definitions: Vec<String>,
+    places: HashMap<String, usize>,
+    /// Where the anchors are; two with one name are none.
+    anchors: HashMap<String, Option<String>>,
+    /// The first part that has an identifier.
+    inner: Option<Failure>,
+    parts: usize,
+}
 
-impl Preparation {
+impl<'a> Preparation<'a> {
+    fn of(document: &'a Value) -> Self {
+        let dialect = document.get("$schema").and_then(Value::as_str);
+        let mut preparation = Preparation {
+            document,
+            identifier: None,
+            dialect,
+            definitions: Vec::new(),
+            places: HashMap::new(),
+            anchors: HashMap::new(),
+            inner: None,
+            parts: 0,
+        };
+        preparation.identifier = preparation.identifier_of(document).map(without_fragment);
+        preparation.find_anchors(document, &mut Path::default());
+        preparation
+    }
+
+    fn document(mut self) -> Result<Prepared, Failure> {
+        let mut root = self.document.clone();
+        self.schema(&mut root, &mut Path::default())?;
+        let mut definitions = Map::new();
+        let mut next = 0;
+        while let Some(pointer) = self.definitions.get(next).cloned() {
+            let mut definition = self.document.pointer(&pointer).cloned().unwrap_or_default();
+            self.schema(&mut definition, &mut Path::of(&pointer))?;
+            definitions.insert(next.to_string(), definition);
+            next += 1;
+        }
+        // a reference is resolved against the identifier of its part
+        if let Some(failure) = self.inner.take().filter(|_| !definitions.is_empty()) {
+            return Err(failure);
+        }
+        // a schema that refers to itself is a definition: once is enough
+        if let Some(&index) = self.places.get("") {
+            root = json!({ "$ref": format!("#/$defs/{index}") });
+        }
+        if let Some(keywords) = root.as_object_mut() {
+            if let Some(dialect) = self.dialect {
+                keywords.insert("$schema".to_string(), json!(dialect));
+            }
+            if !definitions.is_empty() {
+                keywords.insert("$defs".to_string(), Value::Object(definitions));
+            }
+        }
+        Ok(Prepared { schema: root, definitions: self.definitions })
+    }
+
     fn schema(&mut self, schema: &mut Value, path: &mut Path) -> Result<(), Failure> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            return Err(Failure::new(TOO_LARGE, "the schema refers too often to parts that hold each other"));
+        }
         let Some(keywords) = schema.as_object_mut() else {
             return match schema {
                 Value::Bool(_) => Ok(()),
@@ -104,6 +206,7 @@ impl Preparation {
                 ))),
             };
         };
+        self.identity(keywords, path)?;
         drop_trivial(keywords);
         for keyword in UNSUPPORTED {
             // without 'if', 'then' and 'else' say nothing; without 'contains', its bounds neither
@@ -123,15 +226,114 @@ impl Preparation {
         min_properties(keywords, path)?;
         constants(keywords, path)?;
         texts(keywords, path)?;
+        if let Some(reference) = keywords.get_mut("$ref") {
+            *reference = self.reference(reference, path)?;
+        }
         for (keyword, value) in keywords.iter_mut() {
             path.within(keyword, |path| self.keyword(keyword, value, path))?;
         }
         Ok(())
     }
 
+    /// Removes what names a part, and the parts that are used by reference only.
+    fn identity(&mut self, keywords: &mut Map<String, Value>, path: &Path) -> Result<(), Failure> {
+        if let Some(Value::String(dialect)) = keywords.get("$schema") {
+            if !path.0.is_empty() && Some(dialect.trim_end_matches('#')) != self.dialect.map(|own| own.trim_end_matches('#')) {
+                return Err(refused("$schema", path, "a part has the dialect of the schema"));
+            }
+        }
+        let value = Value::Object(std::mem::take(keywords));
+        if !path.0.is_empty() && self.identifier_of(&value).is_some_and(is_base) && self.inner.is_none() {
+            self.inner = Some(refused("$id", path, "references are not resolved in parts with an identifier"));
+        }
+        if let Value::Object(map) = value {
+            *keywords = map;
+        }
+        for keyword in ["$schema", "$id", "$anchor", "$defs", "definitions", "default", "examples"] {
+            keywords.shift_remove(keyword);
+        }
+        if keywords.get("id").is_some_and(Value::is_string) {
+            keywords.shift_remove("id");
+        }
+        Ok(())
+    }
+
+    /// The identifier of a part: that of draft 4 has another name.
+    fn identifier_of<'v>(&self, part: &'v Value) -> Option<&'v str> {
+        let draft4 = self.dialect.is_some_and(|dialect| dialect.contains("draft-04") || dialect.contains("draft-03"));
+        let own = if draft4 { part.get("id") } else { None };
+        own.or(part.get("$id")).and_then(Value::as_str)
+    }
+
+    fn find_anchors(&mut self, value: &Value, path: &mut Path) {
+        match value {
+            Value::Object(map) => {
+                let identifier = self.identifier_of(value);
+                if !path.0.is_empty() && identifier.is_some_and(is_base) {
+                    return;
+                }
+                let names = [
+                    map.get("$anchor").and_then(Value::as_str),
+                    identifier.and_then(|own| own.strip_prefix('#')),
+                ];
+                for name in names.into_iter().flatten() {
+                    let pointer = path.pointer();
+                    self.anchors
+                        .entry(name.to_string())
+                        .and_modify(|other| *other = other.take().filter(|other| *other == pointer))
+                        .or_insert(Some(pointer.clone()));
+                }
+                for (key, each) in map {
+                    if !matches!(key.as_str(), "const" | "enum" | "default" | "examples") {
+                        path.within(key, |path| self.find_anchors(each, path));
+                    }
+                }
+            }
+            Value::Array(list) => {
+                for (index, each) in list.iter().enumerate() {
+                    path.within(&index.to_string(), |path| self.find_anchors(each, path));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A reference of the part at a path to the definition that it points to.
+    fn reference(&mut self, reference: &Value, path: &Path) -> Result<Value, Failure> {
+        let refused = |why: String| refused("$ref", path, &why);
+        let Some(reference) = reference.as_str() else {
+            return Err(refused("it is not a text".to_string()));
+        };
+        let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        if !document.is_empty() && Some(document) != self.identifier {
+            return Err(refused(format!("'{reference}' is in another document")));
+        }
+        let fragment =
+            decoded(fragment).ok_or_else(|| refused(format!("'{reference}' is not encoded as in a URI")))?;
+        let pointer = if fragment.is_empty() || fragment.starts_with('/') {
+            fragment
+        } else {
+            let anchor = self.anchors.get(&fragment).cloned().flatten();
+            anchor.ok_or_else(|| refused(format!("the schema has not one anchor '{fragment}'")))?
+        };
+        if self.document.pointer(&pointer).is_none() {
+            return Err(refused(format!("the schema has no part '{reference}'")));
+        }
+        for (end, _) in pointer.match_indices('/').skip(1) {
+            if self.document.pointer(&pointer[..end]).and_then(|part| self.identifier_of(part)).is_some_and(is_base) {
+                return Err(refused(format!("'{reference}' crosses a part with an identifier")));
+            }
+        }
+        let index = *self.places.entry(pointer.clone()).or_insert(self.definitions.len());
+        if index == self.definitions.len() {
+            self.definitions.push(pointer);
+        }
+        Ok(json!(format!("#/$defs/{index}")))
+    }
+
     fn keyword(&mut self, keyword: &str, value: &mut Value, path: &mut Path) -> Result<(), Failure> {
         match keyword {
-            "properties" | "$defs" | "definitions" => self.map(value, path),
+            "properties" => self.map(value, path),
             "patternProperties" => {
                 let Some(map) = value.as_object_mut() else {
                     return Err(Failure::unsupported(format!("{} is not an object", path.text())));
@@ -152,8 +354,14 @@ impl Preparation {
             "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.list(value, path),
             "items" if value.is_array() => self.list(value, path),
             "items" | "additionalItems" | "additionalProperties" => self.schema(value, path),
-            "const" | "enum" | "default" | "examples" | "required" | "type" => Ok(()),
-            _ => self.anything(value, path),
+            "const" | "enum" | "required" | "type" => Ok(()),
+            _ => {
+                // a keyword that llguidance ignores or refuses by its name
+                if value.is_object() || value.is_array() {
+                    *value = Value::Null;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -176,33 +384,32 @@ impl Preparation {
         }
         Ok(())
     }
+}
 
-    /// A value of an unknown keyword, which may hold schemas that a `$ref` points to.
-    fn anything(&mut self, value: &mut Value, path: &mut Path) -> Result<(), Failure> {
-        match value {
-            Value::Object(keywords) => {
-                numbers(keywords, path)?;
-                min_properties(keywords, path)?;
-                constants(keywords, path)?;
-                texts(keywords, path)?;
-                for (keyword, value) in keywords.iter_mut() {
-                    path.within(keyword, |path| match keyword.as_str() {
-                        "const" | "enum" | "default" | "examples" | "required" | "type" => Ok(()),
-                        "patternProperties" if value.is_object() => self.keyword("patternProperties", value, path),
-                        _ => self.anything(value, path),
-                    })?;
-                }
-                Ok(())
+fn without_fragment(identifier: &str) -> &str {
+    identifier.split('#').next().unwrap_or_default()
+}
+
+/// Whether references are resolved against an identifier; a fragment is a name only.
+fn is_base(identifier: &str) -> bool {
+    !identifier.starts_with('#')
+}
+
+/// Decodes a fragment of a URI.
+fn decoded(fragment: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = fragment.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let high = (rest.next()? as char).to_digit(16)?;
+                let low = (rest.next()? as char).to_digit(16)?;
+                (high * 16 + low) as u8
             }
-            Value::Array(list) => {
-                for (index, value) in list.iter_mut().enumerate() {
-                    path.within(&index.to_string(), |path| self.anything(value, path))?;
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+            other => other,
+        });
     }
+    String::from_utf8(bytes).ok()
 }
 
 /// Removes keywords whose value says nothing.
@@ -315,73 +522,111 @@ fn texts(keywords: &mut Map<String, Value>, path: &Path) -> Result<(), Failure> 
     Ok(())
 }
 
-/// llguidance's error for a schema, with the path of the smallest part that fails alone.
-pub fn located(tokenizer: &Tokenizer, text: &str, limits: ParserLimits, error: &anyhow::Error) -> Failure {
+/// llguidance's error for a schema, with the path of the smallest part that fails alone. The parts take no more fuel than
+/// the schema: each has a share of it by its weight.
+pub fn located(tokenizer: &Tokenizer, prepared: &Prepared, limits: &ParserLimits, error: &anyhow::Error) -> Failure {
     let whole = Failure::of(error);
     if whole.code != crate::failure::UNSUPPORTED {
         return whole;
     }
-    let Ok(schema) = prepared(text) else {
-        return whole;
+    let mut search = Search {
+        tokenizer,
+        limits,
+        definitions: prepared.schema.get("$defs"),
+        dialect: prepared.schema.get("$schema"),
+        followed: HashSet::new(),
+        line: first_line(&whole),
+        left: SEARCHED,
     };
-    let mut parts = Vec::new();
-    collect(&schema, &mut Path::default(), &mut parts);
-    // inner parts come first
-    for pointer in parts.iter().take(SEARCHED) {
-        let part = json!({
-            "$ref": format!("tidemark:schema{pointer}"),
-            "$defs": { "schema": with_id(&schema) },
-        });
-        let result = tokenizer.factory.create_parser_from_init_ext(
-            GrammarInit::Serialized(TopLevelGrammar::from_json_schema(with_options(part))),
-            Logger::new(0, 0),
-            InferenceCapabilities::default(),
-            limits.clone(),
-        );
-        if let Err(error) = result {
-            let failure = Failure::of(&error);
-            if failure.code == whole.code && failure.code != INTERNAL && first_line(&failure) == first_line(&whole) {
-                return Failure::new(failure.code, format!("{} (at {pointer})", first_line(&whole)));
-            }
-        }
+    let found = search.smallest(&prepared.schema, &mut Path::default());
+    match found {
+        Some(pointer) => Failure::new(
+            whole.code,
+            format!("{} (at {})", prepared.named(first_line(&whole)), prepared.original(&pointer)),
+        ),
+        None => Failure::new(whole.code, prepared.named(&whole.message)),
     }
-    whole
 }
 
 fn first_line(failure: &Failure) -> &str {
     failure.message.lines().next().unwrap_or_default()
 }
 
-fn with_id(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    if let Some(keywords) = schema.as_object_mut() {
-        keywords.insert("$id".to_string(), json!("tidemark:schema"));
-    }
-    schema
+/// Looks for the part of a schema that fails with the error of the schema.
+struct Search<'a> {
+    tokenizer: &'a Tokenizer,
+    limits: &'a ParserLimits,
+    definitions: Option<&'a Value>,
+    dialect: Option<&'a Value>,
+    followed: HashSet<String>,
+    line: &'a str,
+    left: f64,
 }
 
-/// The paths of schemas, inner before outer, in the order of the text.
-fn collect(schema: &Value, path: &mut Path, parts: &mut Vec<String>) {
-    let Some(keywords) = schema.as_object() else {
-        return;
-    };
-    for (keyword, value) in keywords {
-        path.within(keyword, |path| match (keyword.as_str(), value) {
-            ("properties" | "$defs" | "definitions" | "patternProperties", Value::Object(map)) => {
-                for (name, schema) in map {
-                    path.within(name, |path| collect(schema, path, parts));
-                }
-            }
-            ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(list)) => {
-                for (index, schema) in list.iter().enumerate() {
-                    path.within(&index.to_string(), |path| collect(schema, path, parts));
-                }
-            }
-            ("items" | "additionalItems" | "additionalProperties", schema) => collect(schema, path, parts),
-            _ => {}
-        });
+impl Search<'_> {
+    /// The pointer of the smallest part that fails, if this part fails; none if too much has been compiled.
+    fn failing(&mut self, part: &Value, path: &mut Path) -> Option<String> {
+        if !self.fails(part) {
+            return None;
+        }
+        Some(self.smallest(part, path).unwrap_or_else(|| path.pointer()))
     }
-    parts.push(path.text());
+
+    /// The pointer of the smallest part of a schema that fails.
+    fn smallest(&mut self, schema: &Value, path: &mut Path) -> Option<String> {
+        let keywords = schema.as_object()?;
+        keywords.iter().find_map(|(keyword, value)| {
+            path.within(keyword, |path| match (keyword.as_str(), value) {
+                ("properties" | "patternProperties", Value::Object(map)) => map
+                    .iter()
+                    .find_map(|(name, schema)| path.within(name, |path| self.failing(schema, path))),
+                ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(list)) => list
+                    .iter()
+                    .enumerate()
+                    .find_map(|(index, schema)| path.within(&index.to_string(), |path| self.failing(schema, path))),
+                ("items" | "additionalItems" | "additionalProperties", schema) => self.failing(schema, path),
+                ("$ref", Value::String(reference)) if self.followed.insert(reference.clone()) => {
+                    let pointer = reference.strip_prefix('#')?;
+                    let definition = self.definitions?.get(pointer.rsplit('/').next()?)?;
+                    self.failing(definition, &mut Path::of(pointer))
+                }
+                _ => None,
+            })
+        })
+    }
+
+    fn fails(&mut self, part: &Value) -> bool {
+        let mut part = part.clone();
+        let Some(keywords) = part.as_object_mut() else {
+            return false;
+        };
+        for (keyword, value) in [("$defs", self.definitions), ("$schema", self.dialect)] {
+            if let Some(value) = value {
+                keywords.insert(keyword.to_string(), value.clone());
+            }
+        }
+        let weight = weight::of(&part);
+        if weight > self.left {
+            self.left = 0.0;
+            return false;
+        }
+        self.left -= weight;
+        let limits = ParserLimits {
+            initial_lexer_fuel: (self.limits.initial_lexer_fuel as f64 * weight / SEARCHED) as u64,
+            precompute_large_lexemes: false,
+            ..self.limits.clone()
+        };
+        let result = self.tokenizer.factory.create_parser_from_init_ext(
+            GrammarInit::Serialized(TopLevelGrammar::from_json_schema(with_options(part))),
+            Logger::new(0, 0),
+            InferenceCapabilities::default(),
+            limits,
+        );
+        result.err().is_some_and(|error| {
+            let failure = Failure::of(&error);
+            failure.code == crate::failure::UNSUPPORTED && first_line(&failure) == self.line
+        })
+    }
 }
 
 #[cfg(test)]
@@ -399,10 +644,10 @@ mod tests {
             "'not' at #/properties/a~1b/items is not supported"
         );
         assert!(refusal(r#"{"x-guidance":{"lenient":true}}"#).starts_with("'x-guidance' at #"));
-        assert!(refusal(r#"{"$defs":{"a":{"format":"iri"}}}"#).contains("no format 'iri'"));
+        assert!(refusal(r##"{"$ref":"#/$defs/a","$defs":{"a":{"format":"iri"}}}"##).contains("'format' at #/$defs/a"));
         assert!(refusal(r#"{"minProperties":2}"#).starts_with("'minProperties' at # "));
         assert!(refusal(r#"{"enum":[1e300]}"#).contains("53 bits"));
-        assert!(refusal(r#"{"components":{"pattern":"(?=a)"}}"#).contains("#/components"));
+        assert!(refusal(r##"{"$ref":"#/components","components":{"pattern":"(?=a)"}}"##).contains("#/components"));
     }
 
     #[test]
@@ -410,5 +655,103 @@ mod tests {
         assert!(prepared(r#"{"uniqueItems":false,"unevaluatedProperties":true,"then":{"not":{}}}"#).is_ok());
         assert!(prepared("true").is_ok());
         assert!(prepared("false").is_err());
+    }
+
+    #[test]
+    fn what_a_reference_points_to_is_prepared_wherever_it_stands() {
+        for place in ["default", "enum", "const", "examples", "x-parts", "$comment"] {
+            for part in [r#"{"not":{}}"#, r#"{"format":"iri"}"#, r#"{"pattern":"(?=a)"}"#, r#"{"uniqueItems":true}"#] {
+                let schema = format!(r##"{{"properties":{{"a":{{"$ref":"#/{place}/0"}}}},"{place}":[{part}]}}"##);
+                let refusal = prepared(&schema).unwrap_err();
+                assert!(refusal.message.contains(&format!("at #/{place}/0")), "{schema}: {refusal:?}");
+            }
+        }
+        assert!(prepared(r#"{"default":[{"not":{}}],"x-parts":{"pattern":"(?=a)"},"$defs":{"a":{"not":{}}}}"#).is_ok());
+    }
+
+    #[test]
+    fn references_are_resolved_in_all_spellings() {
+        let parts = r##""$id":"http://x/y","$defs":{"a b":{"$anchor":"n","const":7},"c":{"$id":"#old","const":7}}"##;
+        for reference in [
+            "#/$defs/a%20b",
+            "#/%24defs/a%20b",
+            "#/%24%64efs/a b",
+            "#n",
+            "#%6e",
+            "http://x/y#n",
+            "http://x/y#/$defs/a%20b",
+            "#old",
+        ] {
+            let schema = prepared(&format!(r#"{{"$ref":"{reference}",{parts}}}"#)).unwrap().schema;
+            assert_eq!(schema, json!({"$ref": "#/$defs/0", "$defs": {"0": {"const": 7}}}), "{reference}");
+        }
+    }
+
+    #[test]
+    fn references_that_are_not_resolved_are_refused() {
+        for (reference, rest) in [
+            ("#/$defs/b", r#""$defs":{"a":{}}"#),
+            ("#n", r#""$defs":{"a":{"$anchor":"n"},"b":{"$anchor":"n"}}"#),
+            ("#n", r#""$defs":{"a":{"const":{"$anchor":"n"}}}"#),
+            ("#n", r#""$defs":{"a":{"$id":"x","items":{"$anchor":"n"}}}"#),
+            ("x", r#""$defs":{"a":{"$id":"x"}}"#),
+            ("#/$defs/a", r#""$defs":{"a":{"$id":"x"}}"#),
+            ("#/$defs/a/items", r#""$defs":{"a":{"$id":"x","items":{}}}"#),
+            ("#/$defs/a", r##""$defs":{"a":{}},"properties":{"p":{"$id":"x","properties":{"q":{"$ref":"#/$defs/a"}}}}"##),
+            ("#/$defs/a", r#""$defs":{"a":{"$schema":"http://json-schema.org/draft-04/schema#"}}"#),
+            ("#/$defs/a", r#""$schema":"http://json-schema.org/draft-04/schema#","$defs":{"a":{"id":"x"}}"#),
+            ("#/%zz", r#""a":{}"#),
+            ("https://json-schema.org/draft/2020-12/schema", r#""a":{}"#),
+        ] {
+            let schema = format!(r#"{{"allOf":[{{"$ref":"{reference}"}}],{rest}}}"#);
+            assert_eq!(prepared(&schema).unwrap_err().code, crate::failure::UNSUPPORTED, "{schema}");
+        }
+        assert!(prepared(r#"{"properties":{"p":{"$id":"x","type":"null"}}}"#).is_ok());
+    }
+
+    #[test]
+    fn a_part_that_is_referred_to_is_weighed_in_all_spellings() {
+        let many: Vec<Value> = (0..900).map(|i| json!({"required": [i.to_string()]})).collect();
+        let properties: Map<String, Value> = (0..900).map(|i| (i.to_string(), json!({}))).collect();
+        for reference in ["#/$defs/a", "#/%24defs/a", "#n", "http://x/y#n", "#/default/b"] {
+            let options = json!({"$anchor": "n", "anyOf": many});
+            let schema = json!({
+                "$id": "http://x/y",
+                "allOf": [{"$ref": reference}, {"properties": {"x": {"properties": properties}}}],
+                "$defs": {"a": options},
+                "default": {"b": {"anyOf": many}},
+            });
+            assert_eq!(prepared(&schema.to_string()).unwrap_err().code, TOO_LARGE, "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_an_error_is_found_in_definitions_and_with_limited_work() {
+        let mut words: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+        words.push(Vec::new());
+        let tokenizer = Tokenizer::new(words, None, &[256]).unwrap();
+        let locate = |schema: &Value| {
+            let prepared = prepared(&schema.to_string()).unwrap();
+            let fuel = ParserLimits { initial_lexer_fuel: 5_000_000, verbose_errors: false, ..ParserLimits::default() };
+            let error = tokenizer.factory.create_parser_from_init_ext(
+                GrammarInit::Serialized(TopLevelGrammar::from_json_schema(with_options(prepared.schema.clone()))),
+                Logger::new(0, 0),
+                InferenceCapabilities::default(),
+                fuel.clone(),
+            );
+            located(&tokenizer, &prepared, &fuel, &error.err().expect("accepted")).message
+        };
+        let broken = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "nothing"}}});
+        let inner = json!({"items": {"$ref": "#/x/broken"}, "x": {"broken": broken}});
+        assert_eq!(locate(&inner), "Invalid type: nothing (at #/x/broken/properties/a)");
+        // each of the patterns takes fuel; without a limit for all parts this took minutes
+        let heavy: Map<String, Value> =
+            (0..150).map(|i| (format!("p{i}"), json!({"pattern": format!("^(a|b)*a(a|b){{9}}c{{{}}}$", i + 1)}))).collect();
+        let mut properties = heavy;
+        properties.insert("last".to_string(), json!({"type": "nothing"}));
+        let started = std::time::Instant::now();
+        let message = locate(&json!({"properties": properties}));
+        println!("{message} after {:?}", started.elapsed());
+        assert!(message.starts_with("Invalid type: nothing"));
     }
 }

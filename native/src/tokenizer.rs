@@ -1,5 +1,6 @@
 //! A vocabulary as a trie of bytes.
 
+use std::sync::atomic::AtomicI64;
 use std::sync::Arc;
 
 use llguidance::earley::{BiasComputer, ParserRecognizer, SlicedBiasComputer};
@@ -21,6 +22,9 @@ pub struct Tokenizer {
     pub plain: Vec<u32>,
     pub ends: Vec<u32>,
     pub vocabulary: usize,
+    /// The bytes of all grammars with their sequences, and the number of these.
+    pub bytes: AtomicI64,
+    pub open: AtomicI64,
 }
 
 /// Tokens whose text differs at the start of an answer: SentencePiece's decoders drop a leading space.
@@ -105,6 +109,8 @@ impl Tokenizer {
             plain,
             ends: end_mask,
             vocabulary,
+            bytes: AtomicI64::new(0),
+            open: AtomicI64::new(0),
         })
     }
 

@@ -1,140 +1,448 @@
-//! How large a schema becomes when llguidance multiplies it out: the intersection of alternatives has all pairs of them,
-//! each with a copy of the parts of both. A short schema can become gigabytes; this is known before it does.
+//! How large a schema becomes when llguidance combines its parts. The intersection of alternatives has all pairs of them,
+//! each with copies of the parts of both, also within properties and items. A short schema can become gigabytes; this is
+//! known before it does, from a model that does the same with shared parts.
+
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, TOO_LARGE, TOO_SLOW};
 
-/// Parts of a schema after multiplication.
+/// Parts of a schema after all combinations.
 const MAX_PARTS: f64 = 200_000.0;
+/// Parts that are copied meanwhile, and pairs of parts that are combined: llguidance has the second limit, too.
+const MAX_COPIES: f64 = 1_000_000.0;
+const MAX_COMBINATIONS: usize = 50_000;
+const MAX_DEPTH: usize = 128;
 /// Pairs that are compared: patterns of keys (each may need a product of automata), and alternatives of `oneOf`.
 const MAX_PATTERN_PAIRS: f64 = 1_000.0;
 const MAX_ONE_OF_PAIRS: f64 = 250_000.0;
 /// Compiling an object takes time with the square of its properties.
 const MAX_PROPERTY_PAIRS: f64 = 1_000_000.0;
-/// How long a chain of references is followed.
-const MAX_REFERENCES: usize = 32;
-/// References that branch are visited again and again.
-const MAX_VISITS: usize = 500_000;
+/// What a pair of patterns costs, in parts.
+const PATTERN_PAIR: f64 = 20.0;
 
-/// Refuses a schema that would take too much memory or time.
+/// Refuses a prepared schema that would take too much memory or time.
 pub fn check(schema: &Value) -> Result<(), Failure> {
-    let mut weigher = Weigher {
-        root: schema,
-        visits: 0,
-        pattern_pairs: 0.0,
-        one_of_pairs: 0.0,
-        property_pairs: 0.0,
-    };
-    let weight = weigher.schema(schema, false, 0);
-    let definitions = ["$defs", "definitions"]
-        .iter()
-        .filter_map(|keyword| schema.get(keyword).and_then(Value::as_object))
-        .flat_map(Map::values)
-        .fold(0.0, |sum, each| sum + weigher.schema(each, false, 0).parts);
-    if weight.parts + definitions > MAX_PARTS {
-        return Err(Failure::new(TOO_LARGE, "the schema is too large when its alternatives are combined"));
-    }
-    if weigher.pattern_pairs > MAX_PATTERN_PAIRS {
-        return Err(Failure::new(TOO_SLOW, "'patternProperties' has too many patterns"));
-    }
-    if weigher.property_pairs > MAX_PROPERTY_PAIRS {
-        return Err(Failure::new(TOO_SLOW, "'properties' has too many properties"));
-    }
-    if weigher.one_of_pairs > MAX_ONE_OF_PAIRS {
-        return Err(Failure::new(TOO_SLOW, "'oneOf' has too many alternatives"));
-    }
-    Ok(())
+    Weigher::of(schema).document().map(|_| ())
 }
 
-#[derive(Clone, Copy)]
-struct Weight {
-    alternatives: f64,
-    parts: f64,
+/// What it costs to compile a prepared schema, in parts.
+pub fn of(schema: &Value) -> f64 {
+    let mut weigher = Weigher::of(schema);
+    match weigher.document() {
+        Ok(parts) => parts + weigher.copies + PATTERN_PAIR * weigher.pattern_pairs,
+        Err(_) => f64::INFINITY,
+    }
 }
 
-impl Weight {
-    const ONE: Weight = Weight { alternatives: 1.0, parts: 1.0 };
+fn too_large() -> Failure {
+    Failure::new(TOO_LARGE, "the schema is too large when its alternatives are combined")
+}
 
-    fn with_all(self, other: Weight) -> Weight {
-        Weight {
-            alternatives: self.alternatives * other.alternatives,
-            parts: self.alternatives * other.parts + other.alternatives * self.parts,
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Null,
+    Boolean,
+    Number,
+    Text,
+}
+
+/// What llguidance makes of a schema, as far as sizes depend on it.
+#[derive(Clone)]
+enum Form {
+    Any,
+    Nothing,
+    Leaf(Kind),
+    Array(Rc<Array>),
+    Object(Rc<Object>),
+    Options(Rc<Options>),
+    /// To a definition that is not combined with anything.
+    Reference(Rc<str>),
+}
+
+struct Array {
+    prefix: Vec<Part>,
+    items: Option<Part>,
+}
+
+#[derive(Default)]
+struct Object {
+    properties: Vec<(Rc<str>, Part)>,
+    patterns: Vec<(Rc<str>, Part)>,
+    additional: Option<Part>,
+    required: usize,
+}
+
+struct Options {
+    parts: Vec<Part>,
+    one: bool,
+}
+
+/// A part with its size, and with the pairs of properties in it.
+#[derive(Clone)]
+struct Part {
+    form: Form,
+    size: f64,
+    pairs: f64,
+}
+
+impl Part {
+    const ANY: Part = Part { form: Form::Any, size: 1.0, pairs: 0.0 };
+    const NOTHING: Part = Part { form: Form::Nothing, size: 1.0, pairs: 0.0 };
+
+    fn leaf(kind: Kind, size: f64) -> Part {
+        Part { form: Form::Leaf(kind), size, pairs: 0.0 }
+    }
+
+    fn array(prefix: Vec<Part>, items: Option<Part>) -> Part {
+        let (size, pairs) = sums(prefix.iter().chain(&items));
+        Part { form: Form::Array(Rc::new(Array { prefix, items })), size, pairs }
+    }
+
+    fn object(object: Object) -> Part {
+        let named = object.properties.iter().chain(&object.patterns).map(|(_, part)| part);
+        let (size, pairs) = sums(named.chain(&object.additional));
+        let count = (object.properties.len() + object.patterns.len()) as f64;
+        Part {
+            size: size + count + object.required as f64,
+            pairs: pairs + count * count,
+            form: Form::Object(Rc::new(object)),
         }
     }
+}
+
+fn sums<'a>(parts: impl Iterator<Item = &'a Part>) -> (f64, f64) {
+    parts.fold((1.0, 0.0), |(size, pairs), part| (size + part.size, pairs + part.pairs))
 }
 
 struct Weigher<'a> {
     root: &'a Value,
-    visits: usize,
+    /// None while a definition is being made.
+    definitions: HashMap<Rc<str>, Option<Part>>,
+    combinations: usize,
+    copies: f64,
     pattern_pairs: f64,
     one_of_pairs: f64,
-    property_pairs: f64,
 }
 
-impl Weigher<'_> {
-    /// The weight of a schema; in a combination, a reference is replaced by what it refers to.
-    fn schema(&mut self, schema: &Value, combined: bool, references: usize) -> Weight {
-        self.visits += 1;
-        if self.visits > MAX_VISITS {
-            return Weight { alternatives: 1.0, parts: f64::INFINITY };
+impl<'a> Weigher<'a> {
+    fn of(root: &'a Value) -> Self {
+        Weigher {
+            root,
+            definitions: HashMap::new(),
+            combinations: 0,
+            copies: 0.0,
+            pattern_pairs: 0.0,
+            one_of_pairs: 0.0,
         }
-        let Some(keywords) = schema.as_object() else {
-            return Weight::ONE;
+    }
+
+    /// The parts of the schema with its definitions.
+    fn document(&mut self) -> Result<f64, Failure> {
+        let root = self.part(self.root)?;
+        let (size, pairs) = sums(self.definitions.values().flatten().chain([&root]));
+        if size > MAX_PARTS {
+            return Err(too_large());
+        }
+        if pairs > MAX_PROPERTY_PAIRS {
+            return Err(Failure::new(TOO_SLOW, "'properties' has too many properties"));
+        }
+        Ok(size)
+    }
+
+    /// A part of llguidance is not larger than all of them may be.
+    fn checked(&self, part: Part) -> Result<Part, Failure> {
+        if part.size > MAX_PARTS || self.copies > MAX_COPIES || self.combinations > MAX_COMBINATIONS {
+            return Err(too_large());
+        }
+        if self.pattern_pairs > MAX_PATTERN_PAIRS {
+            return Err(Failure::new(TOO_SLOW, "'patternProperties' has too many patterns"));
+        }
+        if self.one_of_pairs > MAX_ONE_OF_PAIRS {
+            return Err(Failure::new(TOO_SLOW, "'oneOf' has too many alternatives"));
+        }
+        Ok(part)
+    }
+
+    fn part(&mut self, schema: &Value) -> Result<Part, Failure> {
+        let keywords = match schema {
+            Value::Bool(false) => return Ok(Part::NOTHING),
+            Value::Object(keywords) => keywords,
+            _ => return Ok(Part::ANY),
         };
-        let applicators = ["allOf", "anyOf", "oneOf", "$ref", "const", "enum"];
-        let combined = combined || keywords.len() > 1 && keywords.keys().any(|each| applicators.contains(&each.as_str()));
-        let mut own = 1.0;
-        let mut weight = Weight::ONE;
+        let mut result = self.simple(keywords)?;
         for (keyword, value) in keywords {
-            match (keyword.as_str(), value) {
-                ("properties" | "patternProperties", Value::Object(map)) => {
-                    own += map.values().fold(0.0, |sum, each| sum + self.schema(each, false, references).parts);
-                    let pairs = (map.len() * map.len()) as f64;
-                    if keyword == "patternProperties" {
-                        self.pattern_pairs += pairs;
-                    } else {
-                        self.property_pairs += pairs;
-                    }
-                }
-                ("prefixItems" | "items", Value::Array(list)) => {
-                    own += list.iter().fold(0.0, |sum, each| sum + self.schema(each, false, references).parts);
-                }
-                ("items" | "additionalItems" | "additionalProperties", value) => {
-                    own += self.schema(value, false, references).parts;
-                }
+            let applied = match (keyword.as_str(), value) {
+                ("const", value) => constant(value),
+                ("enum", Value::Array(list)) => self.options(list.iter().map(constant).collect(), false)?,
                 ("allOf", Value::Array(list)) => {
                     for each in list {
-                        weight = weight.with_all(self.schema(each, true, references));
+                        let part = self.part(each)?;
+                        result = self.both(result, part, 0)?;
                     }
+                    continue;
                 }
                 ("anyOf" | "oneOf", Value::Array(list)) => {
-                    let mut sum = Weight { alternatives: 0.0, parts: 0.0 };
+                    let parts = list.iter().map(|each| self.part(each)).collect::<Result<_, _>>()?;
+                    self.options(parts, keyword == "oneOf")?
+                }
+                ("$ref", Value::String(reference)) => {
+                    self.define(reference)?;
+                    Part { form: Form::Reference(reference.as_str().into()), size: 1.0, pairs: 0.0 }
+                }
+                _ => continue,
+            };
+            result = self.both(result, applied, 0)?;
+        }
+        self.checked(result)
+    }
+
+    /// The keywords that are not combined with others: a part for each type.
+    fn simple(&mut self, keywords: &Map<String, Value>) -> Result<Part, Failure> {
+        const OWN: [&str; 20] = [
+            "type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
+            "maxLength", "pattern", "minItems", "maxItems", "prefixItems", "items", "additionalItems", "properties",
+            "patternProperties", "additionalProperties", "required", "minProperties", "maxProperties",
+        ];
+        if !keywords.keys().any(|keyword| OWN.contains(&keyword.as_str())) {
+            return Ok(Part::ANY);
+        }
+        let types: Vec<&str> = match keywords.get("type") {
+            Some(Value::String(one)) => vec![one.as_str()],
+            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+            _ => vec!["null", "boolean", "number", "string", "array", "object"],
+        };
+        let parts = types
+            .into_iter()
+            .map(|each| match each {
+                "array" => self.array(keywords),
+                "object" => self.object(keywords),
+                "null" => Ok(Part::leaf(Kind::Null, 1.0)),
+                "boolean" => Ok(Part::leaf(Kind::Boolean, 1.0)),
+                "string" => {
+                    let pattern = keywords.get("pattern").and_then(Value::as_str).map_or(0, str::len);
+                    Ok(Part::leaf(Kind::Text, 1.0 + pattern as f64 / 100.0))
+                }
+                _ => Ok(Part::leaf(Kind::Number, 1.0)),
+            })
+            .collect::<Result<_, _>>()?;
+        self.options(parts, false)
+    }
+
+    fn array(&mut self, keywords: &Map<String, Value>) -> Result<Part, Failure> {
+        let mut prefix = Vec::new();
+        let mut items = None;
+        for keyword in ["prefixItems", "items", "additionalItems"] {
+            match keywords.get(keyword) {
+                Some(Value::Array(list)) => {
                     for each in list {
-                        let option = self.schema(each, combined, references);
-                        sum.alternatives += option.alternatives;
-                        sum.parts += option.parts;
+                        prefix.push(self.part(each)?);
                     }
-                    if keyword == "oneOf" {
-                        self.one_of_pairs += (list.len() * list.len()) as f64;
-                    }
-                    weight = weight.with_all(sum);
                 }
-                ("enum", Value::Array(list)) => {
-                    let count = list.len().max(1) as f64;
-                    weight = weight.with_all(Weight { alternatives: count, parts: count });
-                }
-                ("$ref", Value::String(reference)) if combined => {
-                    let target = match reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) {
-                        Some(target) if references < MAX_REFERENCES => self.schema(target, true, references + 1),
-                        _ => Weight::ONE,
-                    };
-                    weight = weight.with_all(target);
-                }
-                _ => {}
+                Some(value) => items = Some(self.part(value)?),
+                None => {}
             }
         }
-        weight.with_all(Weight { alternatives: 1.0, parts: own })
+        self.checked(Part::array(prefix, items))
+    }
+
+    fn object(&mut self, keywords: &Map<String, Value>) -> Result<Part, Failure> {
+        let mut object = Object {
+            properties: self.named(keywords, "properties")?,
+            patterns: self.named(keywords, "patternProperties")?,
+            additional: keywords.get("additionalProperties").map(|value| self.part(value)).transpose()?,
+            required: keywords.get("required").and_then(Value::as_array).map_or(0, Vec::len),
+        };
+        self.compare_patterns(object.patterns.len());
+        // a property is combined with a pattern that matches it: with the largest one, to be sure
+        let largest = object.patterns.iter().map(|(_, part)| part).max_by(|a, b| a.size.total_cmp(&b.size)).cloned();
+        if let Some(pattern) = largest {
+            for (_, part) in &mut object.properties {
+                let own = std::mem::replace(part, Part::NOTHING);
+                self.copies += pattern.size;
+                let combined = self.both(own.clone(), pattern.clone(), 0)?;
+                *part = if combined.size > own.size { combined } else { own };
+            }
+        }
+        self.checked(Part::object(object))
+    }
+
+    fn named(&mut self, keywords: &Map<String, Value>, keyword: &str) -> Result<Vec<(Rc<str>, Part)>, Failure> {
+        let map = keywords.get(keyword).and_then(Value::as_object);
+        map.into_iter()
+            .flatten()
+            .map(|(name, value)| Ok((name.as_str().into(), self.part(value)?)))
+            .collect()
+    }
+
+    fn compare_patterns(&mut self, count: usize) {
+        self.pattern_pairs += (count * count.saturating_sub(1)) as f64;
+    }
+
+    /// Alternatives without those that nothing matches, and without nested ones of the same kind.
+    fn options(&mut self, parts: Vec<Part>, one: bool) -> Result<Part, Failure> {
+        let mut left = Vec::new();
+        for part in parts {
+            match &part.form {
+                Form::Nothing => {}
+                Form::Any if !one => return Ok(Part::ANY),
+                Form::Options(nested) if nested.one == one => left.extend(nested.parts.iter().cloned()),
+                _ => left.push(part),
+            }
+        }
+        if one {
+            self.one_of_pairs += (left.len() * left.len()) as f64;
+        }
+        match left.len() {
+            0 => Ok(Part::NOTHING),
+            1 => Ok(left.swap_remove(0)),
+            _ => {
+                let (size, pairs) = sums(left.iter());
+                self.checked(Part { form: Form::Options(Rc::new(Options { parts: left, one })), size, pairs })
+            }
+        }
+    }
+
+    fn define(&mut self, reference: &str) -> Result<(), Failure> {
+        let key: Rc<str> = reference.into();
+        if self.definitions.contains_key(&key) {
+            return Ok(());
+        }
+        self.definitions.insert(key.clone(), None);
+        let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+        let part = target.map_or(Ok(Part::ANY), |target| self.part(target))?;
+        self.definitions.insert(key, Some(part));
+        Ok(())
+    }
+
+    /// What matches both of two parts.
+    fn both(&mut self, one: Part, other: Part, depth: usize) -> Result<Part, Failure> {
+        self.combinations += 1;
+        if depth > MAX_DEPTH {
+            return Err(Failure::new(TOO_LARGE, "combined parts of the schema nest too deeply"));
+        }
+        let part = match (&one.form, &other.form) {
+            (Form::Any, _) => other,
+            (_, Form::Any) => one,
+            (Form::Nothing, _) | (_, Form::Nothing) => Part::NOTHING,
+            (Form::Reference(reference), _) => {
+                let target = self.target(reference);
+                self.both(target, other, depth + 2)?
+            }
+            (_, Form::Reference(reference)) => {
+                let target = self.target(reference);
+                self.both(one, target, depth + 2)?
+            }
+            (Form::Options(options), _) => {
+                let options = options.clone();
+                let parts = options.parts.iter().map(|part| self.copied(part, &other, depth)).collect::<Result<_, _>>()?;
+                self.options(parts, options.one)?
+            }
+            (_, Form::Options(options)) => {
+                let options = options.clone();
+                let parts = options.parts.iter().map(|part| self.copied(part, &one, depth)).collect::<Result<_, _>>()?;
+                self.options(parts, options.one)?
+            }
+            (Form::Leaf(first), Form::Leaf(second)) if first == second => {
+                Part::leaf(*first, if *first == Kind::Text { one.size + other.size } else { 1.0 })
+            }
+            (Form::Array(first), Form::Array(second)) => self.arrays(first, second, depth)?,
+            (Form::Object(first), Form::Object(second)) => self.objects(first, second, depth)?,
+            _ => Part::NOTHING,
+        };
+        self.checked(part)
+    }
+
+    /// What matches a part and a copy of another one.
+    fn copied(&mut self, part: &Part, copy: &Part, depth: usize) -> Result<Part, Failure> {
+        self.copies += copy.size;
+        self.both(part.clone(), copy.clone(), depth + 1)
+    }
+
+    /// A copy of a definition. llguidance refuses one that is being made.
+    fn target(&mut self, reference: &str) -> Part {
+        let target = self.definitions.get(reference).cloned().flatten().unwrap_or(Part::ANY);
+        self.copies += target.size;
+        target
+    }
+
+    fn arrays(&mut self, one: &Array, other: &Array, depth: usize) -> Result<Part, Failure> {
+        let mut prefix = Vec::new();
+        for index in 0..one.prefix.len().max(other.prefix.len()) {
+            let first = one.prefix.get(index).or(one.items.as_ref()).cloned().unwrap_or(Part::ANY);
+            let second = other.prefix.get(index).or(other.items.as_ref()).cloned().unwrap_or(Part::ANY);
+            prefix.push(self.copied(&first, &second, depth)?);
+        }
+        let items = self.either(&one.items, &other.items, depth)?;
+        Ok(Part::array(prefix, items))
+    }
+
+    fn either(&mut self, one: &Option<Part>, other: &Option<Part>, depth: usize) -> Result<Option<Part>, Failure> {
+        match (one, other) {
+            (Some(one), Some(other)) => self.copied(one, other, depth).map(Some),
+            _ => Ok(one.clone().or(other.clone())),
+        }
+    }
+
+    fn objects(&mut self, one: &Object, other: &Object, depth: usize) -> Result<Part, Failure> {
+        let mut properties = self.merged(&one.properties, other, true, depth)?;
+        let known: HashMap<&str, ()> = one.properties.iter().map(|(name, _)| (name.as_ref(), ())).collect();
+        let rest: Vec<(Rc<str>, Part)> =
+            other.properties.iter().filter(|(name, _)| !known.contains_key(name.as_ref())).cloned().collect();
+        properties.extend(self.merged(&rest, one, true, depth)?);
+        let mut patterns = self.merged(&one.patterns, other, false, depth)?;
+        let rest: Vec<(Rc<str>, Part)> = other
+            .patterns
+            .iter()
+            .filter(|(pattern, _)| one.patterns.iter().all(|(own, _)| own != pattern))
+            .cloned()
+            .collect();
+        patterns.extend(self.merged(&rest, one, false, depth)?);
+        self.compare_patterns(patterns.len());
+        let additional = self.either(&one.additional, &other.additional, depth)?;
+        Ok(Part::object(Object { properties, patterns, additional, required: one.required + other.required }))
+    }
+
+    /// Properties or patterns, combined with what another object says of them.
+    fn merged(
+        &mut self,
+        own: &[(Rc<str>, Part)],
+        other: &Object,
+        properties: bool,
+        depth: usize,
+    ) -> Result<Vec<(Rc<str>, Part)>, Failure> {
+        let same: HashMap<&str, &Part> = if properties { &other.properties } else { &other.patterns }
+            .iter()
+            .map(|(name, part)| (name.as_ref(), part))
+            .collect();
+        // which pattern matches a property is not known here: the largest one, to be sure
+        let patterns = other.patterns.iter().filter(|_| properties).map(|(_, part)| part);
+        let rest = patterns.chain(&other.additional).max_by(|a, b| a.size.total_cmp(&b.size)).cloned();
+        let rest = rest.unwrap_or(Part::ANY);
+        own.iter()
+            .map(|(name, part)| {
+                let with = same.get(name.as_ref()).copied().unwrap_or(&rest);
+                Ok((name.clone(), self.copied(part, with, depth)?))
+            })
+            .collect()
+    }
+}
+
+fn constant(value: &Value) -> Part {
+    match value {
+        Value::Null => Part::leaf(Kind::Null, 1.0),
+        Value::Bool(_) => Part::leaf(Kind::Boolean, 1.0),
+        Value::Number(_) => Part::leaf(Kind::Number, 1.0),
+        Value::String(_) => Part::leaf(Kind::Text, 1.0),
+        Value::Array(list) => Part::array(list.iter().map(constant).collect(), Some(Part::NOTHING)),
+        Value::Object(map) => Part::object(Object {
+            properties: map.iter().map(|(name, value)| (name.as_str().into(), constant(value))).collect(),
+            additional: Some(Part::NOTHING),
+            required: map.len(),
+            ..Object::default()
+        }),
     }
 }
 
@@ -143,30 +451,70 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn code(schema: Value) -> Option<i32> {
+        check(&schema).err().map(|failure| failure.code)
+    }
+
+    fn options(count: usize) -> Value {
+        json!({ "anyOf": (0..count).map(|i| json!({ "required": [i.to_string()] })).collect::<Vec<_>>() })
+    }
+
+    fn properties(count: usize) -> Value {
+        let properties: Map<String, Value> = (0..count).map(|i| (i.to_string(), json!({}))).collect();
+        json!({ "properties": { "x": { "properties": properties } } })
+    }
+
     #[test]
     fn products_of_alternatives_are_refused() {
-        let options: Vec<Value> = (0..1000).map(|i| json!({ "required": [i.to_string()] })).collect();
-        let properties: Map<String, Value> = (0..1000).map(|i| (i.to_string(), json!({}))).collect();
-        let nested = json!({ "properties": { "x": { "properties": properties } } });
-        assert!(check(&json!({ "anyOf": options })).is_ok());
-        assert!(check(&nested).is_ok());
-        assert_eq!(check(&json!({ "allOf": [{ "anyOf": options }, nested] })).unwrap_err().code, TOO_LARGE);
+        assert_eq!(code(options(900)), None);
+        assert_eq!(code(properties(900)), None);
+        assert_eq!(code(json!({ "allOf": [options(900), properties(900)] })), Some(TOO_LARGE));
+        assert_eq!(code(json!({ "allOf": [options(30), properties(100)] })), None);
+    }
+
+    #[test]
+    fn products_are_found_within_properties_and_items() {
+        let (a, b) = (options(900), properties(900));
+        for (one, other) in [
+            (json!({ "properties": { "p": a } }), json!({ "properties": { "p": b } })),
+            (json!({ "properties": { "p": a } }), json!({ "additionalProperties": b })),
+            (json!({ "items": a }), json!({ "items": b })),
+            (json!({ "prefixItems": [true, a] }), json!({ "items": b })),
+            (json!({ "prefixItems": vec![json!({}); 900] }), json!({ "items": b })),
+            (json!({ "patternProperties": { "^p": a } }), json!({ "patternProperties": { "^p": b } })),
+            (json!({ "$ref": "#/$defs/0" }), b.clone()),
+        ] {
+            let schema = json!({ "allOf": [one, other], "$defs": { "0": a } });
+            assert_eq!(code(schema.clone()), Some(TOO_LARGE), "{}", &schema.to_string()[..60]);
+        }
+        let many: Map<String, Value> = (0..900).map(|i| (i.to_string(), json!({}))).collect();
+        let schema = json!({ "properties": many, "patternProperties": { "^[0-9]": properties(800) } });
+        assert_eq!(code(schema), Some(TOO_LARGE));
+        let composed: Vec<Value> = (0..10).map(|_| properties(100)).collect();
+        assert_eq!(code(json!({ "allOf": composed })), None, "parts with the same names");
     }
 
     #[test]
     fn branching_references_are_refused() {
-        let mut definitions = Map::new();
-        for i in 0..31 {
-            let next = json!({ "$ref": format!("#/$defs/{}", i + 1) });
-            definitions.insert(i.to_string(), json!({ "allOf": [next, next] }));
+        for depth in [31, 60] {
+            let mut definitions = Map::new();
+            for i in 0..depth {
+                let next = json!({ "$ref": format!("#/$defs/{}", i + 1) });
+                let each = json!({ "allOf": [{ "properties": { "a": next } }, { "properties": { "b": next, "a": next } }] });
+                definitions.insert(i.to_string(), each);
+            }
+            definitions.insert(depth.to_string(), json!({ "type": "string" }));
+            let schema = json!({ "$ref": "#/$defs/0", "$defs": definitions });
+            assert_eq!(code(schema), Some(TOO_LARGE), "{depth}");
         }
-        definitions.insert("31".to_string(), json!({ "type": "string" }));
-        assert_eq!(check(&json!({ "$ref": "#/$defs/0", "$defs": definitions })).unwrap_err().code, TOO_LARGE);
     }
 
     #[test]
     fn recursion_ends() {
-        assert!(check(&json!({ "$ref": "#", "title": "x" })).is_ok());
-        assert!(check(&json!({ "properties": { "a": { "$ref": "#" }, "b": { "$ref": "#" } } })).is_ok());
+        assert_eq!(code(json!({ "$ref": "#/$defs/0", "$defs": { "0": { "$ref": "#/$defs/0", "title": "x" } } })), None);
+        let tree = json!({ "properties": { "a": { "$ref": "#/$defs/0" }, "b": { "$ref": "#/$defs/0" } } });
+        assert_eq!(code(json!({ "$ref": "#/$defs/0", "$defs": { "0": tree } })), None);
+        let twice = json!({ "allOf": [{ "$ref": "#/$defs/0" }, { "properties": { "a": tree } }], "$defs": { "0": tree } });
+        assert_eq!(code(twice), Some(TOO_LARGE));
     }
 }

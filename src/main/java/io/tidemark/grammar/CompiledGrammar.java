@@ -1,15 +1,22 @@
 package io.tidemark.grammar;
 
-/** A compiled format. Immutable and thread-safe; its native memory is freed after the last reference to it. */
-public interface CompiledGrammar {
+/**
+ * A compiled format in the hands of one owner, who closes it. Its native memory is freed when it has no owner and no
+ * open state, and the compiler does not keep it. Thread-safe.
+ */
+public interface CompiledGrammar extends AutoCloseable {
 
     /**
-     * The state before the first token of a new sequence.
+     * The state before the first token of a new sequence, which stays valid after {@link #close}.
      *
-     * @throws IllegalStateException if the grammar is broken
+     * @throws IllegalStateException if the grammar is broken or closed
      */
     GrammarState start();
 
-    /** The native memory in bytes, with what the sequences in it have added. */
+    /** The native memory in bytes, with that of its sequences; 0 after {@link #close}. */
     long bytes();
+
+    /** No further state can be started. Closing twice is allowed. */
+    @Override
+    void close();
 }

@@ -8,8 +8,6 @@ import java.io.ByteArrayOutputStream;
 import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -19,6 +17,11 @@ import java.util.function.IntFunction;
 /**
  * Compiles formats for one tokenizer, and keeps the grammars that were used last. Thread-safe; a format is compiled on
  * the thread of its first caller, while other callers with an equal format wait for it.
+ *
+ * <p>Each call of {@link #find} and {@link #compile} gives a reference of its own, which the caller closes. The native
+ * memory of all grammars, in use or kept, and of the states of their sequences is bounded by {@link
+ * GrammarLimits#cacheBytes}: unused grammars are freed, further formats are refused with {@link GrammarException#BUSY},
+ * and at last those sequences fail that have added more than their share.
  */
 public final class GrammarCompiler implements AutoCloseable {
 
@@ -30,27 +33,22 @@ public final class GrammarCompiler implements AutoCloseable {
     private static final int MESSAGE_BYTES = 2000;
 
     private final GrammarLibrary.Functions functions;
-    private final TokenBytes vocabulary;
     private final GrammarLimits limits;
-    private final long tokenizer;
+    private final GrammarCache cache;
+    private final Map<AnswerFormat, CompletableFuture<Void>> running = new HashMap<>();
 
-    private final Map<AnswerFormat, CompiledGrammar> cache = new LinkedHashMap<>(16, 0.75f, true);
-    private final Map<AnswerFormat, CompletableFuture<CompiledGrammar>> running = new HashMap<>();
-    private long uncollected;
-    private boolean closed;
-
-    private GrammarCompiler(
-            GrammarLibrary.Functions functions, TokenBytes vocabulary, GrammarLimits limits, long tokenizer) {
+    private GrammarCompiler(GrammarLibrary.Functions functions, int vocabulary, GrammarLimits limits, long tokenizer) {
         this.functions = functions;
-        this.vocabulary = vocabulary;
         this.limits = limits;
-        this.tokenizer = tokenizer;
-        GrammarLibrary.CLEANER.register(this, () -> functions.tidemark_tokenizer_free(tokenizer));
+        this.cache = new GrammarCache(functions, tokenizer, vocabulary, limits);
     }
 
     /** @throws GrammarUnavailableException if there is no native library for this platform */
     public static GrammarCompiler open(TokenBytes vocabulary, GrammarLimits limits) {
-        GrammarLibrary.Functions functions = GrammarLibrary.functions();
+        return open(GrammarLibrary.functions(), vocabulary, limits);
+    }
+
+    static GrammarCompiler open(GrammarLibrary.Functions functions, TokenBytes vocabulary, GrammarLimits limits) {
         int count = vocabulary.vocabulary();
         Flat later = Flat.of(count, vocabulary::later);
         Flat first = vocabulary.hasFirst() ? Flat.of(count, vocabulary::first) : new Flat(null, null);
@@ -72,7 +70,7 @@ public final class GrammarCompiler implements AutoCloseable {
             throw new GrammarUnavailableException("answers can't have a format with this tokenizer: "
                     + GrammarLibrary.text(message, 0, MESSAGE_BYTES));
         }
-        return new GrammarCompiler(functions, vocabulary, limits, out.getValue());
+        return new GrammarCompiler(functions, count, limits, out.getValue());
     }
 
     /** Whether there is a native library for this platform. */
@@ -80,41 +78,54 @@ public final class GrammarCompiler implements AutoCloseable {
         return GrammarLibrary.isAvailable();
     }
 
-    /** A cached grammar; never compiles. */
-    public synchronized Optional<CompiledGrammar> find(AnswerFormat format) {
-        return Optional.ofNullable(cache.get(format));
+    /** A reference to a grammar of an earlier call; never compiles. */
+    public Optional<CompiledGrammar> find(AnswerFormat format) {
+        return cache.find(format).map(CompiledGrammar.class::cast);
     }
 
     /**
      * Compiles a format, or takes it from the cache.
      *
-     * @throws GrammarException         if the format is not supported, too large or too slow
+     * @throws GrammarException         if the format is not supported, too large or too slow, if the formats in use take
+     *                                  the memory of all formats, or if the compiler fails
      * @throws IllegalArgumentException if the format is free text
      * @throws IllegalStateException    if the compiler is closed
      */
     public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
-        CompletableFuture<CompiledGrammar> own = new CompletableFuture<>();
-        CompletableFuture<CompiledGrammar> other;
-        synchronized (this) {
-            if (closed) {
-                throw new IllegalStateException("the compiler is closed");
+        while (true) {
+            CompletableFuture<Void> own = new CompletableFuture<>();
+            CompletableFuture<Void> other;
+            synchronized (this) {
+                if (cache.isClosed()) {
+                    throw new IllegalStateException("the compiler is closed");
+                }
+                Optional<NativeGrammar> kept = cache.find(format);
+                if (kept.isPresent()) {
+                    return kept.get();
+                }
+                other = running.putIfAbsent(format, own);
             }
-            CompiledGrammar cached = cache.get(format);
-            if (cached != null) {
-                return cached;
+            if (other == null) {
+                return compile(format, own);
             }
-            other = running.putIfAbsent(format, own);
+            await(other); // then it is kept, unless it was freed at once
         }
-        if (other != null) {
-            return resultOf(other);
-        }
+    }
+
+    private CompiledGrammar compile(AnswerFormat format, CompletableFuture<Void> done) throws GrammarException {
         try {
-            CompiledGrammar grammar = compileNatively(format);
-            own.complete(grammar);
-            keep(format, grammar);
+            requireRoom(limits.admittedBytes());
+            NativeGrammar grammar = cache.add(format, compileNatively(format));
+            try {
+                requireRoom(limits.totalBytes());
+            } catch (GrammarException e) {
+                grammar.close();
+                throw e;
+            }
+            done.complete(null);
             return grammar;
         } catch (GrammarException | RuntimeException | Error e) {
-            own.completeExceptionally(e);
+            done.completeExceptionally(e);
             throw e;
         } finally {
             synchronized (this) {
@@ -123,9 +134,18 @@ public final class GrammarCompiler implements AutoCloseable {
         }
     }
 
-    private static CompiledGrammar resultOf(CompletableFuture<CompiledGrammar> other) throws GrammarException {
+    private void requireRoom(long bytes) throws GrammarException {
+        if (!cache.reduceTo(bytes)) {
+            throw new GrammarException(
+                    GrammarException.BUSY,
+                    "the formats of the running requests take the memory of all formats, %d bytes; send the request again later"
+                            .formatted(limits.totalBytes()));
+        }
+    }
+
+    private static void await(CompletableFuture<Void> other) throws GrammarException {
         try {
-            return other.join();
+            other.join();
         } catch (CompletionException e) {
             if (e.getCause() instanceof GrammarException refused) {
                 throw new GrammarException(refused.code(), refused.getMessage());
@@ -134,14 +154,15 @@ public final class GrammarCompiler implements AutoCloseable {
         }
     }
 
-    private CompiledGrammar compileNatively(AnswerFormat format) throws GrammarException {
+    /** The pointer of a compiled grammar. */
+    private long compileNatively(AnswerFormat format) throws GrammarException {
         byte[] text = textOf(format).getBytes(StandardCharsets.UTF_8);
         LongByReference out = new LongByReference();
         byte[] message = new byte[MESSAGE_BYTES];
         int code;
         try {
             code = functions.tidemark_grammar_compile(
-                    tokenizer,
+                    cache.tokenizer(),
                     kindOf(format),
                     text,
                     text.length,
@@ -150,6 +171,7 @@ public final class GrammarCompiler implements AutoCloseable {
                     Math.max(1, limits.compileTime().toMillis()),
                     limits.grammarBytes(),
                     Math.max(1, limits.maskTime().toNanos() / 1000),
+                    limits.totalBytes(),
                     out,
                     message,
                     message.length);
@@ -159,54 +181,19 @@ public final class GrammarCompiler implements AutoCloseable {
         String problem = GrammarLibrary.text(message, 0, MESSAGE_BYTES);
         switch (code) {
             case 0 -> {
-                return new NativeGrammar(functions, out.getValue(), vocabulary.vocabulary());
+                return out.getValue();
             }
             case UNSUPPORTED -> throw new GrammarException(GrammarException.UNSUPPORTED, problem);
             case TOO_LARGE -> throw new GrammarException(GrammarException.TOO_LARGE, problem);
             case TOO_SLOW -> throw new GrammarException(GrammarException.TOO_SLOW, problem);
             default ->
-                throw new GrammarException(
-                        GrammarException.UNSUPPORTED, "the compiler of formats has failed: " + problem);
+                throw new GrammarException(GrammarException.FAILED, "the compiler of formats has failed: " + problem);
         }
     }
 
-    /** Keeps a grammar, and lets go of those that were not used for the longest time. */
-    private void keep(AnswerFormat format, CompiledGrammar grammar) {
-        long bytes = grammar.bytes();
-        boolean collect;
-        synchronized (this) {
-            if (!closed && bytes <= limits.cacheBytes()) {
-                cache.put(format, grammar);
-            }
-            evict();
-            uncollected += bytes;
-            collect = uncollected > Math.max(limits.cacheBytes(), limits.grammarBytes());
-            if (collect) {
-                uncollected = 0;
-            }
-        }
-        if (collect) {
-            // The collector does not see native memory: without this, evicted grammars would pile up behind small
-            // objects.
-            System.gc();
-        }
-    }
-
-    private void evict() {
-        long kept = 0;
-        for (Map.Entry<AnswerFormat, CompiledGrammar> each : cache.entrySet()) {
-            kept += bytesOf(each);
-        }
-        Iterator<Map.Entry<AnswerFormat, CompiledGrammar>> eldest =
-                cache.entrySet().iterator();
-        while (kept > limits.cacheBytes() && eldest.hasNext()) {
-            kept -= bytesOf(eldest.next());
-            eldest.remove();
-        }
-    }
-
-    private static long bytesOf(Map.Entry<AnswerFormat, CompiledGrammar> entry) {
-        return entry.getValue().bytes() + entry.getKey().bytes();
+    /** The native memory of all grammars with the states of their sequences, in bytes. */
+    public long usedBytes() {
+        return cache.usedBytes();
     }
 
     private static int kindOf(AnswerFormat format) {
@@ -242,11 +229,10 @@ public final class GrammarCompiler implements AutoCloseable {
         throw new IllegalArgumentException("free text needs no grammar");
     }
 
-    /** Lets go of the cached grammars. Grammars in use stay valid. */
+    /** Frees the grammars that are not in use. Those in use stay valid until they are closed. */
     @Override
-    public synchronized void close() {
-        closed = true;
-        cache.clear();
+    public void close() {
+        cache.close();
     }
 
     /** Byte strings one after the other. */

@@ -15,6 +15,11 @@ public final class GrammarException extends Exception {
     /** The format needs more steps than its limit. */
     public static final String TOO_SLOW = "format_too_slow";
 
+    /** The formats in use take the memory that all of them may have. */
+    public static final String BUSY = "formats_busy";
+    /** The compiler has failed. */
+    public static final String FAILED = "grammar_failed";
+
     private final String code;
 
     GrammarException(String code, String message) {
@@ -22,8 +27,13 @@ public final class GrammarException extends Exception {
         this.code = code;
     }
 
-    /** {@link #UNSUPPORTED}, {@link #TOO_LARGE} or {@link #TOO_SLOW}. */
+    /** One of the constants. */
     public String code() {
         return code;
+    }
+
+    /** Whether the same format may be accepted later, or by another process. */
+    public boolean isOfServer() {
+        return code.equals(BUSY) || code.equals(FAILED);
     }
 }

@@ -23,7 +23,7 @@ import java.util.HexFormat;
 final class GrammarLibrary {
 
     /** The version of the functions below, which the library gives. */
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     private static final String FILE = "libtidemark_grammar.so";
     private static final String FOLDER = "/native/linux-x86_64/";
@@ -56,6 +56,8 @@ final class GrammarLibrary {
 
         void tidemark_tokenizer_free(long tokenizer);
 
+        long tidemark_tokenizer_bytes(long tokenizer);
+
         int tidemark_grammar_compile(
                 long tokenizer,
                 int kind,
@@ -65,6 +67,7 @@ final class GrammarLibrary {
                 long compileMillis,
                 long grammarBytes,
                 long maskMicros,
+                long totalBytes,
                 LongByReference out,
                 byte[] message,
                 int messageLength);

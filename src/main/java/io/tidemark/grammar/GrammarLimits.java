@@ -8,9 +8,10 @@ import java.time.Duration;
  *
  * @param formatBytes  bytes of a format in UTF-8
  * @param compileTime  to compile a format
- * @param grammarBytes native memory of one compiled grammar with the states that its sequences add
+ * @param grammarBytes native memory of one compiled grammar with what its sequences add; the grammar may have half of it
  * @param maskTime     to compute the mask of one row of a step
- * @param cacheBytes   native memory of the compiled grammars that are kept for later requests
+ * @param cacheBytes   native memory of all compiled grammars, in use or kept for later requests; those in use may have
+ *                     {@code grammarBytes} if that is more
  */
 public record GrammarLimits(
         long formatBytes, Duration compileTime, long grammarBytes, Duration maskTime, long cacheBytes) {
@@ -26,5 +27,15 @@ public record GrammarLimits(
         if (compileTime.isNegative() || compileTime.isZero() || maskTime.isNegative() || maskTime.isZero()) {
             throw new IllegalArgumentException("times must be positive");
         }
+    }
+
+    /** The native memory of all grammars with their sequences, in bytes. */
+    long totalBytes() {
+        return Math.max(cacheBytes, grammarBytes);
+    }
+
+    /** As long as grammars in use have no more bytes, others are compiled. The rest is for what sequences add. */
+    long admittedBytes() {
+        return totalBytes() / 4 * 3;
     }
 }

@@ -28,7 +28,8 @@ public final class GrammarMasks {
      * @param states     one a row, no two equal, of grammars of one compiler
      * @param lastTokens the last token of each row; -1 before the first
      * @param masks      a direct buffer in native order with {@code rows * words(vocabulary)} ints from its position
-     * @return the status of each row
+     * @return the status of each row. A row also fails when all grammars exceed their memory and its sequence has added
+     *     more than its share
      * @throws IllegalStateException if a state is closed, in use by another thread, or twice in the list
      */
     public static List<RowStatus> advance(List<GrammarState> states, int[] lastTokens, IntBuffer masks) {
@@ -58,6 +59,8 @@ public final class GrammarMasks {
             for (; acquired < rows; acquired++) {
                 pointers[acquired] = natives.get(acquired).acquire();
             }
+            // grammars that no request uses make room before a sequence has to end
+            natives.get(0).cache().trim();
             int code = natives.get(0)
                     .functions()
                     .tidemark_states_advance(

@@ -1,48 +1,55 @@
 package io.tidemark.grammar;
 
-import com.sun.jna.ptr.LongByReference;
+import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
+import java.util.concurrent.atomic.AtomicBoolean;
 
-/** A compiled format. Immutable and thread-safe; its native memory is freed after the last reference to it. */
+/** What an owner of a grammar has: one of its references. The cleaner releases one that was not closed. */
 final class NativeGrammar implements CompiledGrammar {
 
-    private static final int MESSAGE_BYTES = 500;
+    private final GrammarCache.Entry entry;
+    private final AtomicBoolean closed;
+    private final Cleaner.Cleanable cleanable;
 
-    private final GrammarLibrary.Functions functions;
-    private final long pointer;
-    private final int vocabulary;
-
-    NativeGrammar(GrammarLibrary.Functions functions, long pointer, int vocabulary) {
-        this.functions = functions;
-        this.pointer = pointer;
-        this.vocabulary = vocabulary;
-        GrammarLibrary.CLEANER.register(this, () -> functions.tidemark_grammar_free(pointer));
+    /** @param entry with a reference for this owner */
+    NativeGrammar(GrammarCache.Entry entry) {
+        this.entry = entry;
+        AtomicBoolean released = new AtomicBoolean();
+        this.closed = released;
+        this.cleanable = GrammarLibrary.CLEANER.register(this, () -> {
+            released.set(true);
+            entry.release();
+        });
     }
 
-    /** The state before the first token of a new sequence. */
     @Override
     public GrammarState start() {
-        LongByReference out = new LongByReference();
-        byte[] message = new byte[MESSAGE_BYTES];
-        int code;
         try {
-            code = functions.tidemark_state_new(pointer, out, message, message.length);
+            if (closed.get()) {
+                throw new IllegalStateException("the grammar is closed");
+            }
+            return entry.start();
         } finally {
             Reference.reachabilityFence(this);
         }
-        if (code != 0) {
-            throw new IllegalStateException(GrammarLibrary.text(message, 0, MESSAGE_BYTES));
-        }
-        return new NativeGrammarState(functions, out.getValue(), vocabulary);
     }
 
-    /** The native memory in bytes, with what the sequences in it have added. */
     @Override
     public long bytes() {
         try {
-            return functions.tidemark_grammar_bytes(pointer);
+            return closed.get() ? 0 : entry.bytes();
         } finally {
             Reference.reachabilityFence(this);
         }
+    }
+
+    @Override
+    public void close() {
+        cleanable.clean();
+    }
+
+    /** Whether both are references of one grammar. */
+    boolean isSame(NativeGrammar other) {
+        return entry == other.entry;
     }
 }

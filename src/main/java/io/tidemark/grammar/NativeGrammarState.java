@@ -11,11 +11,10 @@ final class NativeGrammarState implements GrammarState {
 
     private final NativeState state;
     private final Cleaner.Cleanable cleanable;
-    private final int vocabulary;
 
-    NativeGrammarState(GrammarLibrary.Functions functions, long pointer, int vocabulary) {
-        this.state = new NativeState(functions, pointer);
-        this.vocabulary = vocabulary;
+    /** @param entry with a reference for this state */
+    NativeGrammarState(GrammarCache.Entry entry, long pointer) {
+        this.state = new NativeState(entry, pointer);
         this.cleanable = GrammarLibrary.CLEANER.register(this, state);
     }
 
@@ -24,18 +23,22 @@ final class NativeGrammarState implements GrammarState {
     public boolean isAccepting() {
         long pointer = state.acquire();
         try {
-            return state.functions.tidemark_state_accepting(pointer) != 0;
+            return functions().tidemark_state_accepting(pointer) != 0;
         } finally {
             state.release();
         }
     }
 
     int vocabulary() {
-        return vocabulary;
+        return state.entry.vocabulary();
     }
 
     GrammarLibrary.Functions functions() {
-        return state.functions;
+        return state.entry.functions();
+    }
+
+    GrammarCache cache() {
+        return state.entry.cache();
     }
 
     /** The pointer for one call, after which {@link #release} is called. */
@@ -63,12 +66,12 @@ final class NativeGrammarState implements GrammarState {
             FREED
         }
 
-        private final GrammarLibrary.Functions functions;
+        private final GrammarCache.Entry entry;
         private final long pointer;
         private final AtomicReference<Use> use = new AtomicReference<>(Use.IDLE);
 
-        private NativeState(GrammarLibrary.Functions functions, long pointer) {
-            this.functions = functions;
+        private NativeState(GrammarCache.Entry entry, long pointer) {
+            this.entry = entry;
             this.pointer = pointer;
         }
 
@@ -82,8 +85,13 @@ final class NativeGrammarState implements GrammarState {
         void release() {
             if (!use.compareAndSet(Use.BUSY, Use.IDLE)) {
                 use.set(Use.FREED);
-                functions.tidemark_state_free(pointer);
+                free();
             }
+        }
+
+        private void free() {
+            entry.functions().tidemark_state_free(pointer);
+            entry.release();
         }
 
         /** Frees the memory now, or when the call that uses it ends. */
@@ -94,7 +102,7 @@ final class NativeGrammarState implements GrammarState {
                 case BUSY, CLOSED_WHILE_BUSY -> Use.CLOSED_WHILE_BUSY;
             });
             if (before == Use.IDLE) {
-                functions.tidemark_state_free(pointer);
+                free();
             }
         }
     }

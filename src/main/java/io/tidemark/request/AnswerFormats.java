@@ -43,6 +43,9 @@ public final class AnswerFormats implements AutoCloseable {
 
         CompiledGrammar compile(AnswerFormat format) throws GrammarException;
 
+        /** The native memory of all grammars, in use or kept, in bytes. */
+        long usedBytes();
+
         /** Called once, after the last compilation. */
         void close();
     }
@@ -83,6 +86,11 @@ public final class AnswerFormats implements AutoCloseable {
             }
 
             @Override
+            public long usedBytes() {
+                return compiler.usedBytes();
+            }
+
+            @Override
             public void close() {
                 compiler.close();
             }
@@ -111,7 +119,7 @@ public final class AnswerFormats implements AutoCloseable {
     }
 
     /**
-     * A compiled format of an earlier request; takes microseconds and opens nothing.
+     * A compiled format of an earlier request, which the caller closes; takes microseconds and opens nothing.
      *
      * @throws RejectedException if the compiler can't be opened
      */
@@ -121,7 +129,7 @@ public final class AnswerFormats implements AutoCloseable {
 
     /**
      * Compiles a format, which takes up to {@code tidemark.limits.format-compile-time}, and seconds more if the
-     * compiler has to be {@linkplain #open opened}.
+     * compiler has to be {@linkplain #open opened}. The caller closes the grammar.
      *
      * @throws RejectedException with the codes of {@link GrammarException#code} and the path of the field, or if the
      *     compiler can't be opened
@@ -131,8 +139,16 @@ public final class AnswerFormats implements AutoCloseable {
         try {
             return compiler().compile(fields.format());
         } catch (GrammarException e) {
+            if (e.isOfServer()) {
+                throw new RejectedException(ErrorBody.serverError(e.code(), e.getMessage()));
+            }
             throw new RejectedException(e.code(), fields.field(), e.getMessage());
         }
+    }
+
+    /** The native memory of all grammars, in use or kept, in bytes; 0 until the compiler is opened. */
+    public long usedBytes() {
+        return state instanceof State.Opened opened ? opened.compiler().usedBytes() : 0;
     }
 
     private Compiler compiler() throws RejectedException {

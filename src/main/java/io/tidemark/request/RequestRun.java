@@ -7,6 +7,7 @@ import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
+import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.RequestMessage;
@@ -143,9 +144,13 @@ final class RequestRun {
         }
     }
 
-    /** Parsed to Prepared, and again when the format is compiled. Returns false if the request has ended. */
+    /**
+     * Parsed to Prepared, and again when the format is compiled. The grammar is released when the request ends. Returns
+     * false if the request has ended.
+     */
     synchronized boolean prepared(Prepared prepared) {
         if (state.hasEnded()) {
+            prepared.release();
             return false;
         }
         state = prepared;
@@ -176,6 +181,7 @@ final class RequestRun {
     /** Running to Answered. Called on a thread of the engine, or on the one that cancels a queued request. */
     private void finished(AdmittedRequest admitted, Optional<AdapterLease> lease, Outcome outcome) {
         lease.ifPresent(AdapterLease::close);
+        admitted.generation().params().grammar().ifPresent(CompiledGrammar::close);
         answer(() -> answers.finished(request, admitted, outcome));
     }
 
@@ -250,6 +256,9 @@ final class RequestRun {
     }
 
     private void end(RequestState ended) {
+        if (state instanceof Prepared prepared) {
+            prepared.release();
+        }
         state = ended;
         cancelDeadline.run();
     }

@@ -318,7 +318,9 @@ public final class RequestRunner {
     private boolean compile(RequestRun run, Prepared prepared) throws RejectedException {
         if (!run.needsNoAnswer()) {
             Prepared compiled = admission.withFormat(prepared);
-            onAdmission(run, interrupted -> start(run, compiled));
+            if (run.prepared(compiled)) {
+                onAdmission(run, interrupted -> start(run, compiled));
+            }
         }
         return false;
     }

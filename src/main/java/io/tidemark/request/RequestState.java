@@ -55,6 +55,11 @@ sealed interface RequestState {
             return new Prepared(id, message, adapter, prompt, params.withGrammar(grammar));
         }
 
+        /** Releases the grammar of a request that does not run. Doing so twice is allowed. */
+        void release() {
+            params.grammar().ifPresent(CompiledGrammar::close);
+        }
+
         Running running() {
             return new Running(id, message, prompt.size());
         }

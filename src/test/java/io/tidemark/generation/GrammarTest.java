@@ -303,6 +303,9 @@ class GrammarTest {
                     public long bytes() {
                         return 0;
                     }
+
+                    @Override
+                    public void close() {}
                 },
                 2,
                 "could not be started");

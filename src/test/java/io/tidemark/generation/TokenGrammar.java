@@ -100,6 +100,9 @@ final class TokenGrammar implements CompiledGrammar {
         return 0;
     }
 
+    @Override
+    public void close() {}
+
     int started() {
         return started.get();
     }

@@ -17,6 +17,9 @@ public final class FakeGrammars {
             public long bytes() {
                 return 0;
             }
+
+            @Override
+            public void close() {}
         };
     }
 

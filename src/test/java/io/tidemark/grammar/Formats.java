@@ -150,7 +150,7 @@ final class Formats implements AutoCloseable {
     /** The refusal of a format. */
     Optional<GrammarException> refusal(AnswerFormat format) {
         try {
-            compiler.compile(format);
+            compiler.compile(format).close();
             return Optional.empty();
         } catch (GrammarException e) {
             return Optional.of(e);

@@ -6,15 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.message.AnswerFormat;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -57,34 +58,159 @@ class GrammarCompilerTest {
             GrammarCompiler compiler = formats.compiler();
             assertThat(compiler.find(new AnswerFormat.Regex("a+"))).isEmpty();
             CompiledGrammar grammar = compiler.compile(new AnswerFormat.Regex("a+"));
-            assertThat(compiler.compile(new AnswerFormat.Regex(new String("a+"))))
-                    .isSameAs(grammar);
-            assertThat(compiler.find(new AnswerFormat.Regex("a+"))).containsSame(grammar);
+            assertThat(isSame(compiler.compile(new AnswerFormat.Regex(new String("a+"))), grammar))
+                    .isTrue();
+            assertThat(isSame(compiler.find(new AnswerFormat.Regex("a+")).orElseThrow(), grammar))
+                    .isTrue();
             assertThat(compiler.find(new AnswerFormat.Choice(List.of("a+")))).isEmpty();
             assertThat(grammar.bytes()).isBetween(1_000L, 10_000_000L);
         }
     }
 
     @Test
-    @DisplayName("Lets go of the grammars that were not used for the longest time when their bytes exceed the budget")
+    @DisplayName("Frees the grammars that were not used for the longest time when the memory of all exceeds the budget")
     void evicts() throws GrammarException {
-        long bytes;
-        try (Formats formats = Formats.of(Tokenizers.BYTE_LEVEL)) {
-            bytes = formats.compile(new AnswerFormat.Regex("a{1,10}")).bytes();
-        }
-        GrammarLimits limits =
-                new GrammarLimits(1000, Duration.ofMillis(100), 16 << 20, Duration.ofMillis(10), 4 * bytes);
+        long bytes = bytesOf(new AnswerFormat.Regex("a{1,10}"));
+        GrammarLimits limits = limits(2 * bytes + 1000, 4 * bytes);
         try (Formats formats = new Formats(Tokenizers.BYTE_LEVEL, 450, limits)) {
             AnswerFormat used = new AnswerFormat.Regex("a{1,10}");
             CompiledGrammar kept = formats.compile(used);
+            kept.close();
             for (int i = 11; i < 20; i++) {
-                formats.compile(new AnswerFormat.Regex("a{1," + i + "}"));
-                assertThat(formats.compile(used)).isSameAs(kept);
+                formats.compile(new AnswerFormat.Regex("a{1," + i + "}")).close();
+                CompiledGrammar again = formats.compiler().find(used).orElseThrow();
+                again.close();
+                assertThat(formats.compiler().usedBytes()).isLessThanOrEqualTo(4 * bytes);
             }
             assertThat(formats.compiler().find(new AnswerFormat.Regex("a{1,11}")))
                     .isEmpty();
             assertThat(formats.compiler().find(new AnswerFormat.Regex("a{1,19}")))
                     .isPresent();
+        }
+    }
+
+    @Test
+    @DisplayName("Refuses a format while others in use have the memory of all, and frees it without the collector")
+    void refusesWhenBusy() throws GrammarException {
+        long bytes = bytesOf(new AnswerFormat.Regex("a{1,10}"));
+        try (Formats formats = new Formats(Tokenizers.BYTE_LEVEL, 450, limits(3 * bytes, 10 * bytes))) {
+            List<GrammarState> states = new ArrayList<>();
+            GrammarException refusal = null;
+            for (int i = 10; refusal == null; i++) {
+                assertThat(i).isLessThan(30);
+                try (CompiledGrammar grammar = formats.compiler().compile(new AnswerFormat.Regex("a{1," + i + "}"))) {
+                    states.add(grammar.start());
+                } catch (GrammarException e) {
+                    refusal = e;
+                }
+            }
+            assertThat(refusal.code()).isEqualTo(GrammarException.BUSY);
+            assertThat(refusal.isOfServer()).isTrue();
+            assertThat(states).hasSizeGreaterThan(4);
+            assertThat(formats.compiler().usedBytes()).isBetween(5 * bytes, 10 * bytes);
+            // what is in use stays usable, and is found
+            assertThat(formats.next(states.get(0), -1)).isEqualTo(RowStatus.OK);
+            formats.compiler().compile(new AnswerFormat.Regex("a{1,10}")).close();
+            // the first sequence that ends makes room
+            states.get(0).close();
+            states.get(1).close();
+            formats.compile(new AnswerFormat.Regex("b{1,10}")).close();
+            states.forEach(GrammarState::close);
+            formats.compiler().close();
+            assertThat(formats.compiler().usedBytes()).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("Frees a grammar with its last owner and state, in any order, and never twice")
+    void freesWithTheLastReference() throws GrammarException {
+        // nothing is kept
+        try (Formats formats = new Formats(Tokenizers.BYTE_LEVEL, 450, limits(16 << 20, 0))) {
+            AnswerFormat format = new AnswerFormat.Regex("[ab]{2}");
+            CompiledGrammar first = formats.compile(format);
+            CompiledGrammar second = formats.compiler().find(format).orElseThrow();
+            GrammarState state = second.start();
+            first.close();
+            first.close();
+            assertThatThrownBy(first::start).isInstanceOf(IllegalStateException.class);
+            assertThat(first.bytes()).isZero();
+            assertThat(formats.compiler().usedBytes()).isPositive();
+            second.close();
+            assertThat(formats.next(state, -1)).isEqualTo(RowStatus.OK);
+            assertThat(formats.compiler().usedBytes()).isPositive();
+            state.close();
+            state.close();
+            assertThat(formats.compiler().usedBytes()).isZero();
+            assertThat(formats.compiler().find(format)).isEmpty();
+        }
+    }
+
+    @Test
+    @DisplayName("Answers while a grammar is compiled and while a mask is computed")
+    void doesNotWait() throws Exception {
+        CountDownLatch inCall = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        GrammarLibrary.Functions blocking = intercepted("tidemark_grammar_compile", proceed -> {
+            inCall.countDown();
+            goOn.await();
+            return proceed.call();
+        });
+        TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
+        ExecutorService executor = Executors.newSingleThreadExecutor();
+        try (GrammarCompiler compiler = GrammarCompiler.open(blocking, vocabulary, GrammarLimits.DEFAULT)) {
+            Future<CompiledGrammar> compiled = executor.submit(() -> compiler.compile(new AnswerFormat.Regex("a")));
+            inCall.await();
+            assertThat(compiler.find(new AnswerFormat.Regex("a"))).isEmpty();
+            assertThat(compiler.find(new AnswerFormat.Regex("b"))).isEmpty();
+            assertThat(compiler.usedBytes()).isZero();
+            goOn.countDown();
+            assertThat(compiled.get().bytes()).isPositive();
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+
+    @Test
+    @DisplayName("Reports a failure of its own as a fault of the server")
+    void ownFailure() {
+        GrammarLibrary.Functions failing = intercepted("tidemark_grammar_compile", proceed -> 4);
+        TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
+        try (GrammarCompiler compiler = GrammarCompiler.open(failing, vocabulary, GrammarLimits.DEFAULT)) {
+            assertThatThrownBy(() -> compiler.compile(new AnswerFormat.Regex("a")))
+                    .isInstanceOfSatisfying(GrammarException.class, e -> {
+                        assertThat(e.code()).isEqualTo(GrammarException.FAILED);
+                        assertThat(e.isOfServer()).isTrue();
+                    });
+        }
+    }
+
+    /** The native library with one function replaced. */
+    private static GrammarLibrary.Functions intercepted(String function, Interception interception) {
+        GrammarLibrary.Functions functions = GrammarLibrary.functions();
+        return (GrammarLibrary.Functions) Proxy.newProxyInstance(
+                GrammarLibrary.Functions.class.getClassLoader(),
+                new Class<?>[] {GrammarLibrary.Functions.class},
+                (proxy, method, arguments) -> method.getName().equals(function)
+                        ? interception.call(() -> method.invoke(functions, arguments))
+                        : method.invoke(functions, arguments));
+    }
+
+    private interface Interception {
+        Object call(Callable<Object> proceed) throws Exception;
+    }
+
+    private static boolean isSame(CompiledGrammar one, CompiledGrammar other) {
+        return ((NativeGrammar) one).isSame((NativeGrammar) other);
+    }
+
+    private static GrammarLimits limits(long grammarBytes, long cacheBytes) {
+        return new GrammarLimits(1000, Duration.ofMillis(100), grammarBytes, Duration.ofMillis(10), cacheBytes);
+    }
+
+    private static long bytesOf(AnswerFormat format) {
+        try (Formats formats = Formats.of(Tokenizers.BYTE_LEVEL);
+                CompiledGrammar grammar = formats.compile(format)) {
+            return grammar.bytes();
         }
     }
 
@@ -124,15 +250,18 @@ class GrammarCompilerTest {
                     int own = thread;
                     calls.add(() -> {
                         barrier.await();
-                        formats.compiler().compile(new AnswerFormat.Regex("own" + own + "-" + of));
+                        formats.compiler()
+                                .compile(new AnswerFormat.Regex("own" + own + "-" + of))
+                                .close();
                         return formats.compiler().compile(new AnswerFormat.Regex("same" + of + "[a-z]{1,50}"));
                     });
                 }
-                Set<CompiledGrammar> grammars = new HashSet<>();
+                List<CompiledGrammar> grammars = new ArrayList<>();
                 for (Future<CompiledGrammar> result : executor.invokeAll(calls)) {
                     grammars.add(result.get());
                 }
-                assertThat(grammars).hasSize(1);
+                assertThat(grammars).hasSize(threads).allMatch(each -> isSame(each, grammars.get(0)));
+                grammars.forEach(CompiledGrammar::close);
             }
         } finally {
             executor.shutdownNow();
@@ -140,16 +269,21 @@ class GrammarCompilerTest {
     }
 
     @Test
-    @DisplayName("Has flat memory over many grammars and sequences")
+    @DisplayName("Has flat memory over many grammars and sequences, without a collection")
     void memoryIsFlat() throws Exception {
         int count = Integer.getInteger("tidemark.test.grammars", 1500);
         GrammarLimits limits =
                 new GrammarLimits(64 << 10, Duration.ofMillis(100), 16 << 20, Duration.ofMillis(10), 16 << 20);
         try (Formats formats = new Formats(Tokenizers.BYTE_LEVEL, 450, limits)) {
             grow(formats, 0, 500);
-            System.gc();
             long before = residentBytes();
-            grow(formats, 500, count);
+            int parts = 10;
+            for (int part = 0; part < parts; part++) {
+                grow(formats, 500 + count / parts * part, count / parts);
+                assertThat(formats.compiler().usedBytes()).isLessThanOrEqualTo(limits.cacheBytes());
+                System.out.println(count / parts * (part + 1) + " grammars: "
+                        + formats.compiler().usedBytes() + " native bytes, " + residentBytes() + " resident bytes");
+            }
             System.gc();
             long after = residentBytes();
             System.out.println(count + " grammars: " + before + " bytes, then " + after);
@@ -159,23 +293,36 @@ class GrammarCompilerTest {
 
     private static void grow(Formats formats, int from, int count) {
         for (int i = from; i < from + count; i++) {
-            CompiledGrammar grammar =
-                    formats.compile(new AnswerFormat.JsonSchema("{\"type\":\"object\",\"properties\":{\"k"
-                            + i + "\":{\"type\":\"string\",\"pattern\":\"^[a-z]{1," + (i % 100 + 1)
-                            + "}$\"},\"n\":{\"type\":\"array\",\"items\":{\"type\":\"number\"}}}}"));
-            GrammarState state = grammar.start();
-            int last = -1;
-            for (int step = 0; step < 5; step++) {
-                formats.next(state, last);
-                last = formats.allowed().get(0);
-                if (last == Formats.END) {
-                    break;
+            try (CompiledGrammar grammar =
+                            formats.compile(new AnswerFormat.JsonSchema("{\"type\":\"object\",\"properties\":{\"k" + i
+                                    + "\":{\"type\":\"string\",\"pattern\":\"^[a-z]{1," + (i % 100 + 1)
+                                    + "}$\"},\"n\":{\"type\":\"array\",\"items\":{\"type\":\"number\"}}}}"));
+                    GrammarState state = grammar.start()) {
+                int last = -1;
+                for (int step = 0; step < 5 && last != Formats.END; step++) {
+                    formats.next(state, last);
+                    last = formats.allowed().get(0);
                 }
             }
-            if (i % 2 == 0) {
-                state.close(); // the others are left to the collector
+        }
+    }
+
+    @Test
+    @DisplayName("Frees what its owners have lost when the collector finds it")
+    void lostReferences() throws Exception {
+        try (Formats formats = new Formats(Tokenizers.BYTE_LEVEL, 450, limits(16 << 20, 0))) {
+            lose(formats);
+            for (int i = 0; formats.compiler().usedBytes() > 0; i++) {
+                assertThat(i).as("collections").isLessThan(200);
+                System.gc();
+                Thread.onSpinWait();
             }
         }
+    }
+
+    private static void lose(Formats formats) {
+        formats.compile(new AnswerFormat.Regex("a+")).start();
+        assertThat(formats.compiler().usedBytes()).isPositive();
     }
 
     private static long residentBytes() throws IOException {

@@ -101,6 +101,7 @@ class JsonSchemaSuiteTest {
                         () -> unexplained.add(instance + " " + test.path("data")));
             }
         }
+        grammar.close();
     }
 
     /** Why a valid instance is refused: the change that makes it acceptable. */

@@ -51,6 +51,7 @@ class RandomSchemasTest {
                     continue;
                 }
                 Optional<String> document = walk(formats, grammar, random);
+                grammar.close();
                 if (document.isEmpty()) {
                     cut++;
                     continue;

@@ -84,8 +84,11 @@ class AnswerFormatsTest {
     @DisplayName("Close a compiler that is open, and open none afterwards")
     void close() throws Exception {
         AnswerFormats used = AnswerFormats.openedBy(this::compiler);
+        assertThat(used.usedBytes()).isZero();
         used.compile(REGEX);
+        assertThat(used.usedBytes()).isEqualTo(7);
         used.close();
+        assertThat(used.usedBytes()).isZero();
         used.close();
         assertThat(closings).hasValue(1);
         assertUnavailable(() -> used.compile(REGEX));
@@ -149,6 +152,11 @@ class AnswerFormatsTest {
             public CompiledGrammar compile(AnswerFormat format) {
                 kept = Optional.of(FakeGrammars.compiled());
                 return kept.get();
+            }
+
+            @Override
+            public long usedBytes() {
+                return 7;
             }
 
             @Override

@@ -127,6 +127,11 @@ final class RequestRunnerFixture implements AutoCloseable {
             }
 
             @Override
+            public long usedBytes() {
+                return 0;
+            }
+
+            @Override
             public void close() {}
         };
     }

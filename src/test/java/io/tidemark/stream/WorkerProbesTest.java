@@ -57,6 +57,7 @@ class WorkerProbesTest {
                         "tidemark_prefix_cache_tokens_total",
                         "tidemark_format_masks_seconds_count",
                         "tidemark_format_waits_total",
+                        "tidemark_format_grammar_bytes",
                         "tidemark_format_failures_total",
                         "tidemark_boundary_broken_records_total",
                         "tidemark_table_lag{topic=\"adapter-boundaries\"}",

@@ -15,6 +15,7 @@ import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
+import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.DeliveryStatus;
@@ -352,6 +353,14 @@ public final class WorkerMetrics implements RequestListener {
                 GenerationEngine::tokensProcessed,
                 GROUP,
                 group);
+    }
+
+    /** Registers the memory of formats. */
+    public void bind(AnswerFormats formats) {
+        gauge(
+                "tidemark.format.grammar.bytes",
+                "native memory of the grammars to which formats are compiled, in use or kept",
+                formats::usedBytes);
     }
 
     /** Registers the boundaries of adapters, and the state of their table. */

@@ -179,6 +179,7 @@ final class WorkerService implements Service {
         metrics.bind(backend.engine(), group);
         metrics.bind(work, requests, cluster.topics().requestTopics(), group);
         metrics.bind(status.requestTopics(), cluster.topics().requestTopics(), group);
+        metrics.bind(backend.formats());
         metrics.bind(backend.boundaries(), adapters.ids(), admission);
         backend.engine().failure().thenRun(this::crash);
         thread = new Thread(() -> run(loop), "tidemark-requests");

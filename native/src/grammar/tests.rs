@@ -1,0 +1,250 @@
+//! What one sequence does to another one of the same grammar.
+
+use super::*;
+
+/// The letters of a token that makes masks expensive.
+const LETTERS: usize = 8;
+
+/// Each byte is a token, and each text of eight `a` and `b`.
+fn tokenizer() -> Arc<Tokenizer> {
+    let mut words: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+    words.extend((0..1 << LETTERS).map(|bits| (0..LETTERS).map(|bit| b'a' + (bits >> bit & 1) as u8).collect::<Vec<u8>>()));
+    words.push(Vec::new());
+    let end = words.len() as u32 - 1;
+    Arc::new(Tokenizer::new(words, None, &[end]).unwrap())
+}
+
+fn limits() -> Limits {
+    Limits {
+        format_bytes: 64 << 10,
+        compile_millis: 100,
+        grammar_bytes: 64 << 20,
+        mask_micros: 10_000,
+        total_bytes: 256 << 20,
+    }
+}
+
+/// A sequence with the mask of its next token.
+struct Walk<'a> {
+    grammar: &'a Grammar,
+    state: State,
+    mask: Vec<u32>,
+}
+
+impl<'a> Walk<'a> {
+    fn start(grammar: &'a Grammar) -> Walk<'a> {
+        let mut walk = Walk {
+            grammar,
+            state: State::start(grammar).unwrap(),
+            mask: vec![0; grammar.words()],
+        };
+        walk.next(-1).unwrap();
+        walk
+    }
+
+    fn next(&mut self, token: i32) -> Result<Step, Failure> {
+        self.state.advance(self.grammar, token, &mut self.mask)
+    }
+
+    fn text(&mut self, text: &str) -> Result<Step, Failure> {
+        let mut last = Ok(Step::Continues);
+        for byte in text.bytes() {
+            assert!(self.allows(byte as i32), "'{}' is not allowed", byte as char);
+            last = self.next(byte as i32);
+            if last.is_err() {
+                break;
+            }
+        }
+        last
+    }
+
+    fn allows(&self, token: i32) -> bool {
+        self.mask[token as usize / 32] >> (token % 32) & 1 != 0
+    }
+}
+
+#[test]
+fn a_repeated_step_consumes_its_token_once() {
+    // each of the sequences needs 80 states of the lexer; together they need more than there may be
+    let forms: Vec<String> = ('a'..'k')
+        .map(|letter| format!("(?:{letter}{}){{1,40}};", letter.to_ascii_uppercase()))
+        .collect();
+    let states = 300;
+    let limits = Limits { grammar_bytes: states * STATE_BYTES, ..limits() };
+    let grammar = Grammar::compile(tokenizer(), REGEX, &forms.join("|"), limits).unwrap();
+    let mut moved = 0;
+    for letter in 'a'..'k' {
+        let mut walk = Walk::start(&grammar);
+        let before = Arc::as_ptr(&walk.state.generation);
+        for i in 0..40 {
+            let pair = format!("{letter}{}", letter.to_ascii_uppercase());
+            assert_eq!(walk.text(&pair), Ok(Step::Continues), "pair {i} of {letter}");
+            let end = walk.allows(';' as i32);
+            assert!(end, "pair {i} of {letter}");
+        }
+        assert!(!walk.allows(letter as i32), "more than 40 pairs of {letter}");
+        assert_eq!(walk.text(";"), Ok(Step::Ended));
+        moved += (before != Arc::as_ptr(&walk.state.generation)) as usize;
+    }
+    assert!(moved > 0, "no sequence has filled the lexer");
+}
+
+/// Masks after `x` become too expensive; those after `y` are cheap, and leave work to the step that consumes a token.
+const EXPENSIVE: &str = r#"x(?:a|b)*a(?:a|b){60}|y[^"\\\x00-\x1f\x7f]{1,300}""#;
+
+fn walk_until_failure(grammar: &Grammar) -> Failure {
+    let mut walk = Walk::start(grammar);
+    walk.text("x").unwrap();
+    for i in 0..2000 {
+        let letter = if (i * i / 7) % 3 == 0 { "a" } else { "b" };
+        if let Err(failure) = walk.text(letter) {
+            return failure;
+        }
+    }
+    panic!("no failure");
+}
+
+#[test]
+fn sequences_that_fail_by_their_own_text_fail_no_other() {
+    let limits = Limits { mask_micros: 500, ..limits() };
+    let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits).unwrap();
+    let mut other = Walk::start(&grammar);
+    other.text("y1").unwrap();
+    for i in 0..20 {
+        walk_until_failure(&grammar);
+        assert_eq!(other.text("7"), Ok(Step::Continues), "after {} failures", i + 1);
+    }
+    assert_eq!(other.text("\""), Ok(Step::Ended));
+}
+
+#[test]
+fn a_sequence_fares_beside_others_as_it_fares_alone() {
+    let outcome = |micros: u64, beside: bool| {
+        let limits = Limits { mask_micros: micros, ..limits() };
+        let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits).ok()?;
+        let mut own = Walk::start(&grammar);
+        let mut others: Vec<Walk> = (0..if beside { 3 } else { 0 }).map(|_| Walk::start(&grammar)).collect();
+        others.iter_mut().for_each(|other| {
+            let _ = other.text("x");
+        });
+        let mut result = own.text("y");
+        for i in 0..200 {
+            for (index, other) in others.iter_mut().enumerate() {
+                if other.state.failed.is_none() {
+                    let _ = other.text(if (i * i / 7 + index) % 3 == 0 { "a" } else { "b" });
+                }
+            }
+            if result.is_ok() {
+                result = own.text("5");
+            }
+        }
+        Some(result)
+    };
+    let mut compared = 0;
+    for micros in (20..420).step_by(20) {
+        let alone = outcome(micros, false);
+        if let Some(Ok(_)) = alone {
+            assert_eq!(outcome(micros, true), alone, "with {micros} microseconds");
+            compared += 1;
+        }
+    }
+    assert!(compared > 5, "{compared} limits");
+}
+
+/// Each open bracket adds to the memory of its sequence.
+const BRACKETS: &str = "start: s\ns: \"(\" s \")\" | \"x\" | \"y\" s";
+
+#[test]
+fn memory_is_counted_until_the_last_byte_is_freed() {
+    let tokenizer = tokenizer();
+    let grammar = Grammar::compile(tokenizer.clone(), LARK, BRACKETS, limits()).unwrap();
+    let compiled = grammar.bytes();
+    assert_eq!(tokenizer.bytes.load(Relaxed), compiled);
+    let mut walks: Vec<Walk> = (0..3).map(|_| Walk::start(&grammar)).collect();
+    walks.iter_mut().for_each(|walk| assert!(walk.text(&"(".repeat(500)).is_ok()));
+    let grown = grammar.bytes();
+    assert!(grown > compiled + 100_000, "{compiled} bytes, then {grown}");
+    assert_eq!(tokenizer.open.load(Relaxed), 3);
+    // a lexer of its own for one of them
+    grammar.generation().set_broken();
+    assert!(walks[0].text("(").is_ok());
+    assert!(grammar.bytes() > grown);
+    drop(walks);
+    assert!(grammar.bytes() < grown / 2, "{} bytes", grammar.bytes());
+    drop(grammar);
+    assert_eq!(tokenizer.bytes.load(Relaxed), 0);
+    assert_eq!(tokenizer.open.load(Relaxed), 0);
+    assert!(Grammar::compile(tokenizer.clone(), LARK, "start: start", limits()).is_err());
+    assert_eq!(tokenizer.bytes.load(Relaxed), 0);
+}
+
+#[test]
+fn only_a_sequence_with_more_than_its_share_fails_when_a_grammar_has_no_memory_left() {
+    let limits = Limits { grammar_bytes: 3 << 20, ..limits() };
+    let grammar = Grammar::compile(tokenizer(), LARK, BRACKETS, limits).unwrap();
+    let mut small = Walk::start(&grammar);
+    for _ in 0..5 {
+        let mut large = Walk::start(&grammar);
+        let failure = (0..50_000).find_map(|_| large.text("(").err()).expect("no failure");
+        assert_eq!(failure.code, TOO_LARGE, "{failure:?}");
+        assert!(grammar.bytes() < 4 << 20, "{} bytes", grammar.bytes());
+        assert_eq!(small.text("y"), Ok(Step::Continues));
+    }
+    assert_eq!(small.text("x"), Ok(Step::Ended));
+}
+
+#[test]
+fn what_ended_sequences_have_left_fails_no_other() {
+    // each word has states of its own, which the lexer keeps
+    let limits = Limits { grammar_bytes: 3 << 20, ..limits() };
+    let grammar = Grammar::compile(tokenizer(), REGEX, "(?:[a-z]{3}[0-9]){1,300};", limits).unwrap();
+    let mut lasting = Walk::start(&grammar);
+    let mut generations = std::collections::HashSet::new();
+    for i in 0..400 {
+        let mut walk = Walk::start(&grammar);
+        assert!(walk.text(&"abc1".repeat(i % 299 + 1)).is_ok());
+        if i % 4 == 0 {
+            assert!(lasting.text("xyz0"[i / 4 % 4..][..1].as_ref()).is_ok());
+        }
+        generations.insert(Arc::as_ptr(&lasting.state.generation));
+        assert!(grammar.bytes() < 6 << 20, "{} bytes", grammar.bytes());
+    }
+    println!("{} generations", generations.len());
+}
+
+#[test]
+fn only_sequences_with_more_than_their_share_are_ended_when_all_grammars_exceed_their_memory() {
+    let tokenizer = tokenizer();
+    let limits = Limits { total_bytes: 4 << 20, ..limits() };
+    let grammars: Vec<Grammar> = (0..3)
+        .map(|_| Grammar::compile(tokenizer.clone(), LARK, BRACKETS, limits).unwrap())
+        .collect();
+    let mut small = Walk::start(&grammars[0]);
+    let mut large: Vec<Walk> = grammars[1..].iter().map(Walk::start).collect();
+    for _ in 0..50_000 {
+        for walk in &mut large {
+            if grammars[0].exceeds_total() {
+                walk.state.reduce(walk.grammar);
+            }
+            let _ = walk.text("(");
+        }
+        if large.iter().all(|walk| walk.state.failed.is_some()) {
+            break;
+        }
+    }
+    assert!(large.iter().any(|walk| walk.state.failed.is_some()));
+    assert!(tokenizer.bytes.load(Relaxed) < 5 << 20);
+    small.state.reduce(&grammars[0]);
+    assert_eq!(small.text("yx"), Ok(Step::Ended));
+}
+
+#[test]
+fn special_tokens_in_a_grammar_are_refused() {
+    for refused in ["start: <|im_end|>", "start: \"a\" <[0]>", "// \"\nstart: <a>", "start: /\\// <a>"] {
+        let failure = Grammar::compile(tokenizer(), LARK, refused, limits()).err().expect(refused);
+        assert_eq!(failure.code, UNSUPPORTED, "{refused}: {failure:?}");
+    }
+    for accepted in ["start: \"<a>\"", "start: /<a>\\/<b>/", "// <a>\nstart: \"a\\\"<a>\""] {
+        assert!(Grammar::compile(tokenizer(), LARK, accepted, limits()).is_ok(), "{accepted}");
+    }
+}

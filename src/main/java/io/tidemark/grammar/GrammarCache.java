@@ -1,0 +1,208 @@
+package io.tidemark.grammar;
+
+import com.sun.jna.ptr.LongByReference;
+import io.tidemark.message.AnswerFormat;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The grammars of one tokenizer: those that are kept for later requests, and those in use. A grammar has a reference
+ * for each owner and for each open state. Without one it is kept while the native memory of all grammars is within the
+ * budget; those that were not used for the longest time are freed first.
+ *
+ * <p>Any thread may call. The lock is not held during native calls that compile, compute or free.
+ */
+final class GrammarCache {
+
+    private static final int MESSAGE_BYTES = 500;
+
+    private final GrammarLibrary.Functions functions;
+    private final long tokenizer;
+    private final int vocabulary;
+    private final GrammarLimits limits;
+    /** The pointers of all grammars that are not freed. */
+    private final Set<Long> allocated = ConcurrentHashMap.newKeySet();
+
+    /** Guarded by this object, as is all state of the entries. */
+    private final Map<AnswerFormat, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+
+    /** The bytes of the formats in the map. */
+    private long formatBytes;
+
+    private boolean closed;
+
+    /** @param tokenizer a pointer, which the cleaner frees when neither this object nor a grammar is referenced */
+    GrammarCache(GrammarLibrary.Functions functions, long tokenizer, int vocabulary, GrammarLimits limits) {
+        this.functions = functions;
+        this.tokenizer = tokenizer;
+        this.vocabulary = vocabulary;
+        this.limits = limits;
+        Set<Long> left = allocated;
+        GrammarLibrary.CLEANER.register(this, () -> {
+            left.forEach(functions::tidemark_grammar_free);
+            functions.tidemark_tokenizer_free(tokenizer);
+        });
+    }
+
+    long tokenizer() {
+        return tokenizer;
+    }
+
+    /** The native memory of all grammars with their sequences, in bytes. */
+    long usedBytes() {
+        return functions.tidemark_tokenizer_bytes(tokenizer);
+    }
+
+    /** A reference to a grammar that is kept or in use. */
+    synchronized Optional<NativeGrammar> find(AnswerFormat format) {
+        return Optional.ofNullable(entries.get(format)).map(Entry::lease);
+    }
+
+    /** Takes a compiled grammar, and gives a reference to it. */
+    NativeGrammar add(AnswerFormat format, long pointer) {
+        allocated.add(pointer);
+        NativeGrammar lease;
+        synchronized (this) {
+            Entry entry = new Entry(format, pointer);
+            lease = entry.lease();
+            if (!closed && entries.putIfAbsent(format, entry) == null) {
+                formatBytes += format.bytes();
+            }
+        }
+        trim();
+        return lease;
+    }
+
+    /** Frees grammars without a reference until the budget is kept. */
+    void trim() {
+        free(evicted(limits.cacheBytes()));
+    }
+
+    /** Frees grammars without a reference until those that are left have this number of bytes; false if they have more. */
+    boolean reduceTo(long bytes) {
+        free(evicted(bytes));
+        return usedBytes() <= bytes;
+    }
+
+    private List<Entry> evicted(long budget) {
+        List<Entry> evicted = new ArrayList<>();
+        synchronized (this) {
+            long left = usedBytes() + formatBytes;
+            var eldest = entries.values().iterator();
+            while (left > budget && eldest.hasNext()) {
+                Entry entry = eldest.next();
+                if (entry.references == 0) {
+                    left -= entry.bytes() + entry.format.bytes();
+                    formatBytes -= entry.format.bytes();
+                    eldest.remove();
+                    entry.freed = true;
+                    evicted.add(entry);
+                }
+            }
+        }
+        return evicted;
+    }
+
+    private void free(List<Entry> evicted) {
+        evicted.forEach(entry -> free(entry.pointer));
+    }
+
+    private void free(long pointer) {
+        if (allocated.remove(pointer)) {
+            functions.tidemark_grammar_free(pointer);
+        }
+    }
+
+    /** Keeps no grammar for later requests. Grammars in use stay valid. */
+    void close() {
+        List<Entry> unused = new ArrayList<>();
+        synchronized (this) {
+            closed = true;
+            entries.values().stream().filter(entry -> entry.references == 0).forEach(entry -> {
+                entry.freed = true;
+                unused.add(entry);
+            });
+            entries.clear();
+            formatBytes = 0;
+        }
+        free(unused);
+    }
+
+    synchronized boolean isClosed() {
+        return closed;
+    }
+
+    /** A grammar with the number of its references. */
+    final class Entry {
+
+        private final AnswerFormat format;
+        private final long pointer;
+        private int references;
+        private boolean freed;
+
+        private Entry(AnswerFormat format, long pointer) {
+            this.format = format;
+            this.pointer = pointer;
+        }
+
+        /** Called with the lock. */
+        private NativeGrammar lease() {
+            references++;
+            return new NativeGrammar(this);
+        }
+
+        /** A state with a reference of its own. The caller has one. */
+        GrammarState start() {
+            synchronized (GrammarCache.this) {
+                if (freed) {
+                    throw new IllegalStateException("the grammar is closed");
+                }
+                references++;
+            }
+            LongByReference out = new LongByReference();
+            byte[] message = new byte[MESSAGE_BYTES];
+            int code = functions.tidemark_state_new(pointer, out, message, message.length);
+            if (code != 0) {
+                release();
+                throw new IllegalStateException(GrammarLibrary.text(message, 0, MESSAGE_BYTES));
+            }
+            return new NativeGrammarState(this, out.getValue());
+        }
+
+        /** Takes no native lock. The caller has a reference, or the lock. */
+        long bytes() {
+            return functions.tidemark_grammar_bytes(pointer);
+        }
+
+        GrammarCache cache() {
+            return GrammarCache.this;
+        }
+
+        GrammarLibrary.Functions functions() {
+            return functions;
+        }
+
+        int vocabulary() {
+            return vocabulary;
+        }
+
+        void release() {
+            boolean isLast;
+            synchronized (GrammarCache.this) {
+                references--;
+                isLast = references == 0 && !freed && entries.get(format) != this;
+                freed |= isLast;
+            }
+            if (isLast) {
+                free(pointer);
+            } else {
+                trim();
+            }
+        }
+    }
+}
