@@ -248,3 +248,13 @@ fn special_tokens_in_a_grammar_are_refused() {
         assert!(Grammar::compile(tokenizer(), LARK, accepted, limits()).is_ok(), "{accepted}");
     }
 }
+
+#[test]
+fn sizes_are_read_while_the_grammar_is_in_use() {
+    let grammar = Grammar::compile(tokenizer(), LARK, BRACKETS, limits()).unwrap();
+    let generation = grammar.generation();
+    let (_shared, _turn, _template) = (grammar.lock(), generation.turn(), generation.template.lock());
+    // a lock would never be given
+    assert!(grammar.bytes() > 0);
+    assert!(!grammar.exceeds_total());
+}

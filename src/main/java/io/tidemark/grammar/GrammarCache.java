@@ -174,9 +174,11 @@ final class GrammarCache {
             return new NativeGrammarState(this, out.getValue());
         }
 
-        /** Takes no native lock. The caller has a reference, or the lock. */
+        /** Takes no native lock. */
         long bytes() {
-            return functions.tidemark_grammar_bytes(pointer);
+            synchronized (GrammarCache.this) {
+                return freed ? 0 : functions.tidemark_grammar_bytes(pointer);
+            }
         }
 
         GrammarCache cache() {

@@ -191,7 +191,10 @@ public interface TidemarkSettings {
         @WithDefault("64M")
         MemorySize formatGrammarBytes();
 
-        /** Native memory of compiled formats that are kept for later requests. The least recently used are freed. */
+        /**
+         * Native memory of all compiled formats, in use or kept for later requests, with the states of their sequences. The
+         * least recently used that are not in use are freed.
+         */
         @WithDefault("256M")
         MemorySize formatCacheBytes();
 
