@@ -83,7 +83,7 @@ final class GrammarCache {
         free(evicted(limits.cacheBytes()));
     }
 
-    /** Frees grammars without a reference until those that are left have this number of bytes; false if they have more. */
+    /** Frees grammars without a reference until all have this number of bytes; false if those in use have more. */
     boolean reduceTo(long bytes) {
         free(evicted(bytes));
         return usedBytes() <= bytes;

@@ -192,8 +192,8 @@ public interface TidemarkSettings {
         MemorySize formatGrammarBytes();
 
         /**
-         * Native memory of all compiled formats, in use or kept for later requests, with the states of their sequences. The
-         * least recently used that are not in use are freed.
+         * Native memory of all compiled formats, in use or kept for later requests, with the states of their sequences.
+         * The least recently used that are not in use are freed.
          */
         @WithDefault("256M")
         MemorySize formatCacheBytes();
