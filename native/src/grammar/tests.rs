@@ -1,5 +1,7 @@
 //! What one sequence does to another one of the same grammar.
 
+use llguidance::toktrie::Recognizer;
+
 use super::*;
 
 /// The letters of a token that makes masks expensive.
@@ -195,21 +197,20 @@ fn only_a_sequence_with_more_than_its_share_fails_when_a_grammar_has_no_memory_l
 
 #[test]
 fn what_ended_sequences_have_left_fails_no_other() {
-    // each word has states of its own, which the lexer keeps
-    let limits = Limits { grammar_bytes: 3 << 20, ..limits() };
-    let grammar = Grammar::compile(tokenizer(), REGEX, "(?:[a-z]{3}[0-9]){1,300};", limits).unwrap();
+    // each text has states of its own, which the lexer keeps
+    let limits = Limits { grammar_bytes: 8 << 20, ..limits() };
+    let grammar = Grammar::compile(tokenizer(), REGEX, "(?:a|b)*a(?:a|b){14}c", limits).unwrap();
     let mut lasting = Walk::start(&grammar);
-    let mut generations = std::collections::HashSet::new();
-    for i in 0..400 {
-        let mut walk = Walk::start(&grammar);
-        assert!(walk.text(&"abc1".repeat(i % 299 + 1)).is_ok());
-        if i % 4 == 0 {
-            assert!(lasting.text("xyz0"[i / 4 % 4..][..1].as_ref()).is_ok());
-        }
-        generations.insert(Arc::as_ptr(&lasting.state.generation));
-        assert!(grammar.bytes() < 6 << 20, "{} bytes", grammar.bytes());
+    let mut changes = 0;
+    for i in 0..200 {
+        let before = Arc::as_ptr(&lasting.state.generation);
+        let text: String = (0..6).map(|bit| if (i * 37 >> bit) & 1 == 0 { 'a' } else { 'b' }).collect();
+        assert_eq!(Walk::start(&grammar).text(&text), Ok(Step::Continues), "{i}");
+        assert_eq!(lasting.text("b"), Ok(Step::Continues), "{i}");
+        assert!(grammar.bytes() < 12 << 20, "{} bytes", grammar.bytes());
+        changes += (before != Arc::as_ptr(&lasting.state.generation)) as usize;
     }
-    println!("{} generations", generations.len());
+    assert!((1..50).contains(&changes), "{changes} changes");
 }
 
 #[test]
@@ -247,4 +248,55 @@ fn special_tokens_in_a_grammar_are_refused() {
     for accepted in ["start: \"<a>\"", "start: /<a>\\/<b>/", "// <a>\nstart: \"a\\\"<a>\""] {
         assert!(Grammar::compile(tokenizer(), LARK, accepted, limits()).is_ok(), "{accepted}");
     }
+}
+
+#[test]
+fn sizes_are_read_while_the_grammar_is_in_use() {
+    let grammar = Grammar::compile(tokenizer(), LARK, BRACKETS, limits()).unwrap();
+    let generation = grammar.generation();
+    let (_shared, _turn, _template) = (grammar.lock(), generation.turn(), generation.template.lock());
+    // a lock would never be given
+    assert!(grammar.bytes() > 0);
+    assert!(!grammar.exceeds_total());
+}
+
+/// Makes the lexer learn an expensive text, and leaves what fuel is left.
+struct Spender<'a>(&'a TokTrie, usize);
+
+impl BiasComputer for Spender<'_> {
+    fn compute_bias(&self, recognizer: &mut ParserRecognizer<'_>, _: &[u8]) -> SimpleVob {
+        recognizer.trie_started("spend");
+        let letters = (0..self.1).map(|i| if (i * i / 7) % 3 == 0 { b'a' } else { b'b' });
+        let pushed = std::iter::once(b'x').chain(letters).take_while(|&byte| recognizer.try_push_byte(byte)).count();
+        recognizer.pop_bytes(pushed);
+        recognizer.trie_finished();
+        self.0.alloc_token_set()
+    }
+
+    fn trie(&self) -> &TokTrie {
+        self.0
+    }
+}
+
+#[test]
+fn a_step_has_all_of_its_fuel_whatever_the_last_one_has_left() {
+    let mut spent = 0;
+    for micros in (100..300).step_by(7) {
+        let limits = Limits { mask_micros: micros, ..limits() };
+        let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits).unwrap();
+        for letters in 0.. {
+            grammar.generation().set_broken();
+            let mut other = Walk::start(&grammar);
+            let mut own = Walk::start(&grammar);
+            own.text("y").unwrap();
+            let environment = other.state.parser.token_env.clone();
+            other.state.parser.parser.compute_bias(&Spender(environment.tok_trie(), letters), &[0]);
+            if other.state.exhausted().is_some() {
+                break;
+            }
+            spent = spent.max(letters);
+            assert_eq!(own.text("5"), Ok(Step::Continues), "after {letters} letters with {micros} microseconds");
+        }
+    }
+    assert!(spent > 10, "{spent} letters");
 }

@@ -83,7 +83,7 @@ final class GrammarCache {
         free(evicted(limits.cacheBytes()));
     }
 
-    /** Frees grammars without a reference until those that are left have this number of bytes; false if they have more. */
+    /** Frees grammars without a reference until all have this number of bytes; false if those in use have more. */
     boolean reduceTo(long bytes) {
         free(evicted(bytes));
         return usedBytes() <= bytes;
@@ -174,9 +174,11 @@ final class GrammarCache {
             return new NativeGrammarState(this, out.getValue());
         }
 
-        /** Takes no native lock. The caller has a reference, or the lock. */
+        /** Takes no native lock. */
         long bytes() {
-            return functions.tidemark_grammar_bytes(pointer);
+            synchronized (GrammarCache.this) {
+                return freed ? 0 : functions.tidemark_grammar_bytes(pointer);
+            }
         }
 
         GrammarCache cache() {

@@ -86,8 +86,8 @@ public final class GrammarCompiler implements AutoCloseable {
     /**
      * Compiles a format, or takes it from the cache.
      *
-     * @throws GrammarException         if the format is not supported, too large or too slow, if the formats in use take
-     *                                  the memory of all formats, or if the compiler fails
+     * @throws GrammarException         if the format is not supported, too large or too slow, if the formats in use
+     *                                  take the memory of all formats, or if the compiler fails
      * @throws IllegalArgumentException if the format is free text
      * @throws IllegalStateException    if the compiler is closed
      */

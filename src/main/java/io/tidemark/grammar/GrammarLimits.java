@@ -8,7 +8,7 @@ import java.time.Duration;
  *
  * @param formatBytes  bytes of a format in UTF-8
  * @param compileTime  to compile a format
- * @param grammarBytes native memory of one compiled grammar with what its sequences add; the grammar may have half of it
+ * @param grammarBytes native memory of one compiled grammar with what its sequences add; the grammar may have half
  * @param maskTime     to compute the mask of one row of a step
  * @param cacheBytes   native memory of all compiled grammars, in use or kept for later requests; those in use may have
  *                     {@code grammarBytes} if that is more

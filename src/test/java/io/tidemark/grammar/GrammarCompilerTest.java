@@ -146,7 +146,7 @@ class GrammarCompilerTest {
     }
 
     @Test
-    @DisplayName("Answers while a grammar is compiled and while a mask is computed")
+    @DisplayName("Finds formats while another one is compiled")
     void doesNotWait() throws Exception {
         CountDownLatch inCall = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);

@@ -3,6 +3,7 @@ package io.tidemark.request;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
+import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.grammar.FakeGrammars;
 import io.tidemark.grammar.GrammarException;
@@ -53,8 +54,7 @@ class FormatAdmissionTest {
         deliver(2, "warm", "a");
         assertThat(fixture.compilations()).isEmpty();
         assertThat(fixture.engine().submitted()).hasSize(2);
-        assertThat(fixture.engine().submitted().get(1).params().grammar())
-                .isEqualTo(fixture.engine().submitted().get(0).params().grammar());
+        assertThat(fixture.engine().submitted().get(1).params().grammar()).isPresent();
     }
 
     @Test
@@ -110,6 +110,59 @@ class FormatAdmissionTest {
         assertThat(fixture.engine().submitted())
                 .extracting(FormatAdmissionTest::offset)
                 .containsExactly(1, 2, 3);
+    }
+
+    @Test
+    @DisplayName("Gets an error of the server, without a field, if the compiler is to blame")
+    void compilerIsToBlame() {
+        for (String code : List.of(GrammarException.BUSY, GrammarException.FAILED)) {
+            fixture.onCompilation(format -> Optional.of(FakeGrammars.failure(code, "later")));
+            assertThat(deliver(code.length(), "cold", code)).isNotDone();
+            compile();
+            assertThat(fixture.results()).contains("server_error", code).doesNotContain("\"param\":\"structured");
+        }
+    }
+
+    @Test
+    @DisplayName("Releases its format when it ends, whatever its state is")
+    void releasesItsFormat() {
+        // finished by the engine; another one with the same format still runs
+        deliver(1, "warm", "a");
+        compile();
+        deliver(2, "warm", "a");
+        assertThat(fixture.openGrammars()).isEqualTo(2);
+        fixture.engine().finish(0, "a", FinishReason.STOP);
+        assertThat(fixture.openGrammars()).isEqualTo(1);
+        fixture.engine().finish(1, "a", FinishReason.STOP);
+        assertThat(fixture.openGrammars()).isZero();
+        // cancelled while its adapter loads
+        deliver(3, "cold", "a");
+        assertThat(fixture.openGrammars()).isEqualTo(1);
+        fixture.requests().cancel(CancellationMessage.ofId("r3"), now());
+        assertThat(fixture.openGrammars()).isZero();
+        // abandoned while its adapter loads
+        ReceivedRequest request = fixture.received(4, now(), body("a").replace("warm", "cold"));
+        fixture.deliver(request);
+        assertThat(fixture.openGrammars()).isEqualTo(1);
+        fixture.requests().abandon(request);
+        assertThat(fixture.openGrammars()).isZero();
+        // ended while its format is compiled
+        deliver(5, "warm", "b");
+        fixture.onCompilation(format -> {
+            fixture.requests().cancel(CancellationMessage.ofId("r5"), now());
+            return Optional.empty();
+        });
+        compile();
+        assertThat(fixture.compiled()).contains(new AnswerFormat.Regex("b"));
+        assertThat(fixture.openGrammars()).isZero();
+        // abandoned while it runs: the engine has it until its step ends
+        fixture.onCompilation(format -> Optional.empty());
+        ReceivedRequest running = fixture.received(6, now(), body("a").replace("r1", "r6"));
+        fixture.deliver(running);
+        fixture.requests().abandon(running);
+        assertThat(fixture.openGrammars()).isEqualTo(1);
+        fixture.engine().finish(fixture.engine().submitted().size() - 1, "a", FinishReason.CANCELLED);
+        assertThat(fixture.openGrammars()).isZero();
     }
 
     @Test

@@ -26,7 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -58,7 +58,8 @@ final class RequestRunnerFixture implements AutoCloseable {
     private int openings;
     private final List<String> outcomes = new CopyOnWriteArrayList<>();
     private final Deque<Runnable> compilations = new ArrayDeque<>();
-    private final Map<AnswerFormat, CompiledGrammar> compiled = new HashMap<>();
+    private final FakeGrammars grammars = new FakeGrammars();
+    private final Set<AnswerFormat> compiled = new HashSet<>();
     private Function<AnswerFormat, Optional<Exception>> refusals = format -> Optional.empty();
     private final VirtualTime time = new VirtualTime();
     private final RecordingEngine engine = new RecordingEngine();
@@ -111,14 +112,15 @@ final class RequestRunnerFixture implements AutoCloseable {
         return new AnswerFormats.Compiler() {
             @Override
             public Optional<CompiledGrammar> find(AnswerFormat format) {
-                return Optional.ofNullable(compiled.get(format));
+                return compiled.contains(format) ? Optional.of(grammars.compiled()) : Optional.empty();
             }
 
             @Override
             public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
                 Optional<Exception> refusal = refusals.apply(format);
                 if (refusal.isEmpty()) {
-                    return compiled.computeIfAbsent(format, fresh -> FakeGrammars.compiled());
+                    compiled.add(format);
+                    return grammars.compiled();
                 }
                 if (refusal.get() instanceof GrammarException unsupported) {
                     throw unsupported;
@@ -163,7 +165,12 @@ final class RequestRunnerFixture implements AutoCloseable {
 
     /** The formats that have been compiled. */
     Set<AnswerFormat> compiled() {
-        return compiled.keySet();
+        return compiled;
+    }
+
+    /** Grammars that requests have and have not closed. */
+    int openGrammars() {
+        return grammars.open();
     }
 
     /** Runs an action in the admission of each request with a deadline, before its prompt is rendered. */

@@ -195,7 +195,10 @@ public interface TidemarkSettings {
         @WithDefault("64M")
         MemorySize formatGrammarBytes();
 
-        /** Native memory of grammars that are kept for later requests. The least recently used are freed. */
+        /**
+         * Native memory of all grammars, in use or kept for later requests, with the states of their sequences.
+         * The least recently used that are not in use are freed.
+         */
         @WithDefault("256M")
         MemorySize formatCacheBytes();
 
