@@ -24,8 +24,8 @@ import java.util.TreeMap;
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width, at first the layout's. The next smaller or larger one is
  *       tried for a few turns. It becomes the preferred one if it was faster: by more than {@code MIN_GAIN} in the mean
- *       of several trials, or by more than {@code CLEAR_GAIN} in the first one. Towards the layout's width, any gain in
- *       the last trial is enough.
+ *       of several trials, or by more than {@code CLEAR_GAIN} in the first one. Towards the layout's width, any gain is
+ *       enough.
  * </ul>
  *
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
@@ -441,7 +441,7 @@ final class MeasuredWidth implements GroupWidth {
         wideGain.ifPresent(known::add);
         double trialGain = tried(isWider, Math.log1p(wideGain.orElse(0)));
         double gain = wideGain.isPresent() ? tried(isWider, known.log) : 0;
-        boolean isBack = isTowardsInitial(running) && Math.max(gain, trialGain) > 0;
+        boolean isBack = isTowardsInitial(running) && gain > 0;
         if (isBack) {
             // as many trials as at first until the width changes again
             preference.gains.clear();

@@ -150,7 +150,7 @@ class AnswerFormatsTest {
 
             @Override
             public CompiledGrammar compile(AnswerFormat format) {
-                kept = Optional.of(FakeGrammars.compiled());
+                kept = Optional.of(new FakeGrammars().compiled());
                 return kept.get();
             }
 
