@@ -104,7 +104,7 @@ final class ClusterOptions {
             throw new CommandException("--kafka-config " + file + " cannot be read: " + FailureText.oneLine(e), e);
         } catch (IllegalArgumentException e) {
             // the message of a malformed escape contains no value
-            throw new CommandException("--kafka-config " + file + " is no properties file: " + e.getMessage(), e);
+            throw new CommandException("--kafka-config " + file + " is not a properties file: " + e.getMessage(), e);
         }
         Map<String, String> values = new LinkedHashMap<>();
         read.stringPropertyNames().forEach(name -> values.put(name, read.getProperty(name)));

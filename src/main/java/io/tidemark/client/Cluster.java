@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -165,7 +166,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
     private static String messages(Throwable failure) {
         List<String> messages = new ArrayList<>();
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            String message = String.valueOf(cause.getMessage());
+            String message = Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
             if (messages.stream().noneMatch(outer -> outer.contains(message))) {
                 messages.add(message);
             }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.header.Header;
 
 /** Reads the request topic, so that a program finds the requests that it sent before it ended. */
@@ -52,6 +53,9 @@ public final class RequestTopic {
                 }
             });
         } catch (ClientException.AccessDenied e) {
+            if (!(e.getCause() instanceof AuthorizationException)) {
+                throw e;
+            }
             throw ClientException.of("topic '" + topic + "' cannot be read, which needs the right READ", e.getCause());
         }
     }

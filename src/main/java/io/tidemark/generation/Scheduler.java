@@ -158,7 +158,8 @@ final class Scheduler {
     /**
      * The most steps until the last choice of a running request ends, one of them for the step that is running; empty
      * if no request of this id runs. The prompts of older requests count, because they are computed first. Sequences
-     * that wait for a common prefix may need a step more. Any thread may call.
+     * that wait for a common prefix may need a step more, and those with a grammar more steps if they wait for their
+     * masks. Any thread may call.
      */
     OptionalInt stepsLeft(String requestId) {
         int perStep = promptBudget - promptBudget % chunk;

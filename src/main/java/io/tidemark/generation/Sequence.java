@@ -195,7 +195,7 @@ final class Sequence {
         waitedSteps++;
     }
 
-    /** Called when the next mask was computed, or has failed. A dear mask counts less with each later one. */
+    /** Called when the next mask was computed, or has failed. An expensive mask counts less with each later one. */
     void maskTook(long nanos) {
         maskNanos = OptionalLong.of(Math.max(nanos, maskNanos.orElse(0) / 4 * 3));
         waitedSteps = 0;

@@ -40,7 +40,7 @@ final class StepThreads {
     private static final double FAR_SLOWER = 2;
     /** A step counts at most as this many times the mean of the steps before it. */
     private static final double MAX_OF_MEAN = 3;
-    /** After a trial, none follows while steps take this many times the time that it and the one before have cost. */
+    /** After a trial, none follows while steps take this many times the smaller cost of it and the one before. */
     private static final double MIN_TIME_TO_COST = 50;
     /** The most time of steps without a trial because of its cost: a process that was stopped has no true cost. */
     private static final double MAX_DEBT_NANOS = 300e9;

@@ -33,6 +33,8 @@ final class GrammarCache {
 
     /** The bytes of the formats in the map. */
     private long formatBytes;
+    /** The bytes of grammars that are being freed, which the native library still counts. */
+    private long freeingBytes;
 
     private boolean closed;
 
@@ -86,13 +88,20 @@ final class GrammarCache {
     /** Frees grammars without a reference until all have this number of bytes; false if those in use have more. */
     boolean reduceTo(long bytes) {
         free(evicted(bytes));
-        return usedBytes() <= bytes;
+        synchronized (this) {
+            return keptBytes() <= bytes;
+        }
+    }
+
+    /** The bytes of the grammars that are not freed and not being freed. Called with the lock. */
+    private long keptBytes() {
+        return usedBytes() - freeingBytes;
     }
 
     private List<Entry> evicted(long budget) {
         List<Entry> evicted = new ArrayList<>();
         synchronized (this) {
-            long left = usedBytes() + formatBytes;
+            long left = keptBytes() + formatBytes;
             var eldest = entries.values().iterator();
             while (left > budget && eldest.hasNext()) {
                 Entry entry = eldest.next();
@@ -100,7 +109,7 @@ final class GrammarCache {
                     left -= entry.bytes() + entry.format.bytes();
                     formatBytes -= entry.format.bytes();
                     eldest.remove();
-                    entry.freed = true;
+                    entry.beginFree();
                     evicted.add(entry);
                 }
             }
@@ -109,12 +118,15 @@ final class GrammarCache {
     }
 
     private void free(List<Entry> evicted) {
-        evicted.forEach(entry -> free(entry.pointer));
+        evicted.forEach(this::free);
     }
 
-    private void free(long pointer) {
-        if (allocated.remove(pointer)) {
-            functions.tidemark_grammar_free(pointer);
+    private void free(Entry entry) {
+        if (allocated.remove(entry.pointer)) {
+            functions.tidemark_grammar_free(entry.pointer);
+        }
+        synchronized (this) {
+            freeingBytes -= entry.freeingBytes;
         }
     }
 
@@ -124,7 +136,7 @@ final class GrammarCache {
         synchronized (this) {
             closed = true;
             entries.values().stream().filter(entry -> entry.references == 0).forEach(entry -> {
-                entry.freed = true;
+                entry.beginFree();
                 unused.add(entry);
             });
             entries.clear();
@@ -144,6 +156,7 @@ final class GrammarCache {
         private final long pointer;
         private int references;
         private boolean freed;
+        private long freeingBytes;
 
         private Entry(AnswerFormat format, long pointer) {
             this.format = format;
@@ -154,6 +167,13 @@ final class GrammarCache {
         private NativeGrammar lease() {
             references++;
             return new NativeGrammar(this);
+        }
+
+        /** Called with the lock, before the native memory is freed without it. */
+        private void beginFree() {
+            freeingBytes = bytes();
+            GrammarCache.this.freeingBytes += freeingBytes;
+            freed = true;
         }
 
         /** A state with a reference of its own. The caller has one. */
@@ -198,10 +218,12 @@ final class GrammarCache {
             synchronized (GrammarCache.this) {
                 references--;
                 isLast = references == 0 && !freed && entries.get(format) != this;
-                freed |= isLast;
+                if (isLast) {
+                    beginFree();
+                }
             }
             if (isLast) {
-                free(pointer);
+                free(this);
             } else {
                 trim();
             }

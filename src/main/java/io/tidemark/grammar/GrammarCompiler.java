@@ -138,7 +138,7 @@ public final class GrammarCompiler implements AutoCloseable {
         if (!cache.reduceTo(bytes)) {
             throw new GrammarException(
                     GrammarException.BUSY,
-                    "the formats of the running requests take the memory of all formats, %d bytes; send the request again later"
+                    "the formats of open requests take the memory for all formats, %d bytes (tidemark.limits.format-cache-bytes); send the request again later"
                             .formatted(limits.totalBytes()));
         }
     }

@@ -6,7 +6,7 @@ import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
-/** One native call for all constrained rows of a step. */
+/** Computes the masks of rows with a grammar, with one native call. */
 public final class GrammarMasks {
 
     private static final int CONTINUES = 0;

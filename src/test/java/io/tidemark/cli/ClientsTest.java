@@ -249,7 +249,7 @@ class ClientsTest {
         run = run("boundaries", "list", "--kafka-config", malformed.toString());
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.err())
-                .contains("--kafka-config " + malformed + " is no properties file")
+                .contains("--kafka-config " + malformed + " is not a properties file")
                 .doesNotContain("secret");
     }
 

@@ -48,24 +48,24 @@ class StepMasksTest {
     }
 
     @Test
-    @DisplayName("Take the budget and one mask more at most: cheap rows get theirs in each step, and dear ones in turn")
+    @DisplayName("Take the budget and one mask more at most: cheap rows get theirs in each step, and expensive ones in turn")
     void budget() {
         Simulation simulation = new Simulation();
         List<Sequence> cheap = simulation.add(20, Duration.ofNanos(100_000));
         simulation.step();
-        List<Sequence> dear = simulation.add(40, Duration.ofMillis(10));
+        List<Sequence> expensive = simulation.add(40, Duration.ofMillis(10));
         for (int step = 0; step < 100; step++) {
             Set<Sequence> served = simulation.step();
             assertThat(served).as("step %d", step).containsAll(cheap);
             assertThat(simulation.lastStep()).isLessThan(BUDGET.plusMillis(10));
         }
         // two in each step, of which one has waited longest
-        assertThat(dear).allSatisfy(each -> assertThat(simulation.masks(each)).isBetween(4, 6));
-        assertThat(simulation.mostWaited()).isLessThan(dear.size());
+        assertThat(expensive).allSatisfy(each -> assertThat(simulation.masks(each)).isBetween(4, 6));
+        assertThat(simulation.mostWaited()).isLessThan(expensive.size());
     }
 
     @Test
-    @DisplayName("Let a new row with a cheap grammar pass the rows whose masks are dear")
+    @DisplayName("Let a new row with a cheap grammar pass the rows whose masks are expensive")
     void newRow() {
         Simulation simulation = new Simulation();
         simulation.add(40, Duration.ofMillis(10));
@@ -88,7 +88,7 @@ class StepMasksTest {
     }
 
     @Test
-    @DisplayName("Are all computed if they are cheap, and a row that becomes dear delays only others of its kind")
+    @DisplayName("Are all computed if they are cheap, and a row that becomes expensive delays only others of its kind")
     void becomesDear() {
         Simulation simulation = new Simulation();
         List<Sequence> rows = simulation.add(30, Duration.ofNanos(100_000));

@@ -338,7 +338,7 @@ public final class WorkerMetrics implements RequestListener {
                 .register(registry);
         counter(
                 "tidemark.format.waits",
-                "tokens that a sequence with a format got a step later, because others had taken the time for formats",
+                "how often a sequence with a format had to wait for a later step, because others had taken the time for formats",
                 engine,
                 source -> source.stats().masks().waits());
         counter(
