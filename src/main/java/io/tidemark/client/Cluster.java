@@ -166,7 +166,8 @@ public record Cluster(String brokers, Map<String, String> properties) {
     private static String messages(Throwable failure) {
         List<String> messages = new ArrayList<>();
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            String message = Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
+            String message = Objects.requireNonNullElse(
+                    cause.getMessage(), cause.getClass().getSimpleName());
             if (messages.stream().noneMatch(outer -> outer.contains(message))) {
                 messages.add(message);
             }

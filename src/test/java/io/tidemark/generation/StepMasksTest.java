@@ -48,7 +48,8 @@ class StepMasksTest {
     }
 
     @Test
-    @DisplayName("Take the budget and one mask more at most: cheap rows get theirs in each step, and expensive ones in turn")
+    @DisplayName(
+            "Take the budget and one mask more at most: cheap rows get theirs in each step, and expensive ones in turn")
     void budget() {
         Simulation simulation = new Simulation();
         List<Sequence> cheap = simulation.add(20, Duration.ofNanos(100_000));
@@ -60,7 +61,8 @@ class StepMasksTest {
             assertThat(simulation.lastStep()).isLessThan(BUDGET.plusMillis(10));
         }
         // two in each step, of which one has waited longest
-        assertThat(expensive).allSatisfy(each -> assertThat(simulation.masks(each)).isBetween(4, 6));
+        assertThat(expensive)
+                .allSatisfy(each -> assertThat(simulation.masks(each)).isBetween(4, 6));
         assertThat(simulation.mostWaited()).isLessThan(expensive.size());
     }
 
