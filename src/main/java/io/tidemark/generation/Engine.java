@@ -41,7 +41,8 @@ public interface Engine extends EngineLoad {
     /**
      * An estimate of the seconds until a running request ends, if no choice ends before {@code max_tokens} and further
      * steps take as long as the recent ones of its engine instance. Remaining prompt tokens count as the steps that
-     * they need; steps in which a sequence waits for its mask do not count. Infinite if the instance has not run a step.
+     * they need; steps in which a sequence waits for its mask do not count. Infinite if the instance has not run a
+     * step.
      *
      * @return empty if the request waits in the queue or the engine has no request of this id
      */

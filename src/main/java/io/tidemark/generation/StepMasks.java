@@ -17,9 +17,9 @@ import java.util.function.LongSupplier;
 
 /**
  * Computes which tokens may follow in the rows of a step that have a grammar, within a budget of time: slow grammars
- * must not delay the other rows of the step. Only a prompt that waits for a common prefix also waits for the mask of the
- * row that computes it. The masks are valid until the next call, and also if the step is repeated row by row. Used by
- * one thread, which runs the steps.
+ * must not delay the other rows of the step. Only a prompt that waits for a common prefix also waits for the mask of
+ * the row that computes it. The masks are valid until the next call, and also if the step is repeated row by row. Used
+ * by one thread, which runs the steps.
  *
  * <p>The order of the rows is: one that has waited longest; those whose masks have taken at most their equal share of
  * the budget lately, which fit together; those without a mask so far; the others. Of the same kind, those that have
