@@ -55,10 +55,9 @@ public record RequestMessage(
     public static final int MAX_LOGPROBS = 65_536;
 
     /**
-     * Fields of OpenAI's API, and vLLM's earlier names of {@code structured_outputs}, that would change the text and
-     * are not implemented, with the values that have no effect.
-     * Requests with any other value are rejected: if they were ignored, the client would get other text than it asked
-     * for.
+     * Fields that would change the text and that the service refuses, with the values that have no effect: those of
+     * OpenAI's API, and vLLM's earlier names of {@code structured_outputs}. If another value were ignored, the client
+     * would get other text than it asked for.
      */
     private static final Map<String, Predicate<JsonNode>> UNSUPPORTED = Map.ofEntries(
             Map.entry("best_of", value -> value.isNumber() && value.doubleValue() == 1),
