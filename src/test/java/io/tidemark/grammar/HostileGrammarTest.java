@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -57,21 +58,17 @@ class HostileGrammarTest {
                 Arguments.of(
                         "product of alternatives",
                         schema.apply("{\"allOf\":["
-                                + IntStream.range(0, 40)
-                                        .mapToObj(i -> "{\"anyOf\":[{\"minLength\":" + i + "},{\"maxLength\":"
-                                                + (100 - i) + "},{\"required\":[\"a" + i + "\"]}]}")
-                                        .collect(Collectors.joining(","))
+                                + joined(
+                                        40,
+                                        i -> "{\"anyOf\":[{\"minLength\":" + i + "},{\"maxLength\":" + (100 - i)
+                                                + "},{\"required\":[\"a" + i + "\"]}]}")
                                 + "]}")),
                 Arguments.of(
                         "copies of a large part",
                         schema.apply("{\"allOf\":[{\"anyOf\":["
-                                + IntStream.range(0, 1500)
-                                        .mapToObj(i -> "{\"required\":[\"r" + i + "\"]}")
-                                        .collect(Collectors.joining(","))
+                                + joined(1500, i -> "{\"required\":[\"r" + i + "\"]}")
                                 + "]},{\"properties\":{\"x\":{\"properties\":{"
-                                + IntStream.range(0, 1500)
-                                        .mapToObj(i -> "\"p" + i + "\":{}")
-                                        .collect(Collectors.joining(","))
+                                + joined(1500, i -> "\"p" + i + "\":{}")
                                 + "}}}}]}")),
                 Arguments.of("deep regex", regex.apply("(".repeat(5000) + "a" + ")".repeat(5000))),
                 Arguments.of("broken regex", regex.apply("a(")),
@@ -97,47 +94,37 @@ class HostileGrammarTest {
         assertThat(refusal.getMessage()).isNotBlank().hasSizeLessThan(600).doesNotContain("panic", "backtrace", ".rs");
     }
 
+    /** The parts of all numbers below a count, with commas between them. */
+    private static String joined(int count, IntFunction<String> part) {
+        return IntStream.range(0, count).mapToObj(part).collect(Collectors.joining(","));
+    }
+
     static Stream<Arguments> expensive() {
         Function<String, AnswerFormat> schema = AnswerFormat.JsonSchema::new;
         Function<String, AnswerFormat> regex = AnswerFormat.Regex::new;
         Function<String, AnswerFormat> lark = AnswerFormat.Grammar::new;
         return Stream.of(
-                Arguments.of(
-                        "huge enum",
-                        schema.apply("{\"enum\":["
-                                + IntStream.range(0, 20_000)
-                                        .mapToObj(i -> "\"v" + i + "\"")
-                                        .collect(Collectors.joining(","))
-                                + "]}")),
+                Arguments.of("huge enum", schema.apply("{\"enum\":[" + joined(20_000, i -> "\"v" + i + "\"") + "]}")),
                 Arguments.of(
                         "many properties",
                         schema.apply("{\"properties\":{"
-                                + IntStream.range(0, 5000)
-                                        .mapToObj(i -> "\"p" + i + "\":{\"type\":\"integer\"}")
-                                        .collect(Collectors.joining(","))
+                                + joined(5000, i -> "\"p" + i + "\":{\"type\":\"integer\"}")
                                 + "}}")),
                 Arguments.of(
                         "many alternatives of one",
-                        schema.apply("{\"oneOf\":["
-                                + IntStream.range(0, 3000)
-                                        .mapToObj(i -> "{\"const\":\"c" + i + "\"}")
-                                        .collect(Collectors.joining(","))
-                                + "]}")),
+                        schema.apply("{\"oneOf\":[" + joined(3000, i -> "{\"const\":\"c" + i + "\"}") + "]}")),
                 Arguments.of(
                         "many patterns of keys",
                         schema.apply("{\"patternProperties\":{"
-                                + IntStream.range(0, 300)
-                                        .mapToObj(i -> "\"^k" + i + "[a-z]+$\":{\"type\":\"integer\"}")
-                                        .collect(Collectors.joining(","))
+                                + joined(300, i -> "\"^k" + i + "[a-z]+$\":{\"type\":\"integer\"}")
                                 + "}}")),
                 Arguments.of(
                         "recursive in many ways",
                         schema.apply("{\"$defs\":{\"n\":{\"anyOf\":["
-                                + IntStream.range(0, 200)
-                                        .mapToObj(i ->
-                                                "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/n\"},\"minItems\":"
-                                                        + i + "}")
-                                        .collect(Collectors.joining(","))
+                                + joined(
+                                        200,
+                                        i -> "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/n\"},\"minItems\":" + i
+                                                + "}")
                                 + "]}},\"$ref\":\"#/$defs/n\"}")),
                 Arguments.of(
                         "nested items",
