@@ -218,12 +218,19 @@ final class BatchOutcomes implements Runnable {
         if (failure == null && started && !stopped) {
             sent.put(new Source(metadata.topic(), metadata.partition(), metadata.offset()), pending);
         } else {
-            ClientException cause = failure == null
-                    ? stopped ? closed() : ended
-                    : ClientException.ofRecord(
-                            name(pending), pending.value.length, topics.validationBatches(), failure);
+            ClientException cause = failure == null ? stopped ? closed() : ended : notSent(pending, failure);
             end(pending, () -> pending.outcome.completeExceptionally(cause));
         }
+    }
+
+    /** A producer that is closed before the broker has acknowledged a record fails it without a type of its own. */
+    private ClientException notSent(Pending pending, Exception failure) {
+        ClientException cause =
+                ClientException.ofRecord(name(pending), pending.value.length, topics.validationBatches(), failure);
+        return stopped && cause instanceof ClientException.Failed
+                ? new ClientException.Closed("the client was closed before the broker acknowledged " + name(pending)
+                        + "; send it again: it counts once")
+                : cause;
     }
 
     /** The batches that the group has committed past. */
