@@ -22,9 +22,10 @@ import java.util.TreeMap;
  *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
  *       use all processors. If requests can start, it is the one for their number.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
- *   <li>Otherwise, each number of rows has a preferred width, at first the layout's. The next smaller or larger one is
+ *   <li>Otherwise, each number of rows has a preferred width, at first the layout's; if this is the largest, the
+ *       smallest one whose groups have enough rows. The next smaller or larger one is
  *       tried for a few turns. It becomes the preferred one if it was faster: by more than {@code MIN_GAIN} in the mean
- *       of several trials, or by more than {@code CLEAR_GAIN} in the first one. Towards the layout's width, any gain is
+ *       of several trials, or by more than {@code CLEAR_GAIN} in the first one. Towards the initial width, any gain is
  *       enough.
  * </ul>
  *
@@ -84,9 +85,12 @@ final class MeasuredWidth implements GroupWidth {
     /** The weight of a round in the mean number of rows. */
     private static final double ROUND_WEIGHT = 0.25;
 
+    /** Rows of a group with which it no longer gains much by sharing its step with more rows. */
+    private static final int ENOUGH_ROWS = 12;
+
     private final int instances;
     private final List<Integer> widths;
-    private final int initialPreference;
+    private final boolean isWideByDefault;
     /** By instance: in its last turn. */
     private final InstanceWork[] work;
     /** By index of the width. */
@@ -154,6 +158,9 @@ final class MeasuredWidth implements GroupWidth {
 
     /** The width that is used for a number of rows, and when the next one is tried. */
     private static final class Preference {
+        /** What the layout and the number of rows suggest. */
+        private final int initial;
+
         private int width;
         private int between = MIN_BETWEEN;
         private double roundsLeft = between;
@@ -172,7 +179,8 @@ final class MeasuredWidth implements GroupWidth {
         /** Whether turns of this width take a clearly different time, which was perhaps noticed during a trial. */
         private boolean changed;
 
-        private Preference(int width) {
+        private Preference(int initial, int width) {
+            this.initial = initial;
             this.width = width;
         }
 
@@ -241,7 +249,7 @@ final class MeasuredWidth implements GroupWidth {
     MeasuredWidth(EngineLayout layout) {
         this.instances = layout.instances();
         this.widths = layout.groupWidths();
-        this.initialPreference = layout.isWideByDefault() ? widths.size() - 1 : 0;
+        this.isWideByDefault = layout.isWideByDefault();
         this.work = new InstanceWork[instances];
         this.settled = new boolean[instances];
         widths.forEach(width -> measured.add(new Measured()));
@@ -283,7 +291,7 @@ final class MeasuredWidth implements GroupWidth {
         }
         return widths.get(trial.map(running -> running.width)
                 .or(() -> present.map(preference -> preference.width))
-                .orElse(initialPreference));
+                .orElseGet(() -> initial(rows())));
     }
 
     /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that begins. */
@@ -377,7 +385,7 @@ final class MeasuredWidth implements GroupWidth {
             rowsClass = (int) Math.round(logRows(meanRows));
         }
         return (adapters ? mixedByRows : baseByRows)
-                .computeIfAbsent(rowsClass, newClass -> new Preference(widthFor(meanRows)));
+                .computeIfAbsent(rowsClass, newClass -> new Preference(initial(meanRows), widthFor(meanRows)));
     }
 
     /** Of all instances, in their last turns. */
@@ -385,14 +393,35 @@ final class MeasuredWidth implements GroupWidth {
         return Arrays.stream(work).mapToInt(each -> each.step().rows()).sum();
     }
 
-    /** The preferred width for the nearest number of rows, with adapters if the last turns had some. */
+    /**
+     * The width of the layout; if this is the largest, the smallest one whose groups have enough rows. Groups with
+     * fewer rows read the weights more often than necessary. With enough rows a decoding step takes about as long in
+     * either width, and prompts are faster in narrow groups: they run beside the decoding rows of others.
+     */
+    private int initial(double rows) {
+        for (int width = 0; isWideByDefault && width < widths.size(); width++) {
+            if (rows
+                    >= ENOUGH_ROWS
+                            * InstanceGroup.all(widths.get(width), instances).size()) {
+                return width;
+            }
+        }
+        return isWideByDefault ? widths.size() - 1 : 0;
+    }
+
+    /**
+     * The preferred width for the nearest number of rows that has the same initial one, with adapters if the last turns
+     * had some.
+     */
     private int widthFor(double rows) {
         Map<Integer, Preference> same = adapters ? mixedByRows : baseByRows;
         Map<Integer, Preference> known = same.isEmpty() ? (adapters ? baseByRows : mixedByRows) : same;
+        int initial = initial(rows);
         return known.entrySet().stream()
+                .filter(entry -> entry.getValue().initial == initial)
                 .min(Comparator.comparingDouble(entry -> Math.abs(entry.getKey() - logRows(rows))))
                 .map(nearest -> nearest.getValue().width)
-                .orElse(initialPreference);
+                .orElse(initial);
     }
 
     private static double logRows(double rows) {
@@ -465,7 +494,8 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     private boolean isTowardsInitial(Trial running) {
-        return Math.abs(running.width - initialPreference) < Math.abs(running.preference.width - initialPreference);
+        int initial = running.preference.initial;
+        return Math.abs(running.width - initial) < Math.abs(running.preference.width - initial);
     }
 
     /** How much faster the tried width is: 0.1 if the other one takes 1.1 times as long. */

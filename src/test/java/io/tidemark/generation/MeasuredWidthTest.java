@@ -305,6 +305,28 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("A large model starts with narrow groups where they have twelve rows or more, and a tie stays so")
+    void enoughRows() {
+        Model tie = (group, step) -> 20;
+        for (int rows : List.of(12, 16)) {
+            Simulation narrow = new Simulation(TWO, tie, 0.01, rows, rows).run(300);
+            assertThat(narrow.shareOf(1)).as(rows + " rows").isGreaterThan(0.9);
+        }
+        Simulation wide = new Simulation(TWO, tie, 0.01, 11, 11).run(300);
+        assertThat(wide.shareOf(2)).isGreaterThan(0.9);
+        Simulation four = new Simulation(new EngineLayout(4, 1, 4, 1, false), tie, 0.01, 7, 7, 7, 7).run(300);
+        assertThat(four.shareOf(2)).isGreaterThan(0.9);
+    }
+
+    @Test
+    @DisplayName("Many rows of a large model run in wide groups where these are measured to be faster")
+    void wideInSpiteOfEnoughRows() {
+        Simulation engine = new Simulation(TWO, (group, step) -> group.size() == 1 ? 21.5 : 20, 0.01, 16, 16);
+        engine.run(30).reset().run(300);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+    }
+
+    @Test
     @DisplayName("A machine whose speed varies for parts of a second does not cause trials, nor wrong decisions")
     void waves() {
         for (int rows : List.of(1, 4, 8)) {
