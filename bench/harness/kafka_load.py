@@ -80,7 +80,7 @@ class Load:
     def __init__(self, broker, words, prompt_tokens, cancel, patience):
         self.words, self.prompt_tokens = words, prompt_tokens
         self.cancel, self.patience = cancel, patience
-        self.cell, self.models = None, None
+        self.cell, self.models, self.format = None, None, None
         self.producer = Producer({"bootstrap.servers": broker, "log_level": 0, "linger.ms": 0, "acks": "all"})
         self.consumer = Consumer({"bootstrap.servers": broker, "log_level": 0, "group.id": "bench", "enable.auto.commit": False,
                                   "isolation.level": "read_committed"})
@@ -106,7 +106,7 @@ class Load:
             raise Failed(f"topic '{topic}' does not exist")
         return sorted(found)
 
-    def run(self, prefixes, cell, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
+    def run(self, prefixes, cell, answer_format, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
         """Keeps the requests of a cell open for each group. Returns the answers and the window, (begin, end).
 
         With `beside_tokens` each group also gets repeated requests with a prompt of that many tokens and one new token.
@@ -117,7 +117,7 @@ class Load:
         Raises Failed for an error result, or if no answer arrives within the patience.
         """
         answers, silent, begin, end, length = [], set(prefixes), None, None, seconds
-        self.cell, self.models = cell, itertools.cycle(cell.models)
+        self.cell, self.models, self.format = cell, itertools.cycle(cell.models), answer_format
         for _ in range(cell.sequences):
             for prefix in prefixes:
                 self.send(prefix)
@@ -153,11 +153,28 @@ class Load:
             meanwhile()
         return answers, (begin, end)
 
+    def ask(self, prefix, cell, answer_format, meanwhile=lambda: None):
+        """Sends one request to a group and returns its answer. `meanwhile` is called until it arrives."""
+        self.cell, self.models, self.format = cell, itertools.cycle(cell.models), answer_format
+        self.send(prefix)
+        deadline = time.monotonic() + self.patience
+        while True:
+            message = self.consumer.poll(0.05)
+            answer = message and self.answer(message, time.monotonic())
+            if answer:
+                return answer
+            if time.monotonic() > deadline:
+                raise Failed(f"a request had no answer for {self.patience} s")
+            self.producer.poll(0)
+            if self.undelivered:
+                raise Failed(f"a request was not delivered: {self.undelivered}")
+            meanwhile()
+
     def send(self, prefix):
         """Sends to the partition with the fewest open requests, so that all workers of the group get the same number."""
         number = next(self.numbers)
         request = {"id": f"bench-{number}", "model": next(self.models), "prompt": self.words.text(self.prompt_tokens),
-                   "max_tokens": self.cell.new_tokens, "temperature": 0, "ignore_eos": True}
+                   "temperature": 0, **self.format.request_fields(number, self.cell.new_tokens)}
         busy = Counter(partition for other, partition, _ in self.open.values() if other == prefix)
         partition = min(self.partitions[prefix], key=lambda number: (busy[number], self.random.random()))
         self.open[request["id"]] = prefix, partition, time.monotonic()
@@ -198,10 +215,11 @@ class Load:
         if "error" in result:
             raise Failed(f"request {result['id']} was answered with an error: {result['error']}")
         usage, told = result["usage"], result["tidemark"]
-        tokens, whole = usage["completion_tokens"], result["choices"][0]["finish_reason"] != "cancelled"
-        if whole and tokens != self.cell.new_tokens:
-            raise Failed(f"request {result['id']} got {tokens} tokens instead of {self.cell.new_tokens}")
-        running = told["total_ms"] - told.get("queued_ms", 0)
+        tokens, reason = usage["completion_tokens"], result["choices"][0]["finish_reason"]
+        whole = reason != "cancelled"
+        if whole and (fault := self.format.fault(tokens, reason, self.cell.new_tokens)):
+            raise Failed(f"the answer of request {result['id']} {fault}")
+        running = told.get("total_ms", 0) - told.get("queued_ms", 0)  # neither if it was cancelled before it was in the queue
         per_token = (running - told["first_token_ms"]) / (tokens - 1) / 1000 if tokens > 1 else None
         return Answer(prefix, told["worker"], at, now, usage["prompt_tokens"], tokens, whole, running / 1000, per_token)
 

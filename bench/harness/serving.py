@@ -1,4 +1,5 @@
 """Starts, awaits and ends a broker and the `tidemark serve` processes of the variants."""
+import dataclasses
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.answer_format import AnswerFormat
 from harness.process import Failed
 
 END_SECONDS = 70   # limit after SIGTERM; a worker's shutdown grace is 20 s
@@ -18,12 +20,17 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Variant:
-    """A launcher with settings and a number of worker processes."""
+    """A launcher with settings and a number of worker processes, and the format of the answers that they are asked for."""
     name: str
     launcher: Path
     workers: int = 1
     compute_type: str = "int8"
     environment: dict = field(default_factory=dict)
+    format: AnswerFormat = AnswerFormat()
+
+    def shares_processes_with(self, other):
+        """Whether the variants differ in nothing but the format, so that the same processes can serve both."""
+        return self.format != other.format and dataclasses.replace(self, name=other.name, format=other.format) == other
 
     @property
     def slug(self):
@@ -31,7 +38,10 @@ class Variant:
 
     @staticmethod
     def parse(text, launcher):
-        """Parses 'NAME: workers=2 env.TIDEMARK_ENGINE_THREADS=1', or a JSON object with the same fields and env as an object."""
+        """Parses 'NAME: workers=2 env.TIDEMARK_ENGINE_THREADS=1', or a JSON object with the same fields and env as an object.
+
+        Raises ValueError, or OSError if the file of the format cannot be read.
+        """
         if text.lstrip().startswith("{"):
             fields = json.loads(text)
             name, environment = fields.pop("name", None), dict(fields.pop("env", {}))
@@ -39,11 +49,18 @@ class Variant:
             name, _, rest = text.partition(":")
             fields = dict(word.partition("=")[::2] for word in shlex.split(rest))
             environment = {key[4:]: fields.pop(key) for key in list(fields) if key.startswith("env.")}
-        unknown = set(fields) - {"launcher", "workers", "compute-type"}
+        unknown = set(fields) - {"launcher", "workers", "compute-type", "format", "rename", "max-tokens"}
         if not name or unknown:
             raise ValueError(f"'{text}' has no name" if not name else f"unknown field {', '.join(sorted(unknown))} in '{text}'")
+        document_tokens = int(fields["max-tokens"]) if "max-tokens" in fields else None
+        if "format" in fields:
+            answer_format = AnswerFormat.read(fields["format"], fields.get("rename"), document_tokens)
+        elif "rename" in fields or document_tokens:
+            raise ValueError(f"rename and max-tokens need a format in '{text}'")
+        else:
+            answer_format = AnswerFormat()
         return Variant(name.strip(), Path(fields.get("launcher", launcher)).resolve(), int(fields.get("workers", 1)),
-                       fields.get("compute-type", "int8"), {key: str(value) for key, value in environment.items()})
+                       fields.get("compute-type", "int8"), {key: str(value) for key, value in environment.items()}, answer_format)
 
 
 class Program:
@@ -107,9 +124,17 @@ class Server(Program):
             return False
 
     def metric(self, *names):
-        """The meters' values of one scrape, summed over their tags."""
-        return sum(float(line.rpartition(" ")[2]) for line in self.get("/q/metrics").splitlines()
-                   if re.split(r"[ {]", line, maxsplit=1)[0] in names)
+        """The sum of the meters of these names, of one scrape."""
+        return sum(self.metrics(names).values())
+
+    def metrics(self, names):
+        """The value of each name in one scrape, summed over the tags; 0 for one that the process does not have."""
+        values = dict.fromkeys(names, 0.0)
+        for line in self.get("/q/metrics").splitlines():
+            name = re.split(r"[ {]", line, maxsplit=1)[0]
+            if name in values:
+                values[name] += float(line.rpartition(" ")[2])
+        return values
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:

@@ -28,9 +28,28 @@ def entry(key, own, quiet, reference):
             "latency": spread([value for sample in own for value in sample["latencies"]]),
             "per_token": spread([value for sample in own for value in sample["per_token"]]),
             "cores": {name: median(sample["cores"][name] for sample in own) for name in own[0]["cores"]}}
+    if own[0]["formats"]:
+        made["formats"] = formats(own)
     if "batches_swept" in own[0]:
         made["batches_swept"] = summary([sample["batches_swept"] for sample in own])
     return made
+
+
+def formats(own):
+    """Figures of the answers with a format; each is a summary over the samples, or None where there was no such event."""
+    found = [sample["formats"] for sample in own]
+    return {"new_tokens": known(sample["new_tokens"] for sample in own),
+            "mask_seconds": known(each["masks"]["mean"] for each in found),
+            "token_seconds": known(each["tokens"]["mean"] for each in found),
+            "mask_share": known(each["masks"]["mean"] / each["tokens"]["mean"] for each in found
+                                if each["masks"]["mean"] is not None and each["tokens"]["mean"]),
+            "compile_seconds": known(each["compilations"]["mean"] for each in found),
+            "compilations": sum(each["compilations"]["count"] for each in found), "waits": sum(each["waits"] for each in found)}
+
+
+def known(values):
+    values = [value for value in values if value is not None]
+    return summary(values) if values else None
 
 
 def ratio(own, others):
@@ -53,15 +72,37 @@ def markdown(results):
              *variants(results["variants"]), "",
              "| situation | cell | variant | tokens/s | to own quiet | to the reference | latency s, median / p95 | ms per token, median / p95 "
              "| workers' cores | other cores | host's steal | batches swept |", "| --- | --- | --- |" + " ---: |" * 9]
-    return "\n".join(lines + [row(entry) for entry in results["table"]]) + "\n"
+    return "\n".join(lines + [row(entry) for entry in results["table"]] + format_table(results["table"])) + "\n"
+
+
+def format_table(entries):
+    constrained = [entry for entry in entries if "formats" in entry]
+    if not constrained:
+        return []
+    lines = ["", "Answers with a format. The share is the time for the masks of a step, divided by the time between two tokens.", "",
+             "| situation | cell | variant | new tokens per answer | ms for the masks of a step | ms between tokens | share of masks "
+             "| compiled formats | ms per compilation | waits for a mask |", "| --- | --- | --- |" + " ---: |" * 7]
+    for entry in constrained:
+        found = entry["formats"]
+        cells = [entry["situation"], entry["cell"], entry["variant"], figure(found["new_tokens"], 1), figure(found["mask_seconds"], 2, 1000),
+                 figure(found["token_seconds"], 1, 1000), figure(found["mask_share"], 3), f"{found['compilations']:.0f}",
+                 figure(found["compile_seconds"], 1, 1000), f"{found['waits']:.0f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def variants(found):
-    lines = ["| variant | worker processes | compute type | settings |", "| --- | ---: | --- | --- |"]
+    lines = ["| variant | worker processes | compute type | answers | settings |", "| --- | ---: | --- | --- | --- |"]
     for number, variant in enumerate(found):
         settings = ", ".join(f"`{name}={value}`" for name, value in variant["env"].items()) or "defaults"
-        lines.append(f"| {variant['name']}{' (reference)' if number == 0 else ''} | {variant['workers']} | {variant['compute_type']} | {settings} |")
+        lines.append(f"| {variant['name']}{' (reference)' if number == 0 else ''} | {variant['workers']} | {variant['compute_type']} "
+                     f"| {answers(variant['format'])} | {settings} |")
     return lines
+
+
+def answers(wanted):
+    return wanted["name"] + (f", {wanted['renamed']} renamed in each request" if wanted["renamed"] else "") + \
+        (f", whole documents of at most {wanted['document_tokens']} tokens" if wanted["document_tokens"] else "")
 
 
 def row(entry):
@@ -71,8 +112,11 @@ def row(entry):
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def figure(values, digits):
-    return f"{values['median']:.{digits}f} ({values['least']:.{digits}f}–{values['most']:.{digits}f})" if values else ""
+def figure(values, digits, factor=1):
+    if not values:
+        return ""
+    middle, least, most = (f"{values[name] * factor:.{digits}f}" for name in ("median", "least", "most"))
+    return f"{middle} ({least}–{most})"
 
 
 def both(values, factor, digits):

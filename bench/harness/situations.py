@@ -10,10 +10,14 @@ from harness.calibration_feed import Feed, swept
 from harness.serving import TICKS
 
 LONG_PROMPT_TOKENS = 2000
+# key → the counter and the sum of seconds
+FORMAT_TIMES = {key: [f"tidemark_{name}_seconds_{kind}" for kind in ("count", "sum")]
+                for key, name in (("masks", "format_masks"), ("tokens", "time_per_token"), ("compilations", "format_compile"))}
+FORMAT_WAITS = "tidemark_format_waits_total"
 
 
-class Side:
-    """A variant with its processes: its workers and, if a situation needs them, a second group or a calibrator."""
+class Deployment:
+    """The processes of a variant: its workers and, if a situation needs them, a second group or a calibrator."""
 
     def __init__(self, variant, serving, load, patience):
         self.variant, self.serving, self.load, self.patience = variant, serving, load, patience
@@ -39,21 +43,27 @@ class Side:
     def end(self, role):
         self.serving.end(self.servers.pop(role))
 
+    def make_feed(self, texts, adapter):
+        self.feed = self.feed or Feed(self.serving.address, self.prefix("calibrator"), adapter, texts, self.patience)
+
     def close(self):
-        self.load.close()
         if self.feed:
             self.feed.close()
 
-    def make_feed(self, texts, adapter):
-        self.feed = self.feed or Feed(self.serving.address, self.prefix("calibrator"), adapter, texts, self.patience)
+
+class Side:
+    """A variant and the processes that serve it, which may also serve variants with other formats."""
+
+    def __init__(self, variant, deployment):
+        self.variant, self.deployment = variant, deployment
 
     def measure(self, roles, cell, seconds, meanwhile=lambda: None, at_begin=lambda: None, at_end=lambda: None, beside_tokens=0):
         """Puts the same load on the workers of each role. Returns a sample with the sums over all roles."""
         clocks = []
-        pids = [server for role in roles for server in self.servers[role]]
+        servers = [server for role in roles for server in self.deployment.servers[role]]
 
         def clock():
-            clocks.append(machine_clock(pids))
+            clocks.append(machine_clock(servers))
 
         def first():
             clock()
@@ -65,15 +75,19 @@ class Side:
 
         def between():
             meanwhile()
-            self.serving.check()
+            self.deployment.serving.check()
 
-        answers, (begin, end) = self.load.run([self.prefix(role) for role in roles], cell, seconds, between, first, last, beside_tokens)
+        before = formats_clock(servers)
+        answers, (begin, end) = self.deployment.load.run([self.deployment.prefix(role) for role in roles], cell, self.variant.format,
+                                                         seconds, between, first, last, beside_tokens)
         whole = [answer for answer in answers if answer.whole]
         return {"tokens_per_second": sum(answer.tokens_between(begin, end) for answer in answers) / (end - begin),
                 "window": round(end - begin, 3),
                 "latencies": [round(answer.latency, 4) for answer in whole],
                 "per_token": [round(answer.per_token, 5) for answer in whole if answer.per_token is not None],
                 "prompt_tokens": sum(answer.prompt_tokens for answer in answers) / len(answers),
+                "new_tokens": sum(answer.tokens for answer in whole) / len(whole) if whole else None,
+                "formats": formats(before, formats_clock(servers)) if self.variant.format.fields else None,
                 "answers_by_worker": Counter(answer.worker for answer in answers), "cores": cores(*clocks)}
 
 
@@ -92,15 +106,16 @@ def two_workers(side, cell, seconds):
 
 def calibrator(side, cell, seconds):
     """The calibrator sweeps from before the first request until after the last answer; then its batches are completed."""
-    feed, server, counts = side.feed, side.servers["calibrator"][0], []
+    deployment, counts = side.deployment, []
+    feed, server = deployment.feed, deployment.servers["calibrator"][0]
 
     def count():
         counts.append(swept(server))
 
-    feed.begin(server, side.serving.check)
+    feed.begin(server, deployment.serving.check)
     sample = side.measure(["worker"], cell, seconds, feed.refill, count, count)
     feed.stop()
-    feed.drain(side.serving.check)
+    feed.drain(deployment.serving.check)
     return {**sample, "batches_swept": counts[1] - counts[0]}
 
 
@@ -133,3 +148,22 @@ def cores(begin, end):
     """Average number of cores used by the workers, used by everything else, and stolen by the host."""
     seconds, workers, everything, steal = (after - before for before, after in zip(begin, end))
     return {"workers": workers / seconds, "others": (everything - workers) / seconds, "steal": steal / seconds}
+
+
+def formats_clock(servers):
+    """The metrics of formats, and of the time between tokens, by name: sums over the servers since their start."""
+    names = [FORMAT_WAITS, *(name for pair in FORMAT_TIMES.values() for name in pair)]
+    scrapes = [server.metrics(names) for server in servers]
+    return {name: sum(scrape[name] for scrape in scrapes) for name in names}
+
+
+def formats(begin, end):
+    """Counts and mean seconds of a measurement, from its first request to its last answer.
+
+    masks: the steps with masks, and the time for the masks of all rows of such a step; tokens: the requests, and the mean time
+    between two tokens of a request; compilations: the new formats; waits: rows that waited for a later step
+    """
+    change = {name: end[name] - begin[name] for name in begin}
+    found = {key: {"count": change[count], "mean": change[seconds] / change[count] if change[count] else None}
+             for key, (count, seconds) in FORMAT_TIMES.items()}
+    return {**found, "waits": change[FORMAT_WAITS]}
