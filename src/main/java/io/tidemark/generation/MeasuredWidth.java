@@ -291,7 +291,7 @@ final class MeasuredWidth implements GroupWidth {
         }
         return widths.get(trial.map(running -> running.width)
                 .or(() -> present.map(preference -> preference.width))
-                .orElseGet(() -> initial(rows())));
+                .orElseGet(() -> initial(rows() + turn.startable())));
     }
 
     /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that begins. */
@@ -325,7 +325,7 @@ final class MeasuredWidth implements GroupWidth {
         boolean counted = settled[turn.group().first()] && !hadSlice;
         settled[turn.group().first()] = true;
         boolean changed = counted && measured.get(width).add(turn, now(turn));
-        Preference preference = preference(round);
+        Preference preference = preference(round, turn.startable());
         present = Optional.of(preference);
         preference.changed |= changed && width == preference.width;
         preference.debtNanos -= Math.min(preference.debtNanos, turn.nanos() * round);
@@ -375,9 +375,12 @@ final class MeasuredWidth implements GroupWidth {
                 .count();
     }
 
-    /** The preference for the present rows: at first that for the nearest number of rows. */
-    private Preference preference(double round) {
-        int rows = Math.max(1, rows());
+    /**
+     * The preference for the present rows, and those of requests that start with the next steps: at first that for the
+     * nearest number of rows.
+     */
+    private Preference preference(double round, int startable) {
+        int rows = Math.max(1, rows() + startable);
         adapters = Arrays.stream(work).anyMatch(each -> each.step().adapters());
         boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
         meanRows = jumps ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);

@@ -108,9 +108,9 @@ final class RequestQueue {
         return waiting.size();
     }
 
-    /** Number of queued requests if the next one can start now, else 0. */
+    /** Number of queued requests for which the process has sequences left if the next one can start now, else 0. */
     synchronized int startable() {
-        return isSaturated() ? 0 : waiting.size();
+        return isSaturated() ? 0 : Math.min(waiting.size(), maxNumSeqs - runningSequences);
     }
 
     /** Gives a turn to the instance that should run the next request. */

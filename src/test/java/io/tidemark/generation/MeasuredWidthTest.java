@@ -385,6 +385,16 @@ class MeasuredWidthTest {
         assertThat(width.next(startable(idle, 32))).isEqualTo(1);
     }
 
+    @Test
+    @DisplayName("Requests that start with the next steps count as rows")
+    void startingRequests() {
+        InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), false, false, true);
+        Turn turn = new Turn(2, new InstanceGroup(0, 2), List.of(work, work), 0, 1000, 1000);
+        assertThat(new MeasuredWidth(TWO).next(turn)).isEqualTo(2);
+        assertThat(new MeasuredWidth(TWO).next(startable(turn, 15))).isEqualTo(2);
+        assertThat(new MeasuredWidth(TWO).next(startable(turn, 16))).isEqualTo(1);
+    }
+
     private static Turn startable(Turn turn, int requests) {
         return new Turn(turn.width(), turn.group(), turn.work(), requests, turn.nanos(), turn.endNanos());
     }
