@@ -9,6 +9,7 @@ import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.FormatFields;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jboss.logging.Logger;
 
@@ -16,6 +17,11 @@ import org.jboss.logging.Logger;
  * The formats of answers that this process enforces. Their compiler is opened by the first request with a format: that
  * loads the native library and copies the vocabulary, which takes seconds and memory. A compiler that can't be opened
  * is not tried again, and requests with a format are refused. Thread-safe.
+ *
+ * <pre>
+ *   unopened ── open ──▶ opened ── close ──▶ unavailable
+ *      └── close, or open fails ───────────────▲
+ * </pre>
  */
 public final class AnswerFormats implements AutoCloseable {
 
@@ -28,8 +34,8 @@ public final class AnswerFormats implements AutoCloseable {
             UNAVAILABLE, "the worker can't enforce the format of an answer; its log has the reason");
 
     private final Supplier<Compiler> opening;
-    /** Written under the lock. */
-    private volatile State state = new State.Unopened();
+    private final Object turn = new Object();
+    private final AtomicReference<State> state = new AtomicReference<>(new State.Unopened());
 
     private AnswerFormats(Supplier<Compiler> opening) {
         this.opening = opening;
@@ -99,22 +105,28 @@ public final class AnswerFormats implements AutoCloseable {
 
     /**
      * Opens the compiler unless that was tried before; takes seconds. Callers wait for each other. A failure is logged,
-     * and refuses the formats of this and of all later requests.
+     * and refuses the formats of this and of all later requests. If the formats are closed meanwhile, the compiler is
+     * closed as soon as it is open.
      */
-    synchronized void open() {
-        if (!(state instanceof State.Unopened)) {
-            return;
-        }
-        State next = new State.Unavailable();
-        try {
-            next = new State.Opened(opening.get());
-            LOG.info("opened the compiler of formats");
-        } catch (GrammarUnavailableException e) {
-            LOG.warnf("requests with a format get the error %s: %s", UNAVAILABLE, e.getMessage());
-        } catch (RuntimeException | LinkageError e) {
-            LOG.errorf(e, "requests with a format get the error %s: the compiler can't be opened", UNAVAILABLE);
-        } finally {
-            state = next;
+    void open() {
+        synchronized (turn) {
+            State unopened = state.get();
+            if (!(unopened instanceof State.Unopened)) {
+                return;
+            }
+            State next = new State.Unavailable();
+            try {
+                next = new State.Opened(opening.get());
+                LOG.info("opened the compiler of formats");
+            } catch (GrammarUnavailableException e) {
+                LOG.warnf("requests with a format get the error %s: %s", UNAVAILABLE, e.getMessage());
+            } catch (RuntimeException | LinkageError e) {
+                LOG.errorf(e, "requests with a format get the error %s: the compiler can't be opened", UNAVAILABLE);
+            } finally {
+                if (!state.compareAndSet(unopened, next)) {
+                    closeCompiler(next);
+                }
+            }
         }
     }
 
@@ -124,7 +136,9 @@ public final class AnswerFormats implements AutoCloseable {
      * @throws RejectedException if the compiler can't be opened
      */
     Optional<CompiledGrammar> find(FormatFields fields) throws RejectedException {
-        return state instanceof State.Unopened ? Optional.empty() : compiler().find(fields.format());
+        return state.get() instanceof State.Unopened
+                ? Optional.empty()
+                : compiler().find(fields.format());
     }
 
     /**
@@ -148,22 +162,25 @@ public final class AnswerFormats implements AutoCloseable {
 
     /** The native memory of all grammars, in use or kept, in bytes; 0 until the compiler is opened. */
     public long usedBytes() {
-        return state instanceof State.Opened opened ? opened.compiler().usedBytes() : 0;
+        return state.get() instanceof State.Opened opened ? opened.compiler().usedBytes() : 0;
     }
 
     private Compiler compiler() throws RejectedException {
-        if (state instanceof State.Opened opened) {
+        if (state.get() instanceof State.Opened opened) {
             return opened.compiler();
         }
         throw new RejectedException(REFUSAL);
     }
 
-    /** Called when no request is admitted any more. Grammars in use stay valid. */
+    /** Called when no request is admitted any more; does not wait for an opening. Grammars in use stay valid. */
     @Override
-    public synchronized void close() {
+    public void close() {
+        closeCompiler(state.getAndSet(new State.Unavailable()));
+    }
+
+    private static void closeCompiler(State state) {
         if (state instanceof State.Opened opened) {
             opened.compiler().close();
         }
-        state = new State.Unavailable();
     }
 }

@@ -9,6 +9,7 @@ import io.tidemark.input.RejectedException;
 import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.FormatFields;
 import io.tidemark.stream.LogCapture;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -98,6 +99,29 @@ class AnswerFormatsTest {
         assertUnavailable(() -> unused.compile(REGEX));
         assertThat(openings).hasValue(1);
         assertThat(closings).hasValue(1);
+    }
+
+    @Test
+    @DisplayName("Are closed while their compiler is opened without a wait; it is closed as soon as it is open")
+    void closeWhileOpening() throws Exception {
+        CountDownLatch opened = new CountDownLatch(1);
+        AnswerFormats formats = AnswerFormats.openedBy(() -> {
+            await(opened);
+            return compiler();
+        });
+        CompletableFuture<CompiledGrammar> first = compileOnThread(formats);
+        formats.close();
+        assertThat(first).as("the opening goes on").isNotDone();
+        assertUnavailable(() -> formats.find(REGEX));
+        opened.countDown();
+        assertThat(first)
+                .failsWithin(Duration.ofSeconds(20))
+                .withThrowableThat()
+                .havingRootCause()
+                .isInstanceOf(RejectedException.class);
+        assertThat(openings).hasValue(1);
+        assertThat(closings).hasValue(1);
+        assertUnavailable(() -> formats.compile(REGEX));
     }
 
     private interface Call {

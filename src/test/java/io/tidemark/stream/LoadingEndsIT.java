@@ -1,12 +1,14 @@
 package io.tidemark.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.LargeModel;
+import io.tidemark.grammar.GrammarCompiler;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
@@ -16,7 +18,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** SIGTERM during the start of a serving process. */
+/** SIGTERM during the start of a serving process, and while it loads what a request needs. */
 class LoadingEndsIT {
 
     /** Exit code of a JVM after SIGTERM. */
@@ -87,6 +89,33 @@ class LoadingEndsIT {
                 group.awaitAnswers(7);
             }
             assertThat(group.results()).noneMatch(result -> result.has("error"));
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "SIGTERM while the compiler of formats is opened ends the process without a wait for it, and the next process answers the request")
+    void amidTheCompilerOfFormats() throws Exception {
+        assumeThat(GrammarCompiler.isAvailable()).isTrue();
+        try (Debugger debugger = Debugger.ofRunning();
+                EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY);
+                WorkerGroup group = new WorkerGroup(broker.bootstrapServers())) {
+            Map<String, String> environment = new HashMap<>(debugger.environment());
+            environment.put("TIDEMARK_WORKER_SHUTDOWN_GRACE", "0S");
+            try (ServedProcess process = group.serve("opening", environment).awaitReady()) {
+                debugger.holdAt(GrammarCompiler.class, "open");
+                group.produce(0, "choice", ", \"structured_outputs\": {\"choice\": [\"yes\", \"no\"]}");
+                debugger.awaitHeld();
+                process.terminate();
+                // the opening never ends
+                assertThat(process.awaitExit()).isEqualTo(TERMINATED);
+                assertThat(process.log()).contains("1 open requests abandoned").doesNotContain(LOGGED_ERROR);
+            }
+            try (ServedProcess next = group.serve("next", "1S").awaitReady()) {
+                group.awaitAnswers(1);
+            }
+            assertThat(group.results("choice").get(0).at("/choices/0/text").asText())
+                    .isIn("yes", "no");
         }
     }
 

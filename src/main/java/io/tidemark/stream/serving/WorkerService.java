@@ -122,8 +122,7 @@ final class WorkerService implements Service {
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, time);
         deadlines.setRemoveOnCancelPolicy(true);
-        formatThreads = Executors.newFixedThreadPool(
-                FORMAT_THREADS, work -> new Thread(() -> compileFormats(model, work), "tidemark-formats"));
+        formatThreads = Executors.newFixedThreadPool(FORMAT_THREADS, work -> formatThread(model, work));
         Admission admission = new Admission(
                 model,
                 adapters,
@@ -189,10 +188,19 @@ final class WorkerService implements Service {
                 cluster.worker(), cluster.topics().requestTopics());
     }
 
-    /** A compilation may wait; the steps of the engine must not. */
-    private static void compileFormats(LanguageModel model, Runnable work) {
-        model.lowerThreadPriority();
-        work.run();
+    /**
+     * A compilation may wait; the steps of the engine must not. The process ends without a wait for this thread: at such
+     * a priority, the opening of the compiler takes long on a busy machine.
+     */
+    private static Thread formatThread(LanguageModel model, Runnable work) {
+        Thread thread = new Thread(
+                () -> {
+                    model.lowerThreadPriority();
+                    work.run();
+                },
+                "tidemark-formats");
+        thread.setDaemon(true);
+        return thread;
     }
 
     private static ExecutorService executor(String name) {
@@ -277,18 +285,18 @@ final class WorkerService implements Service {
         LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
         cancellations.close();
         admissionThread.shutdownNow();
-        formatThreads.shutdownNow();
+        // an interrupt would look like a failure of the opening
+        formatThreads.shutdown();
         deadlines.shutdownNow();
         transactionThread.shutdownNow();
         probeThread.shutdownNow();
         awaitAdmission();
     }
 
-    /** An admission uses the model, which is closed next. */
+    /** An admission uses the model, which is closed next. The compiler of formats does not use it. */
     private void awaitAdmission() {
         try {
-            if (!admissionThread.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)
-                    || !formatThreads.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)) {
+            if (!admissionThread.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)) {
                 LOG.error("the admission of a request does not end");
                 halt.run();
             }
