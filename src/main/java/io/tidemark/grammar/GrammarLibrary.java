@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Optional;
 
 /**
  * The native library of {@code native/}, through JNA. It is a resource with its digest. A copy in the folder of {@code
@@ -94,30 +95,43 @@ final class GrammarLibrary {
     }
 
     /** The loaded library, once a process; or why there is none. */
-    private record Loading(Functions functions, GrammarUnavailableException failure) {
+    record Loading(Optional<Functions> functions, Optional<GrammarUnavailableException> failure) {
 
-        static final Loading DONE = load();
+        private static final Loading DONE = of(GrammarLibrary::open);
 
-        private static Loading load() {
+        interface Opening {
+            Functions open() throws IOException;
+        }
+
+        /** An exception of any kind is a failure: as the error of a class that can't be initialized, it has no reason. */
+        static Loading of(Opening opening) {
             try {
-                return new Loading(open(), null);
+                return new Loading(Optional.of(opening.open()), Optional.empty());
             } catch (GrammarUnavailableException e) {
-                return new Loading(null, e);
+                return new Loading(Optional.empty(), Optional.of(e));
+            } catch (IOException | RuntimeException | LinkageError e) {
+                return new Loading(
+                        Optional.empty(),
+                        Optional.of(new GrammarUnavailableException(FILE + " can't be loaded: " + e, e)));
             }
+        }
+
+        /** @throws GrammarUnavailableException if there is no library for this platform, or it can't be loaded */
+        Functions get() {
+            failure.ifPresent(reason -> {
+                throw new GrammarUnavailableException(reason.getMessage(), reason);
+            });
+            return functions.orElseThrow();
         }
     }
 
     static boolean isAvailable() {
-        return Loading.DONE.failure() == null;
+        return Loading.DONE.functions().isPresent();
     }
 
-    /** @throws GrammarUnavailableException if there is no library for this platform, or it is broken */
+    /** @throws GrammarUnavailableException if there is no library for this platform, or it can't be loaded */
     static Functions functions() {
-        if (Loading.DONE.failure() != null) {
-            GrammarUnavailableException failure = Loading.DONE.failure();
-            throw new GrammarUnavailableException(failure.getMessage(), failure);
-        }
-        return Loading.DONE.functions();
+        return Loading.DONE.get();
     }
 
     /** The text of a message buffer. */
@@ -129,24 +143,20 @@ final class GrammarLibrary {
         return new String(message, start, end - start, StandardCharsets.UTF_8);
     }
 
-    private static Functions open() {
+    private static Functions open() throws IOException {
         if (!Platform.isLinux() || !Platform.isIntel() || !Platform.is64Bit()) {
             throw new GrammarUnavailableException("answers can have a format on Linux on x86-64 only, not on "
                     + System.getProperty("os.name") + " on " + System.getProperty("os.arch"));
         }
-        try {
-            String digest = new String(resource(FILE + ".sha256"), StandardCharsets.US_ASCII)
-                    .strip()
-                    .split(" ")[0];
-            Functions functions = openVerified(digest);
-            if (functions.tidemark_grammar_version() != VERSION) {
-                throw new GrammarUnavailableException(
-                        FILE + " has version " + functions.tidemark_grammar_version() + " instead of " + VERSION);
-            }
-            return functions;
-        } catch (IOException | LinkageError e) {
-            throw new GrammarUnavailableException(FILE + " can't be loaded: " + e.getMessage(), e);
+        String digest = new String(resource(FILE + ".sha256"), StandardCharsets.US_ASCII)
+                .strip()
+                .split(" ")[0];
+        Functions functions = openVerified(digest);
+        if (functions.tidemark_grammar_version() != VERSION) {
+            throw new GrammarUnavailableException(
+                    FILE + " has version " + functions.tidemark_grammar_version() + " instead of " + VERSION);
         }
+        return functions;
     }
 
     private static Functions openVerified(String digest) throws IOException {

@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,6 +24,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("The compiler of formats")
 class GrammarCompilerTest {
@@ -49,6 +53,35 @@ class GrammarCompilerTest {
             assertThat(new String(licences.readAllBytes(), StandardCharsets.UTF_8))
                     .contains("llguidance 1.9.1: MIT");
         }
+    }
+
+    static List<Throwable> failuresOfTheLibrary() {
+        return List.of(
+                new AccessDeniedException("/tmp/tidemark-1-libtidemark_grammar.so"),
+                new InvalidPathException("\0", "Nul character not allowed"),
+                new UnsatisfiedLinkError("failed to map segment from shared object"),
+                new NoClassDefFoundError("Could not initialize class com.sun.jna.Native"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("failuresOfTheLibrary")
+    @DisplayName("Is unavailable with a reason, at each call, whatever the load of the library throws")
+    void libraryFails(Throwable reason) {
+        GrammarLibrary.Loading loading = GrammarLibrary.Loading.of(() -> {
+            if (reason instanceof Error error) {
+                throw error;
+            }
+            if (reason instanceof IOException e) {
+                throw e;
+            }
+            throw (RuntimeException) reason;
+        });
+        for (int call = 0; call < 2; call++) {
+            assertThatThrownBy(loading::get)
+                    .isInstanceOf(GrammarUnavailableException.class)
+                    .hasMessage("libtidemark_grammar.so can't be loaded: " + reason);
+        }
+        assertThat(loading.functions()).isEmpty();
     }
 
     @Test
