@@ -82,7 +82,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
                     instances,
                     groups,
                     stepThreads.get(instance.index()),
-                    new StepMasks(config.vocabularySize(), masks, limits.maskTimePerStep(), System::nanoTime),
+                    new StepMasks(config.vocabularySize(), masks, limits.maskTimePerStep(), StepMasks.Clocks.system()),
                     jointDecoders,
                     this::failed));
         }

@@ -53,7 +53,7 @@ final class Sequence {
     /** The tokens that may be next; empty without a grammar, and until the step that samples the next token. */
     private Optional<TokenMask> mask = Optional.empty();
 
-    /** What masks have taken lately, see {@link #maskTook}; empty before the first one. */
+    /** Processor time of the masks lately, see {@link #maskTook}; empty before the first one. */
     private OptionalLong maskNanos = OptionalLong.empty();
     /** The steps for which the sequence has waited for its next mask. */
     private int waitedSteps;
@@ -195,13 +195,17 @@ final class Sequence {
         waitedSteps++;
     }
 
-    /** Called when the next mask was computed, or has failed. An expensive mask counts less with each later one. */
+    /**
+     * Called when the next mask was computed, or has failed. An expensive mask counts less with each later one.
+     *
+     * @param nanos processor time
+     */
     void maskTook(long nanos) {
         maskNanos = OptionalLong.of(Math.max(nanos, maskNanos.orElse(0) / 4 * 3));
         waitedSteps = 0;
     }
 
-    /** The estimate of the time of the next mask; empty before the first one. */
+    /** The estimate of the processor time of the next mask; empty before the first one. */
     OptionalLong maskNanos() {
         return maskNanos;
     }

@@ -80,7 +80,7 @@ class EngineFailureTest {
                                     fixture.model().config().vocabularySize(),
                                     GrammarMasks::advance,
                                     limits.maskTimePerStep(),
-                                    System::nanoTime),
+                                    StepMasks.Clocks.system()),
                             jointDecoders,
                             () -> {
                                 throw new IllegalStateException("for this test");

@@ -18,6 +18,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -107,6 +109,41 @@ class StepMasksTest {
         changed.forEach(each -> simulation.costs(each, Duration.ofNanos(100_000)));
         IntStream.range(0, 10).forEach(step -> simulation.step());
         assertThat(simulation.step()).hasSize(30);
+    }
+
+    @Test
+    @DisplayName(
+            "Of a cheap row stay cheap while it waits for another engine instance, and its wait takes from the time of the step")
+    void waitsForAnotherInstance() {
+        Simulation simulation = new Simulation();
+        List<Sequence> rows = simulation.add(10, Duration.ofNanos(100_000));
+        simulation.step();
+        simulation.waitsFor(rows.get(0), Duration.ofMillis(30));
+        assertThat(simulation.step()).as("the wait takes the time of all").containsExactly(rows.get(0));
+        simulation.waitsFor(rows.get(0), Duration.ZERO);
+        simulation.step();
+        List<Sequence> expensive = simulation.add(5, Duration.ofMillis(10));
+        IntStream.range(0, 5).forEach(step -> simulation.step());
+        for (int step = 0; step < 10; step++) {
+            assertThat(simulation.step()).containsAll(rows);
+        }
+        assertThat(expensive)
+                .allSatisfy(each -> assertThat(simulation.masks(each)).isPositive());
+    }
+
+    @Test
+    @DisplayName("Are measured with a clock that stands still while a thread waits")
+    void processorTime() throws InterruptedException {
+        StepMasks.Clocks clocks = StepMasks.Clocks.system();
+        long time = clocks.time().getAsLong();
+        long processor = clocks.processor().getAsLong();
+        CountDownLatch never = new CountDownLatch(1);
+        assertThat(never.await(300, TimeUnit.MILLISECONDS)).isFalse();
+        assertThat(clocks.time().getAsLong() - time).isGreaterThan(290_000_000L);
+        assertThat(clocks.processor().getAsLong() - processor).isBetween(0L, 100_000_000L);
+        while (clocks.processor().getAsLong() == processor) {
+            Thread.onSpinWait();
+        }
     }
 
     @Test
@@ -224,18 +261,20 @@ class StepMasksTest {
         private final Map<Sequence, Duration> costs = new IdentityHashMap<>();
         private final Map<Sequence, Integer> computed = new IdentityHashMap<>();
         private final List<Sequence> running = new ArrayList<>();
-        private final StepMasks masks = new StepMasks(VOCABULARY, this::advance, BUDGET, this::now);
+        private final Map<Sequence, Duration> waits = new IdentityHashMap<>();
         private long now;
+        private long processorTime;
+        private final StepMasks masks =
+                new StepMasks(VOCABULARY, this::advance, BUDGET, new StepMasks.Clocks(() -> now, () -> processorTime));
         private long lastStep;
         private int mostWaited;
 
-        private long now() {
-            return now;
-        }
-
         private List<RowStatus> advance(List<GrammarState> rows, int[] lastTokens, IntBuffer mask) {
             Sequence sequence = states.get(rows.get(0));
-            now += costs.get(sequence).toNanos();
+            now += costs.get(sequence)
+                    .plus(waits.getOrDefault(sequence, Duration.ZERO))
+                    .toNanos();
+            processorTime += costs.get(sequence).toNanos();
             computed.merge(sequence, 1, Integer::sum);
             mask.put(0, -1);
             return List.of(RowStatus.OK);
@@ -263,6 +302,10 @@ class StepMasksTest {
 
         private void costs(Sequence sequence, Duration cost) {
             costs.put(sequence, cost);
+        }
+
+        private void waitsFor(Sequence sequence, Duration wait) {
+            waits.put(sequence, wait);
         }
 
         private Set<Sequence> step() {

@@ -41,7 +41,7 @@ class StepsLeftTest {
             Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, promptTokensPerStep);
             StepLoop loop = new StepLoop(
                     new StepThreads(EngineLayout.single(1)),
-                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), System::nanoTime),
+                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});
             StepResults results = new StepResults(scheduler);
             Map<String, RecordingListener> listeners = new LinkedHashMap<>();

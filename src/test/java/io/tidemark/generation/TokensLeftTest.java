@@ -33,7 +33,7 @@ class TokensLeftTest {
             Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, 64);
             StepLoop loop = new StepLoop(
                     new StepThreads(EngineLayout.single(1)),
-                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), System::nanoTime),
+                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});
             StepResults results = new StepResults(scheduler);
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
