@@ -103,7 +103,7 @@ final class GrammarLibrary {
             Functions open() throws IOException;
         }
 
-        /** An exception of any kind is a failure: as the error of a class that can't be initialized, it has no reason. */
+        /** An exception of any kind is a failure: the error of an uninitialized class would have no reason. */
         static Loading of(Opening opening) {
             try {
                 return new Loading(Optional.of(opening.open()), Optional.empty());

@@ -189,8 +189,8 @@ final class WorkerService implements Service {
     }
 
     /**
-     * A compilation may wait; the steps of the engine must not. The process ends without a wait for this thread: at such
-     * a priority, the opening of the compiler takes long on a busy machine.
+     * A compilation may wait; the steps of the engine must not. The process ends without a wait for this thread: with
+     * its priority, the opening of the compiler takes long on a busy machine.
      */
     private static Thread formatThread(LanguageModel model, Runnable work) {
         Thread thread = new Thread(
