@@ -87,7 +87,12 @@ final class GrammarCache {
 
     /** Frees grammars without a reference until all have this number of bytes; false if those in use have more. */
     boolean reduceTo(long bytes) {
-        free(evicted(bytes));
+        List<Entry> evicted = evicted(bytes);
+        while (!evicted.isEmpty()) {
+            free(evicted);
+            // others may have been added meanwhile
+            evicted = evicted(bytes);
+        }
         synchronized (this) {
             return keptBytes() <= bytes;
         }

@@ -58,7 +58,7 @@ class GrammarCompilerTest {
     static List<Throwable> failuresOfTheLibrary() {
         return List.of(
                 new AccessDeniedException("/tmp/tidemark-1-libtidemark_grammar.so"),
-                new InvalidPathException("\0", "Nul character not allowed"),
+                new InvalidPathException("/a?b", "illegal character"),
                 new UnsatisfiedLinkError("failed to map segment from shared object"),
                 new NoClassDefFoundError("Could not initialize class com.sun.jna.Native"));
     }
@@ -151,6 +151,41 @@ class GrammarCompilerTest {
             states.forEach(GrammarState::close);
             formats.compiler().close();
             assertThat(formats.compiler().usedBytes()).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("Compiles a format while another grammar is being freed, whose memory is not counted any more")
+    void countsNoGrammarThatIsBeingFreed() throws Exception {
+        CountDownLatch inCall = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        GrammarLibrary.Functions blocking = intercepted("tidemark_grammar_free", proceed -> {
+            inCall.countDown();
+            goOn.await();
+            return proceed.call();
+        });
+        long bytes = bytesOf(new AnswerFormat.Regex("a{1,10}"));
+        TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
+        ExecutorService executor = Executors.newSingleThreadExecutor();
+        // a format is compiled while all others have at most 2.6 times the bytes of one
+        try (GrammarCompiler compiler = GrammarCompiler.open(blocking, vocabulary, limits(3 * bytes, 7 * bytes / 2))) {
+            compiler.compile(new AnswerFormat.Regex("a{1,10}")).close();
+            try (CompiledGrammar second = compiler.compile(new AnswerFormat.Regex("b{1,10}"));
+                    CompiledGrammar third = compiler.compile(new AnswerFormat.Regex("c{1,10}"))) {
+                Future<CompiledGrammar> freeing =
+                        executor.submit(() -> compiler.compile(new AnswerFormat.Regex("d{1,10}")));
+                inCall.await();
+                assertThat(compiler.find(new AnswerFormat.Regex("a{1,10}"))).isEmpty();
+                assertThat(compiler.usedBytes()).isGreaterThan(second.bytes() + third.bytes());
+                try (CompiledGrammar other = compiler.compile(new AnswerFormat.Regex("e{1,10}"))) {
+                    assertThat(other.bytes()).isPositive();
+                } finally {
+                    goOn.countDown();
+                }
+                assertThat(freeing.get().bytes()).isPositive();
+            }
+        } finally {
+            executor.shutdownNow();
         }
     }
 
