@@ -243,8 +243,11 @@ impl<'a> Preparation<'a> {
             }
         }
         let value = Value::Object(std::mem::take(keywords));
-        if !path.0.is_empty() && self.identifier_of(&value).is_some_and(is_base) && self.inner.is_none() {
-            self.inner = Some(refused("$id", path, "references are not resolved in parts with an identifier"));
+        if let Some((keyword, _)) = self.named(&value).filter(|(_, own)| !path.0.is_empty() && is_base(own)) {
+            self.inner.get_or_insert_with(|| {
+                let why = "a schema with '$ref' has no other identifier than that of its root; remove it";
+                refused(keyword, path, why)
+            });
         }
         if let Value::Object(map) = value {
             *keywords = map;
@@ -258,11 +261,16 @@ impl<'a> Preparation<'a> {
         Ok(())
     }
 
-    /// The identifier of a part: that of draft 4 has another name.
+    /// The identifier of a part.
     fn identifier_of<'v>(&self, part: &'v Value) -> Option<&'v str> {
+        self.named(part).map(|(_, identifier)| identifier)
+    }
+
+    /// The identifier of a part with its keyword: that of draft 4 has another name.
+    fn named<'v>(&self, part: &'v Value) -> Option<(&'static str, &'v str)> {
         let draft4 = self.dialect.is_some_and(|dialect| dialect.contains("draft-04") || dialect.contains("draft-03"));
-        let own = if draft4 { part.get("id") } else { None };
-        own.or(part.get("$id")).and_then(Value::as_str)
+        let keyword = if draft4 && part.get("id").is_some() { "id" } else { "$id" };
+        Some((keyword, part.get(keyword)?.as_str()?))
     }
 
     fn find_anchors(&mut self, value: &Value, path: &mut Path) {
@@ -306,7 +314,12 @@ impl<'a> Preparation<'a> {
         };
         let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         if !document.is_empty() && Some(document) != self.identifier {
-            return Err(refused(format!("'{reference}' is in another document")));
+            let is_own = self.identifier.is_some_and(|own| own.ends_with(&format!("/{document}")));
+            return Err(refused(if is_own {
+                format!("'{reference}' is relative to the identifier of this schema; write '#{fragment}'")
+            } else {
+                format!("'{reference}' is in another document; copy that part into '$defs' and write '#/$defs/NAME'")
+            }));
         }
         let fragment =
             decoded(fragment).ok_or_else(|| refused(format!("'{reference}' is not encoded as in a URI")))?;
@@ -320,8 +333,10 @@ impl<'a> Preparation<'a> {
             return Err(refused(format!("the schema has no part '{reference}'")));
         }
         for (end, _) in pointer.match_indices('/').skip(1) {
-            if self.document.pointer(&pointer[..end]).and_then(|part| self.identifier_of(part)).is_some_and(is_base) {
-                return Err(refused(format!("'{reference}' crosses a part with an identifier")));
+            let part = self.document.pointer(&pointer[..end]).and_then(|part| self.named(part));
+            if let Some((keyword, _)) = part.filter(|(_, own)| is_base(own)) {
+                let part = &pointer[..end];
+                return Err(refused(format!("'{reference}' leads through #{part}, which has an '{keyword}'; remove it")));
             }
         }
         let index = *self.places.entry(pointer.clone()).or_insert(self.definitions.len());
@@ -710,6 +725,40 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_a_reference_names_keyword_place_and_remedy() {
+        let draft4 = r#""$schema":"http://json-schema.org/draft-04/schema#""#;
+        for (schema, refused) in [
+            (
+                r##"{"items":{"$ref":"#/$defs/a"},"$defs":{"a":{"$id":"x"}}}"##.to_string(),
+                "'$id' at #/$defs/a is not supported: a schema with '$ref' has no other identifier than that of its \
+                 root; remove it",
+            ),
+            (
+                format!(r##"{{{draft4},"items":{{"$ref":"#/definitions/a"}},"definitions":{{"a":{{"id":"x"}}}}}}"##),
+                "'id' at #/definitions/a is not supported: a schema with '$ref' has no other identifier than that of \
+                 its root; remove it",
+            ),
+            (
+                format!(r##"{{{draft4},"$ref":"#/definitions/a/items","definitions":{{"a":{{"id":"x","items":{{}}}}}}}}"##),
+                "'$ref' at # is not supported: '#/definitions/a/items' leads through #/definitions/a, which has an \
+                 'id'; remove it",
+            ),
+            (
+                r##"{"$id":"http://x/s.json","items":{"$ref":"s.json#/$defs/a"},"$defs":{"a":{}}}"##.to_string(),
+                "'$ref' at #/items is not supported: 's.json#/$defs/a' is relative to the identifier of this schema; \
+                 write '#/$defs/a'",
+            ),
+            (
+                r##"{"$id":"http://x/s.json","items":{"$ref":"t.json#/$defs/a"},"$defs":{"a":{}}}"##.to_string(),
+                "'$ref' at #/items is not supported: 't.json#/$defs/a' is in another document; copy that part into \
+                 '$defs' and write '#/$defs/NAME'",
+            ),
+        ] {
+            assert_eq!(refusal(&schema), refused);
+        }
+    }
+
+    #[test]
     fn a_part_that_is_referred_to_is_weighed_in_all_spellings() {
         let many: Vec<Value> = (0..900).map(|i| json!({"required": [i.to_string()]})).collect();
         let properties: Map<String, Value> = (0..900).map(|i| (i.to_string(), json!({}))).collect();
@@ -745,13 +794,18 @@ mod tests {
         let inner = json!({"items": {"$ref": "#/x/broken"}, "x": {"broken": broken}});
         assert_eq!(locate(&inner), "Invalid type: nothing (at #/x/broken/properties/a)");
         // each of the patterns takes fuel; without a limit for all parts this took minutes
-        let heavy: Map<String, Value> =
+        let mut properties: Map<String, Value> =
             (0..150).map(|i| (format!("p{i}"), json!({"pattern": format!("^(a|b)*a(a|b){{9}}c{{{}}}$", i + 1)}))).collect();
-        let mut properties = heavy;
         properties.insert("last".to_string(), json!({"type": "nothing"}));
-        let started = std::time::Instant::now();
-        let message = locate(&json!({"properties": properties}));
-        println!("{message} after {:?}", started.elapsed());
-        assert!(message.starts_with("Invalid type: nothing"));
+        assert!(locate(&json!({"properties": properties})).starts_with("Invalid type: nothing"));
+        let heavy: Map<String, Value> = (0..900).map(|i| (i.to_string(), json!({}))).collect();
+        let locate_behind = |parts: usize| {
+            let part = json!({"$ref": "#/$defs/heavy"});
+            let mut properties: Map<String, Value> = (0..parts).map(|i| (format!("p{i}"), part.clone())).collect();
+            properties.insert("last".to_string(), json!({"type": "nothing"}));
+            locate(&json!({"properties": properties, "$defs": {"heavy": {"properties": heavy}}}))
+        };
+        assert_eq!(locate_behind(3), "Invalid type: nothing (at #/properties/last)");
+        assert_eq!(locate_behind(30), "Invalid type: nothing", "too much was compiled");
     }
 }
