@@ -3,7 +3,8 @@
 //! The lexer of a grammar learns states while it runs. The sequences of a grammar share what it has learnt, in a
 //! generation. If one sequence breaks the shared lexer, by a mask that needs too many steps or by the last state that
 //! the lexer may have, it goes on or fails in a lexer of its own, and the others repeat their tokens in a new
-//! generation. What a sequence may spend on repetitions is limited for each sequence.
+//! generation. Each repetition is limited. So are all repetitions together that a sequence has caused itself; those
+//! that others have caused are not counted among them.
 //!
 //! A generation that exceeds its memory is replaced if most of it is left from sequences that have ended. Otherwise
 //! those sequences fail that have added more than their share.
@@ -41,8 +42,6 @@ const SYMBOL_BYTES: u64 = 200;
 const STACK_BYTES: usize = 256 << 20;
 /// How deep brackets of a Lark grammar nest: its parser recurses.
 const LARK_NESTING: usize = 100;
-/// How often a step is tried: in the shared lexer, in a new one, in one of its own, and in one that it has warmed.
-const ATTEMPTS: usize = 5;
 
 #[derive(Clone, Copy)]
 pub struct Limits {
@@ -326,13 +325,15 @@ pub struct State {
     tokens: Vec<u32>,
     /// Whether the tokens were repeated without their masks, so that the lexer knows less than it did.
     cold: bool,
-    /// The fuel and the items that repetitions have taken.
+    /// The fuel and the items of the repetitions that this sequence has caused.
     repeated: (u64, u64),
+    /// Whether this sequence has broken the lexer of its generation.
+    has_broken: bool,
     failed: Option<Failure>,
 }
 
-/// Which lexer an attempt of a step uses.
-#[derive(Clone, Copy, PartialEq)]
+/// Which lexer an attempt of a step uses. The attempts of a step go down this list, so that there are four at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Lexer {
     /// That of the last step.
     Same,
@@ -368,6 +369,7 @@ impl State {
             tokens: Vec::new(),
             cold: false,
             repeated: (0, 0),
+            has_broken: false,
             failed: None,
         };
         state.enter();
@@ -417,8 +419,7 @@ impl State {
             self.tokens.push(token as u32);
         }
         let mut lexer = Lexer::Same;
-        let mut failure = Failure::new(INTERNAL, "no lexer can be used");
-        for _ in 0..ATTEMPTS {
+        loop {
             mask.fill(0);
             let stop = match self.attempt(grammar, lexer, token >= 0, mask) {
                 Ok(step) => {
@@ -431,17 +432,18 @@ impl State {
                 Err(stop) => stop,
             };
             // What the sequence has broken itself it does not try again in a lexer of others.
-            (lexer, failure) = match (stop, lexer) {
+            lexer = match (stop, lexer) {
                 (Stop::Final(failure), _) => return Err(failure),
-                (Stop::Broken, _) => (Lexer::Shared, failure),
-                (Stop::States(failure), Lexer::Same | Lexer::Shared) => (Lexer::Separate, failure),
+                (Stop::Broken, Lexer::Same) => Lexer::Shared,
+                (Stop::Broken, Lexer::Shared) => Lexer::Separate,
+                (Stop::Broken, _) => return Err(Failure::new(INTERNAL, "a new lexer is broken")),
+                (Stop::States(_), Lexer::Same | Lexer::Shared) => Lexer::Separate,
                 (Stop::States(failure), _) => return Err(failure),
                 (Stop::Fuel(failure), Lexer::Same) if !self.cold => return Err(failure),
                 (Stop::Fuel(failure), Lexer::Warmed) => return Err(failure),
-                (Stop::Fuel(failure), _) => (Lexer::Warmed, failure),
+                (Stop::Fuel(_), _) => Lexer::Warmed,
             };
         }
-        Err(failure)
     }
 
     /// A step in a lexer, which no other sequence uses meanwhile.
@@ -453,22 +455,28 @@ impl State {
         }
         let generation = self.generation.clone();
         let _turn = generation.turn();
-        // also a step that did not fail may have used up the lexer
         if generation.is_broken() || self.exhausted().is_some() {
             generation.set_broken();
             return Err(Stop::Broken);
         }
+        let charged = std::mem::take(&mut self.has_broken) || lexer != Lexer::Shared;
         let before = memory::allocated();
         let result = guarded(|| {
             match lexer {
                 Lexer::Same if token => self.consume(grammar, self.tokens.len() - 1)?,
                 Lexer::Same => {}
-                Lexer::Shared | Lexer::Separate => self.repeat(grammar, false)?,
-                Lexer::Warmed => self.repeat(grammar, true)?,
+                Lexer::Shared | Lexer::Separate => self.repeat(grammar, false, charged)?,
+                Lexer::Warmed => self.repeat(grammar, true, charged)?,
             }
             self.mask(grammar, self.tokens.len(), mask)
         });
         self.count(memory::allocated() - before);
+        // also a step that did not fail may have used up the lexer
+        let exhausted = self.exhausted();
+        if exhausted.is_some() {
+            generation.set_broken();
+            self.has_broken = true;
+        }
         let failure = match result {
             Ok(step) => {
                 if lexer != Lexer::Same {
@@ -478,10 +486,6 @@ impl State {
             }
             Err(failure) => failure,
         };
-        let exhausted = self.exhausted();
-        if exhausted.is_some() {
-            generation.set_broken();
-        }
         Err(match exhausted {
             _ if failure.code == INTERNAL => Stop::Final(failure),
             Some(true) => Stop::Fuel(failure),
@@ -499,14 +503,17 @@ impl State {
         }
     }
 
-    /// Consumes all tokens, in a lexer that does not know them. A sequence has a limit for all its repetitions.
-    fn repeat(&mut self, grammar: &Grammar, masks: bool) -> Result<(), Failure> {
+    /// Consumes all tokens, in a lexer that does not know them. What is charged adds up over the life of the sequence.
+    fn repeat(&mut self, grammar: &Grammar, masks: bool, charged: bool) -> Result<(), Failure> {
         let limits = grammar.limits;
         let most = (
             limits.compile_millis.saturating_mul(STEP_FUEL),
             limits.compile_millis.saturating_mul(STEP_ITEMS),
         );
         let mut mask = vec![0; if masks { grammar.words() } else { 0 }];
+        let mut repeated = if charged { self.repeated } else { (0, 0) };
+        // so that what others have spent in this lexer is not counted
+        self.refuel();
         let mut spent = self.spent();
         for place in 0..self.tokens.len() {
             if masks {
@@ -515,12 +522,15 @@ impl State {
             self.consume(grammar, place)?;
             self.refuel();
             let now = self.spent();
-            self.repeated.0 += now.0.saturating_sub(spent.0);
-            self.repeated.1 += now.1.saturating_sub(spent.1);
+            repeated.0 += now.0.saturating_sub(spent.0);
+            repeated.1 += now.1.saturating_sub(spent.1);
             spent = now;
-            if self.repeated.0 > most.0 || self.repeated.1 > most.1 {
+            if repeated.0 > most.0 || repeated.1 > most.1 {
                 return Err(Failure::new(TOO_SLOW, "the format needs too many steps to repeat a text"));
             }
+        }
+        if charged {
+            self.repeated = repeated;
         }
         Ok(())
     }

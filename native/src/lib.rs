@@ -195,7 +195,7 @@ pub unsafe extern "C" fn tidemark_states_advance(
         let (rows, words) = (rows as usize, words as usize);
         let states = slice(states, rows);
         let tokens = slice(tokens, rows);
-        // what the rows of one call add is not counted among them
+        // before the rows of this call add to it
         let exceeds = rows > 0 && (*states[0]).grammar.exceeds_total();
         for row in 0..rows {
             let StateHandle { state, grammar } = &mut *states[row];

@@ -300,3 +300,103 @@ fn a_step_has_all_of_its_fuel_whatever_the_last_one_has_left() {
     }
     assert!(spent > 10, "{spent} letters");
 }
+
+/// Letters of a text that becomes expensive.
+fn letters(from: usize, to: usize) -> String {
+    (from..to).map(|i| if (i * i / 7) % 3 == 0 { 'a' } else { 'b' }).collect()
+}
+
+#[test]
+fn a_sequence_pays_for_no_repetition_that_others_have_caused() {
+    let limits = Limits { compile_millis: 5, ..limits() };
+    let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits).unwrap();
+    let mut own = Walk::start(&grammar);
+    own.text(&format!("y{}", "5".repeat(200))).unwrap();
+    for i in 0..60 {
+        grammar.generation().set_broken();
+        assert_eq!(own.text("6"), Ok(Step::Continues), "repetition {i}");
+    }
+    // those that it causes itself add up
+    let failure = (0..60).find_map(|_| {
+        grammar.generation().set_broken();
+        own.state.has_broken = true;
+        own.text("6").err()
+    });
+    assert_eq!(failure.expect("no failure").message, "the format needs too many steps to repeat a text");
+}
+
+#[test]
+fn a_repetition_is_not_charged_with_what_others_have_spent_in_the_lexer() {
+    let limits = Limits { compile_millis: 5, ..limits() };
+    let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits).unwrap();
+    let mut own = Walk::start(&grammar);
+    own.text("y5").unwrap();
+    grammar.generation().set_broken();
+    let mut others = 0;
+    while others < limits.compile_millis * STEP_FUEL {
+        let mut other = Walk::start(&grammar);
+        other.text(&format!("x{}", letters(0, 30))).unwrap();
+        others = other.state.spent().0;
+    }
+    assert_eq!(own.text("6"), Ok(Step::Continues));
+}
+
+#[test]
+fn a_sequence_whose_lexer_others_have_broken_goes_on_as_it_would_alone() {
+    let mut warmed = 0;
+    for micros in (200..2000).step_by(200) {
+        let limits = Limits { mask_micros: micros, ..limits() };
+        let Ok(grammar) = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits) else {
+            continue;
+        };
+        for length in [10, 20, 30, 40, 50] {
+            let mut alone = Walk::start(&grammar);
+            if alone.next(b'x' as i32).is_err() || alone.text(&letters(0, length + 1)).is_err() {
+                break;
+            }
+            grammar.generation().set_broken();
+            let mut beside = Walk::start(&grammar);
+            beside.text("x").unwrap();
+            beside.text(&letters(0, length)).unwrap();
+            grammar.generation().set_broken();
+            assert_eq!(
+                beside.text(&letters(length, length + 1)),
+                Ok(Step::Continues),
+                "{length} letters, {micros} microseconds"
+            );
+            warmed += !beside.state.cold as usize;
+        }
+    }
+    assert!(warmed > 0, "no lexer was warmed");
+}
+
+#[test]
+fn an_attempt_in_a_lexer_of_its_own_breaks_none_of_the_others() {
+    let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits()).unwrap();
+    let mut other = Walk::start(&grammar);
+    other.text("y1").unwrap();
+    for lexer in [Lexer::Separate, Lexer::Warmed] {
+        let mut own = Walk::start(&grammar);
+        own.text("x").unwrap();
+        assert!(Arc::ptr_eq(&own.state.generation, &other.state.generation));
+        assert!(own.state.attempt(&grammar, lexer, false, &mut own.mask).is_ok());
+        own.state.generation.set_broken();
+        assert_eq!(other.text("7"), Ok(Step::Continues));
+        assert!(!other.state.cold, "the other one repeats its text after {lexer:?}");
+    }
+}
+
+#[test]
+fn a_generation_that_is_full_of_what_ended_sequences_have_left_is_replaced() {
+    let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits()).unwrap();
+    let mut lasting = Walk::start(&grammar);
+    lasting.text("y1").unwrap();
+    let full = lasting.state.generation.clone();
+    full.add(limits().grammar_bytes as i64);
+    assert_eq!(lasting.text("2"), Ok(Step::Continues));
+    assert!(full.is_broken());
+    assert_eq!(lasting.text("3"), Ok(Step::Continues));
+    assert!(!Arc::ptr_eq(&full, &lasting.state.generation));
+    drop(full);
+    assert!(grammar.bytes() < limits().grammar_bytes as i64, "{} bytes", grammar.bytes());
+}
