@@ -20,6 +20,7 @@ import io.tidemark.evaluation.EvaluationOptions;
 import io.tidemark.evaluation.EvaluationReport;
 import io.tidemark.evaluation.EvaluationReport.Row;
 import io.tidemark.evaluation.PairedDifference;
+import io.tidemark.grammar.CompiledGrammar;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -152,6 +153,9 @@ final class EvaluateCommand implements Callable<Integer> {
                     "Write the boundary curve of the validation examples to this folder, as ADAPTER-boundary.svg.")
     private Optional<Path> pictures = Optional.empty();
 
+    @ArgGroup(heading = "The format of all texts:%n")
+    private FormatOptions textFormat = new FormatOptions();
+
     @ArgGroup
     private Format format = new Format();
 
@@ -170,7 +174,7 @@ final class EvaluateCommand implements Callable<Integer> {
         EvaluationOptions options = options();
         try (LocalModel local = model.open(compute.options())) {
             model.requireBoundaries(local.language(), boundaries);
-            EvaluationReport report = evaluate(local, options);
+            EvaluationReport report = constrained(local, options);
             pictures.ifPresent(folder -> BoundaryPlots.write(
                     folder,
                     adapter.name() + "-boundary",
@@ -205,6 +209,16 @@ final class EvaluateCommand implements Callable<Integer> {
                 boundaries.stream().filter(b -> b >= 0).map(Boundary::new).toList());
     }
 
+    private EvaluationReport constrained(LocalModel local, EvaluationOptions options) {
+        Optional<CompiledGrammar> grammar =
+                textFormat.compiled(model.folder(), local.language().config());
+        try {
+            return evaluate(local, options.withGrammar(grammar));
+        } finally {
+            grammar.ifPresent(CompiledGrammar::close);
+        }
+    }
+
     private EvaluationReport evaluate(LocalModel local, EvaluationOptions options) {
         try (Progress progress =
                 Progress.start("percent", 100, spec.commandLine().getErr())) {
@@ -237,7 +251,7 @@ final class EvaluateCommand implements Callable<Integer> {
         }
     }
 
-    private static String markdown(EvaluationReport report) {
+    private String markdown(EvaluationReport report) {
         List<List<String>> table = table(report);
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < table.size(); i++) {
@@ -251,7 +265,7 @@ final class EvaluateCommand implements Callable<Integer> {
         return text.append('\n').append(caption(report)).append('\n').toString();
     }
 
-    private static String text(EvaluationReport report) {
+    private String text(EvaluationReport report) {
         List<List<String>> table = table(report);
         int[] widths = IntStream.range(0, table.get(0).size())
                 .map(column -> table.stream()
@@ -273,6 +287,9 @@ final class EvaluateCommand implements Callable<Integer> {
         List<List<String>> table = new ArrayList<>();
         List<String> header = new ArrayList<>(List.of("setting", "boundary", "log-likelihood", "against full"));
         header.addAll(answers ? List.of("right answers", "against full") : List.of("ROUGE-L", "against full", "BLEU"));
+        if (report.constrained()) {
+            header.add("cut");
+        }
         header.addAll(List.of("tokens a text", "ms a text", "tokens/s"));
         table.add(header);
         for (Row row : report.rows()) {
@@ -286,6 +303,9 @@ final class EvaluateCommand implements Callable<Integer> {
             if (!answers) {
                 cells.add(number(row.bleu(), 1));
             }
+            if (report.constrained()) {
+                cells.add(row.cutTexts() + "");
+            }
             cells.addAll(List.of(
                     number(OptionalDouble.of(row.meanTokens()), 1),
                     number(millis(row.secondsPerText()), 1),
@@ -295,16 +315,23 @@ final class EvaluateCommand implements Callable<Integer> {
         return table;
     }
 
-    private static String caption(EvaluationReport report) {
+    private String caption(EvaluationReport report) {
         return String.format(
                 Locale.ROOT,
                 "%d layers. Boundaries chosen on %d validation examples; log-likelihood per gold token (nats) of %d "
-                        + "test examples, texts for %d of them.%s",
+                        + "test examples, texts for %d of them.%s%s",
                 report.numLayers(),
                 report.validationExamples(),
                 report.testExamples(),
                 report.generatedTexts(),
+                textFormat.given().map(this::formatNote).orElse(""),
                 bestScale(report));
+    }
+
+    private String formatNote(String option) {
+        return " The texts have the format of " + option + "; those that " + maxTokens
+                + " tokens cut (column 'cut') may be only its beginning."
+                + (speedRuns > 0 ? " The times are those of tokens without a format." : "");
     }
 
     private static String bestScale(EvaluationReport report) {

@@ -4,10 +4,17 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
+import io.tidemark.grammar.CompiledGrammar;
+import io.tidemark.grammar.GrammarCompiler;
+import io.tidemark.grammar.GrammarException;
+import io.tidemark.grammar.GrammarLimits;
+import io.tidemark.grammar.GrammarUnavailableException;
+import io.tidemark.grammar.TokenBytes;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.FormatFields;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
+import io.tidemark.model.ModelConfig;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -66,12 +73,39 @@ final class FormatOptions {
         }
     }
 
+    /** The name of the option that gives the format; empty for free text. */
+    Optional<String> given() {
+        return schema.map(file -> "--json-schema")
+                .or(() -> object ? Optional.of("--json-object") : Optional.empty())
+                .or(() -> regex.map(text -> "--regex"))
+                .or(() -> choices.isEmpty() ? Optional.empty() : Optional.of("--choice"))
+                .or(() -> grammar.map(file -> "--grammar"));
+    }
+
     /**
-     * The format as a service reads it.
+     * The grammar of the format, for a model of this process. The caller closes it.
      *
-     * @throws CommandException if a service would refuse it
+     * @param folder the folder of the model, which has the tokenizer
+     * @return empty for free text
+     * @throws CommandException if a service would refuse the format; the message names the option
      */
-    FormatFields parsed() {
+    Optional<CompiledGrammar> compiled(Path folder, ModelConfig config) {
+        if (given().isEmpty()) {
+            return Optional.empty();
+        }
+        FormatFields answer = parsed();
+        try (GrammarCompiler compiler = GrammarCompiler.open(
+                TokenBytes.read(folder, config.vocabularySize(), config.endOfSequence()), GrammarLimits.DEFAULT)) {
+            return Optional.of(compiler.compile(answer.format()));
+        } catch (GrammarException e) {
+            throw new CommandException(given().orElseThrow() + ": " + e.code() + ": " + e.getMessage(), e);
+        } catch (GrammarUnavailableException e) {
+            throw new CommandException("the format can't be enforced: " + e.getMessage(), e);
+        }
+    }
+
+    /** The format as a service reads it. */
+    private FormatFields parsed() {
         ObjectNode request =
                 JsonNodeFactory.instance.objectNode().put("model", "m").put("prompt", "p");
         fill(request);
@@ -79,7 +113,7 @@ final class FormatOptions {
                 RequestMessage.parse(request.toString().getBytes(StandardCharsets.UTF_8), MAX_BYTES);
         if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
             ErrorBody error = invalid.error();
-            throw new CommandException(error.code() + ": " + error.message());
+            throw new CommandException(given().orElseThrow() + ": " + error.code() + ": " + error.message());
         }
         return ((Parsed.Valid<RequestMessage>) parsed).record().answer();
     }

@@ -17,17 +17,10 @@ import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
-import io.tidemark.grammar.GrammarCompiler;
-import io.tidemark.grammar.GrammarException;
-import io.tidemark.grammar.GrammarLimits;
-import io.tidemark.grammar.GrammarUnavailableException;
-import io.tidemark.grammar.TokenBytes;
 import io.tidemark.input.InputEncoder;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.ChatTurn;
-import io.tidemark.message.FormatFields;
 import io.tidemark.message.Input;
-import io.tidemark.model.ModelConfig;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
@@ -119,19 +112,10 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private GenerationParams params(LanguageModel language) {
-        FormatFields answer = format.parsed();
-        if (answer.isFreeText()) {
-            return sampling.params();
-        }
-        ModelConfig config = language.config();
-        TokenBytes vocabulary = TokenBytes.read(model.folder(), config.vocabularySize(), config.endOfSequence());
-        try (GrammarCompiler compiler = GrammarCompiler.open(vocabulary, GrammarLimits.DEFAULT)) {
-            return sampling.params().withGrammar(compiler.compile(answer.format()));
-        } catch (GrammarException e) {
-            throw new CommandException(e.code() + ": " + e.getMessage(), e);
-        } catch (GrammarUnavailableException e) {
-            throw new CommandException("the format can't be enforced: " + e.getMessage(), e);
-        }
+        GenerationParams free = sampling.params();
+        return format.compiled(model.folder(), language.config())
+                .map(free::withGrammar)
+                .orElse(free);
     }
 
     private List<Integer> tokens(LanguageModel language) {

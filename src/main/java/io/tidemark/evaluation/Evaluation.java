@@ -152,6 +152,7 @@ public final class Evaluation {
                 curve.means(),
                 test.size(),
                 generated.size(),
+                options.grammar().isPresent(),
                 settings.stream()
                         .map(setting -> row(setting, measured, adapted(curve.full()), answers))
                         .toList());
@@ -190,19 +191,14 @@ public final class Evaluation {
             Set<Variant> variants, List<LabelledExample> examples, Measured measured, int doneBefore, int parts) {
         List<List<Integer>> prompts =
                 examples.stream().map(example -> example.tokens().prompt()).toList();
-        StopConditions stop = StopConditions.after(options.maxTokens()).withStop(options.stop());
+        GenerationParams free = GenerationParams.greedy(
+                StopConditions.after(options.maxTokens()).withStop(options.stop()));
+        GenerationParams params = options.grammar().map(free::withGrammar).orElse(free);
         int done = doneBefore;
         try (GenerationEngine engine =
                 GenerationEngine.start(model, new EngineLimits(options.rows(), PREFILL_TOKENS, KV_BYTES))) {
             for (Variant variant : variants) {
-                List<Completion.Choice> choices = complete(engine, variant, prompts, stop);
-                double tokens = choices.stream()
-                        .mapToInt(choice -> choice.tokens().size())
-                        .average()
-                        .orElseThrow();
-                List<String> texts =
-                        choices.stream().map(Completion.Choice::text).toList();
-                measured.texts().put(variant, TextScores.of(texts, examples, tokens));
+                measured.texts().put(variant, TextScores.of(complete(engine, variant, prompts, params), examples));
                 progress.onPart(++done, parts, "texts generated, " + variant);
             }
             if (options.speedRuns() > 0) {
@@ -235,21 +231,17 @@ public final class Evaluation {
 
     private double seconds(GenerationEngine engine, Variant variant, List<List<Integer>> prompts, int tokens) {
         long start = System.nanoTime();
-        complete(engine, variant, prompts, StopConditions.afterExactly(tokens));
+        complete(engine, variant, prompts, GenerationParams.greedy(StopConditions.afterExactly(tokens)));
         return (System.nanoTime() - start) / 1e9;
     }
 
-    /** Submits all prompts at once with greedy sampling; returns one choice per prompt, in their order. */
+    /** Submits all prompts at once; returns one choice per prompt, in their order. */
     private List<Completion.Choice> complete(
-            GenerationEngine engine, Variant variant, List<List<Integer>> prompts, StopConditions stopConditions) {
+            GenerationEngine engine, Variant variant, List<List<Integer>> prompts, GenerationParams params) {
         List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
         for (List<Integer> prompt : prompts) {
             GenerationRequest request = new GenerationRequest(
-                    "evaluate-" + outcomes.size(),
-                    prompt,
-                    GenerationParams.greedy(stopConditions),
-                    variant.lora(),
-                    variant.boundary());
+                    "evaluate-" + outcomes.size(), prompt, params, variant.lora(), variant.boundary());
             try {
                 outcomes.add(engine.submit(request));
             } catch (RequestRejectedException e) {
@@ -294,6 +286,7 @@ public final class Evaluation {
                         ? Optional.of(PairedDifference.of(
                                 texts.each(), measured.texts().get(full).each()))
                         : Optional.empty(),
+                texts.texts(),
                 texts.meanTokens(),
                 optional(speed.map(measure -> measure.secondsPerText(texts.meanTokens()))),
                 optional(speed.map(BatchSpeed::tokensPerSecond)));

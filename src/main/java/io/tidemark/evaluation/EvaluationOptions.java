@@ -1,7 +1,9 @@
 package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.grammar.CompiledGrammar;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The amount of generated text and how it is generated.
@@ -13,6 +15,8 @@ import java.util.List;
  * @param speedRuns   timed runs of each setting, in turn; 0 measures no speed
  * @param speedTokens tokens per sequence in a timed run, 2 or more; the end of sequence is ignored
  * @param further     boundaries to evaluate in addition to the chosen ones
+ * @param grammar     the format of the texts of all settings, open until the evaluation ends; empty for free text. Timed
+ *                    runs generate free text
  */
 public record EvaluationOptions(
         int generated,
@@ -21,7 +25,8 @@ public record EvaluationOptions(
         int rows,
         int speedRuns,
         int speedTokens,
-        List<Boundary> further) {
+        List<Boundary> further,
+        Optional<CompiledGrammar> grammar) {
 
     public EvaluationOptions {
         stop = List.copyOf(stop);
@@ -30,5 +35,22 @@ public record EvaluationOptions(
             throw new IllegalArgumentException(
                     "generated and speedTokens must be 2 or more, maxTokens and rows 1 or more, speedRuns 0 or more");
         }
+    }
+
+    /** Free text. */
+    public EvaluationOptions(
+            int generated,
+            int maxTokens,
+            List<String> stop,
+            int rows,
+            int speedRuns,
+            int speedTokens,
+            List<Boundary> further) {
+        this(generated, maxTokens, stop, rows, speedRuns, speedTokens, further, Optional.empty());
+    }
+
+    /** @param changed open until the evaluation ends; empty for free text */
+    public EvaluationOptions withGrammar(Optional<CompiledGrammar> changed) {
+        return new EvaluationOptions(generated, maxTokens, stop, rows, speedRuns, speedTokens, further, changed);
     }
 }

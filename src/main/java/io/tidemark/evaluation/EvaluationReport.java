@@ -19,6 +19,7 @@ import java.util.OptionalInt;
  * @param validationCurve    mean log-likelihood per gold token of those examples at boundaries 0 .. L, nats
  * @param testExamples       number of other examples, whose gold texts were scored
  * @param generatedTexts     number of test examples for which a text was generated
+ * @param constrained        whether the texts were generated with a format
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record EvaluationReport(
@@ -27,6 +28,7 @@ public record EvaluationReport(
         List<Double> validationCurve,
         int testExamples,
         int generatedTexts,
+        boolean constrained,
         List<Row> rows) {
 
     public EvaluationReport {
@@ -79,6 +81,7 @@ public record EvaluationReport(
      * @param rougeL                  mean ROUGE-L F1 of the texts, 0 to 1; absent if the examples have answers
      * @param bleu                    corpus BLEU, 0 to 100; absent if the examples have answers
      * @param exactMatch              share of expected answers; absent if the examples have none
+     * @param texts                   in the order of the examples
      * @param meanTokens              mean number of tokens of a generated text
      * @param secondsPerText          time of a batch over its texts, computed for texts of {@code meanTokens}: the
      *                                prompt once, and the further tokens
@@ -97,7 +100,26 @@ public record EvaluationReport(
             OptionalDouble bleu,
             OptionalDouble exactMatch,
             Optional<PairedDifference> textDifference,
+            List<Text> texts,
             double meanTokens,
             OptionalDouble secondsPerText,
-            OptionalDouble tokensPerSecond) {}
+            OptionalDouble tokensPerSecond) {
+
+        public Row {
+            texts = List.copyOf(texts);
+        }
+
+        /** The number of texts that are cut. */
+        public long cutTexts() {
+            return texts.stream().filter(Text::cut).count();
+        }
+    }
+
+    /**
+     * A generated text.
+     *
+     * @param cut whether the maximum number of tokens has ended it, so that it may be the beginning of a text in the
+     *            format
+     */
+    public record Text(String text, boolean cut) {}
 }

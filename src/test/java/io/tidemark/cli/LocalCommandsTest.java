@@ -55,7 +55,7 @@ class LocalCommandsTest {
         Path schema = Files.writeString(temp.resolve("schema.json"), "[1]");
         CommandLineRun run = run("generate " + MODEL + "--prompt x --json-schema", schema.toString());
         assertThat(run.exitCode()).isEqualTo(1);
-        assertThat(run.err()).contains("invalid_value", "structured_outputs.json");
+        assertThat(run.err()).contains("--json-schema: invalid_value: ", "structured_outputs.json");
         CommandLineRun missing = run("generate " + MODEL + "--prompt x --grammar", temp + "/none");
         assertThat(missing.exitCode()).isEqualTo(1);
         assertThat(missing.err()).contains("none cannot be read");

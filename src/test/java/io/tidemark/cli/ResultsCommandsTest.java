@@ -1,14 +1,15 @@
 package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.grammar.GrammarCompiler;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -48,7 +49,7 @@ class ResultsCommandsTest {
     @DisplayName("evaluate prints a row for each setting as JSON and as Markdown")
     void evaluates() throws IOException {
         JsonNode report = new ObjectMapper()
-                .readTree(run(EVALUATE, "--json", "--boundary", "2", "--pictures", temp.toString())
+                .readTree(run("--json", "--boundary", "2", "--pictures", temp.toString())
                         .out());
         assertThat(temp.resolve("describe-small-data-boundary.svg"))
                 .content()
@@ -67,7 +68,7 @@ class ResultsCommandsTest {
                 .isPositive();
         assertThat(base.has("tokens_per_second")).isFalse();
 
-        String markdown = run(EVALUATE, "--markdown").out();
+        String markdown = run("--markdown").out();
         assertThat(markdown)
                 .startsWith("| setting | boundary | log-likelihood | against full | ROUGE-L |")
                 .contains(
@@ -77,11 +78,54 @@ class ResultsCommandsTest {
     }
 
     @Test
+    @DisplayName("evaluate with a format constrains the texts of all settings, and says so and how many are cut")
+    void formats() throws IOException {
+        assumeTrue(GrammarCompiler.isAvailable());
+        String regex = " [a-z]{1,4}\\.";
+        JsonNode free = new ObjectMapper().readTree(run("--json").out());
+        assertThat(free.path("constrained").asBoolean(true)).isFalse();
+        assertThat(free.path("rows").get(0).path("texts").findValuesAsText("text"))
+                .hasSize(2)
+                .noneMatch(text -> text.matches(regex));
+        JsonNode report = new ObjectMapper()
+                .readTree(run("--json", "--scale", "0.5", "--regex", regex).out());
+        assertThat(report.path("constrained").asBoolean()).isTrue();
+        assertThat(report.path("rows").size()).isEqualTo(7);
+        for (JsonNode row : report.path("rows")) {
+            assertThat(row.path("texts").findValuesAsText("text"))
+                    .as(row.path("setting").asText())
+                    .hasSize(2)
+                    .allMatch(text -> text.matches(regex));
+            assertThat(row.path("texts").findValuesAsText("cut")).containsOnly("false");
+        }
+
+        assertThat(run("--markdown").out()).doesNotContain("cut", "format");
+        assertThat(run("--markdown", "--regex", "[0-9]{100}").out())
+                .contains("| BLEU | cut | tokens a text |")
+                .containsPattern("\n\\| full LoRA \\| 8 \\|.*\\| 2 \\| 8.0 \\| - \\| - \\|\n")
+                .contains("The texts have the format of --regex; those that 8 tokens cut (column 'cut')");
+    }
+
+    @Test
+    @DisplayName("evaluate names the option of a format that cannot be enforced")
+    void wrongFormats() throws IOException {
+        assumeTrue(GrammarCompiler.isAvailable());
+        assertThat(failure("--regex", "(a")).contains("--regex: unsupported_format: ");
+        assertThat(failure("--regex", "(?=a)b")).contains("--regex: unsupported_format: ");
+        assertThat(failure("--choice", "")).contains("--choice: ", "structured_outputs.choice");
+        Path schema = Files.writeString(temp.resolve("schema.json"), "{\"uniqueItems\": true}");
+        assertThat(failure("--json-schema", schema.toString()))
+                .contains("--json-schema: unsupported_format: ", "uniqueItems");
+        assertThat(failure("--grammar", schema.toString())).contains("--grammar: unsupported_format: ");
+        assertThat(failure("--json-schema", temp + "/none")).contains("none cannot be read");
+        assertThat(evaluate("--regex", "a", "--json-object").exitCode()).isEqualTo(2);
+    }
+
+    @Test
     @DisplayName("evaluate --scale adds a row for each factor with LoRA in all layers, and names the best one")
     void scales() throws IOException {
         JsonNode rows = new ObjectMapper()
-                .readTree(run(EVALUATE, "--json", "--scale", "0.5,1", "--scale", "0.5")
-                        .out())
+                .readTree(run("--json", "--scale", "0.5,1", "--scale", "0.5").out())
                 .path("rows");
         assertThat(rows.size()).isEqualTo(8);
         JsonNode half = rows.get(5);
@@ -93,7 +137,7 @@ class ResultsCommandsTest {
         assertThat(rows.get(6).path("log_likelihood")).isEqualTo(rows.get(0).path("log_likelihood"));
         assertThat(rows.get(7).has("scale")).isFalse();
 
-        assertThat(run(EVALUATE, "--markdown", "--scale", "0.5").out())
+        assertThat(run("--markdown", "--scale", "0.5").out())
                 .contains(
                         "\n| scale 0.5 | 8 | ",
                         "Of full LoRA and the scales, full LoRA has the highest log-likelihood on the validation");
@@ -156,10 +200,20 @@ class ResultsCommandsTest {
         return run.err();
     }
 
-    private static CommandLineRun run(String[] command, String... more) {
-        List<String> arguments = new ArrayList<>();
-        Stream.of(command, more).forEach(part -> arguments.addAll(List.of(part)));
-        CommandLineRun run = CommandLineRun.of(arguments.toArray(String[]::new));
+    private static String failure(String... format) {
+        CommandLineRun run = evaluate(format);
+        assertThat(run.exitCode()).as(run.err()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        return run.err();
+    }
+
+    private static CommandLineRun evaluate(String... more) {
+        return CommandLineRun.of(
+                Stream.of(EVALUATE, more).flatMap(Arrays::stream).toArray(String[]::new));
+    }
+
+    private static CommandLineRun run(String... more) {
+        CommandLineRun run = evaluate(more);
         assertThat(run.exitCode()).as(run.err()).isZero();
         return run;
     }

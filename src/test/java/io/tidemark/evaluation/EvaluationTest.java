@@ -3,6 +3,7 @@ package io.tidemark.evaluation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
@@ -14,6 +15,13 @@ import io.tidemark.evaluation.EvaluationReport.Row;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
+import io.tidemark.grammar.CompiledGrammar;
+import io.tidemark.grammar.GrammarCompiler;
+import io.tidemark.grammar.GrammarException;
+import io.tidemark.grammar.GrammarLimits;
+import io.tidemark.grammar.TokenBytes;
+import io.tidemark.message.AnswerFormat;
+import io.tidemark.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -94,6 +102,43 @@ class EvaluationTest {
     }
 
     @Test
+    @DisplayName("A format constrains the texts of every setting, and a text that the token limit ends is cut")
+    void constrained() throws GrammarException {
+        assumeTrue(GrammarCompiler.isAvailable());
+        List<LabelledExample> gold = gold(Optional.empty());
+        EvaluationOptions options = new EvaluationOptions(4, 6, List.of(), 3, 1, 2, List.of(new Boundary(2)));
+        ModelConfig config = fixture.model().config();
+        TokenBytes vocabulary = TokenBytes.read(Folders.model(FAMILY), config.vocabularySize(), config.endOfSequence());
+        LoraWeights lora = fixture.adapter("all");
+        try (LoraWeights half = AdapterStore.loadScaled(fixture.model(), Folders.adapter(FAMILY, "all"), 0.5);
+                GrammarCompiler compiler = GrammarCompiler.open(vocabulary, GrammarLimits.DEFAULT);
+                CompiledGrammar brief = compiler.compile(new AnswerFormat.Regex("[0-9]{1,3}x"));
+                CompiledGrammar endless = compiler.compile(new AnswerFormat.Regex("[0-9]{100}"))) {
+            List<ScaledLora> scaled = List.of(new ScaledLora(0.5, half));
+            EvaluationReport free = evaluate(lora, scaled, gold, options);
+            assertThat(free.constrained()).isFalse();
+            EvaluationReport matching = evaluate(lora, scaled, gold, options.withGrammar(Optional.of(brief)));
+            assertThat(matching.constrained()).isTrue();
+            assertThat(matching.rows()).hasSize(8).allSatisfy(row -> {
+                assertThat(row.texts()).hasSize(4).allSatisfy(text -> {
+                    assertThat(text.text()).matches("[0-9]{1,3}x");
+                    assertThat(text.cut()).isFalse();
+                });
+                assertThat(row.cutTexts()).isZero();
+                assertThat(row.logLikelihood())
+                        .isEqualTo(row(free, row.setting()).logLikelihood());
+                assertThat(row.tokensPerSecond().orElseThrow()).isPositive();
+            });
+            EvaluationReport cut = evaluate(lora, scaled, gold, options.withGrammar(Optional.of(endless)));
+            assertThat(cut.rows()).hasSize(8).allSatisfy(row -> {
+                assertThat(row.texts())
+                        .allSatisfy(text -> assertThat(text.text()).matches("[0-9]{6,}"));
+                assertThat(row.cutTexts()).isEqualTo(4);
+            });
+        }
+    }
+
+    @Test
     @DisplayName("A prompt and text that exceed the context fail with the request's id")
     void tooLong() {
         EvaluationOptions options = new EvaluationOptions(2, 512, List.of(), 2, 0, 2, List.of());
@@ -165,7 +210,11 @@ class EvaluationTest {
 
     private EvaluationReport run(
             LoraWeights lora, List<ScaledLora> scaled, List<LabelledExample> gold, List<Boundary> further) {
-        EvaluationOptions options = new EvaluationOptions(4, 6, List.of(), 3, 1, 2, further);
+        return evaluate(lora, scaled, gold, new EvaluationOptions(4, 6, List.of(), 3, 1, 2, further));
+    }
+
+    private EvaluationReport evaluate(
+            LoraWeights lora, List<ScaledLora> scaled, List<LabelledExample> gold, EvaluationOptions options) {
         return new Evaluation(fixture.model(), lora, scaled, options, (done, parts, part) -> {})
                 .run(tokens(gold), gold);
     }
