@@ -2,6 +2,7 @@ package io.tidemark.packaging;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,6 +47,27 @@ class ExamplesTest {
             }
         }
         assertThat(missing).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Have an expression of facts that matches each completion of the demo's adapter extract")
+    void formatOfFacts() throws IOException {
+        Pattern facts = Pattern.compile(
+                Files.readString(Path.of("examples/structured/facts.regex")).stripTrailing());
+        List<String> other = new ArrayList<>();
+        int count = 0;
+        for (String file : List.of("extract-validation.jsonl", "extract-requests.jsonl")) {
+            for (String line : Files.readAllLines(Path.of("demo/data", file))) {
+                String completion =
+                        new ObjectMapper().readTree(line).path("completion").asText();
+                count++;
+                if (!facts.matcher(completion).matches()) {
+                    other.add(file + ": " + completion);
+                }
+            }
+        }
+        assertThat(other).isEmpty();
+        assertThat(count).isEqualTo(184);
     }
 
     private static List<Path> programs() throws IOException {
