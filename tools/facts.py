@@ -4,8 +4,8 @@
     tools/facts.py EXAMPLES.jsonl FORMAT.regex FREE.json NAME=REPORT.json ...
 
 EXAMPLES.jsonl is the file of `tidemark evaluate --data`, and FORMAT.regex has an expression of the texts. FREE.json is
-the output of `tidemark evaluate --json` on these examples without a format, and each REPORT.json the one with the format
-NAME. docs/results.md defines the columns.
+the output of `tidemark evaluate --json` on these examples without a format, and each REPORT.json the one with the
+format NAME. docs/results.md defines the columns.
 """
 import json
 import pathlib
