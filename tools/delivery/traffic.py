@@ -144,10 +144,12 @@ class Takeover:
 class ResultReader(threading.Thread):
     """Reads committed results from the beginning of their topics."""
 
-    def __init__(self, brokers, topics, ledger):
+    def __init__(self, brokers, topics, ledger, take=None):
+        """take: a function that is called with each result, before the ledger"""
         super().__init__(name="results", daemon=True)
         self._topics = topics
         self._ledger = ledger
+        self._take = take
         self._ended = threading.Event()
         self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "chaos-results", "enable.auto.commit": False,
                                    "isolation.level": "read_committed", "fetch.wait.max.ms": 100, **QUIET})
@@ -169,6 +171,8 @@ class ResultReader(threading.Thread):
         self.join()
 
     def _read(self, result):
+        if self._take is not None:
+            self._take(result)
         provenance = result["tidemark"]
         source = provenance["source"]
         self._ledger.answered((source["topic"], source["partition"], source["offset"]), provenance["worker"],
