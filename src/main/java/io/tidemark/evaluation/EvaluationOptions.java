@@ -15,8 +15,8 @@ import java.util.Optional;
  * @param speedRuns   timed runs of each setting, in turn; 0 measures no speed
  * @param speedTokens tokens per sequence in a timed run, 2 or more; the end of sequence is ignored
  * @param further     boundaries to evaluate in addition to the chosen ones
- * @param grammar     the format of the texts of all settings, open until the evaluation ends; empty for free text. Timed
- *                    runs generate free text
+ * @param grammar     the format of the texts of all settings, open until the evaluation ends; empty for free text.
+ *                    Timed runs generate free text
  */
 public record EvaluationOptions(
         int generated,
