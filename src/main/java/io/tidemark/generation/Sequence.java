@@ -5,7 +5,7 @@ import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.decoder.sampling.TokenCounts;
-import io.tidemark.decoder.sampling.TokenMask;
+import io.tidemark.decoder.sampling.TokenMasks;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.Completion.TokenLogprob;
@@ -51,7 +51,7 @@ final class Sequence {
     /** Empty without a grammar, and until the first token is sampled. */
     private Optional<GrammarState> grammarState = Optional.empty();
     /** The tokens that may be next; empty without a grammar, and until the step that samples the next token. */
-    private Optional<TokenMask> mask = Optional.empty();
+    private Optional<TokenMasks.Mask> mask = Optional.empty();
 
     /** Processor time of the masks lately, see {@link #maskTook}; empty before the first one. */
     private OptionalLong maskNanos = OptionalLong.empty();
@@ -186,7 +186,7 @@ final class Sequence {
     }
 
     /** Sets the tokens that may be next. */
-    void allow(TokenMask tokens) {
+    void allow(TokenMasks.Mask tokens) {
         mask = Optional.of(tokens);
     }
 

@@ -1,6 +1,5 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.sampling.TokenMask;
 import io.tidemark.decoder.sampling.TokenMasks;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
@@ -160,7 +159,7 @@ final class StepMasks {
     }
 
     /** @param mask written if the status is OK */
-    private static RowStatus allow(Sequence sequence, RowStatus status, TokenMask mask) {
+    private static RowStatus allow(Sequence sequence, RowStatus status, TokenMasks.Mask mask) {
         if (!(status instanceof RowStatus.Ok)) {
             return status;
         }

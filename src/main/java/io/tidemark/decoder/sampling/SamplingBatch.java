@@ -95,7 +95,7 @@ public final class SamplingBatch {
     private static Optional<TokenMasks> masks(List<TokenSampling> rows) {
         List<TokenMasks> all = rows.stream()
                 .flatMap(row -> row.mask().stream())
-                .map(TokenMask::masks)
+                .map(TokenMasks.Mask::masks)
                 .distinct()
                 .toList();
         if (all.size() > 1) {

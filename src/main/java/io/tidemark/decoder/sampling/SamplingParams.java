@@ -4,10 +4,9 @@ import java.util.Map;
 
 /**
  * Sampling parameters of a token. Sampling has these steps, in this order: add the logit bias, apply the penalties,
- * keep the tokens of the {@link TokenMask}, divide by the temperature, keep the top-k, the top-p and the min-p tokens,
- * sample. With temperature 0 the most likely
- * token after the penalties is taken. Presence and frequency penalty have the meaning of OpenAI's API, all other
- * parameters that of the logits processors of transformers.
+ * keep the tokens of the {@link TokenMasks.Mask}, divide by the temperature, keep the top-k, the top-p and the min-p
+ * tokens, sample. With temperature 0 the most likely token after the penalties is taken. Presence and frequency penalty
+ * have the meaning of OpenAI's API, all other parameters that of the logits processors of transformers.
  *
  * @param temperature at least 0; 0 takes the most likely token
  * @param topP        in (0, 1]; 1 keeps all tokens

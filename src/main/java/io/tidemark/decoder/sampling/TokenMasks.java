@@ -3,6 +3,8 @@ package io.tidemark.decoder.sampling;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.IntBuffer;
+import java.util.Collection;
+import java.util.stream.IntStream;
 
 /**
  * The tokens that may be sampled in the constrained rows of a step: one bit per token, one mask per row. Bit {@code t %
@@ -49,8 +51,8 @@ public final class TokenMasks {
     }
 
     /** The mask of a row. */
-    public TokenMask mask(int row) {
-        return new TokenMask(this, row);
+    public Mask mask(int row) {
+        return new Mask(this, row);
     }
 
     /** All masks as a direct buffer. */
@@ -58,25 +60,34 @@ public final class TokenMasks {
         return bytes;
     }
 
-    boolean allows(int row, int token) {
-        return token < vocabulary && (bits.get(row * words + token / Integer.SIZE) >>> token % Integer.SIZE & 1) != 0;
-    }
+    /**
+     * The tokens that may be sampled in one row of a step.
+     *
+     * @param masks the masks of the step
+     * @param row   index of the row's mask
+     */
+    public record Mask(TokenMasks masks, int row) {
 
-    /** Number of tokens that a mask allows. */
-    int count(int row) {
-        int count = 0;
-        for (int word = row * words; word < (row + 1) * words; word++) {
-            count += Integer.bitCount(bits.get(word));
+        /** Whether a token of the vocabulary may be sampled. */
+        public boolean allows(int token) {
+            return token < masks.vocabulary && (word(token / Integer.SIZE) >>> token % Integer.SIZE & 1) != 0;
         }
-        return count;
-    }
 
-    boolean isEmpty(int row) {
-        for (int word = row * words; word < (row + 1) * words; word++) {
-            if (bits.get(word) != 0) {
-                return false;
-            }
+        /** Whether no token may be sampled. */
+        public boolean isEmpty() {
+            return IntStream.range(0, masks.words).allMatch(i -> word(i) == 0);
         }
-        return true;
+
+        /** Whether no tokens may be sampled but these, which are distinct. */
+        public boolean allowsOnly(Collection<Integer> tokens) {
+            int count = IntStream.range(0, masks.words)
+                    .map(i -> Integer.bitCount(word(i)))
+                    .sum();
+            return tokens.stream().filter(this::allows).count() == count;
+        }
+
+        private int word(int index) {
+            return masks.bits.get(row * masks.words + index);
+        }
     }
 }

@@ -19,7 +19,7 @@ public record TokenSampling(
         TokenCounts counts,
         Set<Integer> banned,
         OptionalInt top,
-        Optional<TokenMask> mask) {
+        Optional<TokenMasks.Mask> mask) {
 
     /** Takes the most likely token. */
     public static TokenSampling greedy() {
@@ -43,7 +43,7 @@ public record TokenSampling(
         return new TokenSampling(params, uniform, counts, banned, OptionalInt.of(alternatives), mask);
     }
 
-    public TokenSampling withMask(TokenMask changed) {
+    public TokenSampling withMask(TokenMasks.Mask changed) {
         return new TokenSampling(params, uniform, counts, banned, top, Optional.of(changed));
     }
 }

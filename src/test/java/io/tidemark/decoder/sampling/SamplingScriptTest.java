@@ -145,7 +145,7 @@ class SamplingScriptTest {
         float[] expected = logits.clone();
         long[] tokens = new long[ROWS];
         for (int row = 0; row < ROWS; row++) {
-            TokenMask mask = masks.mask(ROWS - 1 - row);
+            TokenMasks.Mask mask = masks.mask(ROWS - 1 - row);
             if (row % 6 == 1) {
                 int best = (int) firstLargest(Arrays.copyOfRange(logits, row * vocabulary, (row + 1) * vocabulary));
                 IntBuffer words = masks.bits(ROWS);
