@@ -304,7 +304,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 cells.add(number(row.bleu(), 1));
             }
             if (report.constrained()) {
-                cells.add(row.cutTexts() + "");
+                cells.add(Long.toString(row.cutTexts()));
             }
             cells.addAll(List.of(
                     number(OptionalDouble.of(row.meanTokens()), 1),

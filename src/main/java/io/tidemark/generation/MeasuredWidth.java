@@ -23,10 +23,9 @@ import java.util.TreeMap;
  *       use all processors. If requests can start, it is the one for their number.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width, at first the layout's; if this is the largest, the
- *       smallest one whose groups have enough rows. The next smaller or larger one is
- *       tried for a few turns. It becomes the preferred one if it was faster: by more than {@code MIN_GAIN} in the mean
- *       of several trials, or by more than {@code CLEAR_GAIN} in the first one. Towards the initial width, any gain is
- *       enough.
+ *       smallest one whose groups have enough rows. The next smaller or larger one is tried for a few turns. It becomes
+ *       the preferred one if it was faster: by more than {@code MIN_GAIN} in the mean of several trials, or by more
+ *       than {@code CLEAR_GAIN} in the first one. Towards the initial width, any gain is enough.
  * </ul>
  *
  * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
