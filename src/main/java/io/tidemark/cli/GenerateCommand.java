@@ -44,7 +44,7 @@ import picocli.CommandLine.Spec;
             "Example: LoRA in the lowest 12 layers",
             "  tidemark generate --model models/base --adapter restaurants=adapters/restaurants --boundary 12 \\",
             "      --prompt 'Restaurant facts: name[The Eagle]\\nDescription:' --max-tokens 64 --temperature 0",
-            "\\n in --prompt, --message and --stop is a line break."
+            "\\n in --prompt, --message, --stop and --choice is a line break."
         })
 final class GenerateCommand implements Callable<Integer> {
 

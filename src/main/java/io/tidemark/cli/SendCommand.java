@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
             "Options set the fields that a line of the file does not have. The same command continues after a crash.",
             "Exit codes of --file: 0 every line has an answer, 3 every line has a result and some are errors,",
             "1 some lines have no result.",
-            "\\n in --prompt, --message and --stop is a line break."
+            "\\n in --prompt, --message, --stop and --choice is a line break."
         })
 final class SendCommand implements Callable<Integer> {
 

@@ -14,6 +14,16 @@ public class ServeApplication implements QuarkusApplication {
 
     private final ServingLifecycle serving;
 
+    /** The start has failed; the message is the reason. {@link #run} throws it, so that it is the last line of stderr. */
+    private static final class StartFailedException extends RuntimeException {
+
+        private static final long serialVersionUID = 1;
+
+        StartFailedException(String reason) {
+            super(reason);
+        }
+    }
+
     @Inject
     ServeApplication(ServingLifecycle serving) {
         this.serving = serving;
@@ -22,6 +32,9 @@ public class ServeApplication implements QuarkusApplication {
     @Override
     public int run(String... arguments) {
         Quarkus.waitForExit();
+        serving.startFailure().ifPresent(reason -> {
+            throw new StartFailedException(reason);
+        });
         return serving.phase() == Phase.FAILED ? 1 : 0;
     }
 }

@@ -131,16 +131,17 @@ class ServingProcessIT {
 
     @Test
     @DisplayName(
-            "A setting out of range, a missing model folder and a topic with the wrong cleanup policy end the process with exit code 1")
+            "A setting out of range, a missing folder and a topic with the wrong cleanup policy end the process with exit code 1, and the reason is the last line")
     void startsThatFail() throws Exception {
         try (ServedProcess slots =
                         ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_MAX_NUM_SEQS", "1025"));
                 ServedProcess model = ServedProcess.start(
-                        broker.bootstrapServers(), Map.of("TIDEMARK_MODEL_DIR", "/no/such/folder"))) {
-            assertThat(slots.awaitExit()).isEqualTo(1);
-            assertThat(slots.log()).contains("tidemark.engine.max-num-seqs");
-            assertThat(model.awaitExit()).isEqualTo(1);
-            assertThat(model.log()).contains("/no/such/folder");
+                        broker.bootstrapServers(), Map.of("TIDEMARK_MODEL_DIR", "/no/such/folder"));
+                ServedProcess adapters = ServedProcess.start(
+                        broker.bootstrapServers(), Map.of("TIDEMARK_ADAPTER_FOLDER", "/no/such/folder"))) {
+            assertFails(slots, "tidemark.engine.max-num-seqs");
+            assertFails(model, "/no/such/folder");
+            assertFails(adapters, "tidemark.adapter-folder (--adapters): can't list '/no/such/folder'");
         }
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
             admin.createTopics(List.of(new NewTopic("wrong.adapter-boundaries", 1, (short) 1)))
@@ -149,9 +150,14 @@ class ServingProcessIT {
         }
         try (ServedProcess topic =
                 ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_TOPICS_PREFIX", "wrong."))) {
-            assertThat(topic.awaitExit()).isEqualTo(1);
-            assertThat(topic.log())
-                    .contains("topic 'wrong.adapter-boundaries' has cleanup.policy 'delete' but needs 'compact'");
+            assertFails(topic, "topic 'wrong.adapter-boundaries' has cleanup.policy 'delete' but needs 'compact'");
         }
+    }
+
+    private static void assertFails(ServedProcess process, String reason) throws InterruptedException {
+        assertThat(process.awaitExit()).isEqualTo(1);
+        assertThat(process.log().lines().reduce((line, next) -> next).orElseThrow())
+                .startsWith("tidemark: the start has failed: ")
+                .contains(reason);
     }
 }

@@ -51,6 +51,7 @@ public class ServingLifecycle {
     private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.LOADING);
     private volatile Optional<Thread> startThread = Optional.empty();
     private volatile Optional<Assembly> assembly = Optional.empty();
+    private volatile Optional<String> startFailure = Optional.empty();
     private volatile boolean closed;
 
     @Inject
@@ -71,6 +72,11 @@ public class ServingLifecycle {
 
     public Phase phase() {
         return phase.get();
+    }
+
+    /** Why the start has failed; empty if it has not failed. */
+    public Optional<String> startFailure() {
+        return startFailure;
     }
 
     /** A failure that only a restart resolves. Reported by liveness. */
@@ -126,8 +132,10 @@ public class ServingLifecycle {
                 LOG.infof("the start was interrupted by the shutdown: %s", e.getMessage());
                 return;
             }
-            LOG.errorf("the start has failed: %s", e.getMessage());
+            String reason = Optional.ofNullable(e.getMessage()).orElse(e.toString());
+            LOG.errorf("the start has failed: %s", reason);
             LOG.debug("the start has failed", e);
+            startFailure = Optional.of(reason);
             Quarkus.asyncExit(1);
         }
     }

@@ -42,7 +42,10 @@ public final class AdapterFolders {
             children.filter(child -> Files.isRegularFile(child.resolve("adapter_config.json")))
                     .forEach(child -> add(folders, child.getFileName().toString(), child));
         } catch (IOException e) {
-            throw new UncheckedIOException("tidemark.adapter-folder: can't list '" + parent + "'", e);
+            throw new UncheckedIOException(
+                    "tidemark.adapter-folder (--adapters): can't list '" + parent
+                            + "'; name a folder whose sub-folders are adapters",
+                    e);
         }
     }
 
