@@ -1,6 +1,10 @@
 """Checks the output of `tidemark demo --json`: python3 check_demo.py FILE"""
 import json
+import re
 import sys
+
+FORMATS = ["pub|restaurant|coffee shop",
+           r" name\[[A-Za-z ]{1,30}\], eatType\[(pub|restaurant|coffee shop)\], familyFriendly\[(yes|no)\]"]
 
 
 def check(holds, what):
@@ -11,13 +15,16 @@ def check(holds, what):
 def main():
     text = open(sys.argv[1], encoding="utf-8").read()
     report = json.loads(text)   # one object and nothing else
-    check(set(report) == {"requests", "calibrations", "broker", "topics"}, f"top-level fields are {sorted(report)}")
+    check(set(report) == {"requests", "formats", "calibrations", "broker", "topics"}, f"top-level fields are {sorted(report)}")
     rounds = {r: {} for r in (1, 2)}
     for request in report["requests"]:
         check_request(request)
         rounds[request["round"]].setdefault(request["adapter"], []).append(request)
     check(len(rounds[1]) >= 2, "round 1 has fewer than two adapters")
     check({a: len(r) for a, r in rounds[1].items()} == {a: len(r) for a, r in rounds[2].items()}, "the rounds differ in their requests")
+    for request, expression in zip(report["formats"], FORMATS, strict=True):
+        check_request(request)
+        check(request["round"] == 3 and re.fullmatch(expression, request["text"]), f"{request['id']} is {request['text']!r}")
     for calibration in report["calibrations"]:
         check_calibration(calibration, rounds)
     check({c["adapter"] for c in report["calibrations"]} == set(rounds[1]), "an adapter was not calibrated")

@@ -48,6 +48,12 @@ record DemoFolder(Path root) {
         return new DataFile(dataFile(adapter, "validation")).objects();
     }
 
+    /** Requests whose answers have a format, for the adapters that they name; none if the folder has no such file. */
+    List<ObjectNode> formats() {
+        Path file = root.resolve("data/formats.jsonl");
+        return Files.exists(file) ? new DataFile(file).objects() : List.of();
+    }
+
     /**
      * An adapter without data, such as {@code describe-small-data}, uses the data of the task that its name starts
      * with.

@@ -9,13 +9,16 @@ import java.util.List;
 /**
  * The results of a demo; {@code --json} prints them.
  *
- * @param broker {@code bootstrap.servers} for other clients
- * @param topics the topics of the broker
+ * @param formats the results of requests whose answers have a format
+ * @param broker  {@code bootstrap.servers} for other clients
+ * @param topics  the topics of the broker
  */
-record DemoReport(List<Reply> requests, List<Calibration> calibrations, String broker, List<String> topics) {
+record DemoReport(
+        List<Reply> requests, List<Reply> formats, List<Calibration> calibrations, String broker, List<String> topics) {
 
     DemoReport {
         requests = List.copyOf(requests);
+        formats = List.copyOf(formats);
         calibrations = List.copyOf(calibrations);
         topics = List.copyOf(topics);
     }
@@ -23,7 +26,7 @@ record DemoReport(List<Reply> requests, List<Calibration> calibrations, String b
     /**
      * The result of one request.
      *
-     * @param round           1 before the calibration, 2 after it
+     * @param round           1 before the calibration, 2 after it, 3 with a format
      * @param seconds         from leaving the queue to the end
      * @param tokensPerSecond {@code completionTokens} over {@code seconds}
      */

@@ -25,11 +25,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The client of the demo: it sends requests, calibrates, and sends the same requests again. It uses Kafka only. */
+/**
+ * The client of the demo: it sends requests, calibrates, sends the same requests again, and asks for answers with a
+ * format. It uses Kafka only.
+ */
 final class DemoSession {
 
     private static final int REQUESTS_PER_ADAPTER = 2;
     private static final int MAX_TOKENS = 80;
+    private static final int FORMAT_ROUND = 3;
     private static final int WARM_UP_TOKENS = 40;
     private static final int WARM_UP_ROUNDS = 2;
     /** A boundary moves at the end of a batch at the earliest, and after four batches. */
@@ -66,7 +70,7 @@ final class DemoSession {
             view.compare(before, after, calibrations);
             List<Reply> replies = new ArrayList<>(before);
             replies.addAll(after);
-            return new DemoReport(replies, calibrations, cluster.brokers(), topicNames);
+            return new DemoReport(replies, formats(client), calibrations, cluster.brokers(), topicNames);
         }
     }
 
@@ -86,6 +90,25 @@ final class DemoSession {
         return send(requests, view.round(round, prompts), client).stream()
                 .map(result -> Reply.of(round, result))
                 .toList();
+    }
+
+    private List<Reply> formats(RequestClient client) {
+        List<ObjectNode> requests = new ArrayList<>();
+        Map<String, String> prompts = new LinkedHashMap<>();
+        for (ObjectNode line : folder.formats()) {
+            String id = "demo-format-" + requests.size();
+            requests.add(line.deepCopy()
+                    .put("id", id)
+                    .put("max_tokens", MAX_TOKENS)
+                    .put("temperature", 0)
+                    .put("stream", true));
+            prompts.put(id, line.path("prompt").asText() + "\n" + line.path("structured_outputs"));
+        }
+        return requests.isEmpty()
+                ? List.of()
+                : send(requests, view.formats(prompts), client).stream()
+                        .map(result -> Reply.of(FORMAT_ROUND, result))
+                        .toList();
     }
 
     private static List<RequestResult> send(List<ObjectNode> requests, ResultListener listener, RequestClient client) {

@@ -41,6 +41,16 @@ interface DemoView {
     /** Both rounds are done; {@code before} and {@code after} have the same prompts in the same order. */
     default void compare(List<Reply> before, List<Reply> after, List<Calibration> calibrations) {}
 
+    /**
+     * Requests whose answers have a format follow.
+     *
+     * @param prompts request id to its prompt and format, in the order in which they are sent
+     * @return receives text and results
+     */
+    default ResultListener formats(Map<String, String> prompts) {
+        return ResultListener.NONE;
+    }
+
     void finished(DemoReport report);
 
     /** Broker and worker run until Ctrl-C. */

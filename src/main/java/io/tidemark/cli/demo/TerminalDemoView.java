@@ -99,6 +99,12 @@ final class TerminalDemoView implements DemoView {
     }
 
     @Override
+    public ResultListener formats(Map<String, String> prompts) {
+        heading("Answers with a format: one of three strings, and a regular expression");
+        return new RoundPrinter(out, prompts);
+    }
+
+    @Override
     public void finished(DemoReport report) {
         line("Broker, worker and calibrator ran as in production. 'tidemark demo --keep' keeps them running.");
     }

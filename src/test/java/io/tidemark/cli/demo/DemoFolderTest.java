@@ -24,6 +24,19 @@ class DemoFolderTest {
         }
     }
 
+    @Test
+    @DisplayName("A request with a format names an adapter, and its prompt is no validation example")
+    void formats() {
+        List<String> adapters = demo.adapters().stream().map(NamedFolder::name).toList();
+        assertThat(demo.formats()).hasSize(2).allSatisfy(line -> {
+            assertThat(line.path("model").asText()).isIn(adapters);
+            assertThat(line.path("structured_outputs").isObject()).isTrue();
+            assertThat(prompts(demo.validation(line.path("model").asText())))
+                    .doesNotContain(line.path("prompt").asText());
+        });
+        assertThat(new DemoFolder(Path.of("src")).formats()).isEmpty();
+    }
+
     private static List<String> prompts(List<ObjectNode> lines) {
         return lines.stream().map(line -> line.path("prompt").asText()).toList();
     }

@@ -33,10 +33,11 @@ class DemoViewsTest {
     void json() throws Exception {
         Reply reply = new Reply("id-1", "a", 1, 4, 4, "text", 3, 0.24, 12.5);
         new DemoView.Json(new PrintWriter(out), new PrintWriter(new StringWriter()))
-                .finished(new DemoReport(List.of(reply), List.of(CALIBRATION), "h:1", List.of("t")));
+                .finished(new DemoReport(List.of(reply), List.of(), List.of(CALIBRATION), "h:1", List.of("t")));
         JsonNode expected = new ObjectMapper().readTree("""
                 {"requests": [{"id": "id-1", "adapter": "a", "round": 1, "boundary": 4, "num_layers": 4, "text": "text",
                   "completion_tokens": 3, "seconds": 0.24, "tokens_per_second": 12.5}],
+                 "formats": [],
                  "calibrations": [{"adapter": "a", "samples": 64, "boundary_before": 4, "boundary_after": 2, "objective": "balanced",
                   "num_layers": 4, "seconds": 1.25}],
                  "broker": "h:1", "topics": ["t"]}""");
