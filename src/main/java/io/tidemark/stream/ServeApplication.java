@@ -14,7 +14,7 @@ public class ServeApplication implements QuarkusApplication {
 
     private final ServingLifecycle serving;
 
-    /** The start has failed; the message is the reason. {@link #run} throws it, so that it is the last line of stderr. */
+    /** Thrown by {@link #run} if the start has failed, so that the reason is the last line of stderr. */
     private static final class StartFailedException extends RuntimeException {
 
         private static final long serialVersionUID = 1;
