@@ -174,7 +174,7 @@ final class EvaluateCommand implements Callable<Integer> {
         EvaluationOptions options = options();
         try (LocalModel local = model.open(compute.options())) {
             model.requireBoundaries(local.language(), boundaries);
-            EvaluationReport report = constrained(local, options);
+            EvaluationReport report = evaluateInFormat(local, options);
             pictures.ifPresent(folder -> BoundaryPlots.write(
                     folder,
                     adapter.name() + "-boundary",
@@ -209,7 +209,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 boundaries.stream().filter(b -> b >= 0).map(Boundary::new).toList());
     }
 
-    private EvaluationReport constrained(LocalModel local, EvaluationOptions options) {
+    private EvaluationReport evaluateInFormat(LocalModel local, EvaluationOptions options) {
         Optional<CompiledGrammar> grammar =
                 textFormat.compiled(model.folder(), local.language().config());
         try {

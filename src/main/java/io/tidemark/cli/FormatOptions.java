@@ -83,7 +83,7 @@ final class FormatOptions {
     }
 
     /**
-     * The grammar of the format, for a model of this process. The caller closes it.
+     * The grammar of the format, for a model of this process. The caller closes it, or ends the process.
      *
      * @param folder the folder of the model, which has the tokenizer
      * @return empty for free text

@@ -228,8 +228,10 @@ final class BatchOutcomes implements Runnable {
         ClientException cause =
                 ClientException.ofRecord(name(pending), pending.value.length, topics.validationBatches(), failure);
         return stopped && cause instanceof ClientException.Failed
-                ? new ClientException.Closed("the client was closed before the broker acknowledged " + name(pending)
-                        + "; send it again: it counts once")
+                ? new ClientException.Closed(
+                        "the client was closed before the broker acknowledged " + name(pending)
+                                + "; send it again: it counts once",
+                        failure)
                 : cause;
     }
 

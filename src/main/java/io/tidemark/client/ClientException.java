@@ -92,6 +92,10 @@ public abstract sealed class ClientException extends RuntimeException {
         Closed(String message) {
             super(message, null);
         }
+
+        Closed(String message, Throwable cause) {
+            super(message, cause);
+        }
     }
 
     /** The credentials are wrong, or the principal lacks a right on a topic or group. */

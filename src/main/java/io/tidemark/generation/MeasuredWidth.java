@@ -75,7 +75,7 @@ final class MeasuredWidth implements GroupWidth {
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
     /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
     private static final double MAX_DEBT_NANOS = 600e9;
-    /** Smaller differences do not change the width, except back towards that of the layout. */
+    /** Smaller differences do not change the width, except back towards the initial width. */
     private static final double MIN_GAIN = 0.03;
     /** Recent turns that are compared. */
     private static final int COMPARED_TURNS = 32;
@@ -84,7 +84,7 @@ final class MeasuredWidth implements GroupWidth {
     /** The weight of a round in the mean number of rows. */
     private static final double ROUND_WEIGHT = 0.25;
 
-    /** Rows of a group with which it no longer gains much by sharing its step with more rows. */
+    /** A group with this many rows gains little from a step with more rows. */
     private static final int ENOUGH_ROWS = 12;
 
     private final int instances;
@@ -290,7 +290,7 @@ final class MeasuredWidth implements GroupWidth {
         }
         return widths.get(trial.map(running -> running.width)
                 .or(() -> present.map(preference -> preference.width))
-                .orElseGet(() -> initial(rows() + turn.startable())));
+                .orElseGet(() -> widthFor(rows() + turn.startable())));
     }
 
     /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that begins. */
@@ -387,7 +387,7 @@ final class MeasuredWidth implements GroupWidth {
             rowsClass = (int) Math.round(logRows(meanRows));
         }
         return (adapters ? mixedByRows : baseByRows)
-                .computeIfAbsent(rowsClass, newClass -> new Preference(initial(meanRows), widthFor(meanRows)));
+                .computeIfAbsent(rowsClass, newClass -> new Preference(initial(newClass), widthFor(meanRows)));
     }
 
     /** Of all instances, in their last turns. */
@@ -396,15 +396,16 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     /**
-     * The width of the layout; if this is the largest, the smallest one whose groups have enough rows. Groups with
-     * fewer rows read the weights more often than necessary. With enough rows a decoding step takes about as long in
-     * either width, and prompts are faster in narrow groups: they run beside the decoding rows of others.
+     * For a class of numbers of rows: the width of the layout; if this is the largest, the smallest one whose groups
+     * have enough rows. Groups with fewer rows read the weights more often than necessary. With enough rows a decoding
+     * step takes about as long in either width, and prompts are faster in narrow groups: they run beside the decoding
+     * rows of others.
      */
-    private int initial(double rows) {
+    private int initial(int ofClass) {
+        double rows = Math.pow(2, ofClass / 2.0);
         for (int width = 0; isWideByDefault && width < widths.size(); width++) {
-            if (rows
-                    >= ENOUGH_ROWS
-                            * InstanceGroup.all(widths.get(width), instances).size()) {
+            int groups = InstanceGroup.all(widths.get(width), instances).size();
+            if (rows >= ENOUGH_ROWS * groups) {
                 return width;
             }
         }
@@ -415,10 +416,11 @@ final class MeasuredWidth implements GroupWidth {
      * The preferred width for the nearest number of rows that has the same initial one, with adapters if the last turns
      * had some.
      */
-    private int widthFor(double rows) {
+    private int widthFor(double expected) {
+        double rows = Math.max(1, expected);
         Map<Integer, Preference> same = adapters ? mixedByRows : baseByRows;
         Map<Integer, Preference> known = same.isEmpty() ? (adapters ? baseByRows : mixedByRows) : same;
-        int initial = initial(rows);
+        int initial = initial((int) Math.round(logRows(rows)));
         return known.entrySet().stream()
                 .filter(entry -> entry.getValue().initial == initial)
                 .min(Comparator.comparingDouble(entry -> Math.abs(entry.getKey() - logRows(rows))))

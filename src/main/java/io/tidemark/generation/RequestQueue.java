@@ -108,9 +108,10 @@ final class RequestQueue {
         return waiting.size();
     }
 
-    /** Number of queued requests for which the process has sequences left if the next one can start now, else 0. */
+    /** Number of sequences of queued requests that the process can run if the next one can start now, else 0. */
     synchronized int startable() {
-        return isSaturated() ? 0 : Math.min(waiting.size(), maxNumSeqs - runningSequences);
+        double sequences = waiting.sum(queued -> queued.request().params().choices());
+        return isSaturated() ? 0 : (int) Math.min(sequences, maxNumSeqs - runningSequences);
     }
 
     /** Gives a turn to the instance that should run the next request. */

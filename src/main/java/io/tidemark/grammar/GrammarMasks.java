@@ -59,7 +59,7 @@ public final class GrammarMasks {
             for (; acquired < rows; acquired++) {
                 pointers[acquired] = natives.get(acquired).acquire();
             }
-            // at each call, which also ends sequences: first, grammars that no request uses make room. Takes 0.4 µs
+            // frees unused grammars first, because this call fails sequences if memory is short; takes 0.4 µs
             natives.get(0).cache().trim();
             int code = natives.get(0)
                     .functions()

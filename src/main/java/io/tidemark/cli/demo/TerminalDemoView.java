@@ -100,7 +100,7 @@ final class TerminalDemoView implements DemoView {
 
     @Override
     public ResultListener formats(Map<String, String> prompts) {
-        heading("Answers with a format: one of three strings, and a regular expression");
+        heading("Answers with a format");
         return new RoundPrinter(out, prompts);
     }
 

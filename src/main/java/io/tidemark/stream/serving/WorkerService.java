@@ -37,7 +37,9 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.eclipse.microprofile.reactive.messaging.Message;
@@ -67,7 +69,7 @@ final class WorkerService implements Service {
     private final Runnable halt;
     private final Thread thread;
     private final ExecutorService admissionThread = executor("tidemark-admission");
-    private final ExecutorService formatThreads;
+    private final ThreadPoolExecutor formatThreads;
     private final ExecutorService transactionThread = executor("tidemark-transactions");
     private final ExecutorService probeThread = executor("tidemark-probes");
     private final ScheduledThreadPoolExecutor deadlines =
@@ -122,7 +124,13 @@ final class WorkerService implements Service {
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, time);
         deadlines.setRemoveOnCancelPolicy(true);
-        formatThreads = Executors.newFixedThreadPool(FORMAT_THREADS, work -> formatThread(model, work));
+        formatThreads = new ThreadPoolExecutor(
+                FORMAT_THREADS,
+                FORMAT_THREADS,
+                0,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                work -> formatThread(model, work));
         Admission admission = new Admission(
                 model,
                 adapters,
@@ -287,6 +295,7 @@ final class WorkerService implements Service {
         admissionThread.shutdownNow();
         // an interrupt would look like a failure of the opening
         formatThreads.shutdown();
+        formatThreads.getQueue().clear();
         deadlines.shutdownNow();
         transactionThread.shutdownNow();
         probeThread.shutdownNow();
