@@ -28,9 +28,9 @@ import java.util.function.LongSupplier;
  * all masks of a step take at most the budget and one mask more, each step computes one mask at least, and no row waits
  * for ever. A call for each row takes 4 µs more than one call for all.
  *
- * <p>The budget is wall-clock time, because all of it delays the step. The kind of a row follows from the processor time
- * of its masks: a row also waits while another engine instance computes a mask of the same grammar, and that wait does
- * not make it expensive.
+ * <p>The budget is wall-clock time, because all of it delays the step. The kind of a row follows from the processor
+ * time of its masks: a row also waits while another engine instance computes a mask of the same grammar, and that wait
+ * does not make it expensive.
  */
 final class StepMasks {
 
