@@ -215,9 +215,12 @@ final class WorkerService implements Service {
         return Executors.newSingleThreadExecutor(work -> new Thread(work, name));
     }
 
-    /** Milliseconds suffice; {@link Duration#toNanos} of a deadline in a distant year would overflow. */
+    /**
+     * Milliseconds suffice, rounded up, because nothing ends before its deadline. {@link Duration#toNanos} of a
+     * deadline in a distant year would overflow.
+     */
     private Runnable schedule(Duration delay, Runnable task) {
-        Future<?> scheduled = deadlines.schedule(task, Math.max(0, delay.toMillis()), TimeUnit.MILLISECONDS);
+        Future<?> scheduled = deadlines.schedule(task, Math.max(0, delay.toMillis() + 1), TimeUnit.MILLISECONDS);
         return () -> scheduled.cancel(false);
     }
 
