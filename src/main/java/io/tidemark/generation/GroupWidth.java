@@ -15,7 +15,13 @@ interface GroupWidth {
      * @param nanos     duration of the turn
      * @param endNanos  when the turn ended
      */
-    record Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {}
+    record Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {
+
+        /** The step of all instances of the group. */
+        StepSize step() {
+            return StepSize.sum(work);
+        }
+    }
 
     /** Called before the first turn of an engine; returns the width until then. */
     int start();

@@ -1,11 +1,8 @@
 package io.tidemark.generation;
 
 import io.tidemark.generation.TurnDurations.Moment;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,11 +25,10 @@ import java.util.TreeMap;
  *       than {@code CLEAR_GAIN} in the first one. Towards the initial width, any gain is enough.
  * </ul>
  *
- * <p>A turn of a wide group is compared with what the narrow groups in it would need for the same steps, each measured
- * at this size. This covers prompts and other tokens in the proportion in which they occur. The first turn of a thread
- * after a change of the width is not counted, and neither is a turn with a slice of a background task. The next trial
- * follows after {@code MIN_BETWEEN} rounds, which double with each trial that is lost or won by less than
- * {@code MIN_GAIN}, or soon after turns begin to take a clearly different time.
+ * <p>Widths are compared by their {@link RecentTurns}. The first turn of a thread after a change of the width is not
+ * counted, and neither is a turn with a slice of a background task. The next trial follows after {@code MIN_BETWEEN}
+ * rounds, which double with each trial that is lost or won by less than {@code MIN_GAIN}, or soon after turns begin to
+ * take a clearly different time.
  *
  * <p>The time that a trial loses, and the waits at its start and end until no thread is in a turn, are charged to the
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
@@ -61,12 +57,11 @@ final class MeasuredWidth implements GroupWidth {
     private static final int MAX_TRIAL_ROUNDS = 16;
 
     private static final double CLEAR_GAIN = 0.1;
-    /** A trial ends after {@code FEW_TURNS} turns if the slower width takes this many times as long. */
+    /** A trial ends after the fewest comparable turns if the slower width takes this many times as long. */
     private static final double FAR_SLOWER = 1.6;
     /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
     private static final int FACTOR_WHERE_FAR = 8;
 
-    private static final int FEW_TURNS = 2;
     /** A trial of a wider group ends after its first turn if this takes so many times as long. */
     private static final double HOPELESS = 4;
     /** After a trial, none follows while turns take this many times the time that it has cost. */
@@ -77,8 +72,6 @@ final class MeasuredWidth implements GroupWidth {
     private static final double MAX_DEBT_NANOS = 600e9;
     /** Smaller differences do not change the width, except back towards the initial width. */
     private static final double MIN_GAIN = 0.03;
-    /** Recent turns that are compared. */
-    private static final int COMPARED_TURNS = 32;
     /** The weight of a trial in the mean gain of a width is one divided by this. */
     private static final int MEAN_OF_TRIALS = 2;
     /** The weight of a round in the mean number of rows. */
@@ -92,8 +85,8 @@ final class MeasuredWidth implements GroupWidth {
     private final boolean isWideByDefault;
     /** By instance: in its last turn. */
     private final InstanceWork[] work;
-    /** By index of the width. */
-    private final List<Measured> measured = new ArrayList<>();
+
+    private final RecentTurns turns;
 
     private final Map<Integer, Preference> baseByRows = new TreeMap<>();
     private final Map<Integer, Preference> mixedByRows = new TreeMap<>();
@@ -114,46 +107,6 @@ final class MeasuredWidth implements GroupWidth {
     private Optional<Trial> trial = Optional.empty();
     /** While a trial waits for its first turn, or the preferred width for its first turn after a trial. */
     private Optional<Wait> waiting = Optional.empty();
-
-    /** The turns of one width. */
-    private static final class Measured {
-        /** For comparisons with another width. */
-        private final TurnDurations durations = new TurnDurations();
-
-        private final Deque<Turn> recent = new ArrayDeque<>();
-        /**
-         * By first instance of the group, for the detection of changes: kept while other widths run. Another process on
-         * one of the processors slows only one group.
-         */
-        private final Map<Integer, TurnDurations> ofGroups = new HashMap<>();
-
-        /** Forgets the turns that are compared with those of other widths. */
-        private void restart() {
-            durations.clear();
-            recent.clear();
-        }
-
-        private void clear() {
-            restart();
-            ofGroups.clear();
-        }
-
-        /** Returns whether turns take a clearly different time than before; earlier ones are not compared then. */
-        private boolean add(Turn turn, Moment now) {
-            StepSize step = step(turn.work());
-            boolean changed = ofGroups.computeIfAbsent(turn.group().first(), group -> new TurnDurations())
-                    .add(step, turn.nanos(), now);
-            if (changed) {
-                restart();
-            }
-            durations.add(step, turn.nanos(), now);
-            recent.addLast(turn);
-            if (recent.size() > COMPARED_TURNS) {
-                recent.removeFirst();
-            }
-            return changed;
-        }
-    }
 
     /** The width that is used for a number of rows, and when the next one is tried. */
     private static final class Preference {
@@ -251,7 +204,7 @@ final class MeasuredWidth implements GroupWidth {
         this.isWideByDefault = layout.isWideByDefault();
         this.work = new InstanceWork[instances];
         this.settled = new boolean[instances];
-        widths.forEach(width -> measured.add(new Measured()));
+        this.turns = new RecentTurns(layout);
     }
 
     /** Also called when an engine starts again: only the preferences are kept. */
@@ -260,7 +213,7 @@ final class MeasuredWidth implements GroupWidth {
         drop(lastEndNanos);
         Arrays.fill(work, InstanceWork.NONE);
         Arrays.fill(settled, false);
-        measured.forEach(Measured::clear);
+        turns.clear();
         present = Optional.empty();
         trial = Optional.empty();
         waiting = Optional.empty();
@@ -285,7 +238,7 @@ final class MeasuredWidth implements GroupWidth {
         if (Arrays.stream(work).filter(InstanceWork::active).count() < 2) {
             drop(turn.endNanos());
             return turn.startable() == 0 ? widest() : widths.get(widthFor(rows() + turn.startable()));
-        } else if (step(turn.work()).rows() > 0) {
+        } else if (turn.step().rows() > 0) {
             decide(turn);
         }
         return widths.get(trial.map(running -> running.width)
@@ -297,13 +250,13 @@ final class MeasuredWidth implements GroupWidth {
     private void turnEnds(Turn turn) {
         long startNanos = turn.endNanos() - turn.nanos();
         if (startNanos - lastEndNanos > TurnDurations.MAX_AGE_NANOS) {
-            measured.forEach(Measured::restart);
+            turns.restart();
         }
         lastEndNanos = turn.endNanos();
         if (turn.width() != lastWidth) {
             lastWidth = turn.width();
             Arrays.fill(settled, false);
-            measured.get(widths.indexOf(lastWidth)).restart();
+            turns.restart(lastWidth);
         }
         if (waiting.filter(wait -> widths.get(wait.width) == turn.width()).isPresent()) {
             endWait(startNanos);
@@ -323,7 +276,7 @@ final class MeasuredWidth implements GroupWidth {
         boolean hadSlice = turn.work().stream().anyMatch(InstanceWork::slice);
         boolean counted = settled[turn.group().first()] && !hadSlice;
         settled[turn.group().first()] = true;
-        boolean changed = counted && measured.get(width).add(turn, now(turn));
+        boolean changed = counted && turns.add(turn, now(turn));
         Preference preference = preference(round, turn.startable());
         present = Optional.of(preference);
         preference.changed |= changed && width == preference.width;
@@ -337,7 +290,7 @@ final class MeasuredWidth implements GroupWidth {
             // a change that was withdrawn
             endWait(turn.endNanos());
             boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
-            if (isDue && measured.get(width).recent.size() > FEW_TURNS) {
+            if (isDue && turns.isMeasured(turn.width())) {
                 trial = Optional.of(new Trial(preference, other(preference)));
                 preference.trialBegins();
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));
@@ -443,13 +396,15 @@ final class MeasuredWidth implements GroupWidth {
 
     private void conclude(Trial running, Moment now) {
         Preference preference = running.preference;
-        OptionalDouble wideGain =
-                wideGain(Math.min(running.width, preference.width), Math.max(running.width, preference.width), now);
+        OptionalDouble wideGain = turns.wideGain(
+                widths.get(Math.min(running.width, preference.width)),
+                widths.get(Math.max(running.width, preference.width)),
+                now);
         boolean isLast = running.rounds >= MAX_TRIAL_ROUNDS;
         boolean isFar = wideGain.isPresent()
                 && (wideGain.getAsDouble() > FAR_SLOWER - 1 || wideGain.getAsDouble() < 1 / FAR_SLOWER - 1);
-        boolean isMeasured =
-                running.rounds >= TRIAL_ROUNDS && wideGain.isPresent() || running.rounds >= FEW_TURNS && isFar;
+        boolean isMeasured = running.rounds >= TRIAL_ROUNDS && wideGain.isPresent()
+                || running.rounds >= RecentTurns.FEW_TURNS && isFar;
         if (!isMeasured && !isLast) {
             return;
         }
@@ -461,7 +416,7 @@ final class MeasuredWidth implements GroupWidth {
     /** Whether already the first turn of a wider group, which is not counted, takes far too long. */
     private boolean isHopeless(Trial running, Turn turn) {
         OptionalDouble narrow = running.width > running.preference.width
-                ? narrowNanos(turn, running.preference.width, now(turn))
+                ? turns.narrowNanos(turn, widths.get(running.preference.width), now(turn))
                 : OptionalDouble.empty();
         return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
     }
@@ -505,67 +460,5 @@ final class MeasuredWidth implements GroupWidth {
     /** How much faster the tried width is: 0.1 if the other one takes 1.1 times as long. */
     private static double tried(boolean isWider, double logOfWideGain) {
         return Math.expm1(isWider ? logOfWideGain : -logOfWideGain);
-    }
-
-    /**
-     * How much faster the recent turns of wide groups were than turns of the narrow groups in them: 0.1 if these would
-     * take 1.1 times as long. Of the turns with prompts, and of those without, the middle half by gain counts for all.
-     *
-     * @return empty if too few turns can be compared
-     */
-    private OptionalDouble wideGain(int narrow, int wide, Moment now) {
-        Comparison withPrompts = new Comparison();
-        Comparison others = new Comparison();
-        for (Turn turn : measured.get(wide).recent) {
-            Comparison kind = step(turn.work()).prompt() ? withPrompts : others;
-            narrowNanos(turn, narrow, now).ifPresent(nanos -> kind.turns.add(new double[] {nanos, turn.nanos()}));
-        }
-        if (withPrompts.turns.size() + others.turns.size() < FEW_TURNS) {
-            return OptionalDouble.empty();
-        }
-        return OptionalDouble.of(
-                (withPrompts.nanos(0) + others.nanos(0)) / (withPrompts.nanos(1) + others.nanos(1)) - 1);
-    }
-
-    /** Turns of wide groups, each with what narrow groups would need for it. */
-    private static final class Comparison {
-        private final List<double[]> turns = new ArrayList<>();
-
-        /** The time of all turns, computed from the middle half of them by gain. */
-        private double nanos(int index) {
-            turns.sort(Comparator.comparingDouble(turn -> turn[0] / turn[1]));
-            int left = turns.size() / 4;
-            double middle = turns.subList(left, turns.size() - left).stream()
-                    .mapToDouble(turn -> turn[index])
-                    .sum();
-            return middle * turns.size() / Math.max(1, turns.size() - 2 * left);
-        }
-    }
-
-    /** What the narrow groups of a turn, side by side, need for its steps on average; empty if this is not known. */
-    private OptionalDouble narrowNanos(Turn turn, int narrow, Moment now) {
-        double sum = 0;
-        int active = 0;
-        int first = turn.group().first();
-        for (int next = first; next < turn.group().end(); ) {
-            int end = Math.min(
-                    InstanceGroup.of(next, widths.get(narrow), instances).end(),
-                    turn.group().end());
-            StepSize part = step(turn.work().subList(next - first, end - first));
-            if (part.rows() > 0) {
-                OptionalDouble nanos = measured.get(narrow).durations.expected(part, now);
-                if (nanos.isEmpty()) {
-                    return nanos;
-                }
-                sum += nanos.getAsDouble();
-                active++;
-            }
-            next = end;
-        }
-        return active == 0 ? OptionalDouble.empty() : OptionalDouble.of(sum / active);
-    }
-
-    private static StepSize step(List<InstanceWork> work) {
-        return work.stream().map(InstanceWork::step).reduce(StepSize.NONE, StepSize::plus);
     }
 }

@@ -23,6 +23,11 @@ record StepSize(int rows, int tokens, boolean prompt, boolean adapters) {
                 rows.stream().anyMatch(row -> row.sequence().usesAdapter()));
     }
 
+    /** A step with the parts of several instances. */
+    static StepSize sum(List<InstanceWork> parts) {
+        return parts.stream().map(InstanceWork::step).reduce(NONE, StepSize::plus);
+    }
+
     StepSize plus(StepSize other) {
         return new StepSize(
                 rows + other.rows, tokens + other.tokens, prompt || other.prompt, adapters || other.adapters);
