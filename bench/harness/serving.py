@@ -109,13 +109,13 @@ class Server(Program):
         self.port = free_port()
         super().__init__(name, [variant.launcher, "serve", *options, "--port", self.port], {**variant.environment, **environment}, log)
 
-    def await_ready(self, seconds):
+    def await_ready(self, seconds, poll_seconds=0.2):
         deadline = time.monotonic() + seconds
         while not self.is_ready():
             self.check()
             if time.monotonic() > deadline:
                 raise Failed(f"{self.name} is not ready after {seconds} s (log: {self.log})")
-            time.sleep(0.2)
+            time.sleep(poll_seconds)
 
     def is_ready(self):
         try:
