@@ -1,5 +1,8 @@
 """The format of the answers of a variant, and the request fields for it."""
+import itertools
 import json
+import random
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +15,14 @@ class AnswerFormat:
 
     name: of its file; fields: a format as it is in a request; renamed: a string in them, such as a property, that each request
     replaces by a new one, so that the worker has not compiled the format before; document_tokens: if not None, each answer is
-    a whole document, and this is `max_tokens`. Otherwise each answer ends at the number of new tokens of its cell.
+    a whole document, and this is `max_tokens`. Otherwise each answer ends at the number of new tokens that its request asks for:
+    lengths: the smallest and the largest of these numbers for free text; None: all requests ask for the number of their cell.
     """
     name: str = "free text"
     fields: dict = field(default_factory=dict)
     renamed: str | None = None
     document_tokens: int | None = None
+    lengths: tuple[int, int] | None = None
 
     @classmethod
     def read(cls, file, renamed=None, document_tokens=None):
@@ -28,6 +33,24 @@ class AnswerFormat:
         if renamed and json.dumps(renamed) not in json.dumps(fields):
             raise ValueError(f"{file} has no string \"{renamed}\" that could be renamed")
         return cls(Path(file).name, fields, renamed, document_tokens)
+
+    @classmethod
+    def free_text(cls, lengths):
+        """Free text with the lengths of a range such as 60-250. Raises ValueError if this is no range."""
+        found = re.fullmatch(r"([0-9]+)-([0-9]+)", lengths)
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise ValueError(f"new-tokens is '{lengths}', but must be LOW-HIGH, the least and the most new tokens, such as 60-250")
+        return cls(lengths=(int(found[1]), int(found[2])))
+
+    def new_tokens(self, cell_tokens):
+        """The numbers of new tokens that the requests of a measurement ask for, in the order of sending, without an end.
+
+        They are the same in each measurement: each of the lengths is equally probable, and the seed is fixed.
+        """
+        if self.lengths is None:
+            return itertools.repeat(cell_tokens)
+        drawn = random.Random(0)
+        return (drawn.randint(*self.lengths) for _ in itertools.count())
 
     def request_fields(self, number, new_tokens):
         """The fields of a request; no other request has the same number."""

@@ -80,15 +80,15 @@ class Load:
     def __init__(self, broker, words, prompt_tokens, cancel, patience):
         self.words, self.prompt_tokens = words, prompt_tokens
         self.cancel, self.patience = cancel, patience
-        self.cell, self.models, self.format = None, None, None
+        self.models, self.format, self.new_tokens = None, None, None
         self.producer = Producer({"bootstrap.servers": broker, "log_level": 0, "linger.ms": 0, "acks": "all"})
         self.consumer = Consumer({"bootstrap.servers": broker, "log_level": 0, "group.id": "bench", "enable.auto.commit": False,
                                   "isolation.level": "read_committed"})
         self.partitions = {}
         self.numbers = itertools.count()
         self.random = random.Random(0)
-        self.open = {}       # request id → (prefix, partition, time of sending)
-        self.beside = {}     # the same for requests with a long prompt beside the load, which are not measured
+        self.open = {}       # request id → (prefix, partition, time of sending, new tokens asked for)
+        self.beside = {}     # request id → prefix, of requests with a long prompt beside the load, which are not measured
         self.beside_tokens = 0
         self.undelivered = None
 
@@ -117,7 +117,7 @@ class Load:
         Raises Failed for an error result, or if no answer arrives within the patience.
         """
         answers, silent, begin, end, length = [], set(prefixes), None, None, seconds
-        self.cell, self.models, self.format = cell, itertools.cycle(cell.models), answer_format
+        self.ask_for(cell, answer_format)
         for _ in range(cell.sequences):
             for prefix in prefixes:
                 self.send(prefix)
@@ -155,7 +155,7 @@ class Load:
 
     def ask(self, prefix, cell, answer_format, meanwhile=lambda: None):
         """Sends one request to a group and returns its answer. `meanwhile` is called until it arrives."""
-        self.cell, self.models, self.format = cell, itertools.cycle(cell.models), answer_format
+        self.ask_for(cell, answer_format)
         self.send(prefix)
         deadline = time.monotonic() + self.patience
         while True:
@@ -170,14 +170,17 @@ class Load:
                 raise Failed(f"a request was not delivered: {self.undelivered}")
             meanwhile()
 
+    def ask_for(self, cell, answer_format):
+        self.models, self.format, self.new_tokens = itertools.cycle(cell.models), answer_format, answer_format.new_tokens(cell.new_tokens)
+
     def send(self, prefix):
         """Sends to the partition with the fewest open requests, so that all workers of the group get the same number."""
-        number = next(self.numbers)
+        number, new_tokens = next(self.numbers), next(self.new_tokens)
         request = {"id": f"bench-{number}", "model": next(self.models), "prompt": self.words.text(self.prompt_tokens),
-                   "temperature": 0, **self.format.request_fields(number, self.cell.new_tokens)}
-        busy = Counter(partition for other, partition, _ in self.open.values() if other == prefix)
+                   "temperature": 0, **self.format.request_fields(number, new_tokens)}
+        busy = Counter(partition for other, partition, *_ in self.open.values() if other == prefix)
         partition = min(self.partitions[prefix], key=lambda number: (busy[number], self.random.random()))
-        self.open[request["id"]] = prefix, partition, time.monotonic()
+        self.open[request["id"]] = prefix, partition, time.monotonic(), new_tokens
         self.producer.produce(f"{prefix}generation-requests", key=request["id"], value=json.dumps(request).encode(),
                               partition=partition, on_delivery=self.delivered)
         self.producer.poll(0)
@@ -191,7 +194,7 @@ class Load:
         self.producer.poll(0)
 
     def cancel_open(self):
-        for request, (prefix, _, _) in self.open.items():
+        for request, (prefix, *_) in self.open.items():
             self.producer.produce(f"{prefix}generation-cancellations", key=request, value=json.dumps({"id": request}).encode(),
                                   on_delivery=self.delivered)
 
@@ -211,13 +214,13 @@ class Load:
         sent = self.open.pop(result["id"], None)
         if sent is None:
             return None
-        prefix, _, at = sent
+        prefix, _, at, asked = sent
         if "error" in result:
             raise Failed(f"request {result['id']} was answered with an error: {result['error']}")
         usage, told = result["usage"], result["tidemark"]
         tokens, reason = usage["completion_tokens"], result["choices"][0]["finish_reason"]
         whole = reason != "cancelled"
-        if whole and (fault := self.format.fault(tokens, reason, self.cell.new_tokens)):
+        if whole and (fault := self.format.fault(tokens, reason, asked)):
             raise Failed(f"the answer of request {result['id']} {fault}")
         running = told.get("total_ms", 0) - told.get("queued_ms", 0)  # neither if it was cancelled before it was in the queue
         per_token = (running - told["first_token_ms"]) / (tokens - 1) / 1000 if tokens > 1 else None

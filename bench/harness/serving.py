@@ -49,16 +49,18 @@ class Variant:
             name, _, rest = text.partition(":")
             fields = dict(word.partition("=")[::2] for word in shlex.split(rest))
             environment = {key[4:]: fields.pop(key) for key in list(fields) if key.startswith("env.")}
-        unknown = set(fields) - {"launcher", "workers", "compute-type", "format", "rename", "max-tokens"}
+        unknown = set(fields) - {"launcher", "workers", "compute-type", "format", "rename", "max-tokens", "new-tokens"}
         if not name or unknown:
             raise ValueError(f"'{text}' has no name" if not name else f"unknown field {', '.join(sorted(unknown))} in '{text}'")
         document_tokens = int(fields["max-tokens"]) if "max-tokens" in fields else None
+        if "format" in fields and "new-tokens" in fields:
+            raise ValueError(f"new-tokens is for free text, but there is a format in '{text}'")
         if "format" in fields:
             answer_format = AnswerFormat.read(fields["format"], fields.get("rename"), document_tokens)
         elif "rename" in fields or document_tokens:
             raise ValueError(f"rename and max-tokens need a format in '{text}'")
         else:
-            answer_format = AnswerFormat()
+            answer_format = AnswerFormat.free_text(str(fields["new-tokens"])) if "new-tokens" in fields else AnswerFormat()
         return Variant(name.strip(), Path(fields.get("launcher", launcher)).resolve(), int(fields.get("workers", 1)),
                        fields.get("compute-type", "int8"), {key: str(value) for key, value in environment.items()}, answer_format)
 

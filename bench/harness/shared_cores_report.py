@@ -67,7 +67,7 @@ def markdown(results):
     machine, options = results["machine"], results["options"]
     lines = [f"{machine['cpu']}, {machine['cores']} cores, {results['date']}; model {results['model']}; "
              f"{options['adapters_used'] or 'no'} adapters; prompts of about {options['prompt_tokens']} tokens, {options['new_tokens']} new tokens "
-             f"where a cell does not name them; "
+             f"where neither a cell nor a variant names them; "
              f"{options['rounds']} interleaved rounds, windows of {options['seconds']:g} s. Median (least–most).", "",
              *variants(results["variants"]), "",
              "| situation | cell | variant | tokens/s | to own quiet | to the reference | latency s, median / p95 | ms per token, median / p95 "
@@ -102,7 +102,8 @@ def variants(found):
 
 def answers(wanted):
     return wanted["name"] + (f", {wanted['renamed']} renamed in each request" if wanted["renamed"] else "") + \
-        (f", whole documents of at most {wanted['document_tokens']} tokens" if wanted["document_tokens"] else "")
+        (f", whole documents of at most {wanted['document_tokens']} tokens" if wanted["document_tokens"] else "") + \
+        (", {} to {} new tokens in each answer".format(*wanted["lengths"]) if wanted["lengths"] else "")
 
 
 def row(entry):
