@@ -17,23 +17,18 @@ import json
 import logging
 import pathlib
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import threading
 import time
 
-from confluent_kafka import KafkaException
-
 import commit_proxy
-from broker import BrokerError, Cluster, free_ports
+from broker import Cluster, free_ports
 from calibration import MOVE
 from calibrators import (BATCHES, DECISIONS, GROUP, LETTERS, SOON, BatchSender, Outcomes, create_topics, has_lag, jar_of, read_all,
                          settings)
 from offset_metadata import committed
-from verify import Unverifiable
-from workers import ROOT, START_SECONDS, WorkerError, Workers
+from program_run import ProgramRun
+from workers import ROOT, START_SECONDS, Workers
 
 LOG = logging.getLogger("calibrators")
 ADAPTERS = ["red", "green", "blue"]
@@ -290,26 +285,13 @@ def main():
     parser.add_argument("--app", type=pathlib.Path, default=ROOT, metavar="FOLDER",
                         help="an unpacked archive or a checkout (default: this checkout)")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
-    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    ProgramRun.add_option(parser)
     options = parser.parse_args()
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
-    folder = (options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-calibrators"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"chaos of calibrators: seed {options.seed}, {options.duration} s; logs in {folder}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
-    try:
-        report = Chaos(options, folder).run()
-    except (WorkerError, BrokerError, Unverifiable, KafkaException) as e:
-        sys.exit(f"the run has ended early; logs in {folder}: {e}")
+    program = ProgramRun("calibrators", options)
+    print(f"chaos of calibrators: seed {options.seed}, {options.duration} s; logs in {program.folder}", flush=True)
+    report = program.carry_out(Chaos, options.json)
     print_report(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
-    if report["found"]:
-        print(f"FAILED with seed {options.seed}; logs in {folder}")
-        return 1
-    if options.dir is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return program.end(report["found"], f"FAILED with seed {options.seed}")
 
 
 if __name__ == "__main__":

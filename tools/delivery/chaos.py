@@ -14,14 +14,11 @@ found something, a request has no result, a worker ended by itself, or the run i
 """
 import argparse
 import heapq
-import json
 import logging
 import pathlib
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 import threading
 import time
 
@@ -31,10 +28,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import commit_proxy
 from broker import BrokerError, Cluster, free_ports
 from offset_metadata import OffsetMetadataReader
+from program_run import ProgramRun
 from schedule import CRASH, FAULTS, HANG, LARGE, PLANTED, SUSPECT_REASON, Schedule, reason_to_defer
 from traffic import (QUIET, BatchReader, BatchSender, BoundarySender, HostileClient, Ledger, RequestSender, ResultReader,
                      Takeover, backlog)
-from verify import Unverifiable, run_verifier, summary
+from verify import run_verifier, summary
 from workers import (CRASH_MARKER, HANG_MARKER, IMAGE_HEAP, MODEL, START_SECONDS, STEP_TIME_SETTING, WorkerError, Workers,
                      longer_model)
 from workload import Batches, Boundaries, Requests
@@ -437,29 +435,18 @@ def main():
                              "takes over. By default random times that depend on the fault")
     parser.add_argument("--backlog", type=int, default=200, help="open requests that the sender aims at (default 200)")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
-    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    ProgramRun.add_option(parser)
     options = parser.parse_args()
     if options.faults is None:
         options.faults = [kind for kind in (*FAULTS, *BESIDE) if options.duration >= LONG_SECONDS or kind not in LONG_FAULTS]
     if unknown := set(options.faults) - {*FAULTS, *BESIDE}:
         parser.error(f"no faults {sorted(unknown)}")
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
-    folder = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-chaos"))
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"chaos run: seed {options.seed}, {options.duration} s; logs in {folder}", flush=True)
-    try:
-        report = Chaos(options, folder.resolve()).run()
-    except (WorkerError, BrokerError, Unverifiable) as e:
-        sys.exit(f"the run has ended early; logs in {folder}: {e}")
+    program = ProgramRun("chaos", options)
+    print(f"chaos run: seed {options.seed}, {options.duration} s; logs in {program.folder}", flush=True)
+    report = program.carry_out(Chaos, options.json)
     print_report(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
     failed = report["failures"] or report["unsent"] or not report["all_answered"] or not report["verifier"]["ok"]
-    if failed:
-        print(f"FAILED with seed {options.seed}; logs in {folder}")
-    elif options.dir is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failed else 0
+    return program.end(failed, f"FAILED with seed {options.seed}")
 
 
 if __name__ == "__main__":

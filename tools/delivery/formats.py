@@ -13,18 +13,12 @@ or the run itself failed.
 import argparse
 import collections
 import json
-import logging
-import pathlib
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import time
 
-from confluent_kafka import KafkaException
-
-from broker import BrokerError, Cluster, free_ports
+from broker import Cluster, free_ports
+from program_run import ProgramRun
 from random_formats import RandomFormats
 from traffic import Ledger, RequestSender, ResultReader
 from workers import ROOT, START_SECONDS, Launcher, WorkerError
@@ -189,29 +183,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--requests", type=int, default=400, help="how many requests (%(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(2 ** 31), help="of requests and formats (random)")
-    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    ProgramRun.add_option(parser)
     options = parser.parse_args()
     if options.requests < 1:
         parser.error("--requests must be positive")
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
-    folder = (options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-formats"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
+    program = ProgramRun("formats", options)
     begin = time.monotonic()
-    try:
-        judge = FormatRun(options, folder).run()
-    except (WorkerError, BrokerError, KafkaException) as e:
-        sys.exit(f"the run has ended early; logs in {folder}: {e}")
+    judge = program.carry_out(FormatRun)
     failures = judge.failures()
     for failure in failures[:40]:
         print(f"WRONG: {failure}")
     print(f"seed {options.seed}: {judge.summary()}; {time.monotonic() - begin:.0f} s")
-    if failures:
-        print(f"FAILED; logs in {folder}")
-        return 1
-    if options.dir is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return program.end(failures)
 
 
 if __name__ == "__main__":

@@ -17,23 +17,17 @@ Not covered: the second decision after a commit, which needs another partition, 
 """
 import argparse
 import collections
-import json
 import logging
 import pathlib
-import shutil
-import signal
 import sys
-import tempfile
 import time
 
-from confluent_kafka import KafkaException
-
 import commit_proxy
-from broker import BrokerError, Cluster, free_ports
+from broker import Cluster, free_ports
 from calibration import MOVE, WITHDRAWALS, hash_of
 from calibrators import (BATCHES, BOUNDARIES, DECISIONS, LETTERS, SOON, STATES, Outcomes, batch, create_topics, gaining, jar_of,
                          losing, producer, read_all, settings)
-from verify import Unverifiable
+from program_run import ProgramRun
 from workers import ROOT, START_SECONDS, Launcher, WorkerError
 
 LOG = logging.getLogger("kills")
@@ -311,30 +305,17 @@ def main():
     parser.add_argument("--app", type=pathlib.Path, default=ROOT, metavar="FOLDER",
                         help="an unpacked archive or a checkout, such as one with a planted fault (default: this checkout)")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
-    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    ProgramRun.add_option(parser)
     options = parser.parse_args()
     if unknown := set(options.batches) - set(PLAN):
         parser.error(f"no batches {sorted(unknown)}")
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
-    folder = (options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-kills"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"kills of a calibrator; logs in {folder}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
+    program = ProgramRun("kills", options)
+    print(f"kills of a calibrator; logs in {program.folder}", flush=True)
     begin = time.monotonic()
-    try:
-        report = Kills(options, folder).run()
-    except (WorkerError, BrokerError, Unverifiable, KafkaException) as e:
-        sys.exit(f"the run has ended early; logs in {folder}: {e}")
+    report = program.carry_out(Kills, options.json)
     print_report(report)
     print(f"{time.monotonic() - begin:.0f} s")
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
-    if report["found"]:
-        print(f"FAILED; logs in {folder}")
-        return 1
-    if options.dir is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return program.end(report["found"])
 
 
 if __name__ == "__main__":

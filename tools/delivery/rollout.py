@@ -20,18 +20,16 @@ import math
 import pathlib
 import random
 import re
-import shutil
-import signal
 import sys
-import tempfile
 import time
 
-from broker import BrokerError, Cluster
+from broker import Cluster
 from offset_metadata import OffsetMetadataReader
 from pauses import Journal, Ownership, by_partition, longest_without_result, restarts
 from pods import Deployment, base_settings, grace_seconds
+from program_run import ProgramRun
 from traffic import Arrivals, BoundarySender, RequestSender, ResultReader, Takeover
-from verify import ALL, Topics, Unverifiable, run_verifier, summary
+from verify import ALL, Topics, run_verifier, summary
 from workers import ROOT, Launcher, WorkerError, longer_model
 from workload import Boundaries, StreamingRequests
 
@@ -362,30 +360,17 @@ def main():
     parser.add_argument("--phases", type=lambda names: names.split(","), default=list(PHASES), metavar="PHASE,PHASE",
                         help=f"these of: {', '.join(PHASES)}; they may repeat")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
-    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    ProgramRun.add_option(parser)
     options = parser.parse_args()
     if unknown := set(options.phases) - set(PHASES):
         parser.error(f"no phases {sorted(unknown)}")
     options.workers = options.workers or (2 if options.quick else 3)
     options.steady_seconds, options.zero_seconds, options.eviction_seconds = (8, 5, 12) if options.quick else (30, 15, 20)
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
-    folder = options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-rollout"))
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"rollout: seed {options.seed}; logs in {folder}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
-    try:
-        report = Rollout(options, folder.resolve()).run()
-    except (WorkerError, BrokerError, Unverifiable) as e:
-        sys.exit(f"the run has ended early; logs in {folder}: {e}")
+    program = ProgramRun("rollout", options)
+    print(f"rollout: seed {options.seed}; logs in {program.folder}", flush=True)
+    report = program.carry_out(Rollout, options.json)
     print_report(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
-    if failed(report):
-        print(f"FAILED; logs in {folder}")
-        return 1
-    if options.dir is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return program.end(failed(report))
 
 
 if __name__ == "__main__":

@@ -24,23 +24,20 @@ import math
 import os
 import pathlib
 import random
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
-from broker import BrokerError, Cluster, free_ports
+from broker import Cluster, free_ports
 from calibration import MOVE, WITHDRAWALS, hash_of
 from calibrators import (BATCHES, BOUNDARIES, CUT, DECISIONS, LAYERS, LETTERS, QUIET, SOON, STATES, BatchSender, Outcomes,
                          committed_offsets, create_topics, ends_of, gaining, has_lag, jar_of, producer, read_all, settings)
+from program_run import ProgramRun
 from records import place
-from verify import Unverifiable
 from workers import ROOT, START_SECONDS, Launcher, WorkerError, main_class
 
 LOG = logging.getLogger("upgrade")
@@ -489,27 +486,14 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="of the batches; by default a random one")
     parser.add_argument("--no-worker", action="store_true", help="leave out the worker and the commands")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
-    parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+    ProgramRun.add_option(parser)
     options = parser.parse_args()
     options.before, options.after = options.before.resolve(), options.after.resolve()
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
-    folder = (options.dir or pathlib.Path(tempfile.mkdtemp(prefix="tidemark-upgrade"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"upgrade of calibrators: seed {options.seed}; logs in {folder}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
-    try:
-        report = Upgrade(options, folder).run()
-    except (WorkerError, BrokerError, Unverifiable, KafkaException) as e:
-        sys.exit(f"the run has ended early; logs in {folder}: {e}")
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1))
+    program = ProgramRun("upgrade", options)
+    print(f"upgrade of calibrators: seed {options.seed}; logs in {program.folder}", flush=True)
+    report = program.carry_out(Upgrade, options.json)
     print_report(report)
-    if report["wrong"]:
-        print(f"FAILED; logs in {folder}")
-        return 1
-    if options.dir is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return program.end(report["wrong"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""A run of a program that starts brokers and workers: its folder, what ends it early, its report and its exit code."""
+import json
+import logging
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+
+from confluent_kafka import KafkaException
+
+from broker import BrokerError
+from verify import Unverifiable
+from workers import WorkerError
+
+
+class ProgramRun:
+    """One run, from its command line to its exit code."""
+
+    def __init__(self, name, options):
+        """name: of the temporary folder, behind `tidemark-`; options: of the command line, with that of `add_option`"""
+        self._options = options
+        self.folder = (options.dir or pathlib.Path(tempfile.mkdtemp(prefix=f"tidemark-{name}"))).resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
+    def add_option(parser):
+        parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
+
+    def carry_out(self, make, json_file=None):
+        """
+        Returns the report of `make(options, folder).run()`, and writes it to a file if one is given. The log goes to stdout.
+
+        Raises SystemExit on SIGTERM, so that `run` can end its processes, and after an error of a process, Kafka or the verifier.
+        """
+        logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
+        try:
+            report = make(self._options, self.folder).run()
+        except (WorkerError, BrokerError, Unverifiable, KafkaException) as e:
+            sys.exit(f"the run has ended early; logs in {self.folder}: {e}")
+        if json_file:
+            json_file.write_text(json.dumps(report, indent=1))
+        return report
+
+    def end(self, failed, what="FAILED"):
+        """Says where the logs of a failed run are, or removes a temporary folder. Returns the exit code."""
+        if failed:
+            print(f"{what}; logs in {self.folder}")
+            return 1
+        if self._options.dir is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return 0
