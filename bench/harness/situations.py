@@ -77,7 +77,7 @@ class Side:
             meanwhile()
             self.deployment.serving.check()
 
-        before = formats_clock(servers)
+        before = formats_clock(servers) if self.variant.format.fields else None
         answers, (begin, end) = self.deployment.load.run([self.deployment.prefix(role) for role in roles], cell, self.variant.format,
                                                          seconds, between, first, last, beside_tokens)
         whole = [answer for answer in answers if answer.whole]
@@ -87,7 +87,7 @@ class Side:
                 "per_token": [round(answer.per_token, 5) for answer in whole if answer.per_token is not None],
                 "prompt_tokens": sum(answer.prompt_tokens for answer in answers) / len(answers),
                 "new_tokens": sum(answer.tokens for answer in whole) / len(whole) if whole else None,
-                "formats": formats(before, formats_clock(servers)) if self.variant.format.fields else None,
+                "formats": formats(before, formats_clock(servers)) if before else None,
                 "answers_by_worker": Counter(answer.worker for answer in answers), "cores": cores(*clocks)}
 
 
