@@ -43,13 +43,13 @@ class FormatRequests:
     def __init__(self, chance, count, prompts, given):
         """given: schemas that are used beside the random ones"""
         self._random = chance
-        self._count = count
+        self.count = count
         self._prompts = prompts
         self._formats = RandomFormats(chance, given)
         self.sent = {}
 
     def pace(self, open_requests):
-        return min(OPEN - open_requests, self._count - len(self.sent))
+        return min(OPEN - open_requests, self.count - len(self.sent))
 
     def next(self):
         r = self._random
@@ -140,13 +140,12 @@ class FormatRun:
         prompts = [json.loads(line)["prompt"] for line in PROMPTS.read_text("utf-8").splitlines()]
         given = [json.loads(file.read_text("utf-8")) for file in sorted(SCHEMAS.glob("*.schema.json"))]
         self._requests = FormatRequests(random.Random(options.seed), options.requests, prompts, given)
-        self._count = options.requests
         self._cluster = Cluster(folder / "brokers")
         self._worker = None
 
     def run(self):
         """Returns the judge when all requests have a result, or there was none for SILENCE_SECONDS."""
-        judge, ledger = Judge(self._requests.sent, self._count), Ledger()
+        judge, ledger = Judge(self._requests.sent, self._requests.count), Ledger()
         try:
             self._cluster.start()
             settings = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ADAPTER_FOLDER": str(ADAPTER_FOLDER), "TIDEMARK_ROLE": "worker"}
@@ -160,7 +159,7 @@ class FormatRun:
             sender = RequestSender(self._cluster.clients, self._requests, ledger, self._requests.pace)
             reader.start()
             sender.start()
-            self._await(lambda: ledger.counts()["answered"] == self._count or ledger.seconds_without_result > SILENCE_SECONDS)
+            self._await(lambda: ledger.counts()["answered"] == self._requests.count or ledger.seconds_without_result > SILENCE_SECONDS)
             sender.end()
             reader.end()
             judge.faults += sender.failures
