@@ -165,9 +165,8 @@ class FormatRun:
             judge.faults += sender.failures
             return judge
         finally:
-            if self._worker is not None and self._worker.alive:
-                self._worker.process.kill()
-                self._worker.process.wait()
+            if self._worker is not None:
+                self._worker.kill()
             self._cluster.kill()
 
     def _await(self, condition):

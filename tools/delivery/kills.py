@@ -198,8 +198,7 @@ class Kills:
             hold = kills and self._proxy.hold(stream.number, stream.delivered)
             self._send(stream.adapter, name, name, wait=False)
             if hold and self._reached(hold, stream.adapter, name):
-                self._process.process.kill()
-                self._process.process.wait()
+                self._process.kill()
                 killed = time.monotonic()
                 stream.kills.append((does, self._proxy.take_writes()))
                 self._start()
@@ -255,7 +254,7 @@ class Kills:
             try:
                 self._process.process.wait(60)
             except Exception:
-                self._process.process.kill()
+                self._process.kill()
 
     def _report(self, streams, records, found, counts):
         seen = comparable(records, REFERENCE)

@@ -129,9 +129,7 @@ class Deployment:
 
     def kill_all(self):
         for pod in self.pods:
-            if pod.worker.alive:
-                pod.worker.process.kill()
-                pod.worker.process.wait()
+            pod.worker.kill()
 
     def _step(self):
         active = self.active()

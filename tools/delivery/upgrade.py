@@ -21,7 +21,6 @@ import itertools
 import json
 import logging
 import math
-import os
 import pathlib
 import random
 import subprocess
@@ -38,7 +37,7 @@ from calibrators import (BATCHES, BOUNDARIES, CUT, DECISIONS, LAYERS, LETTERS, Q
                          committed_offsets, create_topics, ends_of, gaining, has_lag, jar_of, producer, read_all, settings)
 from program_run import ProgramRun
 from records import place
-from workers import ROOT, START_SECONDS, Launcher, WorkerError, main_class
+from workers import ROOT, START_SECONDS, Launcher, WorkerError, java, main_class
 
 LOG = logging.getLogger("upgrade")
 ADAPTERS = ["red", "green", "blue"]
@@ -281,9 +280,7 @@ class Upgrade:
                     "wrong": self._wrong + self._batches.failures + found + wrong}
         finally:
             for each in self._processes:
-                if each.alive:
-                    each.process.kill()
-                    each.process.wait()
+                each.kill()
             self._cluster.kill()
 
     def _beside(self, mistaken, old):
@@ -414,9 +411,8 @@ class Commands:
         self._producer.flush(30)
 
     def _boundaries(self, command, *arguments):
-        java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
         jar = self._upgrade.jar
-        done = subprocess.run([java, "-XX:TieredStopAtLevel=1", "-cp", str(jar), main_class(jar), "boundaries", command, *arguments,
+        done = subprocess.run([java(), "-XX:TieredStopAtLevel=1", "-cp", str(jar), main_class(jar), "boundaries", command, *arguments,
                                "--broker", self._upgrade.clients], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise WorkerError(f"boundaries {command} failed: {done.stdout}{done.stderr}")

@@ -85,6 +85,11 @@ def main_class(jar=JAR):
     return next(line.split(": ", 1)[1] for line in lines if line.startswith("Main-Class: "))
 
 
+def java():
+    """The program `java`: that of JAVA_HOME, or the first one of PATH."""
+    return os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
+
+
 class Worker:
     """One process, from its start to its end."""
 
@@ -113,6 +118,12 @@ class Worker:
         """SIGTERM; does not wait."""
         self.terminated = time.monotonic()
         self.process.terminate()
+
+    def kill(self):
+        """SIGKILL, if it runs; returns when the process has ended."""
+        if self.alive:
+            self.process.kill()
+            self.process.wait()
 
     def is_ready(self):
         """Whether the readiness check succeeds now."""
@@ -144,8 +155,7 @@ class Launcher:
         """
         self._folder = folder
         self._environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": brokers, **settings}
-        java = os.environ["JAVA_HOME"] + "/bin/java" if "JAVA_HOME" in os.environ else "java"
-        self._command = [java, f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
+        self._command = [java(), f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash",
                          f"-XX:ErrorFile={folder}/crash-%p.log", *flags, "-cp", ":".join(map(str, [*first, jar])), main_class(jar), "serve"]
 
     def start(self, name, port, log_name):
@@ -266,8 +276,7 @@ class Workers:
 
     def kill_all(self):
         for worker in self.running():
-            worker.process.kill()
-            worker.process.wait()
+            worker.kill()
 
     def _start(self, slot):
         self._starts += 1
