@@ -1,15 +1,22 @@
 """Starts, awaits and ends a broker and the `tidemark serve` processes of the variants."""
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import shlex
+import shutil
+import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from confluent_kafka import KafkaException
 
 from harness.answer_format import AnswerFormat
 from harness.process import Failed
@@ -151,6 +158,28 @@ class Serving:
         self.programs = []  # the broker first, if this run has started it
         self.address = None
         self.prefix = ""
+
+    @classmethod
+    @contextlib.contextmanager
+    def of_program(cls, program, model, adapters):
+        """The processes of a program, with their logs in a temporary folder.
+
+        If the body raises Failed, KafkaException or OSError, the program ends with a message that names the folder. Otherwise
+        the folder is removed. SIGTERM ends the program.
+        """
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+        folder, failure = Path(tempfile.mkdtemp(prefix=f"tidemark-{program.replace('_', '-')}-")), None
+        serving = cls(folder, model, adapters)
+        try:
+            yield serving
+        except (Failed, KafkaException, OSError) as reason:
+            failure = reason
+        finally:
+            serving.close()
+            if failure is None:
+                shutil.rmtree(folder)
+        if failure:
+            sys.exit(f"{program}: {failure}; the logs of all processes are in {folder}")
 
     def use_broker(self, address):
         """Uses a broker that is running. Topics get a prefix of this run, because earlier runs may have used the broker."""
