@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.RecentTurns.Gains;
 import io.tidemark.generation.TurnDurations.Moment;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -25,10 +26,12 @@ import java.util.TreeMap;
  *       than {@code CLEAR_GAIN} in the first one. Towards the initial width, any gain is enough.
  * </ul>
  *
- * <p>Widths are compared by their {@link RecentTurns}. The first turn of a thread after a change of the width is not
- * counted, and neither is a turn with a slice of a background task. The next trial follows after {@code MIN_BETWEEN}
- * rounds, which double with each trial that is lost or won by less than {@code MIN_GAIN}, or soon after turns begin to
- * take a clearly different time.
+ * <p>Widths are compared by their {@link RecentTurns}: those with prompt tokens and those without, which count by the
+ * time that they take. If a trial has turns of one kind only, the other counts as in earlier trials: requests that start
+ * together have their prompts in few turns. The first turn of a thread after a change of the width is not counted, and
+ * neither is a turn with a slice of a background task. The next trial follows after {@code MIN_BETWEEN} rounds, which
+ * double with each trial that is lost or won by less than {@code MIN_GAIN}, or soon after turns begin to take a clearly
+ * different time.
  *
  * <p>The time that a trial loses, and the waits at its start and end until no thread is in a turn, are charged to the
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
@@ -58,7 +61,7 @@ final class MeasuredWidth implements GroupWidth {
 
     private static final double CLEAR_GAIN = 0.1;
     /** A trial ends after the fewest comparable turns if the slower width takes this many times as long. */
-    private static final double FAR_SLOWER = 1.6;
+    static final double FAR_SLOWER = 1.6;
     /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
     private static final int FACTOR_WHERE_FAR = 8;
 
@@ -72,10 +75,10 @@ final class MeasuredWidth implements GroupWidth {
     private static final double MAX_DEBT_NANOS = 600e9;
     /** Smaller differences do not change the width, except back towards the initial width. */
     private static final double MIN_GAIN = 0.03;
-    /** The weight of a trial in the mean gain of a width is one divided by this. */
-    private static final int MEAN_OF_TRIALS = 2;
     /** The weight of a round in the mean number of rows. */
     private static final double ROUND_WEIGHT = 0.25;
+    /** The share of turns with prompt tokens is a mean over about this time. */
+    private static final double SHARE_NANOS = 60e9;
 
     /** A group with this many rows gains little from a step with more rows. */
     private static final int ENOUGH_ROWS = 12;
@@ -127,7 +130,11 @@ final class MeasuredWidth implements GroupWidth {
         /** What the trial before it has cost. */
         private double costBeforeNanos;
         /** By narrow width: how much faster the next wider one was in recent trials. */
-        private final Map<Integer, Gain> gains = new HashMap<>();
+        private final Map<Integer, TrialGains> gains = new HashMap<>();
+        /** The recent time of turns of this width, and the part of it in which an instance had prompt tokens. */
+        private double nanos;
+
+        private double promptNanos;
         /** Whether turns of this width take a clearly different time, which was perhaps noticed during a trial. */
         private boolean changed;
 
@@ -153,6 +160,16 @@ final class MeasuredWidth implements GroupWidth {
             return roundsLeft <= 0 && debtNanos <= 0;
         }
 
+        private void turnEnds(double turnNanos, boolean prompt) {
+            double kept = Math.exp(-turnNanos / SHARE_NANOS);
+            nanos = kept * nanos + turnNanos;
+            promptNanos = kept * promptNanos + (prompt ? turnNanos : 0);
+        }
+
+        private double promptShare() {
+            return promptNanos / Math.max(1, nanos);
+        }
+
         private void trialBegins() {
             costBeforeNanos = costNanos;
             costNanos = 0;
@@ -166,22 +183,6 @@ final class MeasuredWidth implements GroupWidth {
         }
     }
 
-    /** How much faster a wide width is than a narrow one: the mean of recent trials. */
-    private static final class Gain {
-        private double log;
-        private int trials;
-
-        /** A trial that differs far from the earlier ones begins another mean. */
-        private void add(double gain) {
-            double trial = Math.log1p(gain);
-            if (Math.abs(trial - log) > Math.log(FAR_SLOWER)) {
-                trials = 0;
-            }
-            trials = Math.min(trials + 1, MEAN_OF_TRIALS);
-            log += (trial - log) / trials;
-        }
-    }
-
     /** A trial of another width. */
     private static final class Trial {
         private final Preference preference;
@@ -192,6 +193,37 @@ final class MeasuredWidth implements GroupWidth {
         private Trial(Preference preference, int width) {
             this.preference = preference;
             this.width = width;
+        }
+
+        private boolean isWider() {
+            return width > preference.width;
+        }
+
+        private int narrow() {
+            return Math.min(width, preference.width);
+        }
+
+        private int wide() {
+            return Math.max(width, preference.width);
+        }
+
+        private TrialGains known() {
+            return preference.gains.computeIfAbsent(narrow(), narrow -> new TrialGains());
+        }
+
+        /** How much faster the tried width is for all turns, as a logarithm; empty if this trial has compared none. */
+        private OptionalDouble gain(Gains ofTrial) {
+            return ofTrial.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(overall(known().complete(ofTrial)));
+        }
+
+        /** The same in the mean of all trials, at least one of which has compared turns. */
+        private double meanGain() {
+            return overall(known().complete(Gains.NONE));
+        }
+
+        private double overall(Gains gains) {
+            double wideGain = gains.overall(preference.promptShare(), !isWider());
+            return isWider() ? wideGain : -wideGain;
         }
     }
 
@@ -287,6 +319,8 @@ final class MeasuredWidth implements GroupWidth {
             waiting = Optional.of(new Wait(tried, preference.width, turn.endNanos()));
         }
         if (trial.isEmpty() && width == preference.width) {
+            boolean prompt = Arrays.stream(work).anyMatch(each -> each.step().prompt());
+            preference.turnEnds(round * turn.nanos(), prompt);
             // a change that was withdrawn
             endWait(turn.endNanos());
             boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
@@ -301,7 +335,7 @@ final class MeasuredWidth implements GroupWidth {
                 trial.get().rounds += round;
                 conclude(trial.get(), now(turn));
             } else if (!hadSlice && isHopeless(trial.get(), turn)) {
-                end(trial.get(), OptionalDouble.of(1 / HOPELESS - 1), true, turn.endNanos());
+                end(trial.get(), Gains.of(turn.step().prompt(), -Math.log(HOPELESS)), turn.endNanos());
             }
         }
     }
@@ -395,22 +429,18 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     private void conclude(Trial running, Moment now) {
-        Preference preference = running.preference;
-        OptionalDouble wideGain = turns.wideGain(
-                widths.get(Math.min(running.width, preference.width)),
-                widths.get(Math.max(running.width, preference.width)),
-                now);
-        boolean isLast = running.rounds >= MAX_TRIAL_ROUNDS;
-        boolean isFar = wideGain.isPresent()
-                && (wideGain.getAsDouble() > FAR_SLOWER - 1 || wideGain.getAsDouble() < 1 / FAR_SLOWER - 1);
-        boolean isMeasured = running.rounds >= TRIAL_ROUNDS && wideGain.isPresent()
-                || running.rounds >= RecentTurns.FEW_TURNS && isFar;
-        if (!isMeasured && !isLast) {
-            return;
+        Gains gains = turns.wideGains(widths.get(running.narrow()), widths.get(running.wide()), now);
+        OptionalDouble gain = running.gain(gains);
+        boolean isMeasured = running.rounds >= TRIAL_ROUNDS && gain.isPresent()
+                || running.rounds >= RecentTurns.FEW_TURNS && isFar(gain);
+        boolean isClear = isMeasured && Math.abs(gain.getAsDouble()) > Math.log1p(CLEAR_GAIN);
+        if (isClear || running.rounds >= MAX_TRIAL_ROUNDS) {
+            end(running, gains, now.nanos());
         }
-        if (isLast || Math.abs(wideGain.getAsDouble()) > CLEAR_GAIN) {
-            end(running, wideGain, isFar, now.nanos());
-        }
+    }
+
+    private static boolean isFar(OptionalDouble gain) {
+        return gain.isPresent() && Math.abs(gain.getAsDouble()) > Math.log(FAR_SLOWER);
     }
 
     /** Whether already the first turn of a wider group, which is not counted, takes far too long. */
@@ -421,31 +451,31 @@ final class MeasuredWidth implements GroupWidth {
         return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
     }
 
-    /** @param wideGain how much faster the wider width was in this trial; empty if this is not known */
-    private void end(Trial running, OptionalDouble wideGain, boolean isFar, long endNanos) {
+    /** @param gains how much faster the wider width was in this trial */
+    private void end(Trial running, Gains gains, long endNanos) {
         Preference preference = running.preference;
-        boolean isWider = running.width > preference.width;
-        Gain known = preference.gains.computeIfAbsent(Math.min(running.width, preference.width), narrow -> new Gain());
-        wideGain.ifPresent(known::add);
-        double trialGain = tried(isWider, Math.log1p(wideGain.orElse(0)));
-        double gain = wideGain.isPresent() ? tried(isWider, known.log) : 0;
+        OptionalDouble trialGain = running.gain(gains);
+        TrialGains known = running.known();
+        known.add(gains);
+        double gain = trialGain.isPresent() ? Math.expm1(running.meanGain()) : 0;
+        boolean isFirst = known.trials(gains) < TrialGains.MEAN_OF_TRIALS;
         boolean isBack = isTowardsInitial(running) && gain > 0;
         if (isBack) {
-            // as many trials as at first until the width changes again
-            preference.gains.clear();
+            preference.gains.values().forEach(each -> each.restart(gains));
         }
-        if (isBack || gain > (known.trials < MEAN_OF_TRIALS ? CLEAR_GAIN : MIN_GAIN)) {
-            preference.direction = Integer.signum(running.width - preference.width);
+        if (isBack || gain > (isFirst ? CLEAR_GAIN : MIN_GAIN)) {
+            preference.direction = running.isWider() ? 1 : -1;
             preference.width = running.width;
             preference.debtNanos = 0;
             waiting = Optional.empty();
         } else {
             preference.direction = -preference.direction;
-            preference.charge(wideGain.isPresent() ? -trialGain * running.nanos : running.nanos);
+            preference.charge(
+                    trialGain.isPresent() ? -Math.expm1(trialGain.getAsDouble()) * running.nanos : running.nanos);
             waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
-        int factor = isFar ? FACTOR_WHERE_FAR : 2;
-        boolean isSoonTriedAgain = gain > MIN_GAIN || gain * trialGain < 0;
+        int factor = isFar(trialGain) ? FACTOR_WHERE_FAR : 2;
+        boolean isSoonTriedAgain = gain > MIN_GAIN || gain * trialGain.orElse(0) < 0;
         preference.between = isSoonTriedAgain ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
         preference.roundsLeft = preference.between;
         preference.urgent = preference.between == MIN_BETWEEN;
@@ -455,10 +485,5 @@ final class MeasuredWidth implements GroupWidth {
     private boolean isTowardsInitial(Trial running) {
         int initial = running.preference.initial;
         return Math.abs(running.width - initial) < Math.abs(running.preference.width - initial);
-    }
-
-    /** How much faster the tried width is: 0.1 if the other one takes 1.1 times as long. */
-    private static double tried(boolean isWider, double logOfWideGain) {
-        return Math.expm1(isWider ? logOfWideGain : -logOfWideGain);
     }
 }

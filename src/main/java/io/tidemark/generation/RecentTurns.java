@@ -13,8 +13,7 @@ import java.util.OptionalDouble;
 
 /**
  * Recent turns of groups by their width, and how much faster a wide width is than a narrow one. A turn of a wide group
- * is compared with what the narrow groups in it would need for the same steps, each measured at this size. This covers
- * prompts and other tokens in the proportion in which they occur.
+ * is compared with what the narrow groups in it would need for the same steps, each measured at this size.
  *
  * <p>No clock and no threads.
  */
@@ -45,18 +44,61 @@ final class RecentTurns {
         }
     }
 
+    /**
+     * How much faster turns of a wide width are than turns of a narrow one, as the logarithm of the ratio of their
+     * durations: above 0 if they are faster.
+     *
+     * @param prompts of turns with prompt tokens; empty if too few were compared
+     * @param others  of turns without; empty if too few were compared
+     */
+    record Gains(OptionalDouble prompts, OptionalDouble others) {
+
+        static final Gains NONE = new Gains(OptionalDouble.empty(), OptionalDouble.empty());
+
+        static Gains of(boolean prompts, double gain) {
+            return prompts
+                    ? new Gains(OptionalDouble.of(gain), OptionalDouble.empty())
+                    : new Gains(OptionalDouble.empty(), OptionalDouble.of(gain));
+        }
+
+        boolean isEmpty() {
+            return prompts.isEmpty() && others.isEmpty();
+        }
+
+        /**
+         * The gain of all turns. A kind that was not compared counts as the other.
+         *
+         * @param promptShare the part of the time that turns with prompt tokens take
+         * @param isOfWide    whether this is the time of the wide width; otherwise that of the narrow one
+         * @throws java.util.NoSuchElementException if neither kind was compared
+         */
+        double overall(double promptShare, boolean isOfWide) {
+            double ofPrompts = prompts.orElseGet(others::getAsDouble);
+            double ofOthers = others.orElse(ofPrompts);
+            int sign = isOfWide ? 1 : -1;
+            return sign
+                    * Math.log(
+                            promptShare * Math.exp(sign * ofPrompts) + (1 - promptShare) * Math.exp(sign * ofOthers));
+        }
+    }
+
     /** Turns of wide groups, each with what narrow groups would need for it. */
     private static final class Comparison {
         private final List<double[]> turns = new ArrayList<>();
 
-        /** The time of all turns, computed from the middle half of them by gain. */
-        private double nanos(int index) {
+        /** From the middle half of the turns by gain. */
+        private OptionalDouble gain() {
+            if (turns.size() < FEW_TURNS) {
+                return OptionalDouble.empty();
+            }
             turns.sort(Comparator.comparingDouble(turn -> turn[0] / turn[1]));
             int left = turns.size() / 4;
-            double middle = turns.subList(left, turns.size() - left).stream()
-                    .mapToDouble(turn -> turn[index])
-                    .sum();
-            return middle * turns.size() / Math.max(1, turns.size() - 2 * left);
+            List<double[]> middle = turns.subList(left, turns.size() - left);
+            return OptionalDouble.of(Math.log(sum(middle, 0) / sum(middle, 1)));
+        }
+
+        private static double sum(List<double[]> turns, int index) {
+            return turns.stream().mapToDouble(turn -> turn[index]).sum();
         }
     }
 
@@ -109,24 +151,15 @@ final class RecentTurns {
         return byWidth.get(width).turns.size() > FEW_TURNS;
     }
 
-    /**
-     * How much faster the recent turns of wide groups were than turns of the narrow groups in them: 0.1 if these would
-     * take 1.1 times as long. Of the turns with prompts, and of those without, the middle half by gain counts for all.
-     *
-     * @return empty if too few turns can be compared
-     */
-    OptionalDouble wideGain(int narrow, int wide, Moment now) {
-        Comparison withPrompts = new Comparison();
+    /** How much faster the recent turns of wide groups were than turns of the narrow groups in them. */
+    Gains wideGains(int narrow, int wide, Moment now) {
+        Comparison prompts = new Comparison();
         Comparison others = new Comparison();
         for (Turn turn : byWidth.get(wide).turns) {
-            Comparison kind = turn.step().prompt() ? withPrompts : others;
+            Comparison kind = turn.step().prompt() ? prompts : others;
             narrowNanos(turn, narrow, now).ifPresent(nanos -> kind.turns.add(new double[] {nanos, turn.nanos()}));
         }
-        if (withPrompts.turns.size() + others.turns.size() < FEW_TURNS) {
-            return OptionalDouble.empty();
-        }
-        return OptionalDouble.of(
-                (withPrompts.nanos(0) + others.nanos(0)) / (withPrompts.nanos(1) + others.nanos(1)) - 1);
+        return new Gains(prompts.gain(), others.gain());
     }
 
     /**
