@@ -132,7 +132,7 @@ final class MeasuredWidth implements GroupWidth {
         /** By narrow width: how much faster the next wider one was in recent trials. */
         private final Map<Integer, TrialGains> gains = new HashMap<>();
         /** The recent time of turns of this width, and the part of it in which an instance had prompt tokens. */
-        private double nanos;
+        private double recentNanos;
 
         private double promptNanos;
         /** Whether turns of this width take a clearly different time, which was perhaps noticed during a trial. */
@@ -162,12 +162,12 @@ final class MeasuredWidth implements GroupWidth {
 
         private void turnEnds(double turnNanos, boolean prompt) {
             double kept = Math.exp(-turnNanos / SHARE_NANOS);
-            nanos = kept * nanos + turnNanos;
+            recentNanos = kept * recentNanos + turnNanos;
             promptNanos = kept * promptNanos + (prompt ? turnNanos : 0);
         }
 
         private double promptShare() {
-            return promptNanos / Math.max(1, nanos);
+            return promptNanos / Math.max(1, recentNanos);
         }
 
         private void trialBegins() {
