@@ -36,9 +36,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -72,8 +70,7 @@ final class WorkerService implements Service {
     private final ThreadPoolExecutor formatThreads;
     private final ExecutorService transactionThread = executor("tidemark-transactions");
     private final ExecutorService probeThread = executor("tidemark-probes");
-    private final ScheduledThreadPoolExecutor deadlines =
-            new ScheduledThreadPoolExecutor(1, work -> new Thread(work, "tidemark-deadlines"));
+    private final DeadlineTimer deadlines = DeadlineTimer.start();
     private final CompletableFuture<Throwable> error = new CompletableFuture<>();
 
     /**
@@ -123,7 +120,6 @@ final class WorkerService implements Service {
         Time time = Time.system();
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, time);
-        deadlines.setRemoveOnCancelPolicy(true);
         formatThreads = new ThreadPoolExecutor(
                 FORMAT_THREADS,
                 FORMAT_THREADS,
@@ -144,7 +140,7 @@ final class WorkerService implements Service {
                 adapters::lease,
                 backend.engine(),
                 new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
-                new RequestRunner.Threads(admissionThread, formatThreads, this::schedule, backend.limits()),
+                new RequestRunner.Threads(admissionThread, formatThreads, deadlines, backend.limits()),
                 time,
                 this::fail);
         String cancelled = cluster.topics().cancellations();
@@ -213,15 +209,6 @@ final class WorkerService implements Service {
 
     private static ExecutorService executor(String name) {
         return Executors.newSingleThreadExecutor(work -> new Thread(work, name));
-    }
-
-    /**
-     * Milliseconds suffice, rounded up, because nothing ends before its deadline. {@link Duration#toNanos} of a
-     * deadline in a distant year would overflow.
-     */
-    private Runnable schedule(Duration delay, Runnable task) {
-        Future<?> scheduled = deadlines.schedule(task, Math.max(0, delay.toMillis() + 1), TimeUnit.MILLISECONDS);
-        return () -> scheduled.cancel(false);
     }
 
     private void run(DeliveryLoop loop) {
@@ -299,7 +286,7 @@ final class WorkerService implements Service {
         // an interrupt would look like a failure of the opening
         formatThreads.shutdown();
         formatThreads.getQueue().clear();
-        deadlines.shutdownNow();
+        deadlines.close();
         transactionThread.shutdownNow();
         probeThread.shutdownNow();
         awaitAdmission();
