@@ -96,6 +96,27 @@ class RequestQueueTest {
     }
 
     @Test
+    @DisplayName("Each choice of a queued request is a sequence that can start")
+    void startableChoices() {
+        assertThat(queue.startable()).as("without a request").isZero();
+        add(TestRequest.of("wide", List.of(1)).choices(3));
+        add(TestRequest.of("small", List.of(1)));
+        add(TestRequest.of("wide", List.of(1)).choices(2));
+        assertThat(queue.startable()).isEqualTo(6);
+    }
+
+    @Test
+    @DisplayName("No more sequences can start than are free, and none while the next request does not fit")
+    void startableIsCapped() {
+        IntStream.range(0, 9).forEach(i -> place(TestRequest.of("a", List.of(1))));
+        add(TestRequest.of("wide", List.of(1)).choices(2));
+        add(TestRequest.of("wide", List.of(1)).choices(2));
+        assertThat(queue.startable()).as("of 4 sequences, 3 are free").isEqualTo(3);
+        add(TestRequest.of("urgent", List.of(1)).priority(-1).choices(4));
+        assertThat(queue.startable()).as("the next request has 4 sequences").isZero();
+    }
+
+    @Test
     @DisplayName("An offered or refused request stays next, until memory is freed, although a more urgent one arrives")
     void keepsTheSelection() {
         add(TestRequest.of("large", List.of(1)));
