@@ -85,22 +85,32 @@ final class CalibrateCommand implements Callable<Integer> {
         long examples = Math.min(count, file.count());
         PrintWriter err = spec.commandLine().getErr();
         boolean[] refused = {false};
+        CalibrationClient.Counted counted;
         try (Progress progress = Progress.start("examples", examples, err)) {
             CalibrationClient client = new CalibrationClient(cluster.cluster(), topics, group);
-            file.read(objects -> {
-                client.calibrate(
-                        CalibrationClient.split(adapter, objects.limit(count).iterator(), batchSize),
-                        (batch, reason) -> {
-                            refused[0] = true;
-                            err.println("refused: batch " + batch.batchId() + ": " + reason);
-                        },
-                        done -> progress.stepTo(done, done + " of " + examples + " examples"),
-                        Duration.ofSeconds(timeoutSeconds));
-                return examples;
-            });
+            counted = file.read(objects -> client.calibrate(
+                    CalibrationClient.split(adapter, objects.limit(count).iterator(), batchSize),
+                    (batch, reason) -> {
+                        refused[0] = true;
+                        err.println("refused: batch " + batch.batchId() + ": " + reason);
+                    },
+                    done -> progress.stepTo(done, done + " of " + examples + " examples"),
+                    Duration.ofSeconds(timeoutSeconds)));
         }
+        printRepeats(counted, topics.calibrationState());
         printBoundary();
         return refused[0] ? 1 : 0;
+    }
+
+    private void printRepeats(CalibrationClient.Counted counted, String states) {
+        PrintWriter err = spec.commandLine().getErr();
+        if (counted.repeats().isEmpty()) {
+            err.println("how many examples were counted before is unknown: READ on topic '" + states
+                    + "' is missing, or an older calibrator has counted them");
+        } else if (counted.repeats().getAsInt() > 0) {
+            err.println(counted.examples() + " examples, of which "
+                    + counted.repeats().getAsInt() + " were counted before and add nothing");
+        }
     }
 
     private void printBoundary() {

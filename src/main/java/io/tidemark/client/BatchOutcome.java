@@ -1,6 +1,7 @@
 package io.tidemark.client;
 
 import io.tidemark.message.RawValidationBatch;
+import java.util.OptionalInt;
 
 /** What the calibrators did with a validation batch. Its state and boundary are readable by then. */
 public sealed interface BatchOutcome {
@@ -8,8 +9,14 @@ public sealed interface BatchOutcome {
     /** The batch, as it was sent. */
     RawValidationBatch batch();
 
-    /** The batch was scored. */
-    record Counted(RawValidationBatch batch) implements BatchOutcome {}
+    /**
+     * The batch was counted.
+     *
+     * @param repeats how many of its examples add nothing: the epoch of the adapter had counted them before, or they
+     *                are in the batch more than once. Empty if it is unknown, because the principal of the client may
+     *                not read {@code calibration-state}, or an older calibrator counted the batch
+     */
+    record Counted(RawValidationBatch batch, OptionalInt repeats) implements BatchOutcome {}
 
     /**
      * The batch became a dead letter.

@@ -3,7 +3,6 @@ package io.tidemark.client;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -12,6 +11,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -28,7 +28,6 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
-import org.apache.kafka.common.header.Header;
 
 /**
  * Sends validation batches and waits until the calibrators have processed them.
@@ -146,10 +145,14 @@ final class BatchOutcomes implements Runnable {
     public void run() {
         ClientException end = closed();
         try (TopicReader deadLetters = TopicReader.fromNow(cluster, topics.validationDeadLetters());
+                BatchRepeats repeats = new BatchRepeats(cluster, topics.calibrationState());
                 Admin admin = cluster.admin()) {
             while (awaitWork()) {
+                if (hasSentNone()) {
+                    repeats.begin();
+                }
                 sendAll();
-                complete(passed(admin), deadLetters);
+                complete(passed(admin), deadLetters, repeats);
                 expire();
             }
         } catch (ClientException | KafkaException e) {
@@ -191,6 +194,10 @@ final class BatchOutcomes implements Runnable {
             TimeUnit.MILLISECONDS.timedWait(this, POLL_MILLIS);
         }
         return !stopped;
+    }
+
+    private synchronized boolean hasSentNone() {
+        return sent.isEmpty() && unacknowledged == 0;
     }
 
     private void sendAll() {
@@ -259,46 +266,39 @@ final class BatchOutcomes implements Runnable {
         }
     }
 
-    private void complete(List<Source> passed, TopicReader deadLetters) {
+    private void complete(List<Source> passed, TopicReader deadLetters, BatchRepeats repeats) {
         if (passed.isEmpty()) {
             return;
         }
         deadLetters.readToEnd(this::keep);
+        repeats.read();
         synchronized (this) {
             progress = nanoTime.getAsLong();
             for (Source source : passed) {
                 Optional<DeadLetterHeaders> rejected = Optional.ofNullable(letters.remove(source));
+                OptionalInt known = repeats.remove(source);
                 // absent if the client was closed meanwhile
                 Optional.ofNullable(sent.remove(source)).ifPresent(pending -> {
                     BatchOutcome outcome = rejected.<BatchOutcome>map(
                                     letter -> new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
-                            .orElseGet(() -> new BatchOutcome.Counted(pending.batch));
+                            .orElseGet(() -> new BatchOutcome.Counted(pending.batch, known));
                     end(pending, () -> pending.outcome.complete(outcome));
                 });
             }
             if (unacknowledged == 0) {
                 letters.keySet().retainAll(sent.keySet());
+                repeats.retain(sent.keySet());
             }
         }
     }
 
     private void keep(ConsumerRecord<String, byte[]> letter) {
         try {
-            DeadLetterHeaders headers = DeadLetterHeaders.parse(headers(letter));
+            DeadLetterHeaders headers = DeadLetterHeaders.parse(TopicReader.headers(letter));
             letters.put(headers.source(), headers);
         } catch (IllegalArgumentException e) {
             // another producer wrote this record
         }
-    }
-
-    private static Map<String, String> headers(ConsumerRecord<String, byte[]> letter) {
-        Map<String, String> headers = new HashMap<>();
-        for (Header header : letter.headers()) {
-            if (header.value() != null) {
-                headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
-            }
-        }
-        return headers;
     }
 
     private synchronized void expire() {

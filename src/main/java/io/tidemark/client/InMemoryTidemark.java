@@ -1,5 +1,6 @@
 package io.tidemark.client;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.CompletionResult;
@@ -18,11 +19,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -58,6 +61,9 @@ public final class InMemoryTidemark implements TidemarkClient {
     private final List<GenerationRequest> requests = new ArrayList<>();
     private final List<String> cancelled = new ArrayList<>();
     private final List<RawValidationBatch> batches = new ArrayList<>();
+    /** The examples of the batches as JSON, by adapter. */
+    private final Map<String, Set<String>> examples = new HashMap<>();
+
     private final SortedMap<String, TableEntry> boundaries = new TreeMap<>();
     private final List<SubmissionPublisher<BoundaryChange>> watches = new ArrayList<>();
     private boolean closed;
@@ -274,11 +280,16 @@ public final class InMemoryTidemark implements TidemarkClient {
         return CompletableFuture.completedStage(null);
     }
 
-    /** Each batch counts. */
+    /** Each batch counts. A repeat is an example with the JSON of an earlier one of the adapter. */
     @Override
     public synchronized CompletionStage<BatchOutcome> validate(RawValidationBatch batch) {
         batches.add(batch);
-        return CompletableFuture.completedStage(new BatchOutcome.Counted(batch));
+        Set<String> counted = examples.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>());
+        int repeats = 0;
+        for (JsonNode example : batch.examples()) {
+            repeats += counted.add(example.toString()) ? 0 : 1;
+        }
+        return CompletableFuture.completedStage(new BatchOutcome.Counted(batch, OptionalInt.of(repeats)));
     }
 
     @Override

@@ -1,8 +1,10 @@
 package io.tidemark.client;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -12,6 +14,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 
 /**
  * Reads all partitions of topics without a consumer group, from their ends onwards or from the start. Opening a reader
@@ -102,6 +105,31 @@ final class TopicReader implements AutoCloseable {
         });
     }
 
+    /**
+     * Leaves out all records that are committed by now.
+     *
+     * @throws ClientException if the end of the topic cannot be read
+     */
+    void skipToEnd() {
+        try {
+            consumer.seekToEnd(partitions);
+            partitions.forEach(consumer::position);
+        } catch (KafkaException e) {
+            throw unreadable(cluster, topics(), e);
+        }
+    }
+
+    /** The headers of a record by name, as text; of several headers with one name, the last one. */
+    static Map<String, String> headers(ConsumerRecord<String, byte[]> record) {
+        Map<String, String> headers = new HashMap<>();
+        for (Header header : record.headers()) {
+            if (header.value() != null) {
+                headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
+            }
+        }
+        return headers;
+    }
+
     Iterable<ConsumerRecord<String, byte[]>> poll(Duration timeout) {
         return consumer.poll(timeout);
     }
@@ -122,11 +150,12 @@ final class TopicReader implements AutoCloseable {
         try {
             readAll(handler, timeout);
         } catch (KafkaException e) {
-            throw unreadable(
-                    cluster,
-                    partitions.stream().map(TopicPartition::topic).distinct().toList(),
-                    e);
+            throw unreadable(cluster, topics(), e);
         }
+    }
+
+    private List<String> topics() {
+        return partitions.stream().map(TopicPartition::topic).distinct().toList();
     }
 
     private void readAll(java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler, Duration timeout) {

@@ -165,10 +165,41 @@ class ClientsTest {
             CommandLineRun refused = run("calibrate", "--adapter", "unknown", "--data", file.toString());
             assertThat(refused.exitCode()).isEqualTo(1);
             assertThat(refused.err())
+                    .doesNotContain("counted before")
                     .contains(
                             "refused: batch unknown-",
                             "no adapter 'unknown'",
                             "'unknown' has no boundary record: full LoRA applies");
+        }
+    }
+
+    @Test
+    @DisplayName("calibrate prints how many examples were counted before, and that it is unknown if nothing tells it")
+    void repeats() throws Exception {
+        Path file = Files.writeString(folder.resolve("repeats.jsonl"), """
+                {"prompt": "a", "completion": "b"}
+                {"prompt": "c", "completion": "d"}
+                {"prompt": "a", "completion": "b"}
+                """);
+        String[] two = {
+            "calibrate", "--adapter", "again", "--data", file.toString(), "--batch-size", "2", "--examples", "2"
+        };
+        String[] three = {"calibrate", "--adapter", "again", "--data", file.toString(), "--batch-size", "2"};
+        try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "again")) {
+            assertThat(run(two).err()).contains("2 of 2 examples").doesNotContain("counted before");
+            assertThat(run(three).err()).contains("3 examples, of which 3 were counted before and add nothing");
+        }
+        try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "again")) {
+            CommandLineRun run = run(three);
+            assertThat(run.exitCode()).as(run.err()).isZero();
+            assertThat(run.err()).contains("3 examples, of which 1 were counted before and add nothing");
+            assertThat(run.out()).doesNotContain("counted before");
+        }
+        try (ScriptedCalibrator calibrator = ScriptedCalibrator.startOlder(address, "again")) {
+            CommandLineRun run = run(three);
+            assertThat(run.exitCode()).as(run.err()).isZero();
+            assertThat(run.err())
+                    .contains("how many examples were counted before is unknown", "READ on topic 'calibration-state'");
         }
     }
 

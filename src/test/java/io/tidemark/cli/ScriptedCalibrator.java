@@ -1,24 +1,49 @@
 package io.tidemark.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.Provenance.Source;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** Decides boundary 4 for one adapter, counts examples, and refuses batches of other adapters. */
+/**
+ * Decides boundary 4 for one adapter, counts examples and repeats, and refuses batches of other adapters. An older one
+ * does not tell the repeats.
+ */
 final class ScriptedCalibrator extends ScriptedService {
 
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private final String adapter;
+    private final boolean older;
+    private final Set<JsonNode> counted = new HashSet<>();
     private int samples;
 
-    private ScriptedCalibrator(String broker, String adapter) {
+    private ScriptedCalibrator(String broker, String adapter, boolean older) {
         super(broker, "tidemark-calibrators");
         this.adapter = adapter;
+        this.older = older;
     }
 
     static ScriptedCalibrator start(String broker, String adapter) {
-        ScriptedCalibrator calibrator = new ScriptedCalibrator(broker, adapter);
+        return start(broker, adapter, false);
+    }
+
+    static ScriptedCalibrator startOlder(String broker, String adapter) {
+        return start(broker, adapter, true);
+    }
+
+    private static ScriptedCalibrator start(String broker, String adapter, boolean older) {
+        ScriptedCalibrator calibrator = new ScriptedCalibrator(broker, adapter, older);
         calibrator.begin("validation-batches");
         return calibrator;
     }
@@ -30,18 +55,42 @@ final class ScriptedCalibrator extends ScriptedService {
                     new ProducerRecord<>("validation-dead-letters", record.key(), record.value());
             ErrorBody error =
                     ErrorBody.invalidRequest("unknown_adapter", "adapter", "no adapter '" + record.key() + "'");
-            DeadLetterHeaders.of(error, record.topic(), record.partition(), record.offset(), record.value())
-                    .asMap()
-                    .forEach((name, value) -> letter.headers().add(name, bytes(value)));
+            add(
+                    letter,
+                    DeadLetterHeaders.of(error, record.topic(), record.partition(), record.offset(), record.value())
+                            .asMap());
             produce(letter);
             return;
         }
-        samples += new String(record.value(), StandardCharsets.UTF_8).split("completion", -1).length - 1;
+        int repeats = 0;
+        for (JsonNode example : examples(record)) {
+            samples++;
+            repeats += counted.add(example) ? 0 : 1;
+        }
+        ProducerRecord<String, byte[]> state =
+                new ProducerRecord<>("calibration-state", adapter + "/" + record.partition(), bytes("{}"));
+        if (!older) {
+            Source source = new Source(record.topic(), record.partition(), record.offset());
+            add(state, new CountedBatchHeaders(source, repeats).asMap());
+        }
+        produce(state);
         produce(new ProducerRecord<>(
                 "adapter-boundaries",
                 adapter,
                 bytes("{\"adapter\":\"" + adapter + "\",\"boundary\":4,\"num_layers\":8,\"samples\":" + samples
                         + "}")));
+    }
+
+    private static JsonNode examples(ConsumerRecord<String, byte[]> batch) {
+        try {
+            return JSON.readTree(batch.value()).path("examples");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void add(ProducerRecord<String, byte[]> record, Map<String, String> headers) {
+        headers.forEach((name, value) -> record.headers().add(name, bytes(value)));
     }
 
     private static byte[] bytes(String text) {

@@ -3,6 +3,8 @@ package io.tidemark.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.tidemark.client.InMemoryTidemark.Answer;
 import io.tidemark.client.TextStreamTest.Collector;
 import io.tidemark.message.ChatTurn;
@@ -12,7 +14,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -108,12 +112,32 @@ class InMemoryTidemarkTest {
     }
 
     @Test
-    @DisplayName("Counts validation batches")
+    @DisplayName("Counts validation batches, and repeats within a batch and from earlier ones of the adapter")
     void batches() {
-        RawValidationBatch batch = new RawValidationBatch("b", "a", List.of());
-        assertThat(tidemark.validate(batch).toCompletableFuture().join()).isEqualTo(new BatchOutcome.Counted(batch));
-        assertThat(tidemark.batches()).containsExactly(batch);
+        RawValidationBatch first = batch("b1", "a", "x", "y", "x");
+        RawValidationBatch second = batch("b2", "a", "y", "z", "x");
+        RawValidationBatch other = batch("b3", "of another adapter", "x", "y");
+        assertThat(validate(first)).isEqualTo(new BatchOutcome.Counted(first, OptionalInt.of(1)));
+        assertThat(validate(second)).isEqualTo(new BatchOutcome.Counted(second, OptionalInt.of(2)));
+        assertThat(validate(other)).isEqualTo(new BatchOutcome.Counted(other, OptionalInt.of(0)));
+        assertThat(tidemark.batches()).containsExactly(first, second, other);
         assertThat(tidemark.boundaries()).isEmpty();
+    }
+
+    private static RawValidationBatch batch(String id, String adapter, String... prompts) {
+        return new RawValidationBatch(
+                id,
+                adapter,
+                Stream.of(prompts)
+                        .<JsonNode>map(prompt -> JsonNodeFactory.instance
+                                .objectNode()
+                                .put("prompt", prompt)
+                                .put("completion", "c"))
+                        .toList());
+    }
+
+    private BatchOutcome validate(RawValidationBatch batch) {
+        return tidemark.validate(batch).toCompletableFuture().join();
     }
 
     private RequestResult join(GenerationRequest request) {

@@ -9,6 +9,7 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.TextStreamTest.Collector;
+import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Provenance.Source;
@@ -19,8 +20,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -515,7 +518,7 @@ class KafkaTidemarkClientTest {
                     .forEach((name, value) -> letter.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
             letters.send(letter).get();
             commit(admin, records.get(0).offset() + 1);
-            assertThat(get(first)).isEqualTo(new BatchOutcome.Counted(good));
+            assertThat(get(first)).isEqualTo(new BatchOutcome.Counted(good, OptionalInt.empty()));
             assertThat(second.toCompletableFuture()).isNotDone();
             commit(admin, rejected.offset() + 1);
             assertThat(get(second)).isEqualTo(new BatchOutcome.Rejected(bad, "unknown_adapter", "no adapter 'a'"));
@@ -524,6 +527,64 @@ class KafkaTidemarkClientTest {
             client.close(Duration.ZERO);
             assertThatThrownBy(() -> get(open)).hasCauseInstanceOf(ClientException.Closed.class);
         }
+    }
+
+    @Test
+    @DisplayName("A counted batch has the number of its repeats from the state of the calibrator, if one tells it")
+    void repeats() throws Exception {
+        RawValidationBatch first = new RawValidationBatch("first", "a", List.of());
+        RawValidationBatch second = new RawValidationBatch("second", "a", List.of());
+        try (FakeService calibrator = new FakeService(cluster, Topics.DEFAULT.validationBatches());
+                Producer<String, byte[]> states = cluster.producer();
+                Admin admin = cluster.admin()) {
+            CompletionStage<BatchOutcome> told = client.validate(first);
+            CompletionStage<BatchOutcome> untold = client.validate(second);
+            List<ConsumerRecord<String, byte[]>> records = calibrator.await(2);
+            Source source = FakeService.source(records.get(0));
+            state(states, new CountedBatchHeaders(source, 3).asMap());
+            // other programs may write anything, and calibrators write states for claims
+            state(states, Map.of());
+            Map<String, String> wrong =
+                    new HashMap<>(new CountedBatchHeaders(FakeService.source(records.get(1)), 1).asMap());
+            wrong.put("tidemark.repeats", "some");
+            state(states, wrong);
+            commit(admin, records.get(1).offset() + 1);
+            assertThat(get(told)).isEqualTo(new BatchOutcome.Counted(first, OptionalInt.of(3)));
+            assertThat(get(untold)).isEqualTo(new BatchOutcome.Counted(second, OptionalInt.empty()));
+        }
+    }
+
+    @Test
+    @DisplayName("A batch of a client that cannot read the states is counted, with an unknown number of repeats")
+    void unreadableStates() throws Exception {
+        Topics renamed = new Topics(
+                Topics.DEFAULT.requests(),
+                Topics.DEFAULT.events(),
+                Topics.DEFAULT.results(),
+                Topics.DEFAULT.cancellations(),
+                Topics.DEFAULT.validationBatches(),
+                Topics.DEFAULT.validationDeadLetters(),
+                Topics.DEFAULT.boundaries(),
+                Topics.DEFAULT.boundaryDecisions(),
+                "no-states");
+        RawValidationBatch batch = new RawValidationBatch("b", "a", List.of());
+        try (FakeService calibrator = new FakeService(cluster, Topics.DEFAULT.validationBatches());
+                Admin admin = cluster.admin();
+                KafkaTidemarkClient blind = KafkaTidemarkClient.builder(cluster)
+                        .topics(renamed)
+                        .validationOnly()
+                        .build()) {
+            CompletionStage<BatchOutcome> outcome = blind.validate(batch);
+            commit(admin, calibrator.await().offset() + 1);
+            assertThat(get(outcome)).isEqualTo(new BatchOutcome.Counted(batch, OptionalInt.empty()));
+        }
+    }
+
+    private static void state(Producer<String, byte[]> calibrator, Map<String, String> headers) throws Exception {
+        ProducerRecord<String, byte[]> state =
+                new ProducerRecord<>(Topics.DEFAULT.calibrationState(), "a/0/b/fp32", new byte[0]);
+        headers.forEach((name, value) -> state.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
+        calibrator.send(state).get();
     }
 
     private static void commit(Admin admin, long offset) throws Exception {

@@ -87,6 +87,8 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
                 "a batch id in place of its hash",
                 json -> json.putArray("counted_batches").add("b1"));
         value(faults, "calibration-state", "no base model", json -> json.remove("base_model"));
+        header(faults, "calibration-state", "tidemark.repeats", TopicRecord.bytes("-1"));
+        header(faults, "calibration-state", "tidemark.source.offset", TopicRecord.bytes("first"));
         add(
                 faults,
                 "calibration-state",

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
+import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.ClientException;
@@ -157,6 +158,10 @@ class SecuredClusterIT {
                             .calibrate(
                                     CalibrationClient.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
                     .isEmpty();
+            assertThat(repeats("again", examples, TOPICS)).hasValue(examples.size());
+            // the user may write to this topic and not read it
+            assertThat(repeats("unknown", examples, renamed(TOPICS.requests(), TOPICS.validationBatches())))
+                    .isEmpty();
             assertNoRightIsMissing(calibrator);
         }
         assertThat(new BoundaryTopic(clientsCluster(), TOPICS).read().get("all"))
@@ -166,6 +171,19 @@ class SecuredClusterIT {
         assertThat(new DecisionTopic(clientsCluster(), TOPICS).read("all", 1).last())
                 .extracting(BoundaryDecisionRecord::reason)
                 .containsExactly("older_record");
+    }
+
+    /** What a client tells about a batch that the calibrator counts. */
+    private OptionalInt repeats(String batchId, List<JsonNode> examples, Topics topics) {
+        try (TidemarkClient client = KafkaTidemarkClient.builder(cluster("tidemark-validation"))
+                .topics(topics)
+                .validationOnly()
+                .build()) {
+            BatchOutcome outcome = client.validate(new RawValidationBatch(batchId, "all", examples))
+                    .toCompletableFuture()
+                    .join();
+            return ((BatchOutcome.Counted) outcome).repeats();
+        }
     }
 
     @ParameterizedTest(name = "{0} to {1}")
@@ -217,7 +235,7 @@ class SecuredClusterIT {
         }
         // a topic that this user may read and not write
         try (TidemarkClient worker = KafkaTidemarkClient.builder(clientsCluster())
-                .topics(renamedRequests(TOPICS.boundaries()))
+                .topics(renamed(TOPICS.boundaries(), TOPICS.calibrationState()))
                 .build()) {
             OpenRequest refused = worker.submit(GenerationRequest.json(request(1)));
             assertThatThrownBy(() -> refused.result().toCompletableFuture().join())
@@ -226,7 +244,7 @@ class SecuredClusterIT {
         }
     }
 
-    private static Topics renamedRequests(String requests) {
+    private static Topics renamed(String requests, String calibrationState) {
         return new Topics(
                 requests,
                 TOPICS.events(),
@@ -236,7 +254,7 @@ class SecuredClusterIT {
                 TOPICS.validationDeadLetters(),
                 TOPICS.boundaries(),
                 TOPICS.boundaryDecisions(),
-                TOPICS.calibrationState());
+                calibrationState);
     }
 
     @Test

@@ -17,6 +17,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
@@ -38,6 +39,24 @@ public final class CalibrationClient {
         this.cluster = cluster;
         this.topics = topics;
         this.group = group;
+    }
+
+    /**
+     * The examples of the batches that the calibrators have counted.
+     *
+     * @param examples number of examples, repeats included
+     * @param repeats  those that add nothing, as in {@link BatchOutcome.Counted}; empty if it is unknown for a batch
+     */
+    public record Counted(int examples, OptionalInt repeats) {
+
+        private Counted plus(BatchOutcome.Counted batch) {
+            return new Counted(
+                    examples + batch.batch().examples().size(),
+                    repeats.isPresent() && batch.repeats().isPresent()
+                            ? OptionalInt.of(
+                                    repeats.getAsInt() + batch.repeats().getAsInt())
+                            : OptionalInt.empty());
+        }
     }
 
     /** Splits examples into batches with unique ids; the last batch has the remainder. */
@@ -89,12 +108,13 @@ public final class CalibrationClient {
      *
      * @param refused receives each refused batch and the reason
      */
-    public void calibrate(
+    public Counted calibrate(
             Iterator<RawValidationBatch> batches,
             BiConsumer<RawValidationBatch, String> refused,
             IntConsumer progress,
             Duration timeout) {
         int examples = 0;
+        Counted counted = new Counted(0, OptionalInt.of(0));
         try (Session session = new Session(timeout)) {
             Queue<CompletionStage<BatchOutcome>> open = new ArrayDeque<>();
             while (batches.hasNext() || !open.isEmpty()) {
@@ -102,12 +122,15 @@ public final class CalibrationClient {
                     open.add(session.client.validate(batches.next(), timeout));
                 }
                 BatchOutcome outcome = await(open.remove());
-                if (outcome instanceof BatchOutcome.Rejected rejected) {
+                if (outcome instanceof BatchOutcome.Counted batch) {
+                    counted = counted.plus(batch);
+                } else if (outcome instanceof BatchOutcome.Rejected rejected) {
                     refused.accept(rejected.batch(), rejected.message());
                 }
                 examples += outcome.batch().examples().size();
                 progress.accept(examples);
             }
+            return counted;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CommandException("interrupted", e);

@@ -11,6 +11,8 @@ import io.tidemark.calibration.RuleDecision;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CalibrationStateRecord.Claim;
+import io.tidemark.message.CountedBatchHeaders;
+import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
@@ -179,11 +181,17 @@ final class BatchCalibration {
                                 RuleSnapshot.shadow(options.mode(), counted.inForce()));
                 DecidedBatch decided =
                         decided(adapter, batch.version(), record, batch.batchId(), now, counted.decisions());
+                int repeats = bits.size() - fresh.size();
                 return new BatchOutcome.Scored(
-                        publisher.toRecords(state, tables.states().replacedBy(state, batch.version()), decided),
+                        publisher.toRecords(
+                                state,
+                                tables.states().replacedBy(state, batch.version()),
+                                decided,
+                                new CountedBatchHeaders(
+                                        new Source(record.topic(), record.partition(), record.offset()), repeats)),
                         decided,
                         fresh.size(),
-                        bits.size() - fresh.size(),
+                        repeats,
                         seconds);
             }
             scores = scorer.score(batch, fresh, set.boundaries(), progress -> {

@@ -3,6 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.calibration.CalibrationState;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
@@ -26,6 +27,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Headers;
 import org.jboss.logging.Logger;
 
 /**
@@ -80,6 +82,15 @@ final class OutcomeTransactions implements AutoCloseable {
         List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced);
         decisions.boundary(decided).map(this::toRecord).ifPresent(records::add);
         decisions.decisions(decided).stream().map(this::toRecord).forEach(records::add);
+        return records;
+    }
+
+    /** As {@link #toRecords(CalibrationState, Optional, DecidedBatch)}, for a state that counts one more batch. */
+    List<ProducerRecord<byte[], byte[]>> toRecords(
+            CalibrationState state, Optional<String> replaced, DecidedBatch decided, CountedBatchHeaders counted) {
+        List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced, decided);
+        Headers headers = records.get(0).headers();
+        counted.asMap().forEach((name, value) -> headers.add(name, utf8(value)));
         return records;
     }
 

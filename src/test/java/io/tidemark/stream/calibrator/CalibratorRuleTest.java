@@ -15,17 +15,22 @@ import io.tidemark.calibration.RuleDecision;
 import io.tidemark.calibration.RuleSettings;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.CountedBatchHeaders;
+import io.tidemark.message.Provenance.Source;
 import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.SimulatedKafka;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.junit.jupiter.api.AutoClose;
@@ -174,6 +179,36 @@ class CalibratorRuleTest {
         assertThat(fixture.lastState().path("counted_batches")).hasSize(3);
         assertThat(fixture.committed()).isEqualTo(3);
         assertThat(fixture.reported()).hasSize(3);
+    }
+
+    @Test
+    @DisplayName("tells in the headers of the state of a batch how many examples were repeats, and not in its claim")
+    void repeatsInHeaders() {
+        fixture.send(PARTITION, "b1", List.of("x", "y"), "z");
+        fixture.send(PARTITION, "b2", List.of("y", "v", "v", "x"), "z");
+        fixture.send(PARTITION, "b3", List.of("x", "v"), "z");
+        for (int turn = 0; turn < 3; turn++) {
+            calibrator.turn();
+        }
+        assertThat(kafka.transactions().stream()
+                        .flatMap(transaction -> transaction.records().stream())
+                        .filter(record -> record.topic().equals(TOPICS.calibrationState())))
+                .extracting(CalibratorRuleTest::counted)
+                .containsExactly("claim", "offset 0: 0", "claim", "offset 1: 3", "claim", "offset 2: 2");
+    }
+
+    /** What the headers of a state tell. */
+    private static String counted(ProducerRecord<byte[], byte[]> state) {
+        Map<String, String> headers = new HashMap<>();
+        state.headers().forEach(header -> headers.put(header.key(), new String(header.value(), UTF_8)));
+        return CountedBatchHeaders.parse(headers)
+                .map(counted -> {
+                    Source source = counted.source();
+                    assertThat(new TopicPartition(source.topic(), source.partition()))
+                            .isEqualTo(PARTITION);
+                    return "offset " + source.offset() + ": " + counted.repeats();
+                })
+                .orElse(headers.isEmpty() ? "claim" : headers.toString());
     }
 
     @Test
