@@ -133,6 +133,8 @@ public record Cluster(String brokers, Map<String, String> properties) {
         all.remove("group.id");
         all.put("isolation.level", "read_committed");
         all.put("enable.auto.commit", "false");
+        // the broker would give a topic its default number of partitions
+        all.put("allow.auto.create.topics", "false");
         all.put("auto.offset.reset", "earliest");
         all.put("fetch.max.wait.ms", "100");
         return all;

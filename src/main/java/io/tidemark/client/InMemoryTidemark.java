@@ -63,6 +63,8 @@ public final class InMemoryTidemark implements TidemarkClient {
     private final List<RawValidationBatch> batches = new ArrayList<>();
     /** The examples of the batches as JSON, by adapter. */
     private final Map<String, Set<String>> examples = new HashMap<>();
+    /** The ids of the batches, by adapter. */
+    private final Map<String, Set<String>> batchIds = new HashMap<>();
 
     private final SortedMap<String, TableEntry> boundaries = new TreeMap<>();
     private final List<SubmissionPublisher<BoundaryChange>> watches = new ArrayList<>();
@@ -280,10 +282,17 @@ public final class InMemoryTidemark implements TidemarkClient {
         return CompletableFuture.completedStage(null);
     }
 
-    /** Each batch counts. A repeat is an example with the JSON of an earlier one of the adapter. */
+    /**
+     * Each batch counts, unless its id was used for the adapter before. A repeat is an example with the JSON of an
+     * earlier one of the adapter.
+     */
     @Override
     public synchronized CompletionStage<BatchOutcome> validate(RawValidationBatch batch) {
         batches.add(batch);
+        if (!batchIds.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>()).add(batch.batchId())) {
+            return CompletableFuture.completedStage(
+                    new BatchOutcome.Rejected(batch, "duplicate_batch", "a batch with this id was counted before"));
+        }
         Set<String> counted = examples.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>());
         int repeats = 0;
         for (JsonNode example : batch.examples()) {

@@ -112,7 +112,7 @@ class InMemoryTidemarkTest {
     }
 
     @Test
-    @DisplayName("Counts validation batches, and repeats within a batch and from earlier ones of the adapter")
+    @DisplayName("Counts validation batches once, and repeats within a batch and from earlier ones of the adapter")
     void batches() {
         RawValidationBatch first = batch("b1", "a", "x", "y", "x");
         RawValidationBatch second = batch("b2", "a", "y", "z", "x");
@@ -120,7 +120,11 @@ class InMemoryTidemarkTest {
         assertThat(validate(first)).isEqualTo(new BatchOutcome.Counted(first, OptionalInt.of(1)));
         assertThat(validate(second)).isEqualTo(new BatchOutcome.Counted(second, OptionalInt.of(2)));
         assertThat(validate(other)).isEqualTo(new BatchOutcome.Counted(other, OptionalInt.of(0)));
-        assertThat(tidemark.batches()).containsExactly(first, second, other);
+        RawValidationBatch again = batch("b1", "a", "new");
+        assertThat(validate(again))
+                .isEqualTo(new BatchOutcome.Rejected(
+                        again, "duplicate_batch", "a batch with this id was counted before"));
+        assertThat(tidemark.batches()).containsExactly(first, second, other, again);
         assertThat(tidemark.boundaries()).isEmpty();
     }
 
