@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.RecentTurns.Comparison;
 import io.tidemark.generation.RecentTurns.Gains;
 import io.tidemark.generation.TurnDurations.Moment;
 import java.util.Arrays;
@@ -60,7 +61,7 @@ final class MeasuredWidth implements GroupWidth {
     private static final int MAX_TRIAL_ROUNDS = 16;
 
     private static final double CLEAR_GAIN = 0.1;
-    /** A trial ends after the fewest comparable turns if the slower width takes this many times as long. */
+    /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
     /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
     private static final int FACTOR_WHERE_FAR = 8;
@@ -79,6 +80,8 @@ final class MeasuredWidth implements GroupWidth {
     private static final double ROUND_WEIGHT = 0.25;
     /** The share of turns with prompt tokens is a mean over about this time. */
     private static final double SHARE_NANOS = 60e9;
+    /** A longer turn counts as this part of that time. */
+    private static final double MAX_SHARE_OF_TURN = 0.1;
 
     /** A group with this many rows gains little from a step with more rows. */
     private static final int ENOUGH_ROWS = 12;
@@ -160,10 +163,22 @@ final class MeasuredWidth implements GroupWidth {
             return roundsLeft <= 0 && debtNanos <= 0;
         }
 
-        private void turnEnds(double turnNanos, boolean prompt) {
-            double kept = Math.exp(-turnNanos / SHARE_NANOS);
-            recentNanos = kept * recentNanos + turnNanos;
-            promptNanos = kept * promptNanos + (prompt ? turnNanos : 0);
+        private void addTime(double turnNanos, boolean prompt) {
+            double counted = Math.min(turnNanos, MAX_SHARE_OF_TURN * SHARE_NANOS);
+            double kept = Math.exp(-counted / SHARE_NANOS);
+            recentNanos = kept * recentNanos + counted;
+            promptNanos = kept * promptNanos + (prompt ? counted : 0);
+        }
+
+        /** @param gains how much faster the wider one of both widths is */
+        private void changeTo(int other, Gains gains) {
+            int sign = other > width ? -1 : 1;
+            double otherNanos = (recentNanos - promptNanos) * Math.exp(sign * gains.others().orElse(0));
+            promptNanos *= Math.exp(sign * gains.prompts().orElse(0));
+            recentNanos = promptNanos + otherNanos;
+            direction = Integer.signum(other - width);
+            width = other;
+            debtNanos = 0;
         }
 
         private double promptShare() {
@@ -207,23 +222,33 @@ final class MeasuredWidth implements GroupWidth {
             return Math.max(width, preference.width);
         }
 
-        private TrialGains known() {
+        private TrialGains allTrials() {
             return preference.gains.computeIfAbsent(narrow(), narrow -> new TrialGains());
         }
 
-        /** How much faster the tried width is for all turns, as a logarithm; empty if this trial has compared none. */
-        private OptionalDouble gain(Gains ofTrial) {
-            return ofTrial.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(overall(known().complete(ofTrial)));
+        /** How much faster the tried width is for all turns, as a logarithm, if the wide one has these gains. */
+        private OptionalDouble overall(Gains gains) {
+            OptionalDouble wideGain = gains.overall(preference.promptShare(), !isWider());
+            return isWider() || wideGain.isEmpty() ? wideGain : OptionalDouble.of(-wideGain.getAsDouble());
         }
+    }
 
-        /** The same in the mean of all trials, at least one of which has compared turns. */
-        private double meanGain() {
-            return overall(known().complete(Gains.NONE));
-        }
+    /**
+     * How much faster the tried width is, as logarithms.
+     *
+     * @param own     in the compared turns of this trial; empty if there were too few
+     * @param all     for all turns, if those of a kind that was not compared are as in earlier trials
+     * @param mean    for all turns, in the mean of recent trials
+     * @param isFirst whether this mean has too few trials for a decision by a small gain
+     */
+    private record Verdict(OptionalDouble own, double all, double mean, boolean isFirst) {
 
-        private double overall(Gains gains) {
-            double wideGain = gains.overall(preference.promptShare(), !isWider());
-            return isWider() ? wideGain : -wideGain;
+        private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, true);
+
+        /** Of a trial whose first turn, which is not counted, already takes far too long. */
+        private static Verdict hopeless() {
+            double gain = -Math.log(HOPELESS);
+            return new Verdict(OptionalDouble.of(gain), gain, gain, true);
         }
     }
 
@@ -319,8 +344,10 @@ final class MeasuredWidth implements GroupWidth {
             waiting = Optional.of(new Wait(tried, preference.width, turn.endNanos()));
         }
         if (trial.isEmpty() && width == preference.width) {
-            boolean prompt = Arrays.stream(work).anyMatch(each -> each.step().prompt());
-            preference.turnEnds(round * turn.nanos(), prompt);
+            if (counted) {
+                boolean prompt = Arrays.stream(work).anyMatch(each -> each.step().prompt());
+                preference.addTime(round * turn.nanos(), prompt);
+            }
             // a change that was withdrawn
             endWait(turn.endNanos());
             boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
@@ -335,7 +362,7 @@ final class MeasuredWidth implements GroupWidth {
                 trial.get().rounds += round;
                 conclude(trial.get(), now(turn));
             } else if (!hadSlice && isHopeless(trial.get(), turn)) {
-                end(trial.get(), Gains.of(turn.step().prompt(), -Math.log(HOPELESS)), turn.endNanos());
+                end(trial.get(), Verdict.hopeless(), turn.endNanos());
             }
         }
     }
@@ -429,14 +456,27 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     private void conclude(Trial running, Moment now) {
-        Gains gains = turns.wideGains(widths.get(running.narrow()), widths.get(running.wide()), now);
-        OptionalDouble gain = running.gain(gains);
-        boolean isMeasured = running.rounds >= TRIAL_ROUNDS && gain.isPresent()
-                || running.rounds >= RecentTurns.FEW_TURNS && isFar(gain);
-        boolean isClear = isMeasured && Math.abs(gain.getAsDouble()) > Math.log1p(CLEAR_GAIN);
+        Comparison compared = turns.compare(widths.get(running.narrow()), widths.get(running.wide()), now);
+        OptionalDouble own = running.overall(compared.gains());
+        boolean isMeasured = running.rounds >= TRIAL_ROUNDS && own.isPresent()
+                || running.rounds >= RecentTurns.FEW_TURNS && isFar(own);
+        boolean isClear = isMeasured && Math.abs(own.getAsDouble()) > Math.log1p(CLEAR_GAIN);
         if (isClear || running.rounds >= MAX_TRIAL_ROUNDS) {
-            end(running, gains, now.nanos());
+            end(running, verdict(running, compared), now.nanos());
         }
+    }
+
+    private static Verdict verdict(Trial running, Comparison compared) {
+        Gains gains = compared.gains();
+        OptionalDouble own = running.overall(gains);
+        if (own.isEmpty()) {
+            return Verdict.UNKNOWN;
+        }
+        TrialGains trials = running.allTrials();
+        double all = running.overall(gains.or(trials.means())).orElseThrow();
+        trials.add(compared);
+        double mean = running.overall(trials.means().or(gains)).orElseThrow();
+        return new Verdict(own, all, mean, trials.trials() < TrialGains.MEAN_OF_TRIALS);
     }
 
     private static boolean isFar(OptionalDouble gain) {
@@ -451,31 +491,25 @@ final class MeasuredWidth implements GroupWidth {
         return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
     }
 
-    /** @param gains how much faster the wider width was in this trial */
-    private void end(Trial running, Gains gains, long endNanos) {
+    private void end(Trial running, Verdict verdict, long endNanos) {
         Preference preference = running.preference;
-        OptionalDouble trialGain = running.gain(gains);
-        TrialGains known = running.known();
-        known.add(gains);
-        double gain = trialGain.isPresent() ? Math.expm1(running.meanGain()) : 0;
-        boolean isFirst = known.trials(gains) < TrialGains.MEAN_OF_TRIALS;
+        double gain = Math.expm1(verdict.mean);
         boolean isBack = isTowardsInitial(running) && gain > 0;
         if (isBack) {
-            preference.gains.values().forEach(each -> each.restart(gains));
+            // as many trials as at first until the width changes again
+            preference.gains.values().forEach(TrialGains::restart);
         }
-        if (isBack || gain > (isFirst ? CLEAR_GAIN : MIN_GAIN)) {
-            preference.direction = running.isWider() ? 1 : -1;
-            preference.width = running.width;
-            preference.debtNanos = 0;
+        if (isBack || gain > (verdict.isFirst ? CLEAR_GAIN : MIN_GAIN)) {
+            preference.changeTo(running.width, running.allTrials().means());
             waiting = Optional.empty();
         } else {
             preference.direction = -preference.direction;
-            preference.charge(
-                    trialGain.isPresent() ? -Math.expm1(trialGain.getAsDouble()) * running.nanos : running.nanos);
+            double lost = verdict.own.isPresent() ? -Math.expm1(verdict.own.getAsDouble()) : 1;
+            preference.charge(lost * running.nanos);
             waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
-        int factor = isFar(trialGain) ? FACTOR_WHERE_FAR : 2;
-        boolean isSoonTriedAgain = gain > MIN_GAIN || gain * trialGain.orElse(0) < 0;
+        int factor = isFar(verdict.own) ? FACTOR_WHERE_FAR : 2;
+        boolean isSoonTriedAgain = gain > MIN_GAIN || verdict.mean * verdict.all < 0;
         preference.between = isSoonTriedAgain ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
         preference.roundsLeft = preference.between;
         preference.urgent = preference.between == MIN_BETWEEN;

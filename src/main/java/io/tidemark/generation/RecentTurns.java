@@ -45,60 +45,65 @@ final class RecentTurns {
     }
 
     /**
+     * The duration of a turn of a wide group, and the time that narrow groups need for it on average, in nanoseconds.
+     */
+    record Pair(double narrow, double wide) {}
+
+    /** Compared turns: those with prompt tokens, and those without. */
+    record Comparison(List<Pair> prompts, List<Pair> others) {
+
+        /** Empty if there are too few turns in all. */
+        Gains gains() {
+            return prompts.size() + others.size() < FEW_TURNS ? Gains.NONE : new Gains(gain(prompts), gain(others));
+        }
+
+        /** From the middle half of the turns by gain; empty if there are none. */
+        static OptionalDouble gain(List<Pair> turns) {
+            if (turns.isEmpty()) {
+                return OptionalDouble.empty();
+            }
+            int left = turns.size() / 4;
+            List<Pair> middle = turns.stream()
+                    .sorted(Comparator.comparingDouble(turn -> turn.narrow / turn.wide))
+                    .toList()
+                    .subList(left, turns.size() - left);
+            double narrow = middle.stream().mapToDouble(Pair::narrow).sum();
+            return OptionalDouble.of(
+                    Math.log(narrow / middle.stream().mapToDouble(Pair::wide).sum()));
+        }
+    }
+
+    /**
      * How much faster turns of a wide width are than turns of a narrow one, as the logarithm of the ratio of their
      * durations: above 0 if they are faster.
      *
-     * @param prompts of turns with prompt tokens; empty if too few were compared
-     * @param others  of turns without; empty if too few were compared
+     * @param prompts of turns with prompt tokens; empty if this is not known
+     * @param others  of turns without; empty if this is not known
      */
     record Gains(OptionalDouble prompts, OptionalDouble others) {
 
         static final Gains NONE = new Gains(OptionalDouble.empty(), OptionalDouble.empty());
 
-        static Gains of(boolean prompts, double gain) {
-            return prompts
-                    ? new Gains(OptionalDouble.of(gain), OptionalDouble.empty())
-                    : new Gains(OptionalDouble.empty(), OptionalDouble.of(gain));
-        }
-
-        boolean isEmpty() {
-            return prompts.isEmpty() && others.isEmpty();
+        /** These gains; of a kind whose gain is not known, the other one. */
+        Gains or(Gains other) {
+            return new Gains(prompts.isPresent() ? prompts : other.prompts, others.isPresent() ? others : other.others);
         }
 
         /**
-         * The gain of all turns. A kind that was not compared counts as the other.
+         * The gain of all turns. A kind whose gain is not known counts as the other.
          *
          * @param promptShare the part of the time that turns with prompt tokens take
          * @param isOfWide    whether this is the time of the wide width; otherwise that of the narrow one
-         * @throws java.util.NoSuchElementException if neither kind was compared
+         * @return empty if neither gain is known
          */
-        double overall(double promptShare, boolean isOfWide) {
-            double ofPrompts = prompts.orElseGet(others::getAsDouble);
-            double ofOthers = others.orElse(ofPrompts);
-            int sign = isOfWide ? 1 : -1;
-            return sign
-                    * Math.log(
-                            promptShare * Math.exp(sign * ofPrompts) + (1 - promptShare) * Math.exp(sign * ofOthers));
-        }
-    }
-
-    /** Turns of wide groups, each with what narrow groups would need for it. */
-    private static final class Comparison {
-        private final List<double[]> turns = new ArrayList<>();
-
-        /** From the middle half of the turns by gain. */
-        private OptionalDouble gain() {
-            if (turns.size() < FEW_TURNS) {
-                return OptionalDouble.empty();
+        OptionalDouble overall(double promptShare, boolean isOfWide) {
+            if (prompts.isEmpty() || others.isEmpty()) {
+                return prompts.isPresent() ? prompts : others;
             }
-            turns.sort(Comparator.comparingDouble(turn -> turn[0] / turn[1]));
-            int left = turns.size() / 4;
-            List<double[]> middle = turns.subList(left, turns.size() - left);
-            return OptionalDouble.of(Math.log(sum(middle, 0) / sum(middle, 1)));
-        }
-
-        private static double sum(List<double[]> turns, int index) {
-            return turns.stream().mapToDouble(turn -> turn[index]).sum();
+            int sign = isOfWide ? 1 : -1;
+            double ofPrompts = promptShare * Math.exp(sign * prompts.getAsDouble());
+            double ofOthers = (1 - promptShare) * Math.exp(sign * others.getAsDouble());
+            return OptionalDouble.of(sign * Math.log(ofPrompts + ofOthers));
         }
     }
 
@@ -146,20 +151,20 @@ final class RecentTurns {
         return changed;
     }
 
-    /** Whether this width has more turns than the fewest that are compared. */
+    /** Whether more than {@code FEW_TURNS} turns of this width are kept. */
     boolean isMeasured(int width) {
         return byWidth.get(width).turns.size() > FEW_TURNS;
     }
 
-    /** How much faster the recent turns of wide groups were than turns of the narrow groups in them. */
-    Gains wideGains(int narrow, int wide, Moment now) {
-        Comparison prompts = new Comparison();
-        Comparison others = new Comparison();
+    /** Compares the recent turns of wide groups with what narrow groups would need for them, where this is known. */
+    Comparison compare(int narrow, int wide, Moment now) {
+        List<Pair> prompts = new ArrayList<>();
+        List<Pair> others = new ArrayList<>();
         for (Turn turn : byWidth.get(wide).turns) {
-            Comparison kind = turn.step().prompt() ? prompts : others;
-            narrowNanos(turn, narrow, now).ifPresent(nanos -> kind.turns.add(new double[] {nanos, turn.nanos()}));
+            narrowNanos(turn, narrow, now).ifPresent(nanos -> (turn.step().prompt() ? prompts : others)
+                    .add(new Pair(nanos, turn.nanos())));
         }
-        return new Gains(prompts.gain(), others.gain());
+        return new Comparison(prompts, others);
     }
 
     /**

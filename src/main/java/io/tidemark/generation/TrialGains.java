@@ -1,61 +1,67 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.RecentTurns.Comparison;
 import io.tidemark.generation.RecentTurns.Gains;
+import io.tidemark.generation.RecentTurns.Pair;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.OptionalDouble;
 
 /**
  * How much faster a wide width is than a narrow one, in the mean of recent trials. A trial may have compared only turns
- * with prompt tokens, or only others, so each kind has a mean of its own.
+ * with prompt tokens, or only others, so each kind has a mean of its own. Turns with prompt tokens are collected over
+ * trials until a single one that the host has delayed does not decide.
  */
 final class TrialGains {
 
     /** The weight of a trial in a mean is one divided by this. */
     static final int MEAN_OF_TRIALS = 2;
+    /** Turns with prompt tokens that count as a trial. */
+    private static final int PROMPT_TURNS = 4;
 
     private final Mean prompts = new Mean();
     private final Mean others = new Mean();
+    private final List<Pair> promptTurns = new ArrayList<>();
 
     private static final class Mean {
-        private double gain;
+        private OptionalDouble gain = OptionalDouble.empty();
         private int trials;
 
         /** A trial that differs far from the earlier ones begins another mean. */
         private void add(double trial) {
-            if (Math.abs(trial - gain) > Math.log(MeasuredWidth.FAR_SLOWER)) {
+            if (trials > 0 && Math.abs(trial - gain.getAsDouble()) > Math.log(MeasuredWidth.FAR_SLOWER)) {
                 trials = 0;
             }
             trials = Math.min(trials + 1, MEAN_OF_TRIALS);
-            gain += (trial - gain) / trials;
-        }
-
-        private OptionalDouble known() {
-            return trials == 0 ? OptionalDouble.empty() : OptionalDouble.of(gain);
+            double before = gain.orElse(trial);
+            gain = OptionalDouble.of(before + (trial - before) / trials);
         }
     }
 
-    void add(Gains trial) {
-        trial.prompts().ifPresent(prompts::add);
-        trial.others().ifPresent(others::add);
+    void add(Comparison trial) {
+        if (trial.others().size() >= RecentTurns.FEW_TURNS) {
+            Comparison.gain(trial.others()).ifPresent(others::add);
+        }
+        promptTurns.addAll(trial.prompts());
+        if (promptTurns.size() >= PROMPT_TURNS) {
+            Comparison.gain(promptTurns).ifPresent(prompts::add);
+            promptTurns.clear();
+        }
     }
 
-    /** The gains of a trial; of a kind that it has not compared, the mean of earlier ones. */
-    Gains complete(Gains trial) {
-        return new Gains(
-                trial.prompts().isPresent() ? trial.prompts() : prompts.known(),
-                trial.others().isPresent() ? trial.others() : others.known());
+    /** The means. */
+    Gains means() {
+        return new Gains(prompts.gain, others.gain);
     }
 
-    /** The number of trials in the mean of the kind that this trial has compared, at most {@code MEAN_OF_TRIALS}. */
-    int trials(Gains trial) {
-        return kind(trial).trials;
+    /** The number of trials in the mean of the kind that decides: that of turns without prompts, if there are any. */
+    int trials() {
+        return others.gain.isPresent() ? others.trials : prompts.trials;
     }
 
-    /** The next trial begins another mean of the kind that this trial has compared. */
-    void restart(Gains trial) {
-        kind(trial).trials = 0;
-    }
-
-    private Mean kind(Gains trial) {
-        return trial.others().isPresent() ? others : prompts;
+    /** The next trials begin other means. Until then the present ones are used. */
+    void restart() {
+        prompts.trials = 0;
+        others.trials = 0;
     }
 }

@@ -100,7 +100,7 @@ class MeasuredWidthTest {
             return this;
         }
 
-        /** All requests start together, with prompts in five steps, and the next ones after this number of steps. */
+        /** All requests start together every this number of steps, and the first five steps have prompts. */
         Simulation startEvery(int number) {
             startEvery = number;
             return this;
