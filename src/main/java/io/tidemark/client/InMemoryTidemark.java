@@ -289,7 +289,8 @@ public final class InMemoryTidemark implements TidemarkClient {
     @Override
     public synchronized CompletionStage<BatchOutcome> validate(RawValidationBatch batch) {
         batches.add(batch);
-        if (!batchIds.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>()).add(batch.batchId())) {
+        if (!batchIds.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>())
+                .add(batch.batchId())) {
             return CompletableFuture.completedStage(
                     new BatchOutcome.Rejected(batch, "duplicate_batch", "a batch with this id was counted before"));
         }

@@ -173,7 +173,8 @@ final class MeasuredWidth implements GroupWidth {
         /** @param gains how much faster the wider one of both widths is */
         private void changeTo(int other, Gains gains) {
             int sign = other > width ? -1 : 1;
-            double otherNanos = (recentNanos - promptNanos) * Math.exp(sign * gains.others().orElse(0));
+            double otherNanos =
+                    (recentNanos - promptNanos) * Math.exp(sign * gains.others().orElse(0));
             promptNanos *= Math.exp(sign * gains.prompts().orElse(0));
             recentNanos = promptNanos + otherNanos;
             direction = Integer.signum(other - width);
@@ -345,7 +346,8 @@ final class MeasuredWidth implements GroupWidth {
         }
         if (trial.isEmpty() && width == preference.width) {
             if (counted) {
-                boolean prompt = Arrays.stream(work).anyMatch(each -> each.step().prompt());
+                boolean prompt =
+                        Arrays.stream(work).anyMatch(each -> each.step().prompt());
                 preference.addTime(round * turn.nanos(), prompt);
             }
             // a change that was withdrawn

@@ -161,8 +161,8 @@ final class RecentTurns {
         List<Pair> prompts = new ArrayList<>();
         List<Pair> others = new ArrayList<>();
         for (Turn turn : byWidth.get(wide).turns) {
-            narrowNanos(turn, narrow, now).ifPresent(nanos -> (turn.step().prompt() ? prompts : others)
-                    .add(new Pair(nanos, turn.nanos())));
+            narrowNanos(turn, narrow, now)
+                    .ifPresent(nanos -> (turn.step().prompt() ? prompts : others).add(new Pair(nanos, turn.nanos())));
         }
         return new Comparison(prompts, others);
     }

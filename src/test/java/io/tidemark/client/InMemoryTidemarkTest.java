@@ -122,8 +122,8 @@ class InMemoryTidemarkTest {
         assertThat(validate(other)).isEqualTo(new BatchOutcome.Counted(other, OptionalInt.of(0)));
         RawValidationBatch again = batch("b1", "a", "new");
         assertThat(validate(again))
-                .isEqualTo(new BatchOutcome.Rejected(
-                        again, "duplicate_batch", "a batch with this id was counted before"));
+                .isEqualTo(
+                        new BatchOutcome.Rejected(again, "duplicate_batch", "a batch with this id was counted before"));
         assertThat(tidemark.batches()).containsExactly(first, second, other, again);
         assertThat(tidemark.boundaries()).isEmpty();
     }

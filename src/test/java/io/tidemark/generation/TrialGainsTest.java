@@ -37,8 +37,10 @@ class TrialGainsTest {
     @Test
     @DisplayName("A kind that was not compared counts as the other")
     void oneKind() {
-        assertThat(new Gains(OptionalDouble.empty(), OptionalDouble.of(0.2)).overall(0.5, true)).hasValue(0.2);
-        assertThat(new Gains(OptionalDouble.of(0.1), OptionalDouble.empty()).overall(0.5, true)).hasValue(0.1);
+        assertThat(new Gains(OptionalDouble.empty(), OptionalDouble.of(0.2)).overall(0.5, true))
+                .hasValue(0.2);
+        assertThat(new Gains(OptionalDouble.of(0.1), OptionalDouble.empty()).overall(0.5, true))
+                .hasValue(0.1);
         assertThat(Gains.NONE.overall(0.5, true)).isEmpty();
     }
 
@@ -49,7 +51,8 @@ class TrialGainsTest {
         assertThat(Comparison.gain(turns).orElseThrow()).isCloseTo(0, EXACT);
         Pair turn = new Pair(120, 100);
         assertThat(new Comparison(List.of(turn), List.of()).gains()).isEqualTo(Gains.NONE);
-        assertThat(new Comparison(List.of(turn), List.of(turn)).gains().prompts()).isPresent();
+        assertThat(new Comparison(List.of(turn), List.of(turn)).gains().prompts())
+                .isPresent();
     }
 
     @Test
