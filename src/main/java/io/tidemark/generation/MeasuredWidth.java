@@ -29,10 +29,10 @@ import java.util.TreeMap;
  *
  * <p>Widths are compared by their {@link RecentTurns}: those with prompt tokens and those without, which count by the
  * time that they take. If a trial has turns of one kind only, the other counts as in earlier trials: requests that
- * start together have their prompts in few turns. The first turn of a thread after a change of the width is not counted,
- * and neither is a turn with a slice of a background task. The next trial follows after {@code MIN_BETWEEN} rounds,
- * which double with each trial that is lost or won by less than {@code MIN_GAIN}, or soon after turns begin to take a
- * clearly different time.
+ * start together have their prompts in few turns. The first turn of a thread after a change of the width is not
+ * counted, and neither is a turn with a slice of a background task. The next trial follows after {@code MIN_BETWEEN}
+ * rounds, which double with each trial that is lost or won by less than {@code MIN_GAIN}, or soon after turns begin to
+ * take a clearly different time.
  *
  * <p>The time that a trial loses, and the waits at its start and end until no thread is in a turn, are charged to the
  * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
