@@ -105,8 +105,8 @@ final class CalibrateCommand implements Callable<Integer> {
     private void printRepeats(CalibrationClient.Counted counted, String states) {
         PrintWriter err = spec.commandLine().getErr();
         if (counted.repeats().isEmpty()) {
-            err.println("how many examples were counted before is unknown: READ on topic '" + states
-                    + "' is missing, or an older calibrator has counted them");
+            err.println("the number of examples that were counted before is unknown: topic '" + states
+                    + "' could not be read, such as without READ on it, or an older calibrator has counted examples");
         } else if (counted.repeats().getAsInt() > 0) {
             err.println(counted.examples() + " examples, of which "
                     + counted.repeats().getAsInt() + " were counted before and add nothing");

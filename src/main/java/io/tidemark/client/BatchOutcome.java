@@ -13,8 +13,8 @@ public sealed interface BatchOutcome {
      * The batch was counted.
      *
      * @param repeats how many of its examples add nothing: the epoch of the adapter had counted them before, or they
-     *                are in the batch more than once. Empty if it is unknown, because the principal of the client may
-     *                not read {@code calibration-state}, or an older calibrator counted the batch
+     *                are in the batch more than once. Empty if it is unknown, because {@code calibration-state} could
+     *                not be read, such as without the right, or an older calibrator counted the batch
      */
     record Counted(RawValidationBatch batch, OptionalInt repeats) implements BatchOutcome {}
 

@@ -56,7 +56,10 @@ final class BatchOutcomes implements Runnable {
     private int unacknowledged;
     private int open;
     private long bytes;
+
+    /** When a batch was processed last, or the first of the open ones was sent. */
     private long progress;
+
     private boolean started;
 
     /** Why the thread has ended; batches that are acknowledged later fail with it. */
@@ -110,7 +113,6 @@ final class BatchOutcomes implements Runnable {
                             + " bytes are open, and the limit is " + limits.openRequests() + " batches of "
                             + limits.unsentBytes() + " bytes; wait for outcomes, or use validate(batch, maxWait)"));
         } else {
-            progress = open == 0 ? nanoTime.getAsLong() : progress;
             bytes += pending.value.length;
             open++;
             unsent.add(pending);
@@ -145,7 +147,7 @@ final class BatchOutcomes implements Runnable {
     public void run() {
         ClientException end = closed();
         try (TopicReader deadLetters = TopicReader.fromNow(cluster, topics.validationDeadLetters());
-                BatchRepeats repeats = new BatchRepeats(cluster, topics.calibrationState());
+                BatchRepeats repeats = new BatchRepeats(cluster, topics.calibrationState(), nanoTime);
                 Admin admin = cluster.admin()) {
             while (awaitWork()) {
                 if (hasSentNone()) {
@@ -215,6 +217,7 @@ final class BatchOutcomes implements Runnable {
     }
 
     private synchronized Pending next() {
+        progress = hasSentNone() ? nanoTime.getAsLong() : progress;
         unacknowledged += unsent.isEmpty() ? 0 : 1;
         return unsent.poll();
     }

@@ -2,69 +2,79 @@ package io.tidemark.client;
 
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * How many examples of counted batches add nothing, from the headers of the topic {@code calibration-state}. The number
- * informs only, so a topic that is missing or cannot be read, such as without the right, leaves it unknown and fails no
- * batch. Used by one thread.
+ * informs only, so a topic that is missing or cannot be read, such as without the right, leaves it unknown, fails no
+ * batch, and delays batches by some seconds at most. Used by one thread.
  */
 final class BatchRepeats implements AutoCloseable {
 
+    /** The longest time of a call to the brokers, and the longest time without progress of {@link #read}. */
+    private static final Duration CALL = Duration.ofSeconds(5);
+
+    /** A client without the right to read would otherwise open and close Kafka clients for each batch. */
+    private static final Duration BETWEEN_OPENINGS = Duration.ofMinutes(1);
+
     private final Cluster cluster;
     private final String topic;
+    private final LongSupplier nanoTime;
 
-    /** Empty before {@link #begin}, and if the topic cannot be read. */
+    /** Empty before {@link #begin}, and while the topic cannot be read. */
     private Optional<TopicReader> states = Optional.empty();
+
+    /** When the topic was opened last, or could not be. */
+    private OptionalLong opened = OptionalLong.empty();
 
     /** By the record of the batch. Batches of other clients are among them until {@link #retain}. */
     private final Map<Source, Integer> repeats = new HashMap<>();
 
-    BatchRepeats(Cluster cluster, String topic) {
-        this.cluster = cluster;
+    BatchRepeats(Cluster cluster, String topic, LongSupplier nanoTime) {
+        this.cluster = cluster.withCallTimeout(CALL);
         this.topic = topic;
+        this.nanoTime = nanoTime;
     }
 
-    /**
-     * Called before a batch is sent while none is open. States that were written before are left out. A topic that
-     * could not be read before is tried again.
-     */
+    /** Called before a batch is sent while none is open. States that were written before are left out. */
     void begin() {
         repeats.clear();
-        unlessUnreadable(TopicReader::skipToEnd);
-        if (states.isEmpty()) {
-            states = open();
-        }
-    }
-
-    private Optional<TopicReader> open() {
-        try {
-            // without this check, a broker may create the topic
-            return cluster.topicNames().contains(topic)
-                    ? Optional.of(TopicReader.fromNow(cluster, topic))
-                    : Optional.empty();
-        } catch (ClientException e) {
-            return Optional.empty();
-        }
+        openOr(TopicReader::skipToEnd);
     }
 
     /** Reads the states to the end of the topic. */
     void read() {
-        unlessUnreadable(reader -> reader.readToEnd(this::keep));
+        openOr(reader -> reader.readToEnd(this::keep, CALL));
     }
 
-    private void unlessUnreadable(java.util.function.Consumer<TopicReader> step) {
+    /**
+     * Opens the topic from now on, or does a step with the open one. A topic that could not be opened or read is opened
+     * again in a later call; states that are written in between are not read.
+     */
+    private void openOr(Consumer<TopicReader> step) {
         try {
-            states.ifPresent(step);
+            if (states.isPresent()) {
+                step.accept(states.get());
+            } else if (mayOpen()) {
+                opened = OptionalLong.of(nanoTime.getAsLong());
+                states = Optional.of(TopicReader.fromNow(cluster, topic));
+            }
         } catch (ClientException e) {
             close();
-            states = Optional.empty();
         }
+    }
+
+    private boolean mayOpen() {
+        return opened.isEmpty() || nanoTime.getAsLong() - opened.getAsLong() >= BETWEEN_OPENINGS.toNanos();
     }
 
     private void keep(ConsumerRecord<String, byte[]> state) {
@@ -89,5 +99,6 @@ final class BatchRepeats implements AutoCloseable {
     @Override
     public void close() {
         states.ifPresent(TopicReader::close);
+        states = Optional.empty();
     }
 }

@@ -1,7 +1,9 @@
 package io.tidemark.client;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -42,6 +44,15 @@ public record Cluster(String brokers, Map<String, String> properties) {
 
     public Cluster(String brokers) {
         this(brokers, Map.of());
+    }
+
+    /** The same cluster, whose admin clients and consumers give up a call after a time. */
+    Cluster withCallTimeout(Duration timeout) {
+        Map<String, String> limited = new HashMap<>(properties);
+        String millis = String.valueOf(timeout.toMillis());
+        limited.put("default.api.timeout.ms", millis);
+        limited.put("request.timeout.ms", millis);
+        return new Cluster(brokers, limited);
     }
 
     /**

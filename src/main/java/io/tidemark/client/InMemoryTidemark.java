@@ -63,8 +63,8 @@ public final class InMemoryTidemark implements TidemarkClient {
     private final List<RawValidationBatch> batches = new ArrayList<>();
     /** The examples of the batches as JSON, by adapter. */
     private final Map<String, Set<String>> examples = new HashMap<>();
-    /** The ids of the batches, by adapter. */
-    private final Map<String, Set<String>> batchIds = new HashMap<>();
+    /** The examples of the counted batches, by adapter and id. */
+    private final Map<String, Map<String, List<JsonNode>>> counted = new HashMap<>();
 
     private final SortedMap<String, TableEntry> boundaries = new TreeMap<>();
     private final List<SubmissionPublisher<BoundaryChange>> watches = new ArrayList<>();
@@ -283,23 +283,36 @@ public final class InMemoryTidemark implements TidemarkClient {
     }
 
     /**
-     * Each batch counts, unless its id was used for the adapter before. A repeat is an example with the JSON of an
-     * earlier one of the adapter.
+     * Each batch counts, unless its id was used for the adapter before: then the code is {@code duplicate_batch}, or
+     * {@code batch_id_conflict} if the examples are others. A repeat is an example with the JSON of an earlier one of
+     * the adapter.
      */
     @Override
     public synchronized CompletionStage<BatchOutcome> validate(RawValidationBatch batch) {
         batches.add(batch);
-        if (!batchIds.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>())
-                .add(batch.batchId())) {
-            return CompletableFuture.completedStage(
-                    new BatchOutcome.Rejected(batch, "duplicate_batch", "a batch with this id was counted before"));
+        Optional<List<JsonNode>> earlier =
+                Optional.ofNullable(counted.computeIfAbsent(batch.adapter(), adapter -> new HashMap<>())
+                        .putIfAbsent(batch.batchId(), batch.examples()));
+        if (earlier.isPresent()) {
+            return CompletableFuture.completedStage(rejected(batch, earlier.get()));
         }
-        Set<String> counted = examples.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>());
+        Set<String> seen = examples.computeIfAbsent(batch.adapter(), adapter -> new HashSet<>());
         int repeats = 0;
         for (JsonNode example : batch.examples()) {
-            repeats += counted.add(example.toString()) ? 0 : 1;
+            repeats += seen.add(example.toString()) ? 0 : 1;
         }
         return CompletableFuture.completedStage(new BatchOutcome.Counted(batch, OptionalInt.of(repeats)));
+    }
+
+    /** As a calibrator does. */
+    private static BatchOutcome rejected(RawValidationBatch batch, List<JsonNode> earlier) {
+        return batch.examples().equals(earlier)
+                ? new BatchOutcome.Rejected(
+                        batch, "duplicate_batch", "a batch with this id and these examples was counted before")
+                : new BatchOutcome.Rejected(
+                        batch,
+                        "batch_id_conflict",
+                        "a batch with this id and other examples was counted before; send this one with another id");
     }
 
     @Override

@@ -199,7 +199,9 @@ class ClientsTest {
             CommandLineRun run = run(three);
             assertThat(run.exitCode()).as(run.err()).isZero();
             assertThat(run.err())
-                    .contains("how many examples were counted before is unknown", "READ on topic 'calibration-state'");
+                    .contains(
+                            "the number of examples that were counted before is unknown",
+                            "topic 'calibration-state' could not be read, such as without READ on it");
         }
     }
 

@@ -10,6 +10,8 @@ import io.tidemark.message.RawValidationBatch;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -22,7 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-@DisplayName("Outcomes of validation batches that the broker has not acknowledged")
+@DisplayName("Outcomes of validation batches that the broker has not acknowledged, or no calibrator processes")
 class BatchOutcomesTest {
 
     private static EmbeddedBroker broker;
@@ -82,7 +84,42 @@ class BatchOutcomesTest {
                 .hasMessageEndingWith("validation batch 'b' was not sent: the disk is full");
     }
 
+    @Test
+    @DisplayName("The time limit of a batch starts when it is sent, and not before the topics are opened")
+    void timeLimit() throws Exception {
+        AtomicLong now = new AtomicLong();
+        AtomicInteger looks = new AtomicInteger();
+        long tooLong = Limits.DEFAULT.time().plusSeconds(1).toNanos();
+        // the thread looks at the clock first when it opens the topic of states
+        BatchOutcomes slow = new BatchOutcomes(
+                cluster,
+                Topics.DEFAULT,
+                "calibrators",
+                Limits.DEFAULT,
+                producer,
+                Runnable::run,
+                () -> Thread.currentThread().getName().equals("tidemark-client-batches") && looks.getAndIncrement() == 0
+                        ? now.addAndGet(tooLong)
+                        : now.get());
+        try {
+            CompletableFuture<BatchOutcome> open = unacknowledged(slow);
+            producer.completeNext();
+            int acknowledged = looks.get();
+            Awaitility.await().until(() -> open.isDone() || looks.get() > acknowledged + 4);
+            assertThat(open).isNotDone();
+            now.addAndGet(tooLong);
+            Awaitility.await().until(open::isDone);
+            assertThatThrownBy(open::join).hasCauseInstanceOf(ClientException.TimedOut.class);
+        } finally {
+            slow.stop();
+        }
+    }
+
     private CompletableFuture<BatchOutcome> unacknowledged() throws InterruptedException {
+        return unacknowledged(outcomes);
+    }
+
+    private CompletableFuture<BatchOutcome> unacknowledged(BatchOutcomes outcomes) throws InterruptedException {
         CompletableFuture<BatchOutcome> open = outcomes.add(new RawValidationBatch("b", "a", List.of()), Duration.ZERO)
                 .toCompletableFuture();
         Awaitility.await().until(() -> producer.history().size() == 1);

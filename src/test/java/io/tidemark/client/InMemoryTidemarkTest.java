@@ -120,12 +120,29 @@ class InMemoryTidemarkTest {
         assertThat(validate(first)).isEqualTo(new BatchOutcome.Counted(first, OptionalInt.of(1)));
         assertThat(validate(second)).isEqualTo(new BatchOutcome.Counted(second, OptionalInt.of(2)));
         assertThat(validate(other)).isEqualTo(new BatchOutcome.Counted(other, OptionalInt.of(0)));
-        RawValidationBatch again = batch("b1", "a", "new");
-        assertThat(validate(again))
-                .isEqualTo(
-                        new BatchOutcome.Rejected(again, "duplicate_batch", "a batch with this id was counted before"));
-        assertThat(tidemark.batches()).containsExactly(first, second, other, again);
+        assertThat(tidemark.batches()).containsExactly(first, second, other);
         assertThat(tidemark.boundaries()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A batch whose id was used is rejected as by a calibrator, with a code for the same and for others")
+    void usedBatchIds() {
+        RawValidationBatch first = batch("b1", "a", "x", "y");
+        RawValidationBatch others = batch("b1", "a", "new");
+        RawValidationBatch another = batch("b1", "of another adapter", "new");
+        validate(first);
+        assertThat(validate(others))
+                .isEqualTo(new BatchOutcome.Rejected(
+                        others,
+                        "batch_id_conflict",
+                        "a batch with this id and other examples was counted before; send this one with another id"));
+        assertThat(validate(first))
+                .isEqualTo(new BatchOutcome.Rejected(
+                        first, "duplicate_batch", "a batch with this id and these examples was counted before"));
+        assertThat(validate(another)).isEqualTo(new BatchOutcome.Counted(another, OptionalInt.of(0)));
+        RawValidationBatch unused = batch("b2", "a", "new");
+        assertThat(validate(unused)).isEqualTo(new BatchOutcome.Counted(unused, OptionalInt.of(0)));
+        assertThat(tidemark.batches()).containsExactly(first, others, first, another, unused);
     }
 
     private static RawValidationBatch batch(String id, String adapter, String... prompts) {
