@@ -18,7 +18,7 @@ final class DeadlineTimer implements RequestRunner.Timer, AutoCloseable {
     }
 
     /** A timer with a thread {@code tidemark-deadlines}. */
-    static DeadlineTimer start() {
+    static DeadlineTimer create() {
         return new DeadlineTimer(new ScheduledThreadPoolExecutor(1, work -> new Thread(work, "tidemark-deadlines")));
     }
 

@@ -70,7 +70,7 @@ final class WorkerService implements Service {
     private final ThreadPoolExecutor formatThreads;
     private final ExecutorService transactionThread = executor("tidemark-transactions");
     private final ExecutorService probeThread = executor("tidemark-probes");
-    private final DeadlineTimer deadlines = DeadlineTimer.start();
+    private final DeadlineTimer deadlines = DeadlineTimer.create();
     private final CompletableFuture<Throwable> error = new CompletableFuture<>();
 
     /**
