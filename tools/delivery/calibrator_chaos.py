@@ -289,9 +289,9 @@ def main():
     options = parser.parse_args()
     program = ProgramRun("calibrators", options)
     print(f"chaos of calibrators: seed {options.seed}, {options.duration} s; logs in {program.folder}", flush=True)
-    report = program.carry_out(Chaos, options.json)
+    report = program.carry_out(Chaos)
     print_report(report)
-    return program.end(report["found"], f"FAILED with seed {options.seed}")
+    return program.end(report["found"], f"FAILED with seed {options.seed}", report=report, json_file=options.json)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,31 @@ STEP_TIME = "10S"      # after which a step hangs
 MARKERS = {CRASH: ("crash", CRASH_MARKER * 5), HANG: ("hang", HANG_MARKER * 5)}
 
 
+class BrokerFault(threading.Thread):
+    """Stops a node and starts it again, on a thread, because a graceful stop takes seconds."""
+
+    def __init__(self, node, kill, down):
+        """down: seconds between the end of the process and its start"""
+        super().__init__(name="broker-fault")
+        self._node, self._kill, self._down = node, kill, down
+        self._ended = threading.Event()
+        self.failures = []
+
+    def run(self):
+        try:
+            self._node.kill() if self._kill else self._node.stop()
+            if not self._ended.wait(self._down):
+                self._node.start()
+        except BrokerError as e:
+            self.failures.append(str(e))
+
+    def end(self):
+        """Returns when nothing starts the node any more. It may be down then."""
+        self._ended.set()
+        if self.is_alive():
+            self.join()
+
+
 class Chaos:
     """One run. Everything but the traffic happens on the thread that calls `run`."""
 
@@ -105,8 +130,7 @@ class Chaos:
         self._faults = []        # (seconds since the start, kind, what)
         self._actions = []       # (when, number, function): the second half of a fault
         self._takeovers = []
-        self._broker_fault = None
-        self._broker_failures = []
+        self._broker_faults = []
         self._planted = []
         self._begin = None
 
@@ -168,6 +192,8 @@ class Chaos:
             return report
         finally:
             self._workers.kill_all()
+            for fault in self._broker_faults:
+                fault.end()
             self._cluster.kill()
             self._proxy.close()
 
@@ -267,21 +293,14 @@ class Chaos:
         return self._record(kind, f"{worker.name} for {seconds:.0f} s")
 
     def _break_broker(self, kind, faults):
-        """Stops a node on another thread, because a graceful stop takes seconds, and starts it again."""
-        if self._broker_fault is not None and self._broker_fault.is_alive() or not self._replicas_in_sync():
+        """Begins a fault of a random node, unless one is under way or a replica is not in sync."""
+        if any(fault.is_alive() for fault in self._broker_faults) or not self._replicas_in_sync():
             return False
         node = faults.choice(self._cluster.nodes)
         down = faults.uniform(0, 4)
-
-        def restart():
-            try:
-                node.kill() if kind == "broker kill" else node.stop()
-                time.sleep(down)
-                node.start()
-            except BrokerError as e:
-                self._broker_failures.append(str(e))
-        self._broker_fault = threading.Thread(target=restart, name="broker-fault")
-        self._broker_fault.start()
+        fault = BrokerFault(node, kind == "broker kill", down)
+        self._broker_faults.append(fault)
+        fault.start()
         return self._record(kind, f"node {node.number}, down for {down:.0f} s")
 
     def _replicas_in_sync(self):
@@ -301,8 +320,8 @@ class Chaos:
 
     def _heal(self):
         """Ends all faults: brokers run, no process is suspended, and a worker is ready."""
-        if self._broker_fault is not None:
-            self._broker_fault.join()
+        for fault in self._broker_faults:
+            fault.join()
         for node in self._cluster.nodes:
             if not node.running:
                 node.start()
@@ -332,7 +351,8 @@ class Chaos:
 
     def _report(self, sender, boundaries, batches, hostile, answered):
         counts = self._ledger.counts()
-        failures = self._workers.failures + self._broker_failures + self._metadata.failures
+        failures = (self._workers.failures + [failure for fault in self._broker_faults for failure in fault.failures]
+                    + self._metadata.failures)
         crashed = counts["errors"].get("worker_crashed", 0)
         if answered and crashed < len(self._planted):
             failures.append(f"{len(self._planted)} requests kill workers, but {crashed} results are worker_crashed")
@@ -443,10 +463,10 @@ def main():
         parser.error(f"no faults {sorted(unknown)}")
     program = ProgramRun("chaos", options)
     print(f"chaos run: seed {options.seed}, {options.duration} s; logs in {program.folder}", flush=True)
-    report = program.carry_out(Chaos, options.json)
+    report = program.carry_out(Chaos)
     print_report(report)
     failed = report["failures"] or report["unsent"] or not report["all_answered"] or not report["verifier"]["ok"]
-    return program.end(failed, f"FAILED with seed {options.seed}")
+    return program.end(failed, f"FAILED with seed {options.seed}", report=report, json_file=options.json)
 
 
 if __name__ == "__main__":

@@ -311,10 +311,10 @@ def main():
     program = ProgramRun("kills", options)
     print(f"kills of a calibrator; logs in {program.folder}", flush=True)
     begin = time.monotonic()
-    report = program.carry_out(Kills, options.json)
+    report = program.carry_out(Kills)
     print_report(report)
     print(f"{time.monotonic() - begin:.0f} s")
-    return program.end(report["found"])
+    return program.end(report["found"], report=report, json_file=options.json)
 
 
 if __name__ == "__main__":

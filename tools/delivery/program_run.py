@@ -27,24 +27,30 @@ class ProgramRun:
     def add_option(parser):
         parser.add_argument("--dir", type=pathlib.Path, help="folder for logs and data, which is kept; by default a temporary one")
 
-    def carry_out(self, make, json_file=None):
+    def carry_out(self, make):
         """
-        Returns the report of `make(options, folder).run()`, and writes it to a file if one is given. The log goes to stdout.
+        Returns the report of `make(options, folder).run()`. The log goes to stdout.
 
         Raises SystemExit on SIGTERM, so that `run` can end its processes, and after an error of a process, Kafka or the verifier.
         """
         logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("the run was ended by SIGTERM"))
         try:
-            report = make(self._options, self.folder).run()
+            return make(self._options, self.folder).run()
         except (WorkerError, BrokerError, Unverifiable, KafkaException) as e:
             sys.exit(f"the run has ended early; logs in {self.folder}: {e}")
-        if json_file:
-            json_file.write_text(json.dumps(report, indent=1))
-        return report
 
-    def end(self, failed, what="FAILED"):
-        """Says where the logs of a failed run are, or removes a temporary folder. Returns the exit code."""
+    def end(self, failed, what="FAILED", report=None, json_file=None):
+        """
+        Writes the report to a file if one is given, so call this after the report is printed: the file may not be writable,
+        and that fails the run. Says where the logs of a failed run are, or removes a temporary folder. Returns the exit code.
+        """
+        if json_file:
+            try:
+                json_file.write_text(json.dumps(report, indent=1))
+            except OSError as e:
+                print(f"the report could not be written to {json_file}: {e.strerror}")
+                failed = True
         if failed:
             print(f"{what}; logs in {self.folder}")
             return 1

@@ -368,9 +368,9 @@ def main():
     options.steady_seconds, options.zero_seconds, options.eviction_seconds = (8, 5, 12) if options.quick else (30, 15, 20)
     program = ProgramRun("rollout", options)
     print(f"rollout: seed {options.seed}; logs in {program.folder}", flush=True)
-    report = program.carry_out(Rollout, options.json)
+    report = program.carry_out(Rollout)
     print_report(report)
-    return program.end(failed(report))
+    return program.end(failed(report), report=report, json_file=options.json)
 
 
 if __name__ == "__main__":

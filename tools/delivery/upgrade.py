@@ -487,9 +487,9 @@ def main():
     options.before, options.after = options.before.resolve(), options.after.resolve()
     program = ProgramRun("upgrade", options)
     print(f"upgrade of calibrators: seed {options.seed}; logs in {program.folder}", flush=True)
-    report = program.carry_out(Upgrade, options.json)
+    report = program.carry_out(Upgrade)
     print_report(report)
-    return program.end(report["wrong"])
+    return program.end(report["wrong"], report=report, json_file=options.json)
 
 
 if __name__ == "__main__":
