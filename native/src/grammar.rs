@@ -503,7 +503,8 @@ impl State {
         }
     }
 
-    /// Consumes all tokens, in a lexer that does not know them. What is charged adds up over the life of the sequence.
+    /// Consumes all tokens, in a lexer that does not know them. What is charged adds up over the life of the sequence, also
+    /// of a repetition that fails: another one in another lexer may follow it in the same step.
     fn repeat(&mut self, grammar: &Grammar, masks: bool, charged: bool) -> Result<(), Failure> {
         let limits = grammar.limits;
         let most = (
@@ -516,21 +517,20 @@ impl State {
         self.refuel();
         let mut spent = self.spent();
         for place in 0..self.tokens.len() {
-            if masks {
-                self.mask(grammar, place, &mut mask)?;
-            }
-            self.consume(grammar, place)?;
+            let computed = if masks { self.mask(grammar, place, &mut mask).map(drop) } else { Ok(()) };
+            let consumed = computed.and_then(|()| self.consume(grammar, place));
             self.refuel();
             let now = self.spent();
             repeated.0 += now.0.saturating_sub(spent.0);
             repeated.1 += now.1.saturating_sub(spent.1);
             spent = now;
+            if charged {
+                self.repeated = repeated;
+            }
+            consumed?;
             if repeated.0 > most.0 || repeated.1 > most.1 {
                 return Err(Failure::new(TOO_SLOW, "the format needs too many steps to repeat a text"));
             }
-        }
-        if charged {
-            self.repeated = repeated;
         }
         Ok(())
     }

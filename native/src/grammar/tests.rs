@@ -400,3 +400,35 @@ fn a_generation_that_is_full_of_what_ended_sequences_have_left_is_replaced() {
     drop(full);
     assert!(grammar.bytes() < limits().grammar_bytes as i64, "{} bytes", grammar.bytes());
 }
+
+/// Texts that need 80 states of the lexer each, which permits so few that it holds three of them.
+fn pairs(letters: std::ops::Range<char>) -> Grammar {
+    let forms: Vec<String> =
+        letters.map(|letter| format!("(?:{letter}{}){{1,40}};", letter.to_ascii_uppercase())).collect();
+    Grammar::compile(tokenizer(), REGEX, &forms.join("|"), Limits { grammar_bytes: 300 * STATE_BYTES, ..limits() }).unwrap()
+}
+
+#[test]
+fn a_repetition_that_uses_up_its_lexer_is_charged_with_the_next_one() {
+    let walk = |grammar: &Grammar, others: &[char]| {
+        let mut own = Walk::start(grammar);
+        own.text(&"aA".repeat(39)).unwrap();
+        // a lexer of its own, or one in which others have left fewer states than the text needs
+        grammar.generation().set_broken();
+        own.state.has_broken = true;
+        let before = own.state.generation.clone();
+        for letter in others {
+            Walk::start(grammar).text(&format!("{letter}{}", letter.to_ascii_uppercase()).repeat(40)).unwrap();
+        }
+        let shared = grammar.generation();
+        assert_eq!(own.text("a"), Ok(Step::Continues));
+        assert!(!Arc::ptr_eq(&before, &own.state.generation));
+        assert_eq!(shared.is_broken(), !others.is_empty(), "whether the shared lexer was used up");
+        own.state.repeated
+    };
+    let once = walk(&pairs('a'..'k'), &[]);
+    let twice = walk(&pairs('a'..'k'), &['b', 'c', 'd']);
+    assert!(once.0 > 0, "{once:?}");
+    // the first attempt has repeated a part of the text
+    assert!(twice.0 > once.0 + once.0 / 4, "{once:?} for one repetition, {twice:?} with the one before it");
+}
