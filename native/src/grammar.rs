@@ -459,7 +459,8 @@ impl State {
             generation.set_broken();
             return Err(Stop::Broken);
         }
-        let charged = std::mem::take(&mut self.has_broken) || lexer != Lexer::Shared;
+        // what others have broken is not charged, also where it takes two lexers
+        let charged = std::mem::take(&mut self.has_broken);
         let before = memory::allocated();
         let result = guarded(|| {
             match lexer {

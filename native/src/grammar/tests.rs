@@ -432,3 +432,25 @@ fn a_repetition_that_uses_up_its_lexer_is_charged_with_the_next_one() {
     // the first attempt has repeated a part of the text
     assert!(twice.0 > once.0 + once.0 / 4, "{once:?} for one repetition, {twice:?} with the one before it");
 }
+
+#[test]
+fn a_sequence_pays_for_no_lexer_of_its_own_that_it_needs_because_of_others() {
+    let grammar = Grammar::compile(tokenizer(), REGEX, EXPENSIVE, limits()).unwrap();
+    let mut own = Walk::start(&grammar);
+    own.text("y5").unwrap();
+    grammar.generation().set_broken();
+    let shared = grammar.generation();
+    std::thread::scope(|scope| {
+        let turn = shared.turn();
+        let step = scope.spawn(|| own.text("6"));
+        // others break the next lexer, too, while the sequence waits for it
+        while shared.open.load(Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        shared.set_broken();
+        drop(turn);
+        assert_eq!(step.join().unwrap(), Ok(Step::Continues));
+    });
+    assert!(!Arc::ptr_eq(&shared, &own.state.generation));
+    assert_eq!(own.state.repeated, (0, 0));
+}
