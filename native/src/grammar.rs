@@ -20,6 +20,7 @@ use llguidance::{Logger, TokenParser};
 use serde_json::{json, Value};
 
 use crate::failure::{guarded, Failure, INTERNAL, TOO_LARGE, TOO_SLOW, UNSUPPORTED};
+use crate::lark;
 use crate::memory;
 use crate::regex;
 use crate::schema;
@@ -38,10 +39,12 @@ const STEP_ITEMS: u64 = 20_000;
 const STATE_BYTES: u64 = 2_000;
 /// A symbol of a grammar, with the rows that it adds.
 const SYMBOL_BYTES: u64 = 200;
-/// Compilation recurses; the stack of a JVM's thread may be small. Only touched pages take memory.
+/// Compilation recurses; the stack of a JVM's thread may be small. Only touched pages take memory. Rules that name each
+/// other take about 600 bytes of stack for a byte of the format.
 const STACK_BYTES: usize = 256 << 20;
-/// How deep brackets of a Lark grammar nest: its parser recurses.
-const LARK_NESTING: usize = 100;
+const STACK_BYTES_A_BYTE: usize = 2_000;
+/// How large the terminals of a Lark grammar become, compared with the limit of its text.
+const TERMINALS: u64 = 2;
 
 #[derive(Clone, Copy)]
 pub struct Limits {
@@ -182,7 +185,7 @@ impl Grammar {
         std::thread::scope(|scope| {
             std::thread::Builder::new()
                 .name("tidemark-grammar".to_string())
-                .stack_size(STACK_BYTES)
+                .stack_size(STACK_BYTES.max(text.len().saturating_mul(STACK_BYTES_A_BYTE)))
                 .spawn_scoped(scope, || {
                     guarded(|| Self::compile_here(tokenizer, kind, text, limits))
                 })
@@ -202,9 +205,15 @@ impl Grammar {
         let schema = if kind == JSON_SCHEMA { Some(schema::prepared(text)?) } else { None };
         let grammar = match kind {
             JSON_SCHEMA => json_schema(schema.as_ref().map(|prepared| prepared.schema.clone()).unwrap_or_default()),
-            REGEX => TopLevelGrammar::from_regex(&regex::anchored(text)?),
+            REGEX => {
+                regex::check(text)?;
+                TopLevelGrammar::from_regex(text)
+            }
             CHOICE => TopLevelGrammar::from_regex(&choice(text)?),
-            LARK => lark(text)?,
+            LARK => {
+                lark::check(text, limits.format_bytes.saturating_mul(TERMINALS))?;
+                TopLevelGrammar::from_lark(text.to_string())
+            }
             other => return Err(Failure::new(INTERNAL, format!("no kind of format: {other}"))),
         };
         let mut parser = tokenizer
@@ -746,57 +755,6 @@ fn choice(text: &str) -> Result<String, Failure> {
     }
     let escaped: Vec<String> = texts.iter().map(|text| regex_syntax::escape(text)).collect();
     Ok(format!("(?:{})", escaped.join("|")))
-}
-
-fn lark(text: &str) -> Result<TopLevelGrammar, Failure> {
-    for (part, why) in [
-        ("%json", "send the schema as a JSON Schema"),
-        ("allow_invalid_utf8", "answers are UTF-8"),
-    ] {
-        if text.contains(part) {
-            return Err(Failure::unsupported(format!("'{part}' in a grammar is not supported: {why}")));
-        }
-    }
-    if has_special_token(text) {
-        return Err(Failure::unsupported("'<' in a grammar is not supported: answers have no special tokens"));
-    }
-    let mut depth: usize = 0;
-    for character in text.chars() {
-        match character {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > LARK_NESTING {
-            return Err(Failure::new(
-                TOO_LARGE,
-                format!("brackets nest deeper than {LARK_NESTING}"),
-            ));
-        }
-    }
-    Ok(TopLevelGrammar::from_lark(text.to_string()))
-}
-
-/// Whether a `<` stands outside of texts, regular expressions and comments.
-fn has_special_token(grammar: &str) -> bool {
-    let mut characters = grammar.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '<' => return true,
-            '/' if characters.peek() == Some(&'/') => {
-                characters.by_ref().take_while(|&each| each != '\n').for_each(drop);
-            }
-            '"' | '/' => {
-                while let Some(each) = characters.next().filter(|&each| each != character) {
-                    if each == '\\' {
-                        characters.next();
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    false
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod failure;
 mod formats;
 mod grammar;
+mod lark;
 mod memory;
 mod regex;
 mod schema;

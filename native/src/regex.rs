@@ -1,73 +1,108 @@
 //! Regular expressions: in Rust's syntax as a format, and in JSON Schema's as a pattern.
 
-use regex_syntax::ast::ErrorKind;
-use regex_syntax::hir::{Hir, HirKind, Look};
+use regex_syntax::ast::{self, Ast, ClassPerlKind, ClassSetItem, ErrorKind, FlagsItemKind};
+use regex_syntax::hir::{translate::Translator, Hir, HirKind};
 
 use crate::failure::{Failure, TOO_LARGE};
 
 /// How deep a regular expression nests.
 const NESTING: u32 = 100;
+/// What the classes of characters of a format cost while they are parsed: about a nanosecond each. This bounds their
+/// memory, too.
+pub const WORK: u64 = 50_000_000;
+/// A class with a name such as `\w`: it takes up to 10 kB.
+const NAMED: u64 = 12_500;
+/// All characters, whose cases are folded one by one.
+const ALL: u64 = 0x11_0000;
 
-/// A regular expression in Rust's syntax that matches a whole text, without `^` at its start and `$` at its end.
-pub fn anchored(text: &str) -> Result<String, Failure> {
-    let hir = parse(text)?;
-    let (from, to) = (starts_with_anchor(&hir), ends_with_anchor(&hir));
-    if !from && !to {
-        return Ok(text.to_string());
-    }
-    let mut parts = match hir.into_kind() {
-        HirKind::Concat(parts) => parts,
-        other => vec![Hir::concat(vec![kind(other)])],
-    };
-    if from {
-        parts.remove(0);
-    }
-    if to && !parts.is_empty() {
-        parts.pop();
-    }
-    Ok(Hir::concat(parts).to_string())
+/// Refuses a regular expression in Rust's syntax that is not supported or takes too much memory or time. The whole text of
+/// an answer matches it: `^` at its start and `$` at its end say nothing.
+pub fn check(text: &str) -> Result<(), Failure> {
+    parse(text, &mut WORK.clone()).map(drop)
 }
 
-fn kind(kind: HirKind) -> Hir {
-    match kind {
-        HirKind::Look(look) => Hir::look(look),
-        _ => Hir::empty(),
+/// The same for one in a Lark grammar, of which llguidance says what is wrong. It has a part of the work of the grammar.
+pub fn check_literal(pattern: &str, flags: &str, work: &mut u64) -> Result<(), Failure> {
+    let text = if flags.is_empty() { pattern.to_string() } else { format!("(?{flags}){pattern}") };
+    match parse(&text, work) {
+        Err(failure) if failure.code == TOO_LARGE => Err(failure),
+        _ => Ok(()),
     }
 }
 
-fn parse(text: &str) -> Result<Hir, Failure> {
-    regex_syntax::ParserBuilder::new()
-        .nest_limit(NESTING)
-        .build()
-        .parse(text)
-        .map_err(|error| {
-            let (text, nests) = match &error {
-                regex_syntax::Error::Parse(error) => {
-                    (error.kind().to_string(), matches!(error.kind(), ErrorKind::NestLimitExceeded(_)))
-                }
-                regex_syntax::Error::Translate(error) => (error.kind().to_string(), false),
-                other => (other.to_string(), false),
-            };
-            if nests {
-                Failure::new(TOO_LARGE, format!("the regular expression nests deeper than {NESTING}"))
-            } else {
-                Failure::unsupported(format!("the regular expression is not supported: {text}"))
-            }
-        })
+/// Parses a regular expression if its classes cost less than the work that is left.
+fn parse(text: &str, work: &mut u64) -> Result<Hir, Failure> {
+    let unsupported = |why: &str| Failure::unsupported(format!("the regular expression is not supported: {why}"));
+    let parsed = ast::parse::ParserBuilder::new().nest_limit(NESTING).build().parse(text);
+    let parsed = parsed.map_err(|error| match error.kind() {
+        ErrorKind::NestLimitExceeded(_) => {
+            Failure::new(TOO_LARGE, format!("the regular expression nests deeper than {NESTING}"))
+        }
+        kind => unsupported(&kind.to_string()),
+    })?;
+    let cost = Classes::cost(&parsed);
+    if cost > *work {
+        return Err(Failure::new(TOO_LARGE, "the regular expression has too many or too large classes of characters"));
+    }
+    *work -= cost;
+    Translator::new().translate(text, &parsed).map_err(|error| unsupported(&error.kind().to_string()))
 }
 
-fn starts_with_anchor(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Look(look) => *look == Look::Start,
-        HirKind::Concat(parts) => matches!(parts[0].kind(), HirKind::Look(Look::Start)),
-        _ => false,
+/// Adds up what the classes of an expression cost.
+#[derive(Default)]
+struct Classes {
+    named: u64,
+    /// What it costs to fold the cases of all classes.
+    folded: u64,
+    ignores_case: bool,
+}
+
+impl Classes {
+    fn cost(ast: &Ast) -> u64 {
+        let classes = ast::visit(ast, Classes::default()).unwrap_or_else(|never| match never {});
+        let folded = if classes.ignores_case { classes.folded } else { 0 };
+        classes.named.saturating_mul(NAMED).saturating_add(folded)
+    }
+
+    fn add(&mut self, named: u64, folded: u64) {
+        self.named += named;
+        self.folded = self.folded.saturating_add(folded);
+    }
+
+    fn flags(&mut self, flags: &ast::Flags) {
+        self.ignores_case |=
+            flags.items.iter().any(|item| item.kind == FlagsItemKind::Flag(ast::Flag::CaseInsensitive));
     }
 }
 
-fn ends_with_anchor(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Concat(parts) => matches!(parts[parts.len() - 1].kind(), HirKind::Look(Look::End)),
-        _ => false,
+impl ast::Visitor for Classes {
+    type Output = Classes;
+    type Err = std::convert::Infallible;
+
+    fn finish(self) -> Result<Classes, Self::Err> {
+        Ok(self)
+    }
+
+    fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
+        match ast {
+            Ast::Flags(set) => self.flags(&set.flags),
+            Ast::Group(group) => group.flags().into_iter().for_each(|flags| self.flags(flags)),
+            Ast::ClassUnicode(_) => self.add(1, ALL),
+            Ast::ClassPerl(_) => self.add(1, 0),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn visit_class_set_item_pre(&mut self, item: &ClassSetItem) -> Result<(), Self::Err> {
+        match item {
+            ClassSetItem::Range(range) => self.add(0, (range.end.c as u64).saturating_sub(range.start.c as u64)),
+            ClassSetItem::Unicode(_) => self.add(1, ALL),
+            ClassSetItem::Perl(class) if class.negated => self.add(1, ALL),
+            ClassSetItem::Perl(class) => self.add(1, if class.kind == ClassPerlKind::Word { ALL / 8 } else { 0 }),
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -177,7 +212,7 @@ pub fn of_pattern(pattern: &str) -> Result<String, String> {
             }
         }
     }
-    let hir = parse(&result).map_err(|failure| failure.message)?;
+    let hir = parse(&result, &mut WORK.clone()).map_err(|failure| failure.message)?;
     if has_unwritable(&hir) {
         return Err("a control character is not supported".to_string());
     }
@@ -220,12 +255,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anchors_at_the_ends_are_removed() {
-        assert_eq!(anchored("^a+$").unwrap(), "a+");
-        assert_eq!(anchored("a|b").unwrap(), "a|b");
-        assert_eq!(anchored("^$").unwrap(), "(?:)");
-        assert!(anchored("(").is_err());
-        assert_eq!(anchored(&format!("{}a{}", "(".repeat(1000), ")".repeat(1000))).unwrap_err().code, TOO_LARGE);
+    fn an_expression_that_nests_too_deeply_or_is_not_supported_is_refused() {
+        for accepted in ["^a+$", "a|b", "^$", r"(?i)[\w.-]+@\w+"] {
+            assert_eq!(check(accepted), Ok(()), "{accepted}");
+        }
+        assert!(check("(").is_err());
+        assert_eq!(check(&format!("{}a{}", "(".repeat(1000), ")".repeat(1000))).unwrap_err().code, TOO_LARGE);
+    }
+
+    #[test]
+    fn an_expression_with_many_large_classes_is_refused() {
+        for refused in [
+            r"\w".repeat(30_000),
+            r"[^\W\x{2190}]".repeat(5_000),
+            r"\p{L}".repeat(10_000),
+            // the cases of a million characters each
+            format!("(?i){}", r"[\x00-\x{10ffff}]".repeat(3_000)),
+            format!("(?i:{})", r"[\S]".repeat(10_000)),
+            format!("(?x-s) (?i){}", r"\PL".repeat(10_000)),
+        ] {
+            assert_eq!(check(&refused).unwrap_err().code, TOO_LARGE, "{}", &refused[..20]);
+            let failure = check_literal(&refused, "", &mut WORK.clone()).unwrap_err();
+            assert_eq!(failure.code, TOO_LARGE, "{}", &refused[..20]);
+        }
+        assert_eq!(check(&r"\w".repeat(3_000)), Ok(()));
+        assert_eq!(check(&r"[\x00-\x{10ffff}]".repeat(3_000)), Ok(()));
+        let part = r"\w".repeat(3_000);
+        let mut work = WORK;
+        assert_eq!(check_literal(&part, "", &mut work), Ok(()));
+        assert_eq!(check_literal(&part, "", &mut work).unwrap_err().code, TOO_LARGE, "two together");
+        assert_eq!(check_literal(&r"[\S]".repeat(1_000), "i", &mut WORK.clone()).unwrap_err().code, TOO_LARGE);
     }
 
     #[test]

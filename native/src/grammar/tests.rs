@@ -240,13 +240,27 @@ fn only_sequences_with_more_than_their_share_are_ended_when_all_grammars_exceed_
 }
 
 #[test]
-fn special_tokens_in_a_grammar_are_refused() {
-    for refused in ["start: <|im_end|>", "start: \"a\" <[0]>", "// \"\nstart: <a>", "start: /\\// <a>"] {
-        let failure = Grammar::compile(tokenizer(), LARK, refused, limits()).err().expect(refused);
+fn anchors_at_the_ends_of_an_expression_say_nothing() {
+    for (expression, text) in [("^a{2}$", "aa"), ("^a|b$", "b"), ("(^a|b)c$", "bc"), (r"\Aa?b\z", "ab"), ("^^a$$", "a")] {
+        let grammar = Grammar::compile(tokenizer(), REGEX, expression, limits()).unwrap();
+        assert_eq!(Walk::start(&grammar).text(text), Ok(Step::Ended), "{expression}");
+    }
+    for refused in ["a^b", "a$b", "(?m)^a", "a?^b"] {
+        let failure = Grammar::compile(tokenizer(), REGEX, refused, limits()).err().expect(refused);
         assert_eq!(failure.code, UNSUPPORTED, "{refused}: {failure:?}");
     }
-    for accepted in ["start: \"<a>\"", "start: /<a>\\/<b>/", "// <a>\nstart: \"a\\\"<a>\""] {
-        assert!(Grammar::compile(tokenizer(), LARK, accepted, limits()).is_ok(), "{accepted}");
+}
+
+#[test]
+fn what_becomes_too_large_is_refused_before_it_is_compiled() {
+    let doubled: String = (0..40).map(|i| format!("A{i}: A{0} A{0}\n", i + 1)).collect();
+    for (kind, format, why) in [
+        (REGEX, format!("^{}", r"\w".repeat(30_000)), "classes"),
+        (LARK, format!("start: /{}/", r"\PL".repeat(20_000)), "classes"),
+        (LARK, format!("start: A0\n{doubled}A40: \"a\""), "the terminals of the grammar"),
+    ] {
+        let failure = Grammar::compile(tokenizer(), kind, &format, limits()).err().expect("accepted");
+        assert!(failure.message.contains(why), "{failure:?}");
     }
 }
 
