@@ -20,8 +20,12 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 const MAX_REPEAT: u64 = 100_000;
 /// Parts of a schema with those that references repeat.
 const MAX_PARTS: usize = 200_000;
+/// Values of the definitions, which are copies of what references point to.
+const MAX_VALUES: usize = 500_000;
 /// The weight of all parts of a refused schema that are compiled alone to find the path of the error.
 const SEARCHED: f64 = 20_000.0;
+/// What it costs to copy a value, compared with the weight of a part.
+const COPIED: f64 = 0.02;
 /// What llguidance takes a schema without an identifier for.
 const BASE: &str = "json-schema:///";
 
@@ -107,7 +111,7 @@ impl Path {
     }
 
     fn within<T>(&mut self, step: &str, action: impl FnOnce(&mut Path) -> T) -> T {
-        self.0.push(step.replace('~', "~0").replace('/', "~1"));
+        self.0.push(encoded(step));
         let result = action(self);
         self.0.pop();
         result
@@ -142,6 +146,7 @@ struct Preparation<'a> {
     /// The first part that has an identifier.
     inner: Option<Failure>,
     parts: usize,
+    values: usize,
 }
 
 impl<'a> Preparation<'a> {
@@ -156,6 +161,7 @@ impl<'a> Preparation<'a> {
             anchors: HashMap::new(),
             inner: None,
             parts: 0,
+            values: 0,
         };
         preparation.identifier = preparation.identifier_of(document).map(without_fragment);
         preparation.find_anchors(document, &mut Path::default());
@@ -168,7 +174,12 @@ impl<'a> Preparation<'a> {
         let mut definitions = Map::new();
         let mut next = 0;
         while let Some(pointer) = self.definitions.get(next).cloned() {
-            let mut definition = self.document.pointer(&pointer).cloned().unwrap_or_default();
+            let part = self.document.pointer(&pointer).unwrap_or(&Value::Null);
+            self.values += values(part);
+            if self.values > MAX_VALUES {
+                return Err(too_often());
+            }
+            let mut definition = part.clone();
             self.schema(&mut definition, &mut Path::of(&pointer))?;
             definitions.insert(next.to_string(), definition);
             next += 1;
@@ -195,7 +206,7 @@ impl<'a> Preparation<'a> {
     fn schema(&mut self, schema: &mut Value, path: &mut Path) -> Result<(), Failure> {
         self.parts += 1;
         if self.parts > MAX_PARTS {
-            return Err(Failure::new(TOO_LARGE, "the schema refers too often to parts that hold each other"));
+            return Err(too_often());
         }
         let Some(keywords) = schema.as_object_mut() else {
             return match schema {
@@ -339,6 +350,7 @@ impl<'a> Preparation<'a> {
                 return Err(refused(format!("'{reference}' leads through #{part}, which has an '{keyword}'; remove it")));
             }
         }
+        let pointer = canonical(&pointer);
         let index = *self.places.entry(pointer.clone()).or_insert(self.definitions.len());
         if index == self.definitions.len() {
             self.definitions.push(pointer);
@@ -401,6 +413,18 @@ impl<'a> Preparation<'a> {
     }
 }
 
+fn too_often() -> Failure {
+    Failure::new(TOO_LARGE, "the schema refers too often to parts that hold each other")
+}
+
+fn values(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => list.iter().map(values).sum::<usize>() + 1,
+        Value::Object(map) => map.values().map(values).sum::<usize>() + 1,
+        _ => 1,
+    }
+}
+
 fn without_fragment(identifier: &str) -> &str {
     identifier.split('#').next().unwrap_or_default()
 }
@@ -408,6 +432,18 @@ fn without_fragment(identifier: &str) -> &str {
 /// Whether references are resolved against an identifier; a fragment is a name only.
 fn is_base(identifier: &str) -> bool {
     !identifier.starts_with('#')
+}
+
+/// A JSON pointer in one of its spellings: `~` alone is also a spelling of `~0`.
+fn canonical(pointer: &str) -> String {
+    let steps: Vec<String> =
+        pointer.split('/').map(|step| encoded(&step.replace("~1", "/").replace("~0", "~"))).collect();
+    steps.join("/")
+}
+
+/// A name as a step of a JSON pointer.
+fn encoded(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Decodes a fragment of a URI.
@@ -538,7 +574,7 @@ fn texts(keywords: &mut Map<String, Value>, path: &Path) -> Result<(), Failure> 
 }
 
 /// llguidance's error for a schema, with the path of the smallest part that fails alone. The parts take no more fuel than
-/// the schema: each has a share of it by its weight.
+/// the schema: each has a share of it by its weight, to which a copy of the definitions belongs.
 pub fn located(tokenizer: &Tokenizer, prepared: &Prepared, limits: &ParserLimits, error: &anyhow::Error) -> Failure {
     let whole = Failure::of(error);
     if whole.code != crate::failure::UNSUPPORTED {
@@ -549,6 +585,7 @@ pub fn located(tokenizer: &Tokenizer, prepared: &Prepared, limits: &ParserLimits
         limits,
         definitions: prepared.schema.get("$defs"),
         dialect: prepared.schema.get("$schema"),
+        copied: prepared.schema.get("$defs").map_or(0, values) as f64 * COPIED,
         followed: HashSet::new(),
         line: first_line(&whole),
         left: SEARCHED,
@@ -573,6 +610,8 @@ struct Search<'a> {
     limits: &'a ParserLimits,
     definitions: Option<&'a Value>,
     dialect: Option<&'a Value>,
+    /// What a copy of the definitions costs.
+    copied: f64,
     followed: HashSet<String>,
     line: &'a str,
     left: f64,
@@ -611,6 +650,10 @@ impl Search<'_> {
     }
 
     fn fails(&mut self, part: &Value) -> bool {
+        self.left -= self.copied;
+        if self.left <= 0.0 {
+            return false;
+        }
         let mut part = part.clone();
         let Some(keywords) = part.as_object_mut() else {
             return false;
@@ -700,6 +743,35 @@ mod tests {
             let schema = prepared(&format!(r#"{{"$ref":"{reference}",{parts}}}"#)).unwrap().schema;
             assert_eq!(schema, json!({"$ref": "#/$defs/0", "$defs": {"0": {"const": 7}}}), "{reference}");
         }
+    }
+
+    #[test]
+    fn a_part_is_copied_once_in_all_spellings_of_its_pointer() {
+        let name = "~".repeat(10);
+        let pointers: Vec<String> =
+            (0..1 << 10).map(|bits| (0..10).map(|bit| if bits >> bit & 1 == 0 { "~" } else { "~0" }).collect()).collect();
+        let references: Vec<Value> = pointers.iter().map(|pointer| json!({"$ref": format!("#/{pointer}")})).collect();
+        let schema = json!({"anyOf": references, name: {"a~1b/c": {"enum": [1, 2]}}});
+        let prepared = prepared(&schema.to_string()).unwrap().schema;
+        assert_eq!(prepared["$defs"].as_object().unwrap().len(), 1);
+        for (pointer, expected) in [("/a~1b/~01/~0~", "/a~1b/~01/~0~0"), ("", ""), ("/~", "/~0"), ("/~2", "/~02")] {
+            assert_eq!(canonical(pointer), expected);
+        }
+    }
+
+    #[test]
+    fn parts_that_hold_each_other_are_copied_only_so_often() {
+        let mut schema = json!({"enum": vec![0; 25_000]});
+        let mut references = Vec::new();
+        let mut pointer = "#".to_string();
+        for _ in 0..25 {
+            schema = json!({"items": schema});
+            pointer += "/items";
+            references.push(json!({"$ref": pointer}));
+        }
+        schema["anyOf"] = Value::Array(references);
+        let refusal = prepared(&schema.to_string()).unwrap_err();
+        assert_eq!(refusal, too_often());
     }
 
     #[test]
@@ -806,6 +878,15 @@ mod tests {
             locate(&json!({"properties": properties, "$defs": {"heavy": {"properties": heavy}}}))
         };
         assert_eq!(locate_behind(3), "Invalid type: nothing (at #/properties/last)");
+        // each part is compiled with a copy of the definitions
+        let locate_among = |parts: usize, size: usize| {
+            let mut options = vec![json!({}); parts];
+            options.insert(0, json!({"$ref": "#/$defs/large"}));
+            options.push(json!({"type": "nothing"}));
+            locate(&json!({"anyOf": options, "$defs": {"large": {"enum": vec![0; size]}}}))
+        };
+        assert!(locate_among(500, 100).ends_with(" (at #/anyOf/501)"));
+        assert_eq!(locate_among(500, 10_000), "Invalid type: nothing", "too much was copied");
         assert_eq!(locate_behind(30), "Invalid type: nothing", "too much was compiled");
     }
 }
