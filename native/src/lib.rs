@@ -6,6 +6,7 @@ mod formats;
 mod grammar;
 mod lark;
 mod memory;
+mod multiple;
 mod regex;
 mod schema;
 mod tokenizer;

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use crate::failure::{Failure, TOO_LARGE};
 use crate::formats;
 use crate::grammar::with_options;
+use crate::multiple::Multiple;
 use crate::regex;
 use crate::tokenizer::Tokenizer;
 use crate::weight;
@@ -489,6 +490,9 @@ fn numbers(keywords: &mut Map<String, Value>, path: &Path) -> Result<(), Failure
             if value.abs() > EXACT {
                 return Err(refused(keyword, path, "the number has more than 53 bits"));
             }
+            if keyword == "multipleOf" && Multiple::of(value).is_none() {
+                return Err(refused(keyword, path, "the number has too many digits"));
+            }
         }
     }
     for keyword in ["minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"] {
@@ -705,6 +709,7 @@ mod tests {
         assert!(refusal(r##"{"$ref":"#/$defs/a","$defs":{"a":{"format":"iri"}}}"##).contains("'format' at #/$defs/a"));
         assert!(refusal(r#"{"minProperties":2}"#).starts_with("'minProperties' at # "));
         assert!(refusal(r#"{"enum":[1e300]}"#).contains("53 bits"));
+        assert!(refusal(r#"{"items":{"multipleOf":4e9}}"#).starts_with("'multipleOf' at #/items "));
         assert!(refusal(r##"{"$ref":"#/components","components":{"pattern":"(?=a)"}}"##).contains("#/components"));
     }
 

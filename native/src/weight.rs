@@ -8,6 +8,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, TOO_LARGE, TOO_SLOW};
+use crate::multiple::Multiple;
 
 /// Parts of a schema after all combinations.
 const MAX_PARTS: f64 = 200_000.0;
@@ -45,7 +46,8 @@ fn too_large() -> Failure {
 enum Kind {
     Null,
     Boolean,
-    Number,
+    /// With its `multipleOf`.
+    Number(Option<Multiple>),
     Text,
 }
 
@@ -225,7 +227,10 @@ impl<'a> Weigher<'a> {
                     let pattern = keywords.get("pattern").and_then(Value::as_str).map_or(0, str::len);
                     Ok(Part::leaf(Kind::Text, 1.0 + pattern as f64 / 100.0))
                 }
-                _ => Ok(Part::leaf(Kind::Number, 1.0)),
+                _ => {
+                    let multiple = keywords.get("multipleOf").and_then(Value::as_f64).and_then(Multiple::of);
+                    Ok(Part::leaf(Kind::Number(multiple), 1.0))
+                }
             })
             .collect::<Result<_, _>>()?;
         self.options(parts, false)
@@ -345,6 +350,15 @@ impl<'a> Weigher<'a> {
                 let parts = options.parts.iter().map(|part| self.copied(part, &one, depth)).collect::<Result<_, _>>()?;
                 self.options(parts, options.one)?
             }
+            (Form::Leaf(Kind::Number(Some(first))), Form::Leaf(Kind::Number(Some(second)))) => {
+                let multiple = first.both(*second).ok_or_else(|| {
+                    Failure::unsupported("'multipleOf' of parts that are combined is not supported: it has too many digits")
+                })?;
+                Part::leaf(Kind::Number(Some(multiple)), 1.0)
+            }
+            (Form::Leaf(Kind::Number(first)), Form::Leaf(Kind::Number(second))) => {
+                Part::leaf(Kind::Number(first.or(*second)), 1.0)
+            }
             (Form::Leaf(first), Form::Leaf(second)) if first == second => {
                 Part::leaf(*first, if *first == Kind::Text { one.size + other.size } else { 1.0 })
             }
@@ -434,7 +448,7 @@ fn constant(value: &Value) -> Part {
     match value {
         Value::Null => Part::leaf(Kind::Null, 1.0),
         Value::Bool(_) => Part::leaf(Kind::Boolean, 1.0),
-        Value::Number(_) => Part::leaf(Kind::Number, 1.0),
+        Value::Number(_) => Part::leaf(Kind::Number(None), 1.0),
         Value::String(_) => Part::leaf(Kind::Text, 1.0),
         Value::Array(list) => Part::array(list.iter().map(constant).collect(), Some(Part::NOTHING)),
         Value::Object(map) => Part::object(Object {
@@ -449,6 +463,7 @@ fn constant(value: &Value) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::UNSUPPORTED;
     use serde_json::json;
 
     fn code(schema: Value) -> Option<i32> {
@@ -492,6 +507,23 @@ mod tests {
         assert_eq!(code(schema), Some(TOO_LARGE));
         let composed: Vec<Value> = (0..10).map(|_| properties(100)).collect();
         assert_eq!(code(json!({ "allOf": composed })), None, "parts with the same names");
+    }
+
+    #[test]
+    fn multiples_that_llguidance_combines_wrongly_are_refused() {
+        let multiple = |value: u32| json!({ "multipleOf": value });
+        for (one, other) in [
+            (multiple(65_536), multiple(65_536)),
+            (json!({ "items": multiple(65_536) }), json!({ "items": multiple(65_537) })),
+            (json!({ "properties": { "p": multiple(100_000) } }), json!({ "additionalProperties": multiple(100_000) })),
+            (json!({ "$ref": "#/$defs/0" }), multiple(100_000)),
+        ] {
+            let schema = json!({ "allOf": [one, other], "$defs": { "0": multiple(100_000) } });
+            assert_eq!(code(schema.clone()), Some(UNSUPPORTED), "{schema}");
+        }
+        assert_eq!(code(json!({ "allOf": [multiple(65_536), { "multipleOf": 0.01, "minimum": 1 }, { "minimum": 2 }] })), None);
+        let apart = json!({ "properties": { "p": multiple(100_000), "q": multiple(100_000) } });
+        assert_eq!(code(apart), None);
     }
 
     #[test]

@@ -258,6 +258,7 @@ fn what_becomes_too_large_is_refused_before_it_is_compiled() {
         (REGEX, format!("^{}", r"\w".repeat(30_000)), "classes"),
         (LARK, format!("start: /{}/", r"\PL".repeat(20_000)), "classes"),
         (LARK, format!("start: A0\n{doubled}A40: \"a\""), "the terminals of the grammar"),
+        (JSON_SCHEMA, r#"{"allOf":[{"multipleOf":65536},{"multipleOf":65537}]}"#.to_string(), "'multipleOf'"),
     ] {
         let failure = Grammar::compile(tokenizer(), kind, &format, limits()).err().expect("accepted");
         assert!(failure.message.contains(why), "{failure:?}");
