@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use serde_json::{Deserializer, Value};
 
-use crate::failure::{Failure, TOO_LARGE};
+use crate::failure::{Failure, TOO_LARGE, TOO_SLOW};
 use crate::regex;
+use crate::weight::MAX_PREDICTIONS;
 
 /// How deep brackets nest: the parser of llguidance recurses.
 const BRACKETS: usize = 100;
@@ -52,7 +53,9 @@ pub fn check(grammar: &str, most: u64) -> Result<(), Failure> {
             return Err(Failure::new(TOO_LARGE, format!("brackets nest deeper than {BRACKETS}")));
         }
     }
-    Terminals::of(&tokens).check(most)
+    let definitions = Definitions::of(&tokens);
+    definitions.check_predictions()?;
+    definitions.check_terminals(most)
 }
 
 /// The options of a grammar are JSON, in which a name has several spellings.
@@ -156,11 +159,14 @@ fn end_of(text: &str, end: char) -> usize {
     text.len()
 }
 
-/// What becomes one regular expression.
+/// A terminal or a rule.
 #[derive(Default)]
 struct Definition<'a> {
     /// Whether it is a terminal, or a rule that llguidance may read as one.
     is_terminal: bool,
+    /// The bars in it, and how often other definitions and its own name it.
+    bars: u64,
+    mentions: u64,
     characters: u64,
     /// The names in it, each with the depth of the brackets around it.
     names: Vec<(&'a str, usize)>,
@@ -176,9 +182,9 @@ struct Total {
 }
 
 /// The definitions by their names. Those of nested grammars with the same name are taken together.
-struct Terminals<'a>(HashMap<&'a str, Definition<'a>>);
+struct Definitions<'a>(HashMap<&'a str, Definition<'a>>);
 
-impl<'a> Terminals<'a> {
+impl<'a> Definitions<'a> {
     fn of(tokens: &[Token<'a>]) -> Self {
         let mut definitions: HashMap<&'a str, Definition<'a>> = HashMap::new();
         let mut current = "";
@@ -209,7 +215,8 @@ impl<'a> Terminals<'a> {
             };
             let definition = definitions.entry(current).or_default();
             match token {
-                Token::Name(name) if !is_rule(name) => {
+                Token::Name(name) if is_rule(name) => definitions.entry(name).or_default().mentions += 1,
+                Token::Name(name) => {
                     definition.characters += 1;
                     definition.names.push((name, brackets));
                 }
@@ -217,15 +224,26 @@ impl<'a> Terminals<'a> {
                 Token::Regex(pattern, _) => definition.characters += pattern.len() as u64,
                 Token::Symbol('(' | '[' | '{') => brackets += 1,
                 Token::Symbol(')' | ']' | '}') => brackets = brackets.saturating_sub(1),
+                Token::Symbol('|') => definition.bars += 1,
                 // what is negated is a terminal
                 Token::Symbol('~') => definition.is_terminal = true,
                 _ => {}
             }
         }
-        Terminals(definitions)
+        Definitions(definitions)
     }
 
-    fn check(mut self, most: u64) -> Result<(), Failure> {
+    /// Wherever a rule may follow, each of its alternatives is looked for among what may follow already.
+    fn check_predictions(&self) -> Result<(), Failure> {
+        let rules = self.0.values().filter(|each| each.mentions > 1);
+        let predictions: u64 = rules.map(|each| (each.mentions - 1) * (each.bars + 1)).sum();
+        if predictions > MAX_PREDICTIONS {
+            return Err(Failure::new(TOO_SLOW, "the grammar names rules with many alternatives too often"));
+        }
+        Ok(())
+    }
+
+    fn check_terminals(mut self, most: u64) -> Result<(), Failure> {
         let names: Vec<&str> = self.0.iter().filter(|(_, each)| each.is_terminal).map(|(name, _)| *name).collect();
         let mut characters: u64 = 0;
         for name in names {
@@ -334,6 +352,28 @@ mod tests {
             "start: /a/\n%llguidance {\"no_forcing\": true}",
         ] {
             assert_eq!(code(accepted), None, "{accepted}");
+        }
+    }
+
+    #[test]
+    fn rules_with_many_alternatives_are_named_only_so_often() {
+        let alternatives = |count: usize, form: &str| {
+            (0..count).map(|i| format!(" | {}", form.replace('#', &i.to_string()))).collect::<String>()
+        };
+        for refused in [
+            format!("start: s\ns: \"x\"{}", alternatives(300, "s \"#\"")),
+            format!("start: s\ns: \"x\"\n{}", alternatives(300, "\"a\" s \"#\"\n")),
+            format!("start: s\n!?s: ({}) \"x\"", &alternatives(300, "\"a\" s \"#\"")[2..]),
+            format!("start: {}\nt: \"x\"{}", &alternatives(300, "t \"#\"")[2..], alternatives(300, "\"#\"")),
+        ] {
+            assert_eq!(code(&refused), Some(TOO_SLOW), "{}", &refused[..40]);
+        }
+        for accepted in [
+            format!("start: s\ns: \"x\"{}", alternatives(200, "s \"#\"")),
+            format!("start: s s s s s\ns: \"x\"{}", alternatives(5_000, "\"#\"")),
+            format!("start: s\ns: \"x\"{}", alternatives(5_000, "/s t s/")),
+        ] {
+            assert_eq!(code(&accepted), None, "{}", &accepted[..40]);
         }
     }
 

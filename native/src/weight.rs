@@ -21,6 +21,9 @@ const MAX_PATTERN_PAIRS: f64 = 1_000.0;
 const MAX_ONE_OF_PAIRS: f64 = 250_000.0;
 /// Compiling an object takes time with the square of its properties.
 const MAX_PROPERTY_PAIRS: f64 = 1_000_000.0;
+/// How often alternatives are predicted at one place of a text: each of those that a reference may lead to, for each
+/// reference. llguidance looks for each of them among all: 40,000 take some 20 ms in a step.
+pub const MAX_PREDICTIONS: u64 = 50_000;
 /// What a pair of patterns costs, in parts.
 const PATTERN_PAIR: f64 = 20.0;
 
@@ -103,6 +106,15 @@ impl Part {
         Part { form: Form::Array(Rc::new(Array { prefix, items })), size, pairs }
     }
 
+    /// The alternatives that are rules of the grammar; the others are one regular expression.
+    fn alternatives(&self) -> u64 {
+        match &self.form {
+            Form::Options(options) => options.parts.iter().map(Part::alternatives).sum(),
+            Form::Array(_) | Form::Object(_) | Form::Reference(_) => 1,
+            _ => 0,
+        }
+    }
+
     fn object(object: Object) -> Part {
         let named = object.properties.iter().chain(&object.patterns).map(|(_, part)| part);
         let (size, pairs) = sums(named.chain(&object.additional));
@@ -123,6 +135,8 @@ struct Weigher<'a> {
     root: &'a Value,
     /// None while a definition is being made.
     definitions: HashMap<Rc<str>, Option<Part>>,
+    /// How often each definition is referred to.
+    references: HashMap<Rc<str>, u64>,
     combinations: usize,
     copies: f64,
     pattern_pairs: f64,
@@ -134,6 +148,7 @@ impl<'a> Weigher<'a> {
         Weigher {
             root,
             definitions: HashMap::new(),
+            references: HashMap::new(),
             combinations: 0,
             copies: 0.0,
             pattern_pairs: 0.0,
@@ -151,7 +166,18 @@ impl<'a> Weigher<'a> {
         if pairs > MAX_PROPERTY_PAIRS {
             return Err(Failure::new(TOO_SLOW, "'properties' has too many properties"));
         }
+        if self.predictions() > MAX_PREDICTIONS {
+            return Err(Failure::new(TOO_SLOW, "the schema refers too often to parts with many alternatives"));
+        }
         Ok(size)
+    }
+
+    fn predictions(&self) -> u64 {
+        let count = |(definition, part): (&Rc<str>, &Option<Part>)| {
+            let references = self.references.get(definition).copied().unwrap_or(0);
+            references * part.as_ref().map_or(0, Part::alternatives)
+        };
+        self.definitions.iter().map(count).sum()
     }
 
     /// A part of llguidance is not larger than all of them may be.
@@ -312,6 +338,7 @@ impl<'a> Weigher<'a> {
 
     fn define(&mut self, reference: &str) -> Result<(), Failure> {
         let key: Rc<str> = reference.into();
+        *self.references.entry(key.clone()).or_default() += 1;
         if self.definitions.contains_key(&key) {
             return Ok(());
         }
@@ -539,6 +566,23 @@ mod tests {
             let schema = json!({ "$ref": "#/$defs/0", "$defs": definitions });
             assert_eq!(code(schema), Some(TOO_LARGE), "{depth}");
         }
+    }
+
+    #[test]
+    fn parts_with_many_alternatives_are_referred_to_only_so_often() {
+        let tree = |count: usize, form: fn(usize) -> Value| {
+            let options: Vec<Value> = (0..count).map(form).collect();
+            json!({ "$ref": "#/$defs/0", "$defs": { "0": { "anyOf": options } } })
+        };
+        let array = |i: usize| json!({ "type": "array", "items": { "$ref": "#/$defs/0" }, "minItems": i });
+        let object = |i: usize| json!({ "properties": { "a": { "$ref": "#/$defs/0" } }, "required": [i.to_string()] });
+        assert_eq!(code(tree(300, array)), Some(TOO_SLOW));
+        assert_eq!(code(tree(300, object)), Some(TOO_SLOW));
+        assert_eq!(code(tree(200, array)), None);
+        let codes: Vec<Value> = (0..1_000).map(|i| json!(i.to_string())).collect();
+        let properties: Map<String, Value> = (0..900).map(|i| (i.to_string(), json!({ "$ref": "#/$defs/0" }))).collect();
+        let schema = json!({ "properties": properties, "$defs": { "0": { "enum": codes } } });
+        assert_eq!(code(schema), None, "texts are one alternative");
     }
 
     #[test]
