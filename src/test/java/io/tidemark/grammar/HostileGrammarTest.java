@@ -80,6 +80,30 @@ class HostileGrammarTest {
                 Arguments.of("only itself", lark.apply("start: start")),
                 Arguments.of("special token", lark.apply("start: <|im_end|>")),
                 Arguments.of("number of a special token", lark.apply("start: <[0]>")),
+                Arguments.of("special token behind a comment", lark.apply("# \"\nstart: <[0]>\n# \"")),
+                Arguments.of(
+                        "rule with a parameter",
+                        lark.apply("start: p::0\np::_: e p::incr(_) | \"x\"\ne: \"\" | \"z\"")),
+                Arguments.of(
+                        "doubled terminals",
+                        lark.apply("start: A0\n"
+                                + IntStream.range(0, 40)
+                                        .mapToObj(i -> "A%d: A%d A%d\n".formatted(i, i + 1, i + 1))
+                                        .collect(Collectors.joining())
+                                + "A40: \"a\"")),
+                Arguments.of(
+                        "nested terminals",
+                        lark.apply("start: A0\n"
+                                + IntStream.range(0, 3000)
+                                        .mapToObj(i -> "A%d: A%d{2,3}\n".formatted(i, i + 1))
+                                        .collect(Collectors.joining())
+                                + "A3000: \"a\"")),
+                Arguments.of("many classes", regex.apply("^" + "\\w".repeat(30_000))),
+                Arguments.of("large classes without case", regex.apply("(?i)" + "[\\x00-\\x{10ffff}]".repeat(3000))),
+                Arguments.of("large multiple", schema.apply("{\"multipleOf\":4000000000}")),
+                Arguments.of(
+                        "product of multiples",
+                        schema.apply("{\"allOf\":[{\"multipleOf\":65536},{\"multipleOf\":65537}]}")),
                 Arguments.of("schema in a grammar", lark.apply("start: %json {\"x-guidance\": {\"lenient\": true}}")),
                 Arguments.of("too many bytes", regex.apply("a".repeat(300_000))));
     }
