@@ -271,7 +271,8 @@ mod tests {
             r"\p{L}".repeat(10_000),
             // the cases of a million characters each
             format!("(?i){}", r"[\x00-\x{10ffff}]".repeat(3_000)),
-            format!("(?i:{})", r"[\S]".repeat(10_000)),
+            format!("(?i:{})", r"[\x00-\x{10ffff}]".repeat(3_000)),
+            format!("(?i){}", r"[\W]".repeat(1_000)),
             format!("(?x-s) (?i){}", r"\PL".repeat(10_000)),
         ] {
             assert_eq!(check(&refused).unwrap_err().code, TOO_LARGE, "{}", &refused[..20]);
