@@ -345,6 +345,8 @@ class Verifier:
                 if (*at, offset) in self.repeated:
                     places = ", ".join([result.place, *self.repeated[*at, offset]])
                     self.found.add("repeated", f"{request}: {places}")
+                else:  # of several results, any one may have been read first
+                    self._judge_destination(request, result)
                 self._judge_letter(at, offset, request, result)
                 self._judge_result(request, result)
         for at, results in self.results.items():
@@ -390,7 +392,6 @@ class Verifier:
         if request.bad is not None and result.error is None:
             self.found.add("bad_request_answered", f"{request}: {request.bad}")
         self._judge_identity(request, result)
-        self._judge_destination(request, result)
         self._judge_adapter(request, result)
         self._judge_end(request, result)
         if request.format is not None and not request.format.issuperset(result.finished):
