@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.RecentTurns.Change;
 import io.tidemark.generation.RecentTurns.Comparison;
 import io.tidemark.generation.RecentTurns.Gains;
 import io.tidemark.generation.TurnDurations.Moment;
@@ -334,10 +335,10 @@ final class MeasuredWidth implements GroupWidth {
         boolean hadSlice = turn.work().stream().anyMatch(InstanceWork::slice);
         boolean counted = settled[turn.group().first()] && !hadSlice;
         settled[turn.group().first()] = true;
-        boolean changed = counted && turns.add(turn, now(turn));
+        Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
         Preference preference = preference(round, turn.startable());
         present = Optional.of(preference);
-        preference.changed |= changed && width == preference.width;
+        preference.changed |= change != Change.NONE && width == preference.width;
         preference.debtNanos -= Math.min(preference.debtNanos, turn.nanos() * round);
         if (trial.isPresent() && trial.get().preference != preference) {
             Preference tried = trial.get().preference;
@@ -353,7 +354,8 @@ final class MeasuredWidth implements GroupWidth {
             // a change that was withdrawn
             endWait(turn.endNanos());
             boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
-            if (isDue && turns.isMeasured(turn.width())) {
+            // each further turn costs more than a trial
+            if ((isDue || change == Change.COLLAPSE) && turns.isMeasured(turn.width())) {
                 trial = Optional.of(new Trial(preference, other(preference)));
                 preference.trialBegins();
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));

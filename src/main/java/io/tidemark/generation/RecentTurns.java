@@ -23,6 +23,13 @@ final class RecentTurns {
     private static final int COMPARED_TURNS = 32;
     /** The fewest turns that are compared. */
     static final int FEW_TURNS = 2;
+    /**
+     * A turn that takes this many times as long as its width did before is slow. Joint steps whose threads share a
+     * processor with another process take ten times as long and more.
+     */
+    private static final double SLOW = 5;
+    /** Fewer consecutive slow turns may be delays by the host. */
+    private static final int SLOW_TURNS = 3;
 
     private final int instances;
     private final Map<Integer, OfWidth> byWidth = new HashMap<>();
@@ -37,10 +44,21 @@ final class RecentTurns {
          * one of the processors slows only one group.
          */
         private final Map<Integer, TurnDurations> ofGroups = new HashMap<>();
+        /** The last turns, if all of them were slow. */
+        private final List<Turn> slow = new ArrayList<>();
 
         private void restart() {
             durations.clear();
             turns.clear();
+            slow.clear();
+        }
+
+        private void add(Turn turn, Moment now) {
+            durations.add(turn.step(), turn.nanos(), now);
+            turns.addLast(turn);
+            if (turns.size() > COMPARED_TURNS) {
+                turns.removeFirst();
+            }
         }
     }
 
@@ -130,25 +148,38 @@ final class RecentTurns {
         byWidth.get(width).restart();
     }
 
-    /**
-     * Adds a turn with rows.
-     *
-     * @return whether turns of this width take a clearly different time than before; earlier ones are not compared then
-     */
-    boolean add(Turn turn, Moment now) {
+    /** Whether turns of a width take another time than before; turns before a change are not compared. */
+    enum Change {
+        NONE,
+        /** Clearly. */
+        CLEAR,
+        /** Many times as long. */
+        COLLAPSE
+    }
+
+    /** Adds a turn with rows. */
+    Change add(Turn turn, Moment now) {
         OfWidth width = byWidth.get(turn.width());
+        OptionalDouble before = width.durations.expected(turn.step(), now);
+        if (before.isPresent() && turn.nanos() > SLOW * before.getAsDouble()) {
+            width.slow.add(turn);
+        } else {
+            width.slow.clear();
+        }
         boolean changed = width.ofGroups
                 .computeIfAbsent(turn.group().first(), group -> new TurnDurations())
                 .add(turn.step(), turn.nanos(), now);
+        if (width.slow.size() >= SLOW_TURNS) {
+            List<Turn> slow = List.copyOf(width.slow);
+            width.restart();
+            slow.forEach(each -> width.add(each, now));
+            return Change.COLLAPSE;
+        }
         if (changed) {
             width.restart();
         }
-        width.durations.add(turn.step(), turn.nanos(), now);
-        width.turns.addLast(turn);
-        if (width.turns.size() > COMPARED_TURNS) {
-            width.turns.removeFirst();
-        }
-        return changed;
+        width.add(turn, now);
+        return changed ? Change.CLEAR : Change.NONE;
     }
 
     /** Whether more than {@code FEW_TURNS} turns of this width are kept. */

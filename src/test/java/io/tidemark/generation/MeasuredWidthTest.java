@@ -427,6 +427,20 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("Joint steps that begin to take fourteen times as long are left within two seconds")
+    void collapse() {
+        Simulation engine =
+                new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 20 : 17, 0.03, 4, 4);
+        engine.run(60).reset().run(10);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.9);
+        engine.with((group, step) -> group.size() == 1 ? 30 : 240)
+                .run(1.6)
+                .reset()
+                .run(5);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.95);
+    }
+
+    @Test
     @DisplayName("A neighbour that begins during a trial is noticed within seconds")
     void neighbourDuringATrial() {
         Model quiet = MeasuredWidthTest::big;
