@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
@@ -128,19 +129,20 @@ class RequestFailureTest {
     void textThatCanNotBeDecoded(boolean cancelled) {
         try (FixtureModel own = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(own.model(), new EngineLimits(4, 64, 1L << 30))) {
-            TestRequest request = TestRequest.of(
-                            "broken", reference.prompts().get(3).ids())
-                    // a second choice would fail in the same step, before the cancellation
-                    .choices(cancelled ? 1 : 2)
-                    .tokens(60);
+            Function<String, TestRequest> request =
+                    id -> TestRequest.of(id, reference.prompts().get(3).ids())
+                            // a second choice would fail in the same step, before the cancellation
+                            .choices(cancelled ? 1 : 2)
+                            .tokens(60);
             RecordingListener broken = RecordingListener.onFirstText(() -> {
                 own.model().tokenizer().close();
                 if (cancelled) {
                     engine.cancel("broken", FinishReason.CANCELLED);
                 }
             });
-            GenerationEngineTest.submit(engine, request, broken);
-            for (RecordingListener failing : List.of(broken, submitted(engine, request))) {
+            GenerationEngineTest.submit(engine, request.apply("broken"), broken);
+            // the cancellation may come after the failure, so the next request has another id
+            for (RecordingListener failing : List.of(broken, submitted(engine, request.apply("next")))) {
                 assertThat(failing.failure().code()).isEqualTo("engine_error");
                 assertThat(failing.failure().message()).contains("could not be decoded");
             }
