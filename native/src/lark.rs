@@ -392,8 +392,8 @@ mod tests {
             format!("start: %lark {{ start: A0\n{heavy} }} \"x\""),
             // the names of a nested grammar are its own
             format!("start: A0 %lark {{ A0: \"a\"\n A1: \"b\"\n start: A0 A1\n}}\n{heavy}"),
-            format!("start: %lark {{ A0: A1 A1\n start: A0\n {} }}", &heavy[10..]),
-            format!("start: x\nx: A0\n%ignore A0\n{heavy}"),
+            format!("start: %lark {{ A0: {}\n start: A0\n {} }}", "A1 ".repeat(400), &chain(10, "A A")[10..]),
+            format!("start: \"a\"\n%ignore {}\n{}", "A0 ".repeat(400), chain(9, "A A")),
             // each of two terminals in a third one, and many copies in a rule that is a terminal
             format!("start: x\nx[lazy]: {}\n{}", "A0 ".repeat(400), chain(9, "A A")),
             format!("start: x\nx: ~({})\n{}", "A0 ".repeat(400), chain(9, "A A")),

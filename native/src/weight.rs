@@ -544,6 +544,8 @@ mod tests {
             (json!({ "items": multiple(65_536) }), json!({ "items": multiple(65_537) })),
             (json!({ "properties": { "p": multiple(100_000) } }), json!({ "additionalProperties": multiple(100_000) })),
             (json!({ "$ref": "#/$defs/0" }), multiple(100_000)),
+            (multiple(65_536), json!({ "minimum": 2, "allOf": [multiple(65_537)] })),
+            (json!({ "minimum": 2, "allOf": [multiple(65_537)] }), multiple(65_536)),
         ] {
             let schema = json!({ "allOf": [one, other], "$defs": { "0": multiple(100_000) } });
             assert_eq!(code(schema.clone()), Some(UNSUPPORTED), "{schema}");
