@@ -513,8 +513,8 @@ impl State {
         }
     }
 
-    /// Consumes all tokens, in a lexer that does not know them. What is charged adds up over the life of the sequence, also
-    /// of a repetition that fails: another one in another lexer may follow it in the same step.
+    /// Consumes all tokens, in a lexer that does not know them. What is charged adds up over the life of the sequence,
+    /// also of a repetition that fails: another one in another lexer may follow it in the same step.
     fn repeat(&mut self, grammar: &Grammar, masks: bool, charged: bool) -> Result<(), Failure> {
         let limits = grammar.limits;
         let most = (

@@ -1,6 +1,6 @@
-//! Grammars in llguidance's dialect of Lark before it reads them: what answers can't have is refused, and so are terminals
-//! that become too large. llguidance copies a terminal into each one that names it, so that a grammar of a kilobyte can
-//! become gigabytes.
+//! Grammars in llguidance's dialect of Lark before it reads them: what answers can't have is refused, and so are
+//! terminals that become too large. llguidance copies a terminal into each one that names it, so that a grammar of a
+//! kilobyte can become gigabytes.
 
 use std::collections::HashMap;
 
@@ -19,8 +19,8 @@ const NESTING: usize = 250;
 /// The name of what a directive defines.
 const DIRECTIVE: &str = "%";
 
-/// Refuses a grammar that answers can't have, or that would take too much memory or time. The terminals, each with those
-/// that it names, have at most `most` characters in all.
+/// Refuses a grammar that answers can't have, or that would take too much memory or time. The terminals, each with
+/// those that it names, have at most `most` characters in all.
 pub fn check(grammar: &str, most: u64) -> Result<(), Failure> {
     let tokens = tokens(grammar);
     let mut brackets: usize = 0;

@@ -15,13 +15,13 @@ const NAMED: u64 = 12_500;
 /// All characters, whose cases are folded one by one.
 const ALL: u64 = 0x11_0000;
 
-/// Refuses a regular expression in Rust's syntax that is not supported or takes too much memory or time. The whole text of
-/// an answer matches it: `^` at its start and `$` at its end say nothing.
+/// Refuses a regular expression in Rust's syntax that is not supported or takes too much memory or time. The whole text
+/// of an answer matches it: `^` at its start and `$` at its end say nothing.
 pub fn check(text: &str) -> Result<(), Failure> {
     parse(text, &mut WORK.clone()).map(drop)
 }
 
-/// The same for one in a Lark grammar, of which llguidance says what is wrong. It has a part of the work of the grammar.
+/// The same for one in a Lark grammar, of which llguidance says what is wrong. It shares the work of the grammar.
 pub fn check_literal(pattern: &str, flags: &str, work: &mut u64) -> Result<(), Failure> {
     let text = if flags.is_empty() { pattern.to_string() } else { format!("(?{flags}){pattern}") };
     match parse(&text, work) {
