@@ -31,31 +31,14 @@ import java.util.TreeMap;
  * <p>Widths are compared by their {@link RecentTurns}: those with prompt tokens and those without, which count by the
  * time that they take. If a trial has turns of one kind only, the other counts as in earlier trials: requests that
  * start together have their prompts in few turns. The first turn of a thread after a change of the width is not
- * counted, and neither is a turn with a slice of a background task. The next trial follows after {@code MIN_BETWEEN}
- * rounds, which double with each trial that is lost or won by less than {@code MIN_GAIN}, or soon after turns begin to
- * take a clearly different time.
- *
- * <p>The time that a trial loses, and the waits at its start and end until no thread is in a turn, are charged to the
- * preference: its next trial follows when turns have taken {@code MIN_TIME_TO_COST} times as long, or
- * {@code MIN_TIME_TO_COST_AFTER_CHANGE} times when durations change. A trial that cannot be judged, because instances
- * become idle, a background task begins, the rows change or no turns can be compared, is charged in full. A cost counts
- * only up to that of the trial before it, because a single turn can take a hundred times as long as others when the
- * host stops the machine.
+ * counted, and neither is a turn with a slice of a background task. A {@link TrialSchedule} says when the next trial
+ * follows. A trial that cannot be judged, because instances become idle, a background task begins, the rows change or
+ * no turns can be compared, costs all its time.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
 final class MeasuredWidth implements GroupWidth {
 
-    /** Rounds between two trials. In a round each active group has a turn. */
-    private static final int MIN_BETWEEN = 16;
-
-    private static final int MAX_BETWEEN = 1024;
-    /** Rounds until the next trial when turns take a clearly different time. */
-    private static final int AFTER_CHANGE = 8;
-    /** Before an urgent trial, a second counts as at least this many rounds. */
-    private static final double URGENT_ROUNDS_PER_SECOND = 8;
-    /** At most this many seconds of turns lie between two trials, unless the cost of the first one requires more. */
-    private static final double MAX_SECONDS_BETWEEN = 30;
     /** A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}. */
     private static final int TRIAL_ROUNDS = 5;
     /** Any trial ends after this many rounds. */
@@ -64,17 +47,8 @@ final class MeasuredWidth implements GroupWidth {
     private static final double CLEAR_GAIN = 0.1;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
-    /** The rounds between two trials grow by this factor after such a trial, and by 2 after others. */
-    private static final int FACTOR_WHERE_FAR = 8;
-
     /** A trial of a wider group ends after its first turn if this takes so many times as long. */
     private static final double HOPELESS = 4;
-    /** After a trial, none follows while turns take this many times the time that it has cost. */
-    private static final double MIN_TIME_TO_COST = 150;
-    /** The same after turns have begun to take a clearly different time. */
-    private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
-    /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
-    private static final double MAX_DEBT_NANOS = 600e9;
     /** Smaller differences do not change the width, except back towards the initial width. */
     private static final double MIN_GAIN = 0.03;
     /** The weight of a round in the mean number of rows. */
@@ -121,18 +95,8 @@ final class MeasuredWidth implements GroupWidth {
         private final int initial;
 
         private int width;
-        private int between = MIN_BETWEEN;
-        private double roundsLeft = between;
-        /** Whether the next trial is also due after some time, because this width may be far slower. */
-        private boolean urgent = true;
-
         private int direction = 1;
-        /** The time that turns take until the cost of trials is a small part of it. */
-        private double debtNanos;
-        /** What the last trial has cost since it began, or since durations have changed; 0 before the first one. */
-        private double costNanos;
-        /** What the trial before it has cost. */
-        private double costBeforeNanos;
+        private final TrialSchedule schedule = new TrialSchedule();
         /** By narrow width: how much faster the next wider one was in recent trials. */
         private final Map<Integer, TrialGains> gains = new HashMap<>();
         /** The recent time of turns of this width, and the part of it in which an instance had prompt tokens. */
@@ -147,21 +111,14 @@ final class MeasuredWidth implements GroupWidth {
             this.width = width;
         }
 
-        /** Returns whether a trial is due. */
-        private boolean roundEnds(double round, double seconds) {
-            urgent |= changed;
+        private void roundEnds(double round, double seconds) {
             if (changed) {
                 changed = false;
-                double charged = Math.min(costNanos, costBeforeNanos);
-                debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - MIN_TIME_TO_COST_AFTER_CHANGE) * charged);
-                costNanos = 0;
                 gains.clear();
-                roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
+                schedule.durationsChange();
             } else {
-                double perSecond = urgent ? URGENT_ROUNDS_PER_SECOND : between / MAX_SECONDS_BETWEEN;
-                roundsLeft -= round * Math.max(1, seconds * perSecond);
+                schedule.roundEnds(round, seconds);
             }
-            return roundsLeft <= 0 && debtNanos <= 0;
         }
 
         private void addTime(double turnNanos, boolean prompt) {
@@ -180,23 +137,11 @@ final class MeasuredWidth implements GroupWidth {
             recentNanos = promptNanos + otherNanos;
             direction = Integer.signum(other - width);
             width = other;
-            debtNanos = 0;
+            schedule.widthChanges();
         }
 
         private double promptShare() {
             return promptNanos / Math.max(1, recentNanos);
-        }
-
-        private void trialBegins() {
-            costBeforeNanos = costNanos;
-            costNanos = 0;
-        }
-
-        private void charge(double nanos) {
-            double charged = Math.min(costNanos, costBeforeNanos);
-            costNanos += Math.max(0, nanos);
-            double more = Math.min(costNanos, costBeforeNanos) - charged;
-            debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * more, MAX_DEBT_NANOS);
         }
     }
 
@@ -323,7 +268,7 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     private void endWait(long nanos) {
-        waiting.ifPresent(wait -> wait.preference.charge(nanos - wait.sinceNanos));
+        waiting.ifPresent(wait -> wait.preference.schedule.charge(nanos - wait.sinceNanos));
         waiting = Optional.empty();
     }
 
@@ -339,7 +284,7 @@ final class MeasuredWidth implements GroupWidth {
         Preference preference = preference(round, turn.startable());
         present = Optional.of(preference);
         preference.changed |= change != Change.NONE && width == preference.width;
-        preference.debtNanos -= Math.min(preference.debtNanos, turn.nanos() * round);
+        preference.schedule.timePasses(turn.nanos() * round);
         if (trial.isPresent() && trial.get().preference != preference) {
             Preference tried = trial.get().preference;
             drop(turn.endNanos());
@@ -353,11 +298,11 @@ final class MeasuredWidth implements GroupWidth {
             }
             // a change that was withdrawn
             endWait(turn.endNanos());
-            boolean isDue = preference.roundEnds(round, turn.nanos() / 1e9);
-            // each further turn costs more than a trial
-            if ((isDue || change == Change.COLLAPSE) && turns.isMeasured(turn.width())) {
+            preference.roundEnds(round, turn.nanos() / 1e9);
+            // after a collapse, each further turn costs more than a trial
+            if ((preference.schedule.isDue() || change == Change.COLLAPSE) && turns.isMeasured(turn.width())) {
                 trial = Optional.of(new Trial(preference, other(preference)));
-                preference.trialBegins();
+                preference.schedule.trialBegins();
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));
             }
         } else if (trial.isPresent() && trial.get().width == width) {
@@ -379,8 +324,8 @@ final class MeasuredWidth implements GroupWidth {
     private void drop(long endNanos) {
         trial.ifPresent(running -> {
             endWait(endNanos);
-            running.preference.charge(running.nanos);
-            running.preference.roundsLeft = running.preference.between;
+            running.preference.schedule.charge(running.nanos);
+            running.preference.schedule.trialDrops();
         });
         trial = Optional.empty();
         waiting = Optional.empty();
@@ -509,14 +454,10 @@ final class MeasuredWidth implements GroupWidth {
         } else {
             preference.direction = -preference.direction;
             double lost = verdict.own.isPresent() ? -Math.expm1(verdict.own.getAsDouble()) : 1;
-            preference.charge(lost * running.nanos);
+            preference.schedule.charge(lost * running.nanos);
             waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
-        int factor = isFar(verdict.own) ? FACTOR_WHERE_FAR : 2;
-        boolean isSoonTriedAgain = gain > MIN_GAIN || verdict.mean * verdict.all < 0;
-        preference.between = isSoonTriedAgain ? MIN_BETWEEN : Math.min(factor * preference.between, MAX_BETWEEN);
-        preference.roundsLeft = preference.between;
-        preference.urgent = preference.between == MIN_BETWEEN;
+        preference.schedule.trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isFar(verdict.own));
         trial = Optional.empty();
     }
 

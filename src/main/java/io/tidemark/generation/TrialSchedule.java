@@ -1,0 +1,103 @@
+package io.tidemark.generation;
+
+/**
+ * When the next trial of another width follows: after a number of rounds, and when turns have taken many times as long
+ * as the last trials have cost. In a round each active group has a turn.
+ *
+ * <p>The rounds between two trials double with each trial that does not favour the other width. The cost of a trial is
+ * the time that it loses, and the waits at its start and end until no thread is in a turn. It counts only up to that of
+ * the trial before it, because a single turn can take a hundred times as long as others when the host stops the
+ * machine.
+ *
+ * <p>No clock and no threads.
+ */
+final class TrialSchedule {
+
+    private static final int MIN_BETWEEN = 16;
+    private static final int MAX_BETWEEN = 1024;
+    /** Rounds until the next trial when turns take a clearly different time. */
+    private static final int AFTER_CHANGE = 8;
+    /** Before an urgent trial, a second counts as at least this many rounds. */
+    private static final double URGENT_ROUNDS_PER_SECOND = 8;
+    /** At most this many seconds of turns lie between two trials, unless the cost of the first one requires more. */
+    private static final double MAX_SECONDS_BETWEEN = 30;
+    /** The rounds between two trials grow by this factor where one width is far slower, and by 2 elsewhere. */
+    private static final int FACTOR_WHERE_FAR = 8;
+    /** After a trial, none follows while turns take this many times the time that it has cost. */
+    private static final double MIN_TIME_TO_COST = 150;
+    /** The same after turns have begun to take a clearly different time. */
+    private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
+    /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
+    private static final double MAX_DEBT_NANOS = 600e9;
+
+    private int between = MIN_BETWEEN;
+    private double roundsLeft = between;
+    /** Whether the next trial is also due after some time, because the present width may be far slower. */
+    private boolean urgent = true;
+    /** The time that turns take until the cost of trials is a small part of it. */
+    private double debtNanos;
+    /** What the last trial has cost since it began, or since durations have changed; 0 before the first one. */
+    private double costNanos;
+    /** What the trial before it has cost. */
+    private double costBeforeNanos;
+
+    /** Whether a trial is due. */
+    boolean isDue() {
+        return roundsLeft <= 0 && debtNanos <= 0;
+    }
+
+    /** Called for the time of all turns, also of those in a trial. */
+    void timePasses(double nanos) {
+        debtNanos -= Math.min(debtNanos, nanos);
+    }
+
+    /** @param round the part of a round that a turn without a trial was */
+    void roundEnds(double round, double seconds) {
+        double perSecond = urgent ? URGENT_ROUNDS_PER_SECOND : between / MAX_SECONDS_BETWEEN;
+        roundsLeft -= round * Math.max(1, seconds * perSecond);
+    }
+
+    /** Turns take a clearly different time: the next trial follows soon, and earlier ones cost less. */
+    void durationsChange() {
+        urgent = true;
+        double charged = Math.min(costNanos, costBeforeNanos);
+        debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - MIN_TIME_TO_COST_AFTER_CHANGE) * charged);
+        costNanos = 0;
+        roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
+    }
+
+    void trialBegins() {
+        costBeforeNanos = costNanos;
+        costNanos = 0;
+    }
+
+    /** Adds to the cost of the last trial; a negative time is no cost. */
+    void charge(double nanos) {
+        double charged = Math.min(costNanos, costBeforeNanos);
+        costNanos += Math.max(0, nanos);
+        double more = Math.min(costNanos, costBeforeNanos) - charged;
+        debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * more, MAX_DEBT_NANOS);
+    }
+
+    /** A trial has ended without a result. */
+    void trialDrops() {
+        roundsLeft = between;
+    }
+
+    /**
+     * A trial has ended.
+     *
+     * @param again whether it has shown that the other width may be faster
+     * @param far   whether one of the widths is far slower
+     */
+    void trialEnds(boolean again, boolean far) {
+        between = again ? MIN_BETWEEN : Math.min((far ? FACTOR_WHERE_FAR : 2) * between, MAX_BETWEEN);
+        roundsLeft = between;
+        urgent = between == MIN_BETWEEN;
+    }
+
+    /** The trial has changed the width: what trials of the other one have cost does not count. */
+    void widthChanges() {
+        debtNanos = 0;
+    }
+}
