@@ -28,7 +28,8 @@ final class DeadlineTimer implements RequestRunner.Timer, AutoCloseable {
      */
     @Override
     public Runnable schedule(Duration delay, Runnable task) {
-        Future<?> scheduled = executor.schedule(task, Math.max(0, delay.toMillis() + 1), TimeUnit.MILLISECONDS);
+        long millis = delay.plusNanos(999_999).toMillis();
+        Future<?> scheduled = executor.schedule(task, Math.max(0, millis), TimeUnit.MILLISECONDS);
         return () -> scheduled.cancel(false);
     }
 
