@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.generation.RecentTurns.Change;
 import io.tidemark.generation.RecentTurns.Comparison;
 import io.tidemark.generation.RecentTurns.Gains;
+import io.tidemark.generation.TurnDurations.Change;
 import io.tidemark.generation.TurnDurations.Moment;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -103,8 +103,8 @@ final class MeasuredWidth implements GroupWidth {
         private double recentNanos;
 
         private double promptNanos;
-        /** Whether turns of this width take a clearly different time, which was perhaps noticed during a trial. */
-        private boolean changed;
+        /** How turns of this width have changed since the last round of it; perhaps noticed during a trial. */
+        private Change change = Change.NONE;
 
         private Preference(int initial, int width) {
             this.initial = initial;
@@ -112,13 +112,19 @@ final class MeasuredWidth implements GroupWidth {
         }
 
         private void roundEnds(double round, double seconds) {
-            if (changed) {
-                changed = false;
-                gains.clear();
-                schedule.durationsChange();
-            } else {
+            if (change == Change.NONE) {
                 schedule.roundEnds(round, seconds);
+                return;
             }
+            gains.clear();
+            // what slows single instances slows wide groups at least as much: their threads wait for each other
+            if (change != Change.FASTER) {
+                direction = -1;
+            }
+            if (change == Change.FASTER || width > 0) {
+                schedule.durationsChange();
+            }
+            change = Change.NONE;
         }
 
         private void addTime(double turnNanos, boolean prompt) {
@@ -283,7 +289,9 @@ final class MeasuredWidth implements GroupWidth {
         Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
         Preference preference = preference(round, turn.startable());
         present = Optional.of(preference);
-        preference.changed |= change != Change.NONE && width == preference.width;
+        if (change != Change.NONE && width == preference.width) {
+            preference.change = change;
+        }
         preference.schedule.timePasses(turn.nanos() * round);
         if (trial.isPresent() && trial.get().preference != preference) {
             Preference tried = trial.get().preference;
@@ -300,7 +308,8 @@ final class MeasuredWidth implements GroupWidth {
             endWait(turn.endNanos());
             preference.roundEnds(round, turn.nanos() / 1e9);
             // after a collapse, each further turn costs more than a trial
-            if ((preference.schedule.isDue() || change == Change.COLLAPSE) && turns.isMeasured(turn.width())) {
+            boolean isCollapse = change == Change.COLLAPSE && width > 0;
+            if ((preference.schedule.isDue() || isCollapse) && turns.isMeasured(turn.width())) {
                 trial = Optional.of(new Trial(preference, other(preference)));
                 preference.schedule.trialBegins();
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));

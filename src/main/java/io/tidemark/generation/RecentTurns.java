@@ -1,6 +1,7 @@
 package io.tidemark.generation;
 
 import io.tidemark.generation.GroupWidth.Turn;
+import io.tidemark.generation.TurnDurations.Change;
 import io.tidemark.generation.TurnDurations.Moment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -148,16 +149,10 @@ final class RecentTurns {
         byWidth.get(width).restart();
     }
 
-    /** Whether turns of a width take another time than before; turns before a change are not compared. */
-    enum Change {
-        NONE,
-        /** Clearly. */
-        CLEAR,
-        /** Many times as long. */
-        COLLAPSE
-    }
-
-    /** Adds a turn with rows. */
+    /**
+     * Adds a turn with rows. Turns before a change are not compared any more, and the next change is one from the turns
+     * after it: another process slows all groups and sizes of steps, each of which would notice it at its own time.
+     */
     Change add(Turn turn, Moment now) {
         OfWidth width = byWidth.get(turn.width());
         OptionalDouble before = width.durations.expected(turn.step(), now);
@@ -166,20 +161,22 @@ final class RecentTurns {
         } else {
             width.slow.clear();
         }
-        boolean changed = width.ofGroups
+        Change change = width.ofGroups
                 .computeIfAbsent(turn.group().first(), group -> new TurnDurations())
                 .add(turn.step(), turn.nanos(), now);
         if (width.slow.size() >= SLOW_TURNS) {
             List<Turn> slow = List.copyOf(width.slow);
             width.restart();
+            width.ofGroups.clear();
             slow.forEach(each -> width.add(each, now));
             return Change.COLLAPSE;
         }
-        if (changed) {
+        if (change != Change.NONE) {
             width.restart();
+            width.ofGroups.clear();
         }
         width.add(turn, now);
-        return changed ? Change.CLEAR : Change.NONE;
+        return change;
     }
 
     /** Whether more than {@code FEW_TURNS} turns of this width are kept. */

@@ -57,7 +57,10 @@ final class TrialSchedule {
         roundsLeft -= round * Math.max(1, seconds * perSecond);
     }
 
-    /** Turns take a clearly different time: the next trial follows soon, and earlier ones cost less. */
+    /**
+     * Turns take another time, so that the other width may be faster now. A trial follows soon, and earlier ones cost
+     * less.
+     */
     void durationsChange() {
         urgent = true;
         double charged = Math.min(costNanos, costBeforeNanos);

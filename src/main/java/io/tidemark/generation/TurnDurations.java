@@ -54,6 +54,17 @@ final class TurnDurations {
      */
     record Moment(long nanos, double rounds) {}
 
+    /** How turns differ from earlier ones of the same size. */
+    enum Change {
+        NONE,
+        /** They take clearly less time. */
+        FASTER,
+        /** They take clearly more time. */
+        SLOWER,
+        /** Several in a row have taken many times as long. */
+        COLLAPSE
+    }
+
     private record Kind(boolean prompt, boolean adapters) {}
 
     /** Turns of similar size. */
@@ -79,8 +90,8 @@ final class TurnDurations {
             return now.nanos - updated.nanos < MAX_AGE_NANOS || now.rounds - updated.rounds < MAX_AGE_ROUNDS;
         }
 
-        /** Returns whether the mean differs clearly from its reference. */
-        private boolean add(int turnTokens, long turnNanos, Moment now) {
+        /** Returns how the mean differs from its reference. */
+        private Change add(int turnTokens, long turnNanos, Moment now) {
             if (!isFresh(now)) {
                 forget();
                 longTime = 0;
@@ -100,17 +111,23 @@ final class TurnDurations {
             longTime = Math.min(longTime + counted, Math.max(CHANGE_NANOS, MEAN_OF_TURNS * counted));
             longNanos += (counted - longNanos) * counted / longTime;
             if (longTime < CHANGE_NANOS || turns < MEAN_OF_TURNS) {
-                return false;
+                return Change.NONE;
             }
-            boolean changed =
-                    reference > 0 && (longNanos > CLEAR_CHANGE * reference || longNanos * CLEAR_CHANGE < reference);
-            if (changed) {
+            Change change = reference == 0 ? Change.NONE : change(longNanos / reference);
+            if (change != Change.NONE) {
                 forget();
             }
-            if (changed || reference == 0) {
+            if (change != Change.NONE || reference == 0) {
                 reference = longNanos;
             }
-            return changed;
+            return change;
+        }
+
+        private static Change change(double ratio) {
+            if (ratio > CLEAR_CHANGE) {
+                return Change.SLOWER;
+            }
+            return ratio < 1 / CLEAR_CHANGE ? Change.FASTER : Change.NONE;
         }
 
         private void forget() {
@@ -134,13 +151,13 @@ final class TurnDurations {
      * Adds the duration of a turn.
      *
      * @param now when the turn ended
-     * @return whether turns of this size, without prompt tokens, take a clearly different time than before
+     * @return how turns of this size have changed; {@code NONE} if they have prompt tokens
      */
-    boolean add(StepSize step, long nanos, Moment now) {
-        boolean changed = sizes.computeIfAbsent(new Kind(step.prompt(), step.adapters()), kind -> new TreeMap<>())
+    Change add(StepSize step, long nanos, Moment now) {
+        Change change = sizes.computeIfAbsent(new Kind(step.prompt(), step.adapters()), kind -> new TreeMap<>())
                 .computeIfAbsent(sizeClass(step), size -> new Size())
                 .add(step.tokens(), nanos, now);
-        return changed && !step.prompt();
+        return step.prompt() ? Change.NONE : change;
     }
 
     /** The duration of a turn with this step in nanoseconds; empty if no similar one was measured recently. */

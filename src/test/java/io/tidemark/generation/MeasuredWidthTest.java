@@ -272,6 +272,20 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("A process that comes and goes every five seconds costs one short trial each time it goes")
+    void comesAndGoes() {
+        Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, MeasuredWidthTest::small, 0.03, 4, 4);
+        engine.run(300).reset();
+        Model busy = (group, step) -> group.size() == 1 ? 2.5 * small(group, step) : 600;
+        for (int i = 0; i < 20; i++) {
+            engine.with(busy).run(5).with(MeasuredWidthTest::small).run(5);
+        }
+        // each trial changes the width twice
+        assertThat(engine.changes).isBetween(2 * 18, 2 * 24);
+        assertThat(engine.shareOf(1)).isGreaterThan(0.97);
+    }
+
+    @Test
     @DisplayName("Where joint steps take a second, single steps follow within seconds, and trials stay short")
     void farSlower() {
         Model crowded = (group, step) -> group.size() == 1 ? 130 : 1100;
@@ -438,6 +452,23 @@ class MeasuredWidthTest {
                 .reset()
                 .run(5);
         assertThat(engine.shareOf(1)).isGreaterThan(0.95);
+    }
+
+    @Test
+    @DisplayName("Of several widths the next smaller one follows when steps become far slower")
+    void collapseOfSeveral() {
+        EngineLayout four = new EngineLayout(4, 1, 4, 16, false);
+        for (double seconds : List.of(60.0, 70.0, 80.0, 90.0, 100.0, 110.0)) {
+            Simulation engine = new Simulation(
+                    four, (group, step) -> List.of(20, 14, 0, 20).get(group.size() - 1), 0.03, 4, 4, 4, 4);
+            engine.run(seconds).reset().run(5);
+            assertThat(engine.shareOf(2)).isGreaterThan(0.8);
+            engine.with((group, step) -> List.of(30, 300, 0, 3000).get(group.size() - 1))
+                    .run(2.5)
+                    .reset()
+                    .run(5);
+            assertThat(engine.shareOf(1)).as("after %.0f s", seconds).isGreaterThan(0.9);
+        }
     }
 
     @Test
