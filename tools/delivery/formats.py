@@ -21,7 +21,7 @@ from broker import Cluster, free_ports
 from program_run import ProgramRun
 from random_formats import RandomFormats
 from traffic import Ledger, RequestSender, ResultReader
-from workers import ROOT, START_SECONDS, Launcher, WorkerError
+from workers import ROOT, START_SECONDS, Launcher, await_condition
 from workload import Record, encode
 
 MODEL = ROOT / "demo" / "model"
@@ -151,15 +151,13 @@ class FormatRun:
             settings = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ADAPTER_FOLDER": str(ADAPTER_FOLDER), "TIDEMARK_ROLE": "worker"}
             launcher = Launcher(self._folder, self._cluster.workers, settings)
             self._worker = launcher.start("worker", free_ports(1)[0], "worker")
-            end = time.monotonic() + START_SECONDS
-            self._await(lambda: self._worker.is_ready() or time.monotonic() > end)
-            if time.monotonic() > end:
-                raise WorkerError(f"the worker is not ready after {START_SECONDS} s:\n{self._worker.log_tail()}")
+            await_condition(self._worker.is_ready, [self._worker], "the worker is not ready", START_SECONDS)
             reader = ResultReader(self._cluster.clients, [RESULTS], ledger, judge.take)
             sender = RequestSender(self._cluster.clients, self._requests, ledger, self._requests.pace)
             reader.start()
             sender.start()
-            self._await(lambda: ledger.counts()["answered"] == self._requests.count or ledger.seconds_without_result > SILENCE_SECONDS)
+            await_condition(lambda: ledger.counts()["answered"] == self._requests.count or ledger.seconds_without_result > SILENCE_SECONDS,
+                            [self._worker], "not all requests have a result")
             sender.end()
             reader.end()
             judge.faults += sender.failures
@@ -168,13 +166,6 @@ class FormatRun:
             if self._worker is not None:
                 self._worker.kill()
             self._cluster.kill()
-
-    def _await(self, condition):
-        """Returns when a condition holds. It is an error if the worker ends before."""
-        while not condition():
-            if not self._worker.alive:
-                raise WorkerError(f"the worker ended with code {self._worker.process.returncode}:\n{self._worker.log_tail()}")
-            time.sleep(0.1)
 
 
 def main():

@@ -28,7 +28,7 @@ from calibration import MOVE, WITHDRAWALS, hash_of
 from calibrators import (BATCHES, BOUNDARIES, DECISIONS, LETTERS, SOON, STATES, Outcomes, batch, create_topics, gaining, jar_of,
                          losing, producer, read_all, settings)
 from program_run import ProgramRun
-from workers import ROOT, START_SECONDS, Launcher, WorkerError
+from workers import ROOT, START_SECONDS, Launcher, WorkerError, await_condition
 
 LOG = logging.getLogger("kills")
 # what each batch has: examples of a kind, and what follows; (gaining, count)
@@ -239,13 +239,7 @@ class Kills:
         self._await(self._process.is_ready, "the calibrator is not ready", START_SECONDS)
 
     def _await(self, condition, what, seconds=DONE_SECONDS):
-        end = time.monotonic() + seconds
-        while not condition():
-            if not self._process.alive:
-                raise WorkerError(f"{self._process.name} ended with code {self._process.process.returncode}, see {self._process.log}")
-            if time.monotonic() > end:
-                raise WorkerError(f"{what} after {seconds} s, see {self._process.log}")
-            time.sleep(0.02)
+        await_condition(condition, [self._process], what, seconds)
 
     def _end_process(self):
         """SIGTERM, so that the next process needs no session timeout."""

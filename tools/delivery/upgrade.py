@@ -37,7 +37,7 @@ from calibrators import (BATCHES, BOUNDARIES, CUT, DECISIONS, LAYERS, LETTERS, Q
                          committed_offsets, create_topics, ends_of, gaining, has_lag, jar_of, producer, read_all, settings)
 from program_run import ProgramRun
 from records import place
-from workers import ROOT, START_SECONDS, Launcher, WorkerError, java, main_class
+from workers import ROOT, START_SECONDS, Launcher, WorkerError, await_condition, java, main_class
 
 LOG = logging.getLogger("upgrade")
 ADAPTERS = ["red", "green", "blue"]
@@ -340,14 +340,7 @@ class Upgrade:
         return process
 
     def _await(self, condition, what, seconds=SETTLE_SECONDS):
-        end = time.monotonic() + seconds
-        while not condition():
-            for each in self._processes:
-                if not each.alive and each.terminated is None:
-                    raise WorkerError(f"{each.name} ended with code {each.process.returncode}, see {each.log}:\n{each.log_tail()}")
-            if time.monotonic() > end:
-                raise WorkerError(f"{what} after {seconds} s")
-            time.sleep(0.1)
+        await_condition(condition, self._processes, what, seconds)
 
     def _say(self, text):
         LOG.info("%6.1f s  %s (%d batches)", time.monotonic() - self._begin, text, self._batches.unique)

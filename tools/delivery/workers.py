@@ -6,6 +6,7 @@ process gets a SIGSEGV. If a step has those of HANG_MARKER, the copy opens a FIF
 and uses no processor. Both happen in the prefill of a request with the marker in its prompt, and nowhere else.
 """
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -142,6 +143,22 @@ class Worker:
 
     def log_tail(self, lines=25):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def await_condition(condition, processes, what, seconds=math.inf):
+    """
+    Returns when a condition holds.
+
+    Raises WorkerError if it does not hold after a time (`what` says this), or if one of the processes ends without SIGTERM.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        for each in processes:
+            if not each.alive and each.terminated is None:
+                raise WorkerError(f"{each.name} ended with code {each.process.returncode}, see {each.log}:\n{each.log_tail()}")
+        if time.monotonic() > end:
+            raise WorkerError(f"{what} after {seconds} s, see {', '.join(str(each.log) for each in processes)}")
+        time.sleep(0.02)
 
 
 class Launcher:
