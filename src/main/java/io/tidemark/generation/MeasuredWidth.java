@@ -123,6 +123,8 @@ final class MeasuredWidth implements GroupWidth {
             }
             if (change == Change.FASTER || width > 0) {
                 schedule.durationsChange();
+            } else {
+                schedule.postpone();
             }
             change = Change.NONE;
         }

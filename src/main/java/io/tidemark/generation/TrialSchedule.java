@@ -34,6 +34,8 @@ final class TrialSchedule {
     private double roundsLeft = between;
     /** Whether the next trial is also due after some time, because the present width may be far slower. */
     private boolean urgent = true;
+    /** Whether the next trial was postponed: this happens once, so that repeated changes do not prevent it. */
+    private boolean postponed;
     /** The time that turns take until the cost of trials is a small part of it. */
     private double debtNanos;
     /** What the last trial has cost since it began, or since durations have changed; 0 before the first one. */
@@ -62,6 +64,7 @@ final class TrialSchedule {
      * less.
      */
     void durationsChange() {
+        postponed = false;
         urgent = true;
         double charged = Math.min(costNanos, costBeforeNanos);
         debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - MIN_TIME_TO_COST_AFTER_CHANGE) * charged);
@@ -69,7 +72,18 @@ final class TrialSchedule {
         roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
     }
 
+    /** The other width has not become faster: the next trial follows after the longest interval. */
+    void postpone() {
+        if (!postponed) {
+            postponed = true;
+            between = MAX_BETWEEN;
+            roundsLeft = between;
+            urgent = false;
+        }
+    }
+
     void trialBegins() {
+        postponed = false;
         costBeforeNanos = costNanos;
         costNanos = 0;
     }

@@ -162,8 +162,25 @@ class WidthTrialsTest {
         turns.singlesFor(2, 20, 4);
         // slow just until the mean over a second shows it
         turns.singlesFor(0.44, 40, 4);
-        assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
+        assertThat(turns.secondsToTrial(20, 4)).isBetween(20.0, 30.0);
         turns.lose(21.5);
+    }
+
+    @Test
+    @DisplayName("Single steps that become slower again and again postpone the next trial once, to 30 seconds")
+    void repeatedSlowdown() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        turns.lose(50);
+        turns.singlesFor(1.2, 20, 4);
+        long start = turns.nanos;
+        double seconds = 0;
+        while (turns.single(30 * Math.pow(1.5, Math.floor(seconds / 3)), 4) == 1) {
+            seconds = (turns.nanos - start) / 1e9;
+            assertThat(seconds).isLessThan(35);
+        }
+        assertThat(seconds).isGreaterThan(20);
     }
 
     /** Turns of two instances, one after another, or side by side with the same duration. */
