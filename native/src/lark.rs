@@ -24,7 +24,7 @@ const DIRECTIVE: &str = "%";
 pub fn check(grammar: &str, most: u64) -> Result<(), Failure> {
     let tokens = tokens(grammar);
     let mut brackets: usize = 0;
-    let mut work = regex::WORK;
+    let mut work = regex::Work::new();
     for (place, token) in tokens.iter().enumerate() {
         match token {
             Token::Symbol('<') => {

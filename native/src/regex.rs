@@ -1,5 +1,7 @@
 //! Regular expressions: in Rust's syntax as a format, and in JSON Schema's as a pattern.
 
+use std::collections::HashSet;
+
 use regex_syntax::ast::{self, Ast, ClassPerlKind, ClassSetItem, ErrorKind, FlagsItemKind};
 use regex_syntax::hir::{translate::Translator, Hir, HirKind};
 
@@ -7,22 +9,38 @@ use crate::failure::{Failure, TOO_LARGE};
 
 /// How deep a regular expression nests.
 const NESTING: u32 = 100;
-/// What the classes of characters of a format cost while they are parsed: about a nanosecond each. This bounds their
-/// memory, too.
-pub const WORK: u64 = 50_000_000;
-/// A class with a name such as `\w`: it takes up to 10 kB.
+/// What the classes of characters of a format cost while they are parsed and compiled: about a nanosecond each. This
+/// bounds their memory, too.
+const WORK: u64 = 50_000_000;
+/// A class with a name such as `\w`: it takes up to 10 kB while it is parsed.
 const NAMED: u64 = 12_500;
+/// One in brackets that differ from all brackets before, such as `[\w-]`. derivre compiles it anew, for little of its
+/// fuel: it takes up to 20 kB.
+const DIFFERING: u64 = 150_000;
 /// All characters, whose cases are folded one by one.
 const ALL: u64 = 0x11_0000;
+
+/// What all regular expressions of a format may still cost.
+pub struct Work {
+    left: u64,
+    /// The brackets that are compiled already.
+    brackets: HashSet<String>,
+}
+
+impl Work {
+    pub fn new() -> Work {
+        Work { left: WORK, brackets: HashSet::new() }
+    }
+}
 
 /// Refuses a regular expression in Rust's syntax that is not supported or takes too much memory or time. The whole text
 /// of an answer matches it: `^` at its start and `$` at its end say nothing.
 pub fn check(text: &str) -> Result<(), Failure> {
-    parse(text, &mut WORK.clone()).map(drop)
+    parse(text, &mut Work::new()).map(drop)
 }
 
 /// The same for one in a Lark grammar, of which llguidance says what is wrong. It shares the work of the grammar.
-pub fn check_literal(pattern: &str, flags: &str, work: &mut u64) -> Result<(), Failure> {
+pub fn check_literal(pattern: &str, flags: &str, work: &mut Work) -> Result<(), Failure> {
     let text = if flags.is_empty() { pattern.to_string() } else { format!("(?{flags}){pattern}") };
     match parse(&text, work) {
         Err(failure) if failure.code == TOO_LARGE => Err(failure),
@@ -31,7 +49,7 @@ pub fn check_literal(pattern: &str, flags: &str, work: &mut u64) -> Result<(), F
 }
 
 /// Parses a regular expression if its classes cost less than the work that is left.
-fn parse(text: &str, work: &mut u64) -> Result<Hir, Failure> {
+fn parse(text: &str, work: &mut Work) -> Result<Hir, Failure> {
     let unsupported = |why: &str| Failure::unsupported(format!("the regular expression is not supported: {why}"));
     let parsed = ast::parse::ParserBuilder::new().nest_limit(NESTING).build().parse(text);
     let parsed = parsed.map_err(|error| match error.kind() {
@@ -40,32 +58,36 @@ fn parse(text: &str, work: &mut u64) -> Result<Hir, Failure> {
         }
         kind => unsupported(&kind.to_string()),
     })?;
-    let cost = Classes::cost(&parsed);
-    if cost > *work {
+    let cost = Classes::cost(text, &parsed, work);
+    if cost > work.left {
         return Err(Failure::new(TOO_LARGE, "the regular expression has too many or too large classes of characters"));
     }
-    *work -= cost;
+    work.left -= cost;
     Translator::new().translate(text, &parsed).map_err(|error| unsupported(&error.kind().to_string()))
 }
 
 /// Adds up what the classes of an expression cost.
-#[derive(Default)]
-struct Classes {
+struct Classes<'a> {
+    text: &'a str,
+    brackets: &'a mut HashSet<String>,
+    /// What a class with a name costs at this place.
+    each: u64,
     named: u64,
     /// What it costs to fold the cases of all classes.
     folded: u64,
     ignores_case: bool,
 }
 
-impl Classes {
-    fn cost(ast: &Ast) -> u64 {
-        let classes = ast::visit(ast, Classes::default()).unwrap_or_else(|never| match never {});
-        let folded = if classes.ignores_case { classes.folded } else { 0 };
-        classes.named.saturating_mul(NAMED).saturating_add(folded)
+impl Classes<'_> {
+    fn cost(text: &str, ast: &Ast, work: &mut Work) -> u64 {
+        let brackets = &mut work.brackets;
+        let classes = Classes { text, brackets, each: NAMED, named: 0, folded: 0, ignores_case: false };
+        let (named, folded) = ast::visit(ast, classes).unwrap_or_else(|never| match never {});
+        named.saturating_add(folded)
     }
 
     fn add(&mut self, named: u64, folded: u64) {
-        self.named += named;
+        self.named = self.named.saturating_add(named.saturating_mul(self.each));
         self.folded = self.folded.saturating_add(folded);
     }
 
@@ -75,12 +97,12 @@ impl Classes {
     }
 }
 
-impl ast::Visitor for Classes {
-    type Output = Classes;
+impl ast::Visitor for Classes<'_> {
+    type Output = (u64, u64);
     type Err = std::convert::Infallible;
 
-    fn finish(self) -> Result<Classes, Self::Err> {
-        Ok(self)
+    fn finish(self) -> Result<(u64, u64), Self::Err> {
+        Ok((self.named, if self.ignores_case { self.folded } else { 0 }))
     }
 
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
@@ -89,7 +111,21 @@ impl ast::Visitor for Classes {
             Ast::Group(group) => group.flags().into_iter().for_each(|flags| self.flags(flags)),
             Ast::ClassUnicode(_) => self.add(1, ALL),
             Ast::ClassPerl(_) => self.add(1, 0),
+            Ast::ClassBracketed(class) => {
+                let text = &self.text[class.span.start.offset..class.span.end.offset];
+                if !self.brackets.contains(text) {
+                    self.brackets.insert(text.to_string());
+                    self.each = DIFFERING;
+                }
+            }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn visit_post(&mut self, ast: &Ast) -> Result<(), Self::Err> {
+        if let Ast::ClassBracketed(_) = ast {
+            self.each = NAMED;
         }
         Ok(())
     }
@@ -113,7 +149,7 @@ const NO_LINE_END: &str = r"[^\n\r\u{85}\u{2028}\u{2029}]";
 
 /// A pattern of a JSON Schema in Rust's syntax. Dialects differ in what `.`, `\d`, `\w` and `\s` mean: the result matches
 /// only texts that the pattern matches in ECMAScript and in the regular expressions of Java and Python.
-pub fn of_pattern(pattern: &str) -> Result<String, String> {
+pub fn of_pattern(pattern: &str, work: &mut Work) -> Result<String, String> {
     let mut result = String::new();
     let mut characters = pattern.chars().peekable();
     let mut class: Option<bool> = None; // inside of [...]: whether it is negated
@@ -212,7 +248,7 @@ pub fn of_pattern(pattern: &str) -> Result<String, String> {
             }
         }
     }
-    let hir = parse(&result, &mut WORK.clone()).map_err(|failure| failure.message)?;
+    let hir = parse(&result, work).map_err(|failure| failure.message)?;
     if has_unwritable(&hir) {
         return Err("a control character is not supported".to_string());
     }
@@ -263,11 +299,16 @@ mod tests {
         assert_eq!(check(&format!("{}a{}", "(".repeat(1000), ")".repeat(1000))).unwrap_err().code, TOO_LARGE);
     }
 
+    fn differing(first: u32, count: u32) -> String {
+        (first..first + count).map(|point| format!(r"[^\W\x{{{point:x}}}]")).collect()
+    }
+
     #[test]
     fn an_expression_with_many_large_classes_is_refused() {
         for refused in [
             r"\w".repeat(30_000),
             r"[^\W\x{2190}]".repeat(5_000),
+            differing(0x4e00, 400),
             r"\p{L}".repeat(10_000),
             // the cases of a million characters each
             format!("(?i){}", r"[\x00-\x{10ffff}]".repeat(3_000)),
@@ -276,20 +317,27 @@ mod tests {
             format!("(?x-s) (?i){}", r"\PL".repeat(10_000)),
         ] {
             assert_eq!(check(&refused).unwrap_err().code, TOO_LARGE, "{}", &refused[..20]);
-            let failure = check_literal(&refused, "", &mut WORK.clone()).unwrap_err();
+            let failure = check_literal(&refused, "", &mut Work::new()).unwrap_err();
             assert_eq!(failure.code, TOO_LARGE, "{}", &refused[..20]);
         }
         assert_eq!(check(&r"\w".repeat(3_000)), Ok(()));
         assert_eq!(check(&r"[\x00-\x{10ffff}]".repeat(3_000)), Ok(()));
+        assert_eq!(check(&differing(0x4e00, 300).repeat(2)), Ok(()), "brackets that are repeated");
+        assert_eq!(check(&(0..5_000).map(|i| format!(r"[\x{{{:x}}}a]", 0x4e00 + i)).collect::<String>()), Ok(()));
         let part = r"\w".repeat(3_000);
-        let mut work = WORK;
+        let mut work = Work::new();
+        assert_eq!(check_literal(&differing(0x4e00, 200), "", &mut work), Ok(()));
+        assert_eq!(check_literal(&differing(0x4e00, 300), "", &mut work), Ok(()), "a hundred of them anew");
+        assert_eq!(check_literal(&differing(0x5e00, 200), "", &mut work).unwrap_err().code, TOO_LARGE);
+        let mut work = Work::new();
         assert_eq!(check_literal(&part, "", &mut work), Ok(()));
         assert_eq!(check_literal(&part, "", &mut work).unwrap_err().code, TOO_LARGE, "two together");
-        assert_eq!(check_literal(&r"[\S]".repeat(1_000), "i", &mut WORK.clone()).unwrap_err().code, TOO_LARGE);
+        assert_eq!(check_literal(&r"[\S]".repeat(1_000), "i", &mut Work::new()).unwrap_err().code, TOO_LARGE);
     }
 
     #[test]
     fn patterns_keep_their_meaning_in_all_dialects() {
+        let of_pattern = |pattern: &str| of_pattern(pattern, &mut Work::new());
         assert_eq!(of_pattern(r"^\d+$").unwrap(), "^[0-9]+$");
         assert_eq!(of_pattern(r"\++").unwrap(), r"\x{2b}+");
         assert_eq!(of_pattern(r"a/b\/").unwrap(), r"a/b\x{2f}");

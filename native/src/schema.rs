@@ -148,6 +148,8 @@ struct Preparation<'a> {
     inner: Option<Failure>,
     parts: usize,
     values: usize,
+    /// Of all patterns.
+    work: regex::Work,
 }
 
 impl<'a> Preparation<'a> {
@@ -163,6 +165,7 @@ impl<'a> Preparation<'a> {
             inner: None,
             parts: 0,
             values: 0,
+            work: regex::Work::new(),
         };
         preparation.identifier = preparation.identifier_of(document).map(without_fragment);
         preparation.find_anchors(document, &mut Path::default());
@@ -237,7 +240,7 @@ impl<'a> Preparation<'a> {
         numbers(keywords, path)?;
         min_properties(keywords, path)?;
         constants(keywords, path)?;
-        texts(keywords, path)?;
+        texts(keywords, path, &mut self.work)?;
         if let Some(reference) = keywords.get_mut("$ref") {
             *reference = self.reference(reference, path)?;
         }
@@ -369,7 +372,7 @@ impl<'a> Preparation<'a> {
                 let mut prepared = Map::new();
                 for (pattern, mut schema) in std::mem::take(map) {
                     path.within(&pattern, |path| {
-                        let regex = regex::of_pattern(&pattern)
+                        let regex = regex::of_pattern(&pattern, &mut self.work)
                             .map_err(|why| refused("patternProperties", path, &why))?;
                         self.schema(&mut schema, path)?;
                         prepared.insert(regex, schema);
@@ -555,9 +558,9 @@ fn constants(keywords: &Map<String, Value>, path: &Path) -> Result<(), Failure> 
 }
 
 /// Patterns and formats become regular expressions that mean the same everywhere.
-fn texts(keywords: &mut Map<String, Value>, path: &Path) -> Result<(), Failure> {
+fn texts(keywords: &mut Map<String, Value>, path: &Path, work: &mut regex::Work) -> Result<(), Failure> {
     if let Some(Value::String(pattern)) = keywords.get("pattern") {
-        let regex = regex::of_pattern(pattern).map_err(|why| refused("pattern", path, &why))?;
+        let regex = regex::of_pattern(pattern, work).map_err(|why| refused("pattern", path, &why))?;
         keywords.insert("pattern".to_string(), Value::String(regex));
     }
     let Some(Value::String(format)) = keywords.get("format") else {
