@@ -10,13 +10,16 @@ pub struct Multiple {
 impl Multiple {
     /// None if llguidance can't enforce it.
     pub fn of(value: f64) -> Option<Multiple> {
-        let mut value = value.abs();
+        let value = value.abs();
+        let mut scaled = value;
         let mut digits = 0;
-        while value.fract() != 0.0 {
-            value *= 10.0;
+        while scaled.fract() != 0.0 {
+            scaled *= 10.0;
             digits += 1;
         }
-        Self::reduced(value as u64, digits)
+        // the products are rounded: 0.8999999999999999 becomes 9
+        let is_exact = |multiple: &Multiple| multiple.coefficient as f64 / 10_u64.pow(multiple.digits) as f64 == value;
+        Self::reduced(scaled as u64, digits).filter(is_exact)
     }
 
     /// The multiples of both; none if llguidance can't enforce them.
@@ -68,10 +71,12 @@ mod tests {
     fn a_number_is_enforced_if_its_digits_fit() {
         assert_eq!(Multiple::of(-2.50), multiple(25, 1));
         assert_eq!(Multiple::of(0.001), multiple(1, 3));
+        assert_eq!(Multiple::of(0.9), multiple(9, 1));
+        assert_eq!(Multiple::of(1234.5678), multiple(12_345_678, 4));
         assert_eq!(Multiple::of(0.0), multiple(0, 0));
         assert_eq!(Multiple::of(400_000_000.0), multiple(400_000_000, 0));
         assert_eq!(Multiple::of(429_496_728.0), multiple(429_496_728, 0));
-        for refused in [429_496_729.0, 4e9, 1e15, 1e-9, 0.123456789, 1.0 / 3.0, 1e-300, 5e-324] {
+        for refused in [429_496_729.0, 4e9, 1e15, 1e-9, 0.123456789, 1.0 / 3.0, 1e-300, 5e-324, 0.8999999999999999] {
             assert_eq!(Multiple::of(refused), None, "{refused}");
         }
     }

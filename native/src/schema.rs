@@ -30,6 +30,15 @@ const COPIED: f64 = 0.02;
 /// What llguidance takes a schema without an identifier for.
 const BASE: &str = "json-schema:///";
 
+const DRAFT_4: &str = "http://json-schema.org/draft-04/schema";
+/// The drafts in which the items of a list are the value of `items`.
+const OLD_DRAFTS: [&str; 4] = [
+    DRAFT_4,
+    "http://json-schema.org/draft-06/schema",
+    "http://json-schema.org/draft-07/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+];
+
 /// Keywords of any draft that the grammar can't express.
 const UNSUPPORTED: [&str; 22] = [
     "not",
@@ -76,7 +85,7 @@ pub fn prepared(text: &str) -> Result<Prepared, Failure> {
         return Err(Failure::unsupported("the schema is not an object, or accepts no value"));
     }
     let prepared = Preparation::of(&document).document()?;
-    weight::check(&prepared.schema)?;
+    weight::check(&prepared.schema, |pointer| prepared.original(pointer))?;
     Ok(prepared)
 }
 
@@ -237,6 +246,7 @@ impl<'a> Preparation<'a> {
                 return Err(refused(keyword, path, ""));
             }
         }
+        self.dependent(keywords, path)?;
         numbers(keywords, path)?;
         min_properties(keywords, path)?;
         constants(keywords, path)?;
@@ -246,6 +256,38 @@ impl<'a> Preparation<'a> {
         }
         for (keyword, value) in keywords.iter_mut() {
             path.within(keyword, |path| self.keyword(keyword, value, path))?;
+        }
+        Ok(())
+    }
+
+    /// Keywords that depend on each other come together: llguidance reads the keywords before `allOf` and the like apart
+    /// from those behind it. What has no effect beside other keywords, or in the dialect, is removed, because some of it
+    /// has an effect there.
+    fn dependent(&self, keywords: &mut Map<String, Value>, path: &Path) -> Result<(), Failure> {
+        let dialect = self.dialect.map_or("", |dialect| dialect.trim_end_matches('#'));
+        if dialect == DRAFT_4 && keywords.contains_key("const") {
+            return Err(refused("const", path, "draft 4 does not have it; write 'enum' with one value"));
+        }
+        if OLD_DRAFTS.contains(&dialect) {
+            keywords.shift_remove("prefixItems");
+        }
+        if !keywords.get("items").is_some_and(Value::is_array) {
+            keywords.shift_remove("additionalItems");
+        } else if keywords.contains_key("prefixItems") {
+            return Err(refused("items", path, "a list beside 'prefixItems'; write one of them"));
+        }
+        for (keyword, other) in [
+            ("additionalItems", "items"),
+            ("additionalProperties", "patternProperties"),
+            ("exclusiveMinimum", "minimum"),
+            ("exclusiveMaximum", "maximum"),
+        ] {
+            if keywords.contains_key(other) {
+                if let Some(value) = keywords.shift_remove(keyword) {
+                    let place = keywords.keys().take_while(|key| *key != other).count() + 1;
+                    keywords.shift_insert(place, keyword.to_string(), value);
+                }
+            }
         }
         Ok(())
     }

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use llguidance::derivre::{Regex, RegexBuilder};
+use llguidance::regex_to_lark;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, TOO_LARGE, TOO_SLOW};
@@ -26,15 +28,37 @@ const MAX_PROPERTY_PAIRS: f64 = 1_000_000.0;
 pub const MAX_PREDICTIONS: u64 = 50_000;
 /// What a pair of patterns costs, in parts.
 const PATTERN_PAIR: f64 = 20.0;
+/// The bytes of a name that take as long to match with a pattern as a part to copy.
+const MATCHED: f64 = 100.0;
+/// The fuel that llguidance gives each pattern of names.
+const PATTERN_FUEL: u64 = 10_000;
 
-/// Refuses a prepared schema that would take too much memory or time.
-pub fn check(schema: &Value) -> Result<(), Failure> {
-    Weigher::of(schema).document().map(|_| ())
+/// Keywords that llguidance applies one after the other. It combines what they say with what the keywords between two of
+/// them say together.
+const APPLIED: [&str; 6] = ["const", "enum", "allOf", "anyOf", "oneOf", "$ref"];
+/// The other keywords that say something.
+const OWN: [&str; 20] = [
+    "type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+    "pattern", "minItems", "maxItems", "prefixItems", "items", "additionalItems", "properties", "patternProperties",
+    "additionalProperties", "required", "minProperties", "maxProperties",
+];
+/// Keywords that say nothing, and that llguidance leaves out. It lists the types of a schema that has any other one beside
+/// those that are applied, also an unknown one.
+const ANNOTATIONS: [&str; 15] = [
+    "$anchor", "$defs", "definitions", "$schema", "$id", "id", "$comment", "title", "description", "default", "readOnly",
+    "writeOnly", "examples", "contentMediaType", "contentEncoding",
+];
+
+/// Refuses a prepared schema that would take too much memory or time, or in which `multipleOf` can't be combined.
+/// `original` gives the path in the document of a JSON pointer in the schema.
+pub fn check(schema: &Value, original: impl Fn(&str) -> String) -> Result<(), Failure> {
+    Weigher::of(schema, &original).document().map(|_| ())
 }
 
 /// What it costs to compile a prepared schema, in parts.
 pub fn of(schema: &Value) -> f64 {
-    let mut weigher = Weigher::of(schema);
+    let original = |pointer: &str| pointer.to_string();
+    let mut weigher = Weigher::of(schema, &original);
     match weigher.document() {
         Ok(parts) => parts + weigher.copies + PATTERN_PAIR * weigher.pattern_pairs,
         Err(_) => f64::INFINITY,
@@ -133,6 +157,11 @@ fn sums<'a>(parts: impl Iterator<Item = &'a Part>) -> (f64, f64) {
 
 struct Weigher<'a> {
     root: &'a Value,
+    original: &'a dyn Fn(&str) -> String,
+    /// The steps of the pointer to the part that is read.
+    path: Vec<String>,
+    /// The patterns of names; none if llguidance refuses it.
+    patterns: HashMap<Rc<str>, Option<Regex>>,
     /// None while a definition is being made.
     definitions: HashMap<Rc<str>, Option<Part>>,
     /// How often each definition is referred to.
@@ -144,9 +173,12 @@ struct Weigher<'a> {
 }
 
 impl<'a> Weigher<'a> {
-    fn of(root: &'a Value) -> Self {
+    fn of(root: &'a Value, original: &'a dyn Fn(&str) -> String) -> Self {
         Weigher {
             root,
+            original,
+            path: Vec::new(),
+            patterns: HashMap::new(),
             definitions: HashMap::new(),
             references: HashMap::new(),
             combinations: 0,
@@ -194,50 +226,107 @@ impl<'a> Weigher<'a> {
         Ok(part)
     }
 
+    /// Reads what stands below the part that is read.
+    fn within<T>(&mut self, steps: &[&str], read: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.path.len();
+        self.path.extend(steps.iter().map(|step| step.replace('~', "~0").replace('/', "~1")));
+        let result = read(self);
+        self.path.truncate(depth);
+        result
+    }
+
+    /// The keywords are taken in their order, as llguidance does: which definitions are made already depends on it.
     fn part(&mut self, schema: &Value) -> Result<Part, Failure> {
         let keywords = match schema {
             Value::Bool(false) => return Ok(Part::NOTHING),
             Value::Object(keywords) => keywords,
             _ => return Ok(Part::ANY),
         };
-        let mut result = self.simple(keywords)?;
-        for (keyword, value) in keywords {
-            let applied = match (keyword.as_str(), value) {
-                ("const", value) => constant(value),
-                ("enum", Value::Array(list)) => self.options(list.iter().map(constant).collect(), false)?,
-                ("allOf", Value::Array(list)) => {
-                    for each in list {
-                        let part = self.part(each)?;
-                        result = self.both(result, part, 0)?;
-                    }
-                    continue;
-                }
-                ("anyOf" | "oneOf", Value::Array(list)) => {
-                    let parts = list.iter().map(|each| self.part(each)).collect::<Result<_, _>>()?;
-                    self.options(parts, keyword == "oneOf")?
-                }
-                ("$ref", Value::String(reference)) => {
-                    self.define(reference)?;
-                    Part { form: Form::Reference(reference.as_str().into()), size: 1.0, pairs: 0.0 }
-                }
-                _ => continue,
-            };
-            result = self.both(result, applied, 0)?;
+        if !keywords.keys().any(|keyword| OWN.contains(&keyword.as_str()) || APPLIED.contains(&keyword.as_str())) {
+            return Ok(Part::ANY);
         }
+        // in place of the properties and items that stand on the other side of an applied keyword
+        let known = |keyword: &str| match keywords.get(keyword) {
+            Some(Value::Object(map)) => Value::Object(map.keys().map(|name| (name.clone(), Value::Bool(true))).collect()),
+            Some(Value::Array(list)) => Value::Array(vec![Value::Bool(true); list.len()]),
+            _ => Value::Null,
+        };
+        let (properties, prefix) = (known("properties"), known("prefixItems"));
+        let mut result = Part::ANY;
+        let mut together: HashMap<&str, &Value> = HashMap::new();
+        for (keyword, value) in keywords {
+            let keyword = keyword.as_str();
+            if APPLIED.contains(&keyword) {
+                result = self.with_simple(result, std::mem::take(&mut together), keywords)?;
+                result = self.applied(result, keyword, value)?;
+            } else if !ANNOTATIONS.contains(&keyword) {
+                together.insert(keyword, value);
+                match keyword {
+                    "additionalProperties" => together.entry("properties").or_insert(&properties),
+                    "items" => together.entry("prefixItems").or_insert(&prefix),
+                    _ => continue,
+                };
+            }
+        }
+        let result = self.with_simple(result, together, keywords)?;
         self.checked(result)
     }
 
-    /// The keywords that are not combined with others: a part for each type.
-    fn simple(&mut self, keywords: &Map<String, Value>) -> Result<Part, Failure> {
-        const OWN: [&str; 20] = [
-            "type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
-            "maxLength", "pattern", "minItems", "maxItems", "prefixItems", "items", "additionalItems", "properties",
-            "patternProperties", "additionalProperties", "required", "minProperties", "maxProperties",
-        ];
-        if !keywords.keys().any(|keyword| OWN.contains(&keyword.as_str())) {
-            return Ok(Part::ANY);
+    fn applied(&mut self, result: Part, keyword: &str, value: &Value) -> Result<Part, Failure> {
+        match (keyword, value) {
+            ("const", value) => self.both(result, constant(value), 0),
+            ("enum", Value::Array(list)) => self.distributed(result, list.iter().map(constant).collect(), false),
+            ("allOf", Value::Array(list)) => {
+                let mut result = result;
+                for (index, each) in list.iter().enumerate() {
+                    let part = self.within(&[keyword, &index.to_string()], |own| own.part(each))?;
+                    result = self.both(result, part, 0)?;
+                }
+                Ok(result)
+            }
+            ("anyOf" | "oneOf", Value::Array(list)) => {
+                let parts = self.list(keyword, list)?;
+                self.distributed(result, parts, keyword == "oneOf")
+            }
+            ("$ref", Value::String(reference)) => {
+                self.define(reference)?;
+                self.both(result, Part { form: Form::Reference(reference.as_str().into()), size: 1.0, pairs: 0.0 }, 0)
+            }
+            _ => Ok(result),
         }
-        let types: Vec<&str> = match keywords.get("type") {
+    }
+
+    fn list(&mut self, keyword: &str, list: &[Value]) -> Result<Vec<Part>, Failure> {
+        list.iter()
+            .enumerate()
+            .map(|(index, each)| self.within(&[keyword, &index.to_string()], |own| own.part(each)))
+            .collect()
+    }
+
+    /// What matches a part and one of some alternatives. llguidance combines it with each, also if another one of them
+    /// accepts everything.
+    fn distributed(&mut self, part: Part, alternatives: Vec<Part>, one: bool) -> Result<Part, Failure> {
+        let combined = match part.form {
+            Form::Any => alternatives,
+            _ => alternatives.iter().map(|each| self.copied(each, &part, 0)).collect::<Result<_, _>>()?,
+        };
+        self.options(combined, one)
+    }
+
+    /// A part with keywords that are not applied: a part for each type.
+    fn with_simple<'v>(
+        &mut self,
+        result: Part,
+        mut together: HashMap<&'v str, &'v Value>,
+        keywords: &'v Map<String, Value>,
+    ) -> Result<Part, Failure> {
+        if together.is_empty() {
+            return Ok(result);
+        }
+        if let Some(types) = keywords.get("type") {
+            together.insert("type", types);
+        }
+        let types: Vec<&str> = match together.get("type") {
             Some(Value::String(one)) => vec![one.as_str()],
             Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
             _ => vec!["null", "boolean", "number", "string", "array", "object"],
@@ -245,67 +334,73 @@ impl<'a> Weigher<'a> {
         let parts = types
             .into_iter()
             .map(|each| match each {
-                "array" => self.array(keywords),
-                "object" => self.object(keywords),
+                "array" => self.array(&together),
+                "object" => self.object(&together),
                 "null" => Ok(Part::leaf(Kind::Null, 1.0)),
                 "boolean" => Ok(Part::leaf(Kind::Boolean, 1.0)),
                 "string" => {
-                    let pattern = keywords.get("pattern").and_then(Value::as_str).map_or(0, str::len);
+                    let pattern = together.get("pattern").and_then(|value| value.as_str()).map_or(0, str::len);
                     Ok(Part::leaf(Kind::Text, 1.0 + pattern as f64 / 100.0))
                 }
                 _ => {
-                    let multiple = keywords.get("multipleOf").and_then(Value::as_f64).and_then(Multiple::of);
+                    let multiple = together.get("multipleOf").and_then(|value| value.as_f64()).and_then(Multiple::of);
                     Ok(Part::leaf(Kind::Number(multiple), 1.0))
                 }
             })
             .collect::<Result<_, _>>()?;
-        self.options(parts, false)
+        let simple = self.options(parts, false)?;
+        self.both(result, simple, 0)
     }
 
-    fn array(&mut self, keywords: &Map<String, Value>) -> Result<Part, Failure> {
+    fn array(&mut self, keywords: &HashMap<&str, &Value>) -> Result<Part, Failure> {
         let mut prefix = Vec::new();
         let mut items = None;
         for keyword in ["prefixItems", "items", "additionalItems"] {
             match keywords.get(keyword) {
-                Some(Value::Array(list)) => {
-                    for each in list {
-                        prefix.push(self.part(each)?);
-                    }
-                }
-                Some(value) => items = Some(self.part(value)?),
-                None => {}
+                Some(Value::Array(list)) => prefix.extend(self.list(keyword, list)?),
+                Some(Value::Null) | None => {}
+                Some(value) => items = Some(self.within(&[keyword], |own| own.part(value))?),
             }
         }
         self.checked(Part::array(prefix, items))
     }
 
-    fn object(&mut self, keywords: &Map<String, Value>) -> Result<Part, Failure> {
-        let mut object = Object {
-            properties: self.named(keywords, "properties")?,
-            patterns: self.named(keywords, "patternProperties")?,
-            additional: keywords.get("additionalProperties").map(|value| self.part(value)).transpose()?,
-            required: keywords.get("required").and_then(Value::as_array).map_or(0, Vec::len),
-        };
-        self.compare_patterns(object.patterns.len());
-        // a property is combined with a pattern that matches it: with the largest one, to be sure
-        let largest = object.patterns.iter().map(|(_, part)| part).max_by(|a, b| a.size.total_cmp(&b.size)).cloned();
-        if let Some(pattern) = largest {
-            for (_, part) in &mut object.properties {
-                let own = std::mem::replace(part, Part::NOTHING);
+    fn object(&mut self, keywords: &HashMap<&str, &Value>) -> Result<Part, Failure> {
+        let mut properties = self.named(keywords, "properties")?;
+        let patterns = self.named(keywords, "patternProperties")?;
+        self.compare_patterns(patterns.len());
+        for (name, part) in &mut properties {
+            if let Some(pattern) = self.matching(&patterns, name) {
                 self.copies += pattern.size;
-                let combined = self.both(own.clone(), pattern.clone(), 0)?;
-                *part = if combined.size > own.size { combined } else { own };
+                let own = std::mem::replace(part, Part::NOTHING);
+                *part = self.within(&["properties", name], |weigher| weigher.both(own, pattern.clone(), 0))?;
             }
+            self.checked(Part::NOTHING)?;
         }
-        self.checked(Part::object(object))
+        let additional = keywords.get("additionalProperties");
+        let additional =
+            additional.map(|value| self.within(&["additionalProperties"], |own| own.part(value))).transpose()?;
+        let required = keywords.get("required").and_then(|value| value.as_array()).map_or(0, Vec::len);
+        self.checked(Part::object(Object { properties, patterns, additional, required }))
     }
 
-    fn named(&mut self, keywords: &Map<String, Value>, keyword: &str) -> Result<Vec<(Rc<str>, Part)>, Failure> {
-        let map = keywords.get(keyword).and_then(Value::as_object);
+    fn named(&mut self, keywords: &HashMap<&str, &Value>, keyword: &str) -> Result<Vec<(Rc<str>, Part)>, Failure> {
+        let map = keywords.get(keyword).and_then(|value| value.as_object());
         map.into_iter()
             .flatten()
-            .map(|(name, value)| Ok((name.as_str().into(), self.part(value)?)))
+            .map(|(name, value)| Ok((name.as_str().into(), self.within(&[keyword, name], |own| own.part(value))?)))
             .collect()
+    }
+
+    /// The part of the first pattern that a name matches. llguidance does the same, and refuses patterns with a name in
+    /// common.
+    fn matching<'p>(&mut self, patterns: &'p [(Rc<str>, Part)], name: &str) -> Option<&'p Part> {
+        let found = patterns.iter().find(|(pattern, _)| {
+            self.copies += 1.0 + name.len() as f64 / MATCHED;
+            let regex = self.patterns.entry(pattern.clone()).or_insert_with(|| regex_of(pattern));
+            regex.as_mut().is_some_and(|regex| regex.is_match(name))
+        });
+        found.map(|(_, part)| part)
     }
 
     fn compare_patterns(&mut self, count: usize) {
@@ -343,8 +438,11 @@ impl<'a> Weigher<'a> {
             return Ok(());
         }
         self.definitions.insert(key.clone(), None);
-        let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
-        let part = target.map_or(Ok(Part::ANY), |target| self.part(target))?;
+        let pointer = reference.strip_prefix('#').unwrap_or_default();
+        let steps = pointer.split('/').skip(1).map(str::to_string).collect();
+        let before = std::mem::replace(&mut self.path, steps);
+        let part = self.root.pointer(pointer).map_or(Ok(Part::ANY), |target| self.part(target))?;
+        self.path = before;
         self.definitions.insert(key, Some(part));
         Ok(())
     }
@@ -378,9 +476,7 @@ impl<'a> Weigher<'a> {
                 self.options(parts, options.one)?
             }
             (Form::Leaf(Kind::Number(Some(first))), Form::Leaf(Kind::Number(Some(second)))) => {
-                let multiple = first.both(*second).ok_or_else(|| {
-                    Failure::unsupported("'multipleOf' of parts that are combined is not supported: it has too many digits")
-                })?;
+                let multiple = first.both(*second).ok_or_else(|| self.too_many_digits())?;
                 Part::leaf(Kind::Number(Some(multiple)), 1.0)
             }
             (Form::Leaf(Kind::Number(first)), Form::Leaf(Kind::Number(second))) => {
@@ -394,6 +490,14 @@ impl<'a> Weigher<'a> {
             _ => Part::NOTHING,
         };
         self.checked(part)
+    }
+
+    fn too_many_digits(&self) -> Failure {
+        let pointer: String = self.path.iter().map(|step| format!("/{step}")).collect();
+        Failure::unsupported(format!(
+            "'multipleOf' at {} is not supported: the product of two that are combined there has too many digits",
+            (self.original)(&pointer)
+        ))
     }
 
     /// What matches a part and a copy of another one.
@@ -458,17 +562,25 @@ impl<'a> Weigher<'a> {
             .iter()
             .map(|(name, part)| (name.as_ref(), part))
             .collect();
-        // which pattern matches a property is not known here: the largest one, to be sure
-        let patterns = other.patterns.iter().filter(|_| properties).map(|(_, part)| part);
-        let rest = patterns.chain(&other.additional).max_by(|a, b| a.size.total_cmp(&b.size)).cloned();
-        let rest = rest.unwrap_or(Part::ANY);
+        let rest = other.additional.as_ref().unwrap_or(&Part::ANY);
         own.iter()
             .map(|(name, part)| {
-                let with = same.get(name.as_ref()).copied().unwrap_or(&rest);
+                let with = match same.get(name.as_ref()) {
+                    Some(same) => same,
+                    None if properties => self.matching(&other.patterns, name).unwrap_or(rest),
+                    None => rest,
+                };
                 Ok((name.clone(), self.copied(part, with, depth)?))
             })
             .collect()
     }
+}
+
+/// A pattern of names as llguidance reads it.
+fn regex_of(pattern: &str) -> Option<Regex> {
+    let mut builder = RegexBuilder::new();
+    let expression = builder.mk_regex_for_serach(&regex_to_lark(pattern, "dw")).ok()?;
+    builder.to_regex_limited(expression, PATTERN_FUEL).ok()
 }
 
 fn constant(value: &Value) -> Part {
@@ -494,7 +606,7 @@ mod tests {
     use serde_json::json;
 
     fn code(schema: Value) -> Option<i32> {
-        check(&schema).err().map(|failure| failure.code)
+        check(&schema, |pointer| format!("#{pointer}")).err().map(|failure| failure.code)
     }
 
     fn options(count: usize) -> Value {
@@ -553,6 +665,76 @@ mod tests {
         assert_eq!(code(json!({ "allOf": [multiple(65_536), { "multipleOf": 0.01, "minimum": 1 }, { "minimum": 2 }] })), None);
         let apart = json!({ "properties": { "p": multiple(100_000), "q": multiple(100_000) } });
         assert_eq!(code(apart), None);
+    }
+
+    #[test]
+    fn multiples_that_meet_in_any_way_are_refused_with_their_path() {
+        let k = || json!({ "multipleOf": 100_000 });
+        let large = || json!({ "enum": (0..900).collect::<Vec<_>>() });
+        let y = |value: Value| json!({ "properties": { "y": value } });
+        let circle = json!({
+            "$ref": "#/$defs/0",
+            "properties": { "q": { "$ref": "#/$defs/1" } },
+            "$defs": {
+                "0": { "$ref": "#/$defs/1", "properties": { "y": k() } },
+                "1": { "properties": { "x": { "$ref": "#/$defs/0" }, "y": k() } },
+            },
+        });
+        for (schema, path) in [
+            (json!({ "multipleOf": 100_000, "anyOf": [{}, k()] }), "#"),
+            (json!({ "items": { "oneOf": [k(), { "type": "string" }], "anyOf": [true, k()] } }), "#/items"),
+            (json!({ "items": { "x-none": 1, "multipleOf": 100_000 }, "allOf": [{ "prefixItems": [{}, k()] }] }), "#"),
+            (json!({ "patternProperties": { "^q": large(), "^p": k() }, "properties": { "p": k() } }), "#/properties/p"),
+            (json!({ "properties": { "p": k() }, "allOf": [{ "patternProperties": { "^q": large(), "^p": k() } }] }), "#"),
+            (json!({ "properties": { "p": k() }, "allOf": [{ "patternProperties": { "^q": large() }, "additionalProperties": k() }] }), "#"),
+            (json!({ "patternProperties": { "^p": k() }, "allOf": [{}], "additionalProperties": k() }), "#"),
+            (json!({ "allOf": [
+                { "properties": { "p": k() } },
+                { "patternProperties": { "^q": { "type": "string", "pattern": "a".repeat(1_000) } } },
+                { "properties": { "p": k() } },
+            ] }), "#"),
+            (json!({ "$defs": { "0": y(k()) }, "allOf": [{ "$ref": "#/$defs/0" }, y(k())] }), "#"),
+            (json!({ "items": { "$ref": "#/$defs/0" }, "$defs": { "0": { "items": { "allOf": [k(), k()] } } } }), "#/$defs/0/items"),
+            (circle, "#/$defs/0"),
+        ] {
+            let failure = check(&schema, |pointer| format!("#{pointer}")).expect_err(&schema.to_string());
+            let expected = format!(
+                "'multipleOf' at {path} is not supported: the product of two that are combined there has too many digits"
+            );
+            assert_eq!(failure, Failure::unsupported(expected), "{schema}");
+        }
+        for accepted in [
+            json!({ "patternProperties": { "^q": k() }, "properties": { "p": k() } }),
+            json!({ "patternProperties": { "^p": k() }, "properties": { "p": large() }, "additionalProperties": k() }),
+            json!({ "properties": { "p": k() }, "allOf": [{ "patternProperties": { "^q": k() } }] }),
+            json!({ "properties": { "p": k() }, "allOf": [{ "additionalProperties": { "type": "string" } }, { "items": k() }] }),
+            json!({ "anyOf": [k(), { "type": "string" }], "minimum": 3 }),
+            json!({ "anyOf": [{}, k()], "multipleOf": 100_000 }),
+        ] {
+            assert_eq!(code(accepted.clone()), None, "{accepted}");
+        }
+    }
+
+    #[test]
+    fn products_are_found_behind_what_a_larger_part_hides() {
+        let (a, b) = (options(900), properties(900));
+        for schema in [
+            json!({ "allOf": [a], "anyOf": [{}, b] }),
+            json!({ "allOf": [
+                { "properties": { "p": a } },
+                { "patternProperties": { "^q": { "type": "string" } } },
+                { "properties": { "p": b } },
+            ] }),
+            json!({ "properties": { "p": a }, "patternProperties": { "^q": { "enum": (0..90_000).collect::<Vec<_>>() }, "^p": b } }),
+            json!({ "allOf": [{ "x": 1, "$ref": "#/$defs/0" }, { "x": 1, "$ref": "#/$defs/1" }], "$defs": { "0": a, "1": b } }),
+        ] {
+            assert_eq!(code(schema.clone()), Some(TOO_LARGE), "{}", &schema.to_string()[..60]);
+        }
+        // a name is matched with a pattern each time
+        let name = "a".repeat(30_000);
+        let parts = vec![json!({ "type": "object", "patternProperties": { "^b": {} } }); 4_000];
+        let named = |name: String| json!({ "type": "object", "properties": { name: {} }, "allOf": parts });
+        assert_eq!((code(named("a".repeat(100))), code(named(name))), (None, Some(TOO_LARGE)));
     }
 
     #[test]

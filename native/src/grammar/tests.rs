@@ -258,7 +258,7 @@ fn what_becomes_too_large_is_refused_before_it_is_compiled() {
         (REGEX, format!("^{}", r"\w".repeat(30_000)), "classes"),
         (LARK, format!("start: /{}/", r"\PL".repeat(20_000)), "classes"),
         (LARK, format!("start: A0\n{doubled}A40: \"a\""), "the terminals of the grammar"),
-        (JSON_SCHEMA, r#"{"allOf":[{"multipleOf":65536},{"multipleOf":65537}]}"#.to_string(), "'multipleOf'"),
+        (JSON_SCHEMA, r#"{"allOf":[{"multipleOf":65536},{"multipleOf":65537}]}"#.to_string(), "'multipleOf' at # "),
     ] {
         let failure = Grammar::compile(tokenizer(), kind, &format, limits()).err().expect("accepted");
         assert!(failure.message.contains(why), "{failure:?}");
@@ -468,4 +468,123 @@ fn a_sequence_pays_for_no_lexer_of_its_own_that_it_needs_because_of_others() {
     });
     assert!(!Arc::ptr_eq(&shared, &own.state.generation));
     assert_eq!(own.state.repeated, (0, 0));
+}
+
+/// Whether a whole text matches a grammar.
+fn accepts(grammar: &Grammar, text: &str) -> bool {
+    let mut walk = Walk::start(grammar);
+    text.bytes().all(|byte| walk.allows(byte as i32) && walk.next(byte as i32).is_ok())
+        && walk.allows(grammar.tokenizer.vocabulary as i32 - 1)
+}
+
+#[test]
+fn keywords_on_both_sides_of_an_applied_one_keep_their_meaning() {
+    let draft7 = r#""$schema":"http://json-schema.org/draft-07/schema#""#;
+    let draft4 = r#""$schema":"http://json-schema.org/draft-04/schema#""#;
+    for (schema, valid, invalid) in [
+        (format!(r#"{{{draft7},"items":[{{"type":"null"}}],"allOf":[{{}}],"additionalItems":{{"type":"boolean"}}}}"#), "[null,true]", "[null,null]"),
+        (format!(r#"{{{draft7},"additionalItems":false,"allOf":[{{}}],"items":[{{"type":"null"}}]}}"#), "[null]", "[null,null]"),
+        (r#"{"prefixItems":[{"type":"null"}],"additionalItems":false}"#.to_string(), "[null,1]", "[1]"),
+        (r#"{"prefixItems":[{"type":"null"}],"items":{"type":"boolean"},"additionalItems":true}"#.to_string(), "[null,true]", "[true]"),
+        (format!(r#"{{{draft7},"prefixItems":[{{"type":"null"}}],"items":{{"type":"boolean"}}}}"#), "[true]", "[null]"),
+        (r#"{"patternProperties":{"^a":{"type":"null"}},"allOf":[{}],"additionalProperties":false}"#.to_string(), r#"{"a":null}"#, r#"{"b":null}"#),
+        (format!(r#"{{{draft4},"minimum":5,"allOf":[{{}}],"exclusiveMinimum":true,"type":"integer"}}"#), "6", "5"),
+        (format!(r#"{{{draft4},"exclusiveMaximum":true,"allOf":[{{}}],"maximum":5,"type":"integer"}}"#), "4", "5"),
+    ] {
+        let grammar = Grammar::compile(tokenizer(), JSON_SCHEMA, &schema, limits()).map_err(|failure| failure.message).unwrap();
+        assert!(accepts(&grammar, valid), "{schema}");
+        assert!(!accepts(&grammar, invalid), "{schema}");
+    }
+    for (schema, why) in [
+        (format!(r#"{{"items":{{{draft4},"const":1}},{draft4}}}"#), "'const' at #/items is not supported: draft 4"),
+        (r#"{"items":[{}],"prefixItems":[{}]}"#.to_string(), "'items' at # is not supported: a list beside"),
+    ] {
+        let failure = Grammar::compile(tokenizer(), JSON_SCHEMA, &schema, limits()).err().expect("accepted");
+        assert!(failure.message.starts_with(why), "{failure:?}");
+    }
+}
+
+#[test]
+fn a_multiple_that_is_accepted_is_enforced() {
+    let schema = r#"{"multipleOf":40000,"anyOf":[{},{"multipleOf":60000}]}"#;
+    let grammar = Grammar::compile(tokenizer(), JSON_SCHEMA, schema, limits()).map_err(|failure| failure.message).unwrap();
+    assert!(accepts(&grammar, "80000"));
+    assert!(!accepts(&grammar, "60000"));
+}
+
+/// Numbers that depend on a seed only.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    fn one_of<T: Clone>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len() as u64) as usize].clone()
+    }
+
+    /// A schema in which multiples meet in many ways.
+    fn schema(&mut self, depth: u64) -> Value {
+        let mut schema = serde_json::Map::new();
+        for _ in 0..1 + self.below(3) {
+            let keyword = self.one_of(&[
+                "multipleOf", "multipleOf", "allOf", "anyOf", "oneOf", "properties", "patternProperties",
+                "additionalProperties", "items", "prefixItems", "$ref", "x-none", "type", "enum",
+            ]);
+            let inner = |own: &mut Random| if depth == 0 { json!({ "multipleOf": 100_000 }) } else { own.schema(depth - 1) };
+            let value = match keyword {
+                "multipleOf" => self.one_of(&[json!(3), json!(1_000), json!(100_000), json!(70_001), json!(0.001)]),
+                "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
+                    let mut list: Vec<Value> = (0..1 + self.below(2)).map(|_| inner(self)).collect();
+                    if self.below(3) == 0 {
+                        list.push(json!({}));
+                    }
+                    Value::Array(list)
+                }
+                "properties" => json!({ self.one_of(&["a", "b", "ab"]): inner(self) }),
+                "patternProperties" => {
+                    json!({ "^a": inner(self), "^b": self.one_of(&[json!({ "enum": [1, 2, 3, 4, 5, 6, 7, 8, 9] }), json!({})]) })
+                }
+                "$ref" => json!(self.one_of(&["#/$defs/p", "#/$defs/q", "#/$defs/r"])),
+                "type" => self.one_of(&[json!("number"), json!("object"), json!(["array", "integer", "object"])]),
+                "enum" => json!([{ "a": 1 }, 7, [1]]),
+                "x-none" => json!(1),
+                _ => inner(self),
+            };
+            schema.insert(keyword.to_string(), value);
+        }
+        Value::Object(schema)
+    }
+}
+
+/// A multiple that exceeds 32 bits in llguidance panics in this build.
+#[test]
+fn no_schema_that_is_accepted_has_a_multiple_that_overflows() {
+    let tokenizer = tokenizer();
+    let mut random = Random(11);
+    let (mut accepted, mut refused) = (0, 0);
+    for case in 0..400 {
+        let mut schema = random.schema(2);
+        schema["$defs"] = json!({ "p": random.schema(1), "q": random.schema(1), "r": random.schema(1) });
+        match schema::prepared(&schema.to_string()) {
+            Err(failure) => refused += failure.message.starts_with("'multipleOf' at ") as usize,
+            Ok(prepared) => {
+                let result = guarded(|| {
+                    let parser = tokenizer.factory.create_parser_from_init_ext(
+                        GrammarInit::Serialized(json_schema(prepared.schema)),
+                        Logger::new(0, 0),
+                        InferenceCapabilities::default(),
+                        limits().parser(),
+                    );
+                    parser.map(drop).map_err(|error| Failure::of(&error))
+                });
+                let failed = result.err().filter(|failure| failure.code == INTERNAL);
+                assert_eq!(failed, None, "case {case}: {schema}");
+                accepted += 1;
+            }
+        }
+    }
+    assert!(accepted > 100 && refused > 50, "{accepted} accepted, {refused} refused");
 }
