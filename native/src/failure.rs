@@ -26,6 +26,13 @@ const SLOW: [&str; 6] = [
     "exceeds size limit",
 ];
 
+/// Panics of llguidance that only a format causes which has too much of something: what they say, and what to do.
+const UNSUPPORTED_PANICS: [(&str, &str); 1] = [(
+    "class too large",
+    "the grammar has more than 255 nested grammars that differ in what '%ignore' leaves out, or in '%llguidance'; give \
+     them the same, or send fewer",
+)];
+
 /// The longest message in characters: messages may quote a part of the format.
 const CHARACTERS: usize = 400;
 
@@ -50,17 +57,25 @@ impl Failure {
     /// An error of llguidance: its limits are told apart by their messages.
     pub fn of(error: &anyhow::Error) -> Self {
         let text = error.to_string();
+        if let Some(panic) = text.strip_prefix("panic: ") {
+            return Self::panicked(panic);
+        }
         let all = format!("{error:#}");
-        let code = if text.starts_with("panic: ") {
-            INTERNAL
-        } else if LARGE.iter().any(|part| all.contains(part)) {
+        let code = if LARGE.iter().any(|part| all.contains(part)) {
             TOO_LARGE
         } else if SLOW.iter().any(|part| all.contains(part)) {
             TOO_SLOW
         } else {
             UNSUPPORTED
         };
-        Self::new(code, shortened(text.strip_prefix("panic: ").unwrap_or(&text)))
+        Self::new(code, shortened(&text))
+    }
+
+    fn panicked(message: &str) -> Self {
+        match UNSUPPORTED_PANICS.iter().find(|(panic, _)| message.starts_with(panic)) {
+            Some((_, what)) => Self::unsupported(*what),
+            None => Self::new(INTERNAL, shortened(message)),
+        }
     }
 }
 
@@ -85,15 +100,14 @@ pub fn guarded<T>(action: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fail
     });
     match catch_unwind(AssertUnwindSafe(action)) {
         Ok(result) => result,
-        Err(panic) => Err(Failure::new(INTERNAL, panic_message(panic.as_ref()))),
+        Err(panic) => Err(Failure::panicked(&panic_message(panic.as_ref()))),
     }
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
+    panic
         .downcast_ref::<&str>()
         .map(|text| text.to_string())
         .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
-    shortened(&text)
+        .unwrap_or_default()
 }

@@ -38,6 +38,7 @@ pub fn check(grammar: &str, most: u64) -> Result<(), Failure> {
                 ))
             }
             Token::Directive(name, rest) if name.starts_with("llguidance") => options(rest)?,
+            Token::Directive("regex", rest) => substring(rest)?,
             // llguidance makes an item of each value of a parameter before it counts them
             Token::Symbol(':') if tokens.get(place + 1) == Some(&Token::Symbol(':')) => {
                 return Err(Failure::unsupported(
@@ -68,6 +69,20 @@ fn options(text: &str) -> Result<(), Failure> {
         // what is no object llguidance refuses
         _ => Ok(()),
     }
+}
+
+/// llguidance fails at a chunk without characters.
+fn substring(text: &str) -> Result<(), Failure> {
+    let value = Deserializer::from_str(text).into_iter::<Value>().next();
+    let has_empty = match &value {
+        Some(Ok(value)) => value["substring_chunks"].as_array().is_some_and(|chunks| chunks.contains(&Value::from(""))),
+        // what is no JSON llguidance refuses
+        _ => false,
+    };
+    if has_empty {
+        return Err(Failure::unsupported("'substring_chunks' with an empty text is not supported: remove that text"));
+    }
+    Ok(())
 }
 
 #[derive(Debug, PartialEq)]
@@ -204,7 +219,7 @@ impl<'a> Definitions<'a> {
                 current = name;
                 brackets = 0;
                 // a rule with attributes may be a terminal
-                let is_terminal = name == DIRECTIVE || !is_rule(name) || next != Some(&Token::Symbol(':'));
+                let is_terminal = !is_rule(name) || next != Some(&Token::Symbol(':'));
                 definitions.entry(name).or_default().is_terminal |= is_terminal;
             }
             starts = match token {
@@ -341,6 +356,8 @@ mod tests {
             "start: /\n/ %json{}",
             "start: /a/\n%llguidance {\"allow_invalid_utf8\": true}",
             "start: /a/\n%llguidance\n {\"no_forcing\": true, \"allow_invalid\\u005futf8\": true}",
+            "start: %regex {\"substring_chunks\": [\"\"]}",
+            "start: A\nA: %regex\n{\"substring\\u005fchunks\": [\"a\", \"\", \"b\"]} \"c\"",
         ] {
             assert_eq!(code(refused), Some(crate::failure::UNSUPPORTED), "{refused}");
         }
@@ -350,6 +367,9 @@ mod tests {
             "// <a>\nstart: \"a\\\"<a>\"",
             "# <a> %json\nstart: \"%json\"",
             "start: /a/\n%llguidance {\"no_forcing\": true}",
+            "start: %regex {\"substring_chunks\": [\"a\", \" \"]}",
+            "start: %regex {\"substring_chunks\": []}",
+            "start: %regex {\"substring_chars\": \"\"}",
         ] {
             assert_eq!(code(accepted), None, "{accepted}");
         }

@@ -266,6 +266,21 @@ fn what_becomes_too_large_is_refused_before_it_is_compiled() {
 }
 
 #[test]
+fn nested_grammars_that_differ_in_what_they_ignore_are_limited() {
+    let nested = |count: usize, ignored: fn(usize) -> usize| {
+        let each = |i| format!("%lark {{ start: \"a\"\n %ignore \"x{}\"\n }}", ignored(i));
+        let grammar = format!("start: {}", (0..count).map(each).collect::<Vec<_>>().join(" "));
+        Grammar::compile(tokenizer(), LARK, &grammar, limits()).err()
+    };
+    assert_eq!(nested(255, |i| i), None);
+    assert_eq!(nested(300, |_| 0), None);
+    let failure = nested(256, |i| i).expect("accepted");
+    assert_eq!(failure.code, UNSUPPORTED);
+    assert!(failure.message.contains("more than 255 nested grammars"), "{failure:?}");
+    assert!(failure.message.contains("give them the same"), "{failure:?}");
+}
+
+#[test]
 fn sizes_are_read_while_the_grammar_is_in_use() {
     let grammar = Grammar::compile(tokenizer(), LARK, BRACKETS, limits()).unwrap();
     let generation = grammar.generation();
