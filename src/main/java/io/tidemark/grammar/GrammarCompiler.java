@@ -59,8 +59,10 @@ public final class GrammarCompiler implements AutoCloseable {
                 count,
                 later.lengths(),
                 later.bytes(),
+                later.length(),
                 first.lengths(),
                 first.bytes(),
+                first.length(),
                 ends.length,
                 ends,
                 out,
@@ -237,6 +239,11 @@ public final class GrammarCompiler implements AutoCloseable {
 
     /** Byte strings one after the other. */
     private record Flat(int[] lengths, byte[] bytes) {
+
+        /** The number of bytes; 0 without byte strings. */
+        int length() {
+            return bytes == null ? 0 : bytes.length;
+        }
 
         static Flat of(int count, IntFunction<byte[]> each) {
             int[] lengths = new int[count];

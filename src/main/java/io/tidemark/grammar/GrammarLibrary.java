@@ -24,7 +24,7 @@ import java.util.Optional;
 final class GrammarLibrary {
 
     /** The version of the functions below, which the library gives. */
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     private static final String FILE = "libtidemark_grammar.so";
     private static final String FOLDER = "/native/linux-x86_64/";
@@ -47,8 +47,10 @@ final class GrammarLibrary {
                 int count,
                 int[] lengths,
                 byte[] bytes,
+                int bytesLength,
                 int[] firstLengths,
                 byte[] firstBytes,
+                int firstBytesLength,
                 int endCount,
                 int[] ends,
                 LongByReference out,
@@ -88,10 +90,11 @@ final class GrammarLibrary {
                 long[] states,
                 int[] tokens,
                 IntBuffer masks,
+                long masksLength,
                 int words,
                 int[] statuses,
                 byte[] messages,
-                int messageLength);
+                int messagesLength);
     }
 
     /** The loaded library, once a process; or why there is none. */

@@ -64,7 +64,15 @@ public final class GrammarMasks {
             int code = natives.get(0)
                     .functions()
                     .tidemark_states_advance(
-                            rows, pointers, lastTokens, masks.slice(), words, statuses, messages, MESSAGE_BYTES);
+                            rows,
+                            pointers,
+                            lastTokens,
+                            masks.slice(),
+                            masks.remaining(),
+                            words,
+                            statuses,
+                            messages,
+                            messages.length);
             if (code != 0) {
                 throw new IllegalStateException("masks can't be computed: code " + code);
             }
