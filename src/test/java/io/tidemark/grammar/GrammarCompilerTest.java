@@ -3,6 +3,7 @@ package io.tidemark.grammar;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.jna.ptr.LongByReference;
 import io.tidemark.message.AnswerFormat;
 import java.io.IOException;
 import java.io.InputStream;
@@ -22,6 +23,8 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -293,6 +296,10 @@ class GrammarCompilerTest {
                 {"{\"format\":\"iri\"}", "'format' at #/properties/a/items is not supported: no format 'iri'"},
                 {"{\"oneOf\":[{\"minimum\":1},{\"maximum\":5}]}", "#/properties/a/items"},
                 {"{\"pattern\":\"(?!a)\"}", "'pattern' at #/properties/a/items"},
+                {
+                    "{\"multipleOf\":100000,\"anyOf\":[{},{\"multipleOf\":100000}]}",
+                    "'multipleOf' at #/properties/a/items is not supported"
+                },
             }) {
                 GrammarException refusal = formats.refusal(new AnswerFormat.JsonSchema(inner.formatted(each[0])))
                         .orElseThrow();
@@ -302,6 +309,70 @@ class GrammarCompilerTest {
             assertThatThrownBy(() -> formats.compiler().compile(new AnswerFormat.FreeText()))
                     .isInstanceOf(IllegalArgumentException.class);
         }
+    }
+
+    @Test
+    @DisplayName("Says what to do about a grammar at which llguidance fails, and blames the request")
+    void saysWhatToDo() {
+        String nested = IntStream.range(0, 256)
+                .mapToObj("%%lark { start: \"a\"\n %%ignore \"x%d\"\n } "::formatted)
+                .collect(Collectors.joining());
+        try (Formats formats = Formats.of(Tokenizers.BYTE_LEVEL)) {
+            for (String[] each : new String[][] {
+                {nested, "give them the same, or send fewer"},
+                {"%regex {\"substring_chunks\": [\"a\", \"\"]}", "remove that text"},
+            }) {
+                GrammarException refusal = formats.refusal(new AnswerFormat.Grammar("start: " + each[0]))
+                        .orElseThrow();
+                assertThat(refusal.code()).isEqualTo(GrammarException.UNSUPPORTED);
+                assertThat(refusal.getMessage()).contains(each[1]);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("Enforces keywords on both sides of 'allOf' together")
+    void keepsKeywordsTogether() {
+        String draft7 = "\"$schema\":\"http://json-schema.org/draft-07/schema#\"";
+        try (Formats formats = Formats.of(Tokenizers.BYTE_LEVEL)) {
+            for (String[] each : new String[][] {
+                {
+                    "{" + draft7
+                            + ",\"items\":[{\"type\":\"null\"}],\"allOf\":[{}],\"additionalItems\":{\"type\":\"boolean\"}}",
+                    "[null,true]",
+                    "[null,null]"
+                },
+                {"{\"prefixItems\":[{\"type\":\"null\"}],\"additionalItems\":false}", "[null,1]", "[1]"},
+                {
+                    "{\"patternProperties\":{\"^a\":{}},\"allOf\":[{}],\"additionalProperties\":false}",
+                    "{\"a\":1}",
+                    "{\"b\":1}"
+                },
+            }) {
+                try (CompiledGrammar grammar = formats.compile(new AnswerFormat.JsonSchema(each[0]))) {
+                    assertThat(formats.accepts(grammar, each[1])).as(each[0]).isTrue();
+                    assertThat(formats.accepts(grammar, each[2])).as(each[0]).isFalse();
+                }
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("Has native functions that refuse lengths which do not fit")
+    void refusesLengths() {
+        GrammarLibrary.Functions functions = GrammarLibrary.functions();
+        int internal = 4;
+        LongByReference out = new LongByReference();
+        byte[] message = new byte[200];
+        assertThat(functions.tidemark_tokenizer_new(
+                        2, new int[] {1, 2}, new byte[2], 2, null, null, 0, 1, new int[] {1}, out, message, 200))
+                .isEqualTo(internal);
+        assertThat(GrammarLibrary.text(message, 0, 200)).isEqualTo("the lengths of the tokens exceed their bytes");
+        assertThat(functions.tidemark_state_new(0, out, message, 200)).isEqualTo(internal);
+        assertThat(functions.tidemark_states_advance(
+                        1, new long[1], new int[1], Formats.buffer(1, 450), 14, 15, new int[1], new byte[200], 200))
+                .isEqualTo(internal);
+        assertThat(out.getValue()).isZero();
     }
 
     @Test

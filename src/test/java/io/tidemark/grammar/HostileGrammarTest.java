@@ -104,6 +104,24 @@ class HostileGrammarTest {
                 Arguments.of(
                         "product of multiples",
                         schema.apply("{\"allOf\":[{\"multipleOf\":65536},{\"multipleOf\":65537}]}")),
+                Arguments.of(
+                        "product of multiples in a pattern of keys",
+                        schema.apply(
+                                "{\"properties\":{\"p\":{\"multipleOf\":100000}},\"patternProperties\":{\"^q\":{\"enum\":["
+                                        + joined(900, Integer::toString)
+                                        + "]},\"^p\":{\"multipleOf\":100000}}}")),
+                Arguments.of(
+                        "many different brackets",
+                        regex.apply(IntStream.range(0, 4500)
+                                .mapToObj(i -> "[^\\W\\x{%x}]".formatted(0x4e00 + i))
+                                .collect(Collectors.joining()))),
+                Arguments.of(
+                        "product behind a part that accepts everything",
+                        schema.apply("{\"allOf\":[{\"anyOf\":["
+                                + joined(1500, i -> "{\"required\":[\"r" + i + "\"]}")
+                                + "]}],\"anyOf\":[{},{\"properties\":{\"x\":{\"properties\":{"
+                                + joined(1500, i -> "\"p" + i + "\":{}")
+                                + "}}}}]}")),
                 Arguments.of("schema in a grammar", lark.apply("start: %json {\"x-guidance\": {\"lenient\": true}}")),
                 Arguments.of("too many bytes", regex.apply("a".repeat(300_000))));
     }
