@@ -5,9 +5,8 @@ package io.tidemark.generation;
  * as the last trials have cost. In a round each active group has a turn.
  *
  * <p>The rounds between two trials double with each trial that does not favour the other width. The cost of a trial is
- * the time that it loses, and the waits at its start and end until no thread is in a turn. It counts only up to that of
- * the trial before it, because a single turn can take a hundred times as long as others when the host stops the
- * machine.
+ * the time that it loses, and the waits at its start and end until no thread is in a turn. It counts only up to those
+ * of earlier trials, because a single turn can take a hundred times as long as others when the host stops the machine.
  *
  * <p>No clock and no threads.
  */
@@ -25,8 +24,13 @@ final class TrialSchedule {
     private static final int FACTOR_WHERE_FAR = 8;
     /** After a trial, none follows while turns take this many times the time that it has cost. */
     private static final double MIN_TIME_TO_COST = 150;
-    /** The same after turns have begun to take a clearly different time. */
+    /**
+     * The same after turns have begun to take a clearly different time. It doubles with each such trial that is lost: a
+     * process that works in bursts changes the time of turns again and again.
+     */
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
+
+    private static final double MAX_TIME_TO_COST_AFTER_CHANGE = 80;
     /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
     private static final double MAX_DEBT_NANOS = 600e9;
 
@@ -38,9 +42,13 @@ final class TrialSchedule {
     private boolean postponed;
     /** The time that turns take until the cost of trials is a small part of it. */
     private double debtNanos;
-    /** What the last trial has cost since it began, or since durations have changed; 0 before the first one. */
+    /** Whether turns have changed since the last trial. */
+    private boolean changed;
+    /** Between {@code MIN_TIME_TO_COST_AFTER_CHANGE} and {@code MAX_TIME_TO_COST_AFTER_CHANGE}. */
+    private double timeToCostAfterChange = MIN_TIME_TO_COST_AFTER_CHANGE;
+    /** What the last trial has cost since it began; 0 before the first one. */
     private double costNanos;
-    /** What the trial before it has cost. */
+    /** What the trials before it have cost at most, where each counts half as much as the next one. */
     private double costBeforeNanos;
 
     /** Whether a trial is due. */
@@ -66,9 +74,11 @@ final class TrialSchedule {
     void durationsChange() {
         postponed = false;
         urgent = true;
-        double charged = Math.min(costNanos, costBeforeNanos);
-        debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - MIN_TIME_TO_COST_AFTER_CHANGE) * charged);
-        costNanos = 0;
+        if (!changed) {
+            changed = true;
+            double charged = Math.min(costNanos, costBeforeNanos);
+            debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - timeToCostAfterChange) * charged);
+        }
         roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
     }
 
@@ -84,7 +94,7 @@ final class TrialSchedule {
 
     void trialBegins() {
         postponed = false;
-        costBeforeNanos = costNanos;
+        costBeforeNanos = Math.max(costNanos, costBeforeNanos / 2);
         costNanos = 0;
     }
 
@@ -108,6 +118,12 @@ final class TrialSchedule {
      * @param far   whether one of the widths is far slower
      */
     void trialEnds(boolean again, boolean far) {
+        if (changed) {
+            changed = false;
+            timeToCostAfterChange = again
+                    ? MIN_TIME_TO_COST_AFTER_CHANGE
+                    : Math.min(2 * timeToCostAfterChange, MAX_TIME_TO_COST_AFTER_CHANGE);
+        }
         between = again ? MIN_BETWEEN : Math.min((far ? FACTOR_WHERE_FAR : 2) * between, MAX_BETWEEN);
         roundsLeft = between;
         urgent = between == MIN_BETWEEN;

@@ -286,6 +286,24 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("A process that works every other two seconds causes few trials beside it")
+    void bursts() {
+        Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, MeasuredWidthTest::small, 0.03, 4, 4);
+        engine.run(300);
+        Model busy = (group, step) -> group.size() == 1 ? 2.5 * small(group, step) : 600;
+        for (int i = 0; i < 100; i++) {
+            if (i == 25) {
+                engine.reset();
+            }
+            engine.with(busy)
+                    .run(1.2 + 0.02 * (i % 40))
+                    .with(MeasuredWidthTest::small)
+                    .run(1.2 + 0.05 * (i % 16));
+        }
+        assertThat(engine.shareOf(1)).isGreaterThan(0.97);
+    }
+
+    @Test
     @DisplayName("Where joint steps take a second, single steps follow within seconds, and trials stay short")
     void farSlower() {
         Model crowded = (group, step) -> group.size() == 1 ? 130 : 1100;
