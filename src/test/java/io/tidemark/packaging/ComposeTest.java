@@ -66,15 +66,52 @@ class ComposeTest {
     @DisplayName("Shows only metrics that the configuration page lists")
     void dashboardShowsExistingMetrics() throws IOException {
         Set<String> shown = new TreeSet<>();
-        JsonNode dashboard = new ObjectMapper()
-                .readTree(FOLDER.resolve("grafana/dashboards/tidemark.json").toFile());
-        for (JsonNode panel : dashboard.path("panels")) {
-            panel.path("targets")
-                    .forEach(target -> shown.addAll(metrics(target.path("expr").asText())));
+        for (JsonNode panel : panels()) {
+            expressions(panel).forEach(expression -> shown.addAll(metrics(expression)));
         }
         assertThat(shown)
                 .contains("tidemark_requests_total", "tidemark_boundary")
                 .isSubsetOf(metrics(Files.readString(Path.of("docs/configuration.md"))));
+    }
+
+    @Test
+    @DisplayName("Stacks only sums: the sum of quantiles, maxima or ratios has no meaning")
+    void dashboardStacksOnlySums() throws IOException {
+        assertThat(panels())
+                .filteredOn(panel -> panel.at("/fieldConfig/defaults/custom/stacking/mode")
+                        .asText()
+                        .equals("normal"))
+                .isNotEmpty()
+                .allSatisfy(panel -> assertThat(expressions(panel))
+                        .as(panel.path("title").asText())
+                        .allMatch(expression -> expression.startsWith("sum")));
+    }
+
+    @Test
+    @DisplayName("Describes each panel of the dashboard in a text of its own")
+    void panelsHaveDescriptions() throws IOException {
+        assertThat(panels())
+                .extracting(panel -> panel.path("description").asText())
+                .doesNotHaveDuplicates()
+                .doesNotContain("");
+    }
+
+    /** The panels of the dashboard, without the headings of rows. */
+    private static List<JsonNode> panels() throws IOException {
+        List<JsonNode> panels = new ArrayList<>();
+        new ObjectMapper()
+                .readTree(FOLDER.resolve("grafana/dashboards/tidemark.json").toFile())
+                .path("panels")
+                .forEach(panels::add);
+        panels.removeIf(panel -> panel.path("type").asText().equals("row"));
+        return panels;
+    }
+
+    private static List<String> expressions(JsonNode panel) {
+        List<String> expressions = new ArrayList<>();
+        panel.path("targets")
+                .forEach(target -> expressions.add(target.path("expr").asText()));
+        return expressions;
     }
 
     private static Set<String> metrics(String text) {
