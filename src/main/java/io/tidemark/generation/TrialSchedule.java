@@ -20,7 +20,10 @@ final class TrialSchedule {
     private static final double URGENT_ROUNDS_PER_SECOND = 8;
     /** At most this many seconds of turns lie between two trials, unless the cost of the first one requires more. */
     private static final double MAX_SECONDS_BETWEEN = 30;
-    /** The rounds between two trials grow by this factor where one width is far slower, and by 2 elsewhere. */
+    /**
+     * The rounds between two trials grow by this factor where one width is far slower, and by 2 elsewhere. So do the
+     * most rounds and seconds between them: a change of the durations causes a trial anyway.
+     */
     private static final int FACTOR_WHERE_FAR = 8;
     /** After a trial, none follows while turns take this many times the time that it has cost. */
     private static final double MIN_TIME_TO_COST = 150;
@@ -63,7 +66,8 @@ final class TrialSchedule {
 
     /** @param round the part of a round that a turn without a trial was */
     void roundEnds(double round, double seconds) {
-        double perSecond = urgent ? URGENT_ROUNDS_PER_SECOND : between / MAX_SECONDS_BETWEEN;
+        double maxSeconds = MAX_SECONDS_BETWEEN * Math.max(1, between / MAX_BETWEEN);
+        double perSecond = urgent ? URGENT_ROUNDS_PER_SECOND : between / maxSeconds;
         roundsLeft -= round * Math.max(1, seconds * perSecond);
     }
 
@@ -124,7 +128,8 @@ final class TrialSchedule {
                     ? MIN_TIME_TO_COST_AFTER_CHANGE
                     : Math.min(2 * timeToCostAfterChange, MAX_TIME_TO_COST_AFTER_CHANGE);
         }
-        between = again ? MIN_BETWEEN : Math.min((far ? FACTOR_WHERE_FAR : 2) * between, MAX_BETWEEN);
+        int factor = far ? FACTOR_WHERE_FAR : 2;
+        between = again ? MIN_BETWEEN : Math.min(factor * between, far ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
         roundsLeft = between;
         urgent = between == MIN_BETWEEN;
     }

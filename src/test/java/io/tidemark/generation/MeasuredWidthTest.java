@@ -314,6 +314,9 @@ class MeasuredWidthTest {
         assertThat(engine.shareOf(1)).isGreaterThan(0.94);
         engine = new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 20 : 1600, 0.1, 4, 4);
         assertThat(engine.rate(600)).isGreaterThan(0.98 * 400);
+        engine = new Simulation(TWO_OF_A_SMALL_MODEL, (group, step) -> group.size() == 1 ? 20 : 100, 0.03, 4, 4);
+        engine.run(300).reset().run(600);
+        assertThat(engine.changes).as("two for each trial").isLessThanOrEqualTo(10);
         engine = new Simulation(TWO, MeasuredWidthTest::big, 0.1, 4, 4);
         engine.run(60).with(crowded).run(6).reset().run(60);
         assertThat(engine.shareOf(1)).isGreaterThan(0.75);
