@@ -239,7 +239,7 @@ class Kills:
         self._await(self._process.is_ready, "the calibrator is not ready", START_SECONDS)
 
     def _await(self, condition, what, seconds=DONE_SECONDS):
-        await_condition(condition, [self._process], what, seconds)
+        await_condition(condition, [self._process], what, seconds, poll_seconds=0.02)
 
     def _end_process(self):
         """SIGTERM, so that the next process needs no session timeout."""

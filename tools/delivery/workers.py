@@ -145,11 +145,11 @@ class Worker:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def await_condition(condition, processes, what, seconds=math.inf):
+def await_condition(condition, processes, what, seconds=math.inf, poll_seconds=0.1):
     """
     Returns when a condition holds.
 
-    Raises WorkerError if it does not hold after a time (`what` says this), or if one of the processes ends without SIGTERM.
+    Raises WorkerError with `what` if it does not hold within `seconds`, or if a process ends that was not sent SIGTERM.
     """
     end = time.monotonic() + seconds
     while not condition():
@@ -158,7 +158,7 @@ def await_condition(condition, processes, what, seconds=math.inf):
                 raise WorkerError(f"{each.name} ended with code {each.process.returncode}, see {each.log}:\n{each.log_tail()}")
         if time.monotonic() > end:
             raise WorkerError(f"{what} after {seconds} s, see {', '.join(str(each.log) for each in processes)}")
-        time.sleep(0.02)
+        time.sleep(poll_seconds)
 
 
 class Launcher:

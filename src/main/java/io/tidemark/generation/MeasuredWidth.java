@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Chooses the width of the groups by measured durations of turns. A joint step reads the weights once for all its rows;
@@ -25,7 +26,7 @@ import java.util.TreeMap;
  *   <li>Otherwise, each number of rows has a preferred width, at first the layout's; if this is the largest, the
  *       smallest one whose groups have enough rows. The next smaller or larger one is tried for a few turns. It becomes
  *       the preferred one if it was faster: by more than {@code MIN_GAIN} in the mean of several trials, or by more
- *       than {@code CLEAR_GAIN} in the first one. Towards the initial width, any gain is enough.
+ *       than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough.
  * </ul>
  *
  * <p>Widths are compared by their {@link RecentTurns}: those with prompt tokens and those without, which count by the
@@ -45,6 +46,11 @@ final class MeasuredWidth implements GroupWidth {
     private static final int MAX_TRIAL_ROUNDS = 16;
 
     private static final double CLEAR_GAIN = 0.1;
+    /**
+     * A single trial changes the width if the other one is faster by more than this. A process that works in bursts slows
+     * turns by less, and may pause during a trial.
+     */
+    private static final double FIRST_GAIN = 0.35;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
     /** A trial of a wider group ends after its first turn if this takes so many times as long. */
@@ -145,6 +151,7 @@ final class MeasuredWidth implements GroupWidth {
             recentNanos = promptNanos + otherNanos;
             direction = Integer.signum(other - width);
             width = other;
+            change = Change.NONE;
             schedule.widthChanges();
         }
 
@@ -291,8 +298,10 @@ final class MeasuredWidth implements GroupWidth {
         Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
         Preference preference = preference(round, turn.startable());
         present = Optional.of(preference);
-        if (change != Change.NONE && width == preference.width) {
-            preference.change = change;
+        if (change != Change.NONE) {
+            Stream.concat(baseByRows.values().stream(), mixedByRows.values().stream())
+                    .filter(each -> each.width == width)
+                    .forEach(each -> each.change = change);
         }
         preference.schedule.timePasses(turn.nanos() * round);
         if (trial.isPresent() && trial.get().preference != preference) {
@@ -459,7 +468,7 @@ final class MeasuredWidth implements GroupWidth {
             // as many trials as at first until the width changes again
             preference.gains.values().forEach(TrialGains::restart);
         }
-        if (isBack || gain > (verdict.isFirst ? CLEAR_GAIN : MIN_GAIN)) {
+        if (isBack || gain > (verdict.isFirst ? FIRST_GAIN : MIN_GAIN)) {
             preference.changeTo(running.width, running.allTrials().means());
             waiting = Optional.empty();
         } else {

@@ -4,9 +4,10 @@ package io.tidemark.generation;
  * When the next trial of another width follows: after a number of rounds, and when turns have taken many times as long
  * as the last trials have cost. In a round each active group has a turn.
  *
- * <p>The rounds between two trials double with each trial that does not favour the other width. The cost of a trial is
- * the time that it loses, and the waits at its start and end until no thread is in a turn. It counts only up to those
- * of earlier trials, because a single turn can take a hundred times as long as others when the host stops the machine.
+ * <p>The rounds between two trials grow with each trial that does not favour the other width. The cost of a trial is
+ * the time that it loses, and the waits at its start and end until no thread is in a turn. It counts only up to the
+ * largest one of earlier trials, which is halved with each later one, because a single turn can take a hundred times as
+ * long as others when the host stops the machine.
  *
  * <p>No clock and no threads.
  */
@@ -18,7 +19,10 @@ final class TrialSchedule {
     private static final int AFTER_CHANGE = 8;
     /** Before an urgent trial, a second counts as at least this many rounds. */
     private static final double URGENT_ROUNDS_PER_SECOND = 8;
-    /** At most this many seconds of turns lie between two trials, unless the cost of the first one requires more. */
+    /**
+     * At most this many seconds of turns lie between two trials, eight times as many where one width is far slower,
+     * unless the cost of the first one requires more.
+     */
     private static final double MAX_SECONDS_BETWEEN = 30;
     /**
      * The rounds between two trials grow by this factor where one width is far slower, and by 2 elsewhere. So do the
@@ -51,7 +55,7 @@ final class TrialSchedule {
     private double timeToCostAfterChange = MIN_TIME_TO_COST_AFTER_CHANGE;
     /** What the last trial has cost since it began; 0 before the first one. */
     private double costNanos;
-    /** What the trials before it have cost at most, where each counts half as much as the next one. */
+    /** The largest cost of the trials before it, halved with each later trial. */
     private double costBeforeNanos;
 
     /** Whether a trial is due. */
@@ -72,8 +76,8 @@ final class TrialSchedule {
     }
 
     /**
-     * Turns take another time, so that the other width may be faster now. A trial follows soon, and earlier ones cost
-     * less.
+     * The durations of turns have changed, and the other width may be faster now. A trial follows soon, and earlier
+     * ones cost less.
      */
     void durationsChange() {
         postponed = false;
@@ -86,12 +90,15 @@ final class TrialSchedule {
         roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
     }
 
-    /** The other width has not become faster: the next trial follows after the longest interval. */
+    /**
+     * The other width has not become faster: the next trial follows after at least {@code MAX_BETWEEN} rounds or
+     * {@code MAX_SECONDS_BETWEEN}.
+     */
     void postpone() {
         if (!postponed) {
             postponed = true;
-            between = MAX_BETWEEN;
-            roundsLeft = between;
+            between = Math.max(between, MAX_BETWEEN);
+            roundsLeft = Math.max(roundsLeft, MAX_BETWEEN);
             urgent = false;
         }
     }
@@ -112,7 +119,9 @@ final class TrialSchedule {
 
     /** A trial has ended without a result. */
     void trialDrops() {
+        changed = false;
         roundsLeft = between;
+        urgent = between == MIN_BETWEEN;
     }
 
     /**

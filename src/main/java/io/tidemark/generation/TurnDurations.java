@@ -61,7 +61,7 @@ final class TurnDurations {
         FASTER,
         /** They take clearly more time. */
         SLOWER,
-        /** Several in a row have taken many times as long. */
+        /** Several in a row have taken many times as long. Only {@link RecentTurns} detects this. */
         COLLAPSE
     }
 

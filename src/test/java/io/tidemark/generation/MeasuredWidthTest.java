@@ -286,7 +286,7 @@ class MeasuredWidthTest {
     }
 
     @Test
-    @DisplayName("A process that works every other two seconds causes few trials beside it")
+    @DisplayName("A process that works for one or two seconds at a time, with pauses, causes few trials")
     void bursts() {
         Simulation engine = new Simulation(TWO_OF_A_SMALL_MODEL, MeasuredWidthTest::small, 0.03, 4, 4);
         engine.run(300);

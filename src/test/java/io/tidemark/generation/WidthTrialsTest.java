@@ -153,17 +153,43 @@ class WidthTrialsTest {
     }
 
     @Test
-    @DisplayName("The trial after a change that went back does not compare turns from before the change")
-    void turnsBeforeAChangeThatWentBack() {
+    @DisplayName("Single steps that are faster for a moment cause a trial, which compares the turns after it")
+    void fasterForAMoment() {
         Turns turns = new Turns();
         turns.joint(20, 4, 4);
         turns.secondsToTrial(20, 4);
         turns.lose(50);
+        turns.singlesFor(2, 40, 4);
+        // just until the mean over a second shows it
+        turns.singlesFor(1, 20, 4);
+        assertThat(turns.secondsToTrial(40, 4)).isLessThan(2);
+        turns.lose(43);
+    }
+
+    @Test
+    @DisplayName("A gain of a seventh changes the width with the second trial: another process may pause during one")
+    void secondTrial() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(26, 4);
+        turns.lose(22.5);
+        assertThat(turns.secondsToTrial(26, 4)).isLessThan(2);
+        for (int i = 0; i < 14; i++) {
+            assertThat(turns.joint(22.5, 4, 4)).isEqualTo(2);
+        }
+    }
+
+    @Test
+    @DisplayName("Single steps that become slower do not bring forward a trial of a width that is far slower")
+    void slowdownWhereFar() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        for (int i = 0; i < 4; i++) {
+            turns.secondsToTrial(20, 4);
+            turns.lose(50);
+        }
         turns.singlesFor(2, 20, 4);
-        // slow just until the mean over a second shows it
-        turns.singlesFor(0.44, 40, 4);
-        assertThat(turns.secondsToTrial(20, 4)).isBetween(20.0, 30.0);
-        turns.lose(21.5);
+        assertThat(turns.secondsToTrial(40, 4)).isBetween(100.0, 240.0);
     }
 
     @Test
