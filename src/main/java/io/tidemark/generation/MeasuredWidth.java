@@ -47,8 +47,8 @@ final class MeasuredWidth implements GroupWidth {
 
     private static final double CLEAR_GAIN = 0.1;
     /**
-     * A single trial changes the width if the other one is faster by more than this. A process that works in bursts slows
-     * turns by less, and may pause during a trial.
+     * A single trial changes the width if the other one is faster by more than this. A process that works in bursts
+     * often slows turns by less, and may pause during a trial.
      */
     private static final double FIRST_GAIN = 0.35;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
