@@ -43,8 +43,6 @@ final class TrialSchedule {
 
     private int between = MIN_BETWEEN;
     private double roundsLeft = between;
-    /** Whether the next trial is also due after some time, because the present width may be far slower. */
-    private boolean urgent = true;
     /** Whether the next trial was postponed: this happens once, so that repeated changes do not prevent it. */
     private boolean postponed;
     /** The time that turns take until the cost of trials is a small part of it. */
@@ -71,8 +69,13 @@ final class TrialSchedule {
     /** @param round the part of a round that a turn without a trial was */
     void roundEnds(double round, double seconds) {
         double maxSeconds = MAX_SECONDS_BETWEEN * Math.max(1, between / MAX_BETWEEN);
-        double perSecond = urgent ? URGENT_ROUNDS_PER_SECOND : between / maxSeconds;
+        double perSecond = isUrgent() ? URGENT_ROUNDS_PER_SECOND : between / maxSeconds;
         roundsLeft -= round * Math.max(1, seconds * perSecond);
+    }
+
+    /** Whether the next trial is also due after some time, because the present width may be far slower. */
+    private boolean isUrgent() {
+        return !postponed && (changed || between == MIN_BETWEEN);
     }
 
     /**
@@ -81,7 +84,6 @@ final class TrialSchedule {
      */
     void durationsChange() {
         postponed = false;
-        urgent = true;
         if (!changed) {
             changed = true;
             double charged = Math.min(costNanos, costBeforeNanos);
@@ -99,7 +101,6 @@ final class TrialSchedule {
             postponed = true;
             between = Math.max(between, MAX_BETWEEN);
             roundsLeft = Math.max(roundsLeft, MAX_BETWEEN);
-            urgent = false;
         }
     }
 
@@ -121,7 +122,6 @@ final class TrialSchedule {
     void trialDrops() {
         changed = false;
         roundsLeft = between;
-        urgent = between == MIN_BETWEEN;
     }
 
     /**
@@ -140,7 +140,6 @@ final class TrialSchedule {
         int factor = far ? FACTOR_WHERE_FAR : 2;
         between = again ? MIN_BETWEEN : Math.min(factor * between, far ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
         roundsLeft = between;
-        urgent = between == MIN_BETWEEN;
     }
 
     /** The trial has changed the width: what trials of the other one have cost does not count. */

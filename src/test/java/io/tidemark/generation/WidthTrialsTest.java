@@ -7,7 +7,10 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/** {@link MeasuredWidth}, turn by turn. {@link MeasuredWidthTest} has the widths that result over minutes. */
+/**
+ * {@link MeasuredWidth}, turn by turn. {@link MeasuredWidthTest} and {@link WidthChangesTest} have the widths that result
+ * over minutes.
+ */
 @DisplayName("The width after a turn, and the trials of another width")
 class WidthTrialsTest {
 
@@ -153,20 +156,6 @@ class WidthTrialsTest {
     }
 
     @Test
-    @DisplayName("Single steps that are faster for a moment cause a trial, which compares the turns after it")
-    void fasterForAMoment() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
-        turns.lose(50);
-        turns.singlesFor(2, 40, 4);
-        // just until the mean over a second shows it
-        turns.singlesFor(1, 20, 4);
-        assertThat(turns.secondsToTrial(40, 4)).isLessThan(2);
-        turns.lose(43);
-    }
-
-    @Test
     @DisplayName("A gain of a seventh changes the width with the second trial: another process may pause during one")
     void secondTrial() {
         Turns turns = new Turns();
@@ -193,12 +182,25 @@ class WidthTrialsTest {
     }
 
     @Test
+    @DisplayName("A change that steps of one number of rows show causes a trial for the other numbers, too")
+    void changeForAllRows() {
+        Turns turns = new Turns();
+        turns.loseFirstTrial();
+        for (int i = 0; i < 4; i++) {
+            turns.secondsToTrial(20, 1);
+            turns.lose(50, 1);
+        }
+        turns.singlesFor(2, 40, 4);
+        assertThat(turns.secondsToTrial(20, 4)).isLessThan(2);
+        turns.lose(50);
+        assertThat(turns.secondsToTrial(20, 1)).isLessThan(2);
+    }
+
+    @Test
     @DisplayName("Single steps that become slower again and again postpone the next trial once, to 30 seconds")
     void repeatedSlowdown() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
-        turns.lose(50);
+        turns.loseFirstTrial();
         turns.singlesFor(1.2, 20, 4);
         long start = turns.nanos;
         double seconds = 0;
@@ -220,6 +222,12 @@ class WidthTrialsTest {
 
         void pass(double millis) {
             nanos += nanos(millis);
+        }
+
+        void loseFirstTrial() {
+            joint(20, 4, 4);
+            secondsToTrial(20, 4);
+            lose(50);
         }
 
         /** Until the second trial, whose cost counts in full because the first one has cost more. */
@@ -269,8 +277,12 @@ class WidthTrialsTest {
 
         /** Joint turns until a trial of them has ended. */
         void lose(double millis) {
+            lose(millis, 4);
+        }
+
+        void lose(double millis, int rows) {
             int turns = 0;
-            while (joint(millis, 4, 4) == 2) {
+            while (joint(millis, rows, rows) == 2) {
                 assertThat(++turns).as("turns of a trial that is lost").isLessThan(20);
             }
         }
