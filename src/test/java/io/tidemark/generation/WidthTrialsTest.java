@@ -8,8 +8,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 /**
- * {@link MeasuredWidth}, turn by turn. {@link MeasuredWidthTest} and {@link WidthChangesTest} have the widths that result
- * over minutes.
+ * {@link MeasuredWidth}, turn by turn. {@link MeasuredWidthTest} and {@link WidthChangesTest} have the widths that
+ * result over minutes.
  */
 @DisplayName("The width after a turn, and the trials of another width")
 class WidthTrialsTest {
