@@ -84,6 +84,7 @@ final class InstanceGroups {
                     }
                     inTurn[thread] = true;
                     turns++;
+                    choice.begins(group);
                     return Optional.of(new Granted(width, changes, group));
                 }
                 await(thread);

@@ -21,7 +21,8 @@ import java.util.stream.Stream;
  *
  * <ul>
  *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
- *       use all processors. If requests can start, it is the one for their number.
+ *       use all processors. If requests can start, it is the one for their number. While another instance runs its
+ *       first turn, the width stays.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width, at first the layout's; if this is the largest, the
  *       smallest one whose groups have enough rows. The next smaller or larger one is tried for a few turns. It becomes
@@ -70,9 +71,7 @@ final class MeasuredWidth implements GroupWidth {
     private final int instances;
     private final List<Integer> widths;
     private final boolean isWideByDefault;
-    /** By instance: in its last turn. */
-    private final InstanceWork[] work;
-
+    private final InstanceActivity activity;
     private final RecentTurns turns;
 
     private final Map<Integer, Preference> baseByRows = new TreeMap<>();
@@ -221,7 +220,7 @@ final class MeasuredWidth implements GroupWidth {
         this.instances = layout.instances();
         this.widths = layout.groupWidths();
         this.isWideByDefault = layout.isWideByDefault();
-        this.work = new InstanceWork[instances];
+        this.activity = new InstanceActivity(instances);
         this.settled = new boolean[instances];
         this.turns = new RecentTurns(layout);
     }
@@ -230,7 +229,7 @@ final class MeasuredWidth implements GroupWidth {
     @Override
     public int start() {
         drop(lastEndNanos);
-        Arrays.fill(work, InstanceWork.NONE);
+        activity.clear();
         Arrays.fill(settled, false);
         turns.clear();
         present = Optional.empty();
@@ -242,27 +241,44 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     @Override
+    public void begins(InstanceGroup group) {
+        activity.turnBegins(group);
+    }
+
+    @Override
     public int next(Turn turn) {
         if (widths.size() == 1) {
             return widest();
         }
-        for (int i = 0; i < turn.work().size(); i++) {
-            work[turn.group().first() + i] = turn.work().get(i);
-        }
+        activity.turnEnds(turn);
         turnEnds(turn);
-        if (Arrays.stream(work).anyMatch(InstanceWork::background)) {
+        if (activity.hasBackground()) {
             drop(turn.endNanos());
             return widths.get(0);
         }
-        if (Arrays.stream(work).filter(InstanceWork::active).count() < 2) {
+        if (activity.active() < 2) {
             drop(turn.endNanos());
-            return turn.startable() == 0 ? widest() : widths.get(widthFor(rows() + turn.startable()));
-        } else if (turn.step().rows() > 0) {
+            return turn.startable() == 0
+                    ? widthOfOne(turn)
+                    : widths.get(widthFor(activity.steps().rows() + turn.startable()));
+        }
+        if (turn.step().rows() > 0) {
             decide(turn);
         }
-        return widths.get(trial.map(running -> running.width)
-                .or(() -> present.map(preference -> preference.width))
-                .orElseGet(() -> widthFor(rows() + turn.startable())));
+        if (trial.isPresent()) {
+            return widths.get(trial.get().width);
+        }
+        return widths.get(
+                present.isPresent()
+                        ? present.get().width
+                        : widthFor(activity.steps().rows() + turn.startable()));
+    }
+
+    /**
+     * For at most one active instance. A change would wait for the first turns of others, which may have long prompts.
+     */
+    private int widthOfOne(Turn turn) {
+        return activity.mayGrow() ? turn.width() : widest();
     }
 
     /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that begins. */
@@ -290,9 +306,9 @@ final class MeasuredWidth implements GroupWidth {
     /** After a turn with rows, while several instances are active. */
     private void decide(Turn turn) {
         int width = widths.indexOf(turn.width());
-        double round = 1.0 / Math.max(1, activeGroups(turn.width()));
+        double round = 1.0 / Math.max(1, activity.activeGroups(turn.width()));
         rounds += round;
-        boolean hadSlice = turn.work().stream().anyMatch(InstanceWork::slice);
+        boolean hadSlice = turn.hadSlice();
         boolean counted = settled[turn.group().first()] && !hadSlice;
         settled[turn.group().first()] = true;
         Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
@@ -311,9 +327,7 @@ final class MeasuredWidth implements GroupWidth {
         }
         if (trial.isEmpty() && width == preference.width) {
             if (counted) {
-                boolean prompt =
-                        Arrays.stream(work).anyMatch(each -> each.step().prompt());
-                preference.addTime(round * turn.nanos(), prompt);
+                preference.addTime(round * turn.nanos(), activity.steps().prompt());
             }
             // a change that was withdrawn
             endWait(turn.endNanos());
@@ -351,19 +365,13 @@ final class MeasuredWidth implements GroupWidth {
         waiting = Optional.empty();
     }
 
-    private long activeGroups(int width) {
-        return InstanceGroup.all(width, instances).stream()
-                .filter(group -> Arrays.stream(work, group.first(), group.end()).anyMatch(InstanceWork::active))
-                .count();
-    }
-
     /**
      * The preference for the present rows, and those of requests that start with the next steps: at first that for the
      * nearest number of rows.
      */
     private Preference preference(double round, int startable) {
-        int rows = Math.max(1, rows() + startable);
-        adapters = Arrays.stream(work).anyMatch(each -> each.step().adapters());
+        int rows = Math.max(1, activity.steps().rows() + startable);
+        adapters = activity.steps().adapters();
         boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
         meanRows = jumps ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
         if (Math.abs(logRows(meanRows) - rowsClass) > 0.75) {
@@ -371,11 +379,6 @@ final class MeasuredWidth implements GroupWidth {
         }
         return (adapters ? mixedByRows : baseByRows)
                 .computeIfAbsent(rowsClass, newClass -> new Preference(initial(newClass), widthFor(meanRows)));
-    }
-
-    /** Of all instances, in their last turns. */
-    private int rows() {
-        return Arrays.stream(work).mapToInt(each -> each.step().rows()).sum();
     }
 
     /**

@@ -16,16 +16,24 @@ record StepSize(int rows, int tokens, boolean prompt, boolean adapters) {
     static final StepSize NONE = new StepSize(0, 0, false, false);
 
     static StepSize of(List<ScheduledRow> rows) {
-        return new StepSize(
-                rows.size(),
-                rows.stream().mapToInt(row -> Math.max(1, row.promptTokens())).sum(),
-                rows.stream().anyMatch(row -> row.promptTokens() > 0),
-                rows.stream().anyMatch(row -> row.sequence().usesAdapter()));
+        int tokens = 0;
+        boolean prompt = false;
+        boolean adapters = false;
+        for (ScheduledRow row : rows) {
+            tokens += Math.max(1, row.promptTokens());
+            prompt |= row.promptTokens() > 0;
+            adapters |= row.sequence().usesAdapter();
+        }
+        return new StepSize(rows.size(), tokens, prompt, adapters);
     }
 
     /** A step with the parts of several instances. */
     static StepSize sum(List<InstanceWork> parts) {
-        return parts.stream().map(InstanceWork::step).reduce(NONE, StepSize::plus);
+        StepSize sum = NONE;
+        for (InstanceWork part : parts) {
+            sum = sum.plus(part.step());
+        }
+        return sum;
     }
 
     StepSize plus(StepSize other) {

@@ -1,8 +1,7 @@
 package io.tidemark.generation;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.HashMap;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.OptionalDouble;
@@ -44,7 +43,9 @@ final class TurnDurations {
     private static final double DECODE_RATIO = 1.2;
     private static final double PROMPT_RATIO = 1.4;
 
-    private final Map<Kind, NavigableMap<Integer, Size>> sizes = new HashMap<>();
+    /** By kind of step: see {@link #kind}. */
+    private final List<NavigableMap<Integer, Size>> sizes =
+            List.of(new TreeMap<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
 
     /**
      * When a turn ended.
@@ -65,11 +66,15 @@ final class TurnDurations {
         COLLAPSE
     }
 
-    private record Kind(boolean prompt, boolean adapters) {}
-
     /** Turns of similar size. */
     private static final class Size {
-        private final Deque<Long> recent = new ArrayDeque<>();
+        /** Nanoseconds of the last turns: the first {@code recentTurns} elements. */
+        private final long[] recent = new long[MEDIAN_OF_TURNS];
+
+        private int recentTurns;
+        /** Where the next turn goes. */
+        private int nextRecent;
+
         private double meanTokens;
         private double meanNanos;
         private int turns;
@@ -98,10 +103,9 @@ final class TurnDurations {
                 reference = 0;
             }
             updated = now;
-            recent.addLast(turnNanos);
-            if (recent.size() > MEDIAN_OF_TURNS) {
-                recent.removeFirst();
-            }
+            recent[nextRecent] = turnNanos;
+            nextRecent = (nextRecent + 1) % MEDIAN_OF_TURNS;
+            recentTurns = Math.min(recentTurns + 1, MEDIAN_OF_TURNS);
             if (turns < MEAN_OF_TURNS) {
                 turns++;
             }
@@ -131,12 +135,14 @@ final class TurnDurations {
         }
 
         private void forget() {
-            recent.clear();
+            recentTurns = 0;
+            nextRecent = 0;
             turns = 0;
         }
 
         private double medianNanos() {
-            long[] sorted = recent.stream().mapToLong(Long::longValue).sorted().toArray();
+            long[] sorted = Arrays.copyOf(recent, recentTurns);
+            Arrays.sort(sorted);
             int half = sorted.length / 2;
             return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2.0;
         }
@@ -144,7 +150,7 @@ final class TurnDurations {
 
     /** Forgets all durations. */
     void clear() {
-        sizes.clear();
+        sizes.forEach(Map::clear);
     }
 
     /**
@@ -154,7 +160,7 @@ final class TurnDurations {
      * @return how turns of this size have changed; {@code NONE} if they have prompt tokens
      */
     Change add(StepSize step, long nanos, Moment now) {
-        Change change = sizes.computeIfAbsent(new Kind(step.prompt(), step.adapters()), kind -> new TreeMap<>())
+        Change change = sizes.get(kind(step))
                 .computeIfAbsent(sizeClass(step), size -> new Size())
                 .add(step.tokens(), nanos, now);
         return step.prompt() ? Change.NONE : change;
@@ -162,10 +168,7 @@ final class TurnDurations {
 
     /** The duration of a turn with this step in nanoseconds; empty if no similar one was measured recently. */
     OptionalDouble expected(StepSize step, Moment now) {
-        NavigableMap<Integer, Size> known = sizes.get(new Kind(step.prompt(), step.adapters()));
-        if (known == null) {
-            return OptionalDouble.empty();
-        }
+        NavigableMap<Integer, Size> known = sizes.get(kind(step));
         int size = sizeClass(step);
         Size exact = known.get(size);
         if (exact != null && exact.isUsable(now)) {
@@ -193,6 +196,10 @@ final class TurnDurations {
                 .filter(size -> size.isUsable(now))
                 .findFirst()
                 .orElse(null);
+    }
+
+    private static int kind(StepSize step) {
+        return (step.prompt() ? 2 : 0) + (step.adapters() ? 1 : 0);
     }
 
     private static int sizeClass(StepSize step) {

@@ -176,6 +176,33 @@ class InstanceGroupsTest {
         assertThat(after.changes()).isEqualTo(before.changes() + 2);
     }
 
+    @Test
+    @DisplayName("The choice of the width is told of each turn before it begins")
+    void begins() {
+        List<InstanceGroup> begun = new ArrayList<>();
+        InstanceGroups groups = new InstanceGroups(2, new GroupWidth() {
+            @Override
+            public int start() {
+                return 1;
+            }
+
+            @Override
+            public void begins(InstanceGroup group) {
+                begun.add(group);
+            }
+
+            @Override
+            public int next(Turn turn) {
+                return 1;
+            }
+        });
+        groups.wake(0);
+        groups.wake(1);
+        Granted first = groups.enter(1).orElseThrow();
+        Granted second = groups.enter(0).orElseThrow();
+        assertThat(begun).containsExactly(first.group(), second.group());
+    }
+
     /** Widths one after another, the first one before the first turn; the last one stays. */
     private static final class ScriptedWidth implements GroupWidth {
         private final Deque<Integer> widths;

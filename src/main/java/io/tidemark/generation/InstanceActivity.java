@@ -1,0 +1,96 @@
+package io.tidemark.generation;
+
+import io.tidemark.generation.GroupWidth.Turn;
+import java.util.Arrays;
+
+/**
+ * What each instance of an engine has done in its last turn, and which ones have more to do. Called by one thread at a
+ * time.
+ */
+final class InstanceActivity {
+
+    /** By instance: in its last turn. */
+    private final InstanceWork[] work;
+    /** By instance: it was not active, and runs a turn that may make it active. */
+    private final boolean[] mayBecomeActive;
+    /** The steps of the last turns of all instances together. */
+    private StepSize steps = StepSize.NONE;
+
+    private int active;
+    private boolean background;
+
+    InstanceActivity(int instances) {
+        this.work = new InstanceWork[instances];
+        this.mayBecomeActive = new boolean[instances];
+        clear();
+    }
+
+    /** No instance is active. */
+    void clear() {
+        Arrays.fill(work, InstanceWork.NONE);
+        Arrays.fill(mayBecomeActive, false);
+        sum();
+    }
+
+    void turnBegins(InstanceGroup group) {
+        for (int i = group.first(); i < group.end(); i++) {
+            mayBecomeActive[i] = !work[i].active();
+        }
+    }
+
+    void turnEnds(Turn turn) {
+        for (int i = 0; i < turn.work().size(); i++) {
+            work[turn.group().first() + i] = turn.work().get(i);
+            mayBecomeActive[turn.group().first() + i] = false;
+        }
+        sum();
+    }
+
+    private void sum() {
+        steps = StepSize.sum(Arrays.asList(work));
+        active = 0;
+        background = false;
+        for (InstanceWork each : work) {
+            active += each.active() ? 1 : 0;
+            background |= each.background();
+        }
+    }
+
+    /** The steps of the last turns of all instances together. */
+    StepSize steps() {
+        return steps;
+    }
+
+    /** The number of active instances. */
+    int active() {
+        return active;
+    }
+
+    /** Whether an instance has background tasks. */
+    boolean hasBackground() {
+        return background;
+    }
+
+    /** Whether an instance that was not active runs a turn that may make it active. */
+    boolean mayGrow() {
+        for (boolean each : mayBecomeActive) {
+            if (each) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The number of groups of this width with active instances. */
+    int activeGroups(int width) {
+        int groups = 0;
+        int end = 0;
+        for (int i = 0; i < work.length; i++) {
+            if (i >= end && work[i].active()) {
+                end = InstanceGroup.of(i, width, work.length).end();
+                groups++;
+            }
+        }
+        return groups;
+    }
+}
