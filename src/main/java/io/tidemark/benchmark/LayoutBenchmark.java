@@ -44,8 +44,11 @@ public final class LayoutBenchmark {
 
     /** Before its first round, a layout runs until its packed adapters stay as they are, at most this many steps. */
     private static final int MAX_WARM_UP_STEPS = 1024;
-    /** The time that each layout runs after that, when all have compiled the code that they use. */
-    private static final Duration WARM_UP = Duration.ofSeconds(3);
+    /**
+     * The time that each layout runs after that, when all have compiled the code that they use. The default tries other
+     * widths most often in its first seconds. A worker has this cost once for each number of rows.
+     */
+    private static final Duration WARM_UP = Duration.ofSeconds(10);
     /** Tokens of the requests that a new engine runs before the first measured set of a slot. */
     private static final int FIRST_TOKENS = 4;
 

@@ -11,22 +11,15 @@ interface GroupWidth {
      * @param width     width of the groups during the turn
      * @param group     the instances whose turn it was
      * @param work      of each of these instances
-     * @param step      of all these instances
      * @param startable number of sequences of queued requests that can start in the next turns
      * @param nanos     duration of the turn
      * @param endNanos  when the turn ended
      */
-    record Turn(
-            int width,
-            InstanceGroup group,
-            List<InstanceWork> work,
-            StepSize step,
-            int startable,
-            long nanos,
-            long endNanos) {
+    record Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {
 
-        Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {
-            this(width, group, work, StepSize.sum(work), startable, nanos, endNanos);
+        /** The step of all instances of the group. */
+        StepSize step() {
+            return StepSize.sum(work);
         }
 
         /** Whether a slice of a background task has run in the turn. */
@@ -43,7 +36,11 @@ interface GroupWidth {
     /** Called before the first turn of an engine; returns the width until then. */
     int start();
 
-    /** Called before each turn, by one thread at a time with {@link #next}. */
+    /**
+     * Called before each turn of a group. Calls of this method and of {@link #next} never overlap.
+     *
+     * @param group the instances whose turn begins
+     */
     default void begins(InstanceGroup group) {}
 
     /** Called after each turn, by one thread at a time; returns the width of the groups of further turns. */

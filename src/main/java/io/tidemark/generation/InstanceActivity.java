@@ -9,10 +9,10 @@ import java.util.Arrays;
  */
 final class InstanceActivity {
 
-    /** By instance: in its last turn. */
+    /** By instance: what it has done in its last turn. */
     private final InstanceWork[] work;
-    /** By instance: it was not active, and runs a turn that may make it active. */
-    private final boolean[] mayBecomeActive;
+    /** By instance: it was not active, and is in a turn that may start a request. */
+    private final boolean[] idleInTurn;
     /** The steps of the last turns of all instances together. */
     private StepSize steps = StepSize.NONE;
 
@@ -21,32 +21,34 @@ final class InstanceActivity {
 
     InstanceActivity(int instances) {
         this.work = new InstanceWork[instances];
-        this.mayBecomeActive = new boolean[instances];
+        this.idleInTurn = new boolean[instances];
         clear();
     }
 
     /** No instance is active. */
     void clear() {
         Arrays.fill(work, InstanceWork.NONE);
-        Arrays.fill(mayBecomeActive, false);
-        sum();
+        Arrays.fill(idleInTurn, false);
+        update();
     }
 
+    /** Called before each turn of a group. */
     void turnBegins(InstanceGroup group) {
         for (int i = group.first(); i < group.end(); i++) {
-            mayBecomeActive[i] = !work[i].active();
+            idleInTurn[i] = !work[i].active();
         }
     }
 
+    /** Called after each turn. */
     void turnEnds(Turn turn) {
         for (int i = 0; i < turn.work().size(); i++) {
             work[turn.group().first() + i] = turn.work().get(i);
-            mayBecomeActive[turn.group().first() + i] = false;
+            idleInTurn[turn.group().first() + i] = false;
         }
-        sum();
+        update();
     }
 
-    private void sum() {
+    private void update() {
         steps = StepSize.sum(Arrays.asList(work));
         active = 0;
         background = false;
@@ -71,9 +73,9 @@ final class InstanceActivity {
         return background;
     }
 
-    /** Whether an instance that was not active runs a turn that may make it active. */
-    boolean mayGrow() {
-        for (boolean each : mayBecomeActive) {
+    /** Whether an instance that was not active is in a turn that may start a request. */
+    boolean hasIdleInTurn() {
+        for (boolean each : idleInTurn) {
             if (each) {
                 return true;
             }

@@ -21,8 +21,8 @@ import java.util.stream.Stream;
  *
  * <ul>
  *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
- *       use all processors. If requests can start, it is the one for their number. While another instance runs its
- *       first turn, the width stays.
+ *       use all processors. It stays as it is, however, while an idle instance is in a turn that may start a request.
+ *       If requests can start, the width is the one for their number.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width, at first the layout's; if this is the largest, the
  *       smallest one whose groups have enough rows. The next smaller or larger one is tried for a few turns. It becomes
@@ -259,7 +259,7 @@ final class MeasuredWidth implements GroupWidth {
         if (activity.active() < 2) {
             drop(turn.endNanos());
             return turn.startable() == 0
-                    ? widthOfOne(turn)
+                    ? widthForOneActive(turn)
                     : widths.get(widthFor(activity.steps().rows() + turn.startable()));
         }
         if (turn.step().rows() > 0) {
@@ -275,10 +275,11 @@ final class MeasuredWidth implements GroupWidth {
     }
 
     /**
-     * For at most one active instance. A change would wait for the first turns of others, which may have long prompts.
+     * The largest width. While an idle instance is in a turn, the width stays: a change would wait for this turn, which
+     * may have a long prompt.
      */
-    private int widthOfOne(Turn turn) {
-        return activity.mayGrow() ? turn.width() : widest();
+    private int widthForOneActive(Turn turn) {
+        return activity.hasIdleInTurn() ? turn.width() : widest();
     }
 
     /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that begins. */

@@ -28,7 +28,10 @@ final class StepThreads {
     private static final int MAX_STEPS_BETWEEN = 1024;
     /** Counted steps of a trial. */
     private static final int TRIAL_STEPS = 8;
-    /** A trial ends after this many counted steps if they are clearly slower. */
+    /**
+     * A trial ends after this many counted steps if these take far longer than the part of the time that would change
+     * the number.
+     */
     private static final int FEW_STEPS = 2;
     /** The weight of a step in a mean is one divided by this. */
     private static final int MEAN_OF_STEPS = 8;
@@ -124,7 +127,7 @@ final class StepThreads {
             if (trialSteps++ > 0 || farSlower) {
                 other.add(nanos);
             }
-            boolean slower = other.steps >= FEW_STEPS && other.nanos > present.nanos / CLEARLY_FASTER;
+            boolean slower = other.steps >= FEW_STEPS && other.nanos > limit() * present.nanos / CLEARLY_FASTER;
             if (farSlower || slower || other.steps == TRIAL_STEPS) {
                 inTrial = false;
                 debtNanos = Math.min(MIN_TIME_TO_COST * Math.min(costNanos, costBeforeNanos), MAX_DEBT_NANOS);

@@ -43,7 +43,7 @@ final class TurnDurations {
     private static final double DECODE_RATIO = 1.2;
     private static final double PROMPT_RATIO = 1.4;
 
-    /** By kind of step: see {@link #kind}. */
+    /** By kind of step, then by class of size. The index of a kind is 2 for prompt tokens, plus 1 for adapters. */
     private final List<NavigableMap<Integer, Size>> sizes =
             List.of(new TreeMap<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
 

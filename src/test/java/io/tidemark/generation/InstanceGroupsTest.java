@@ -177,7 +177,7 @@ class InstanceGroupsTest {
     }
 
     @Test
-    @DisplayName("The choice of the width is told of each turn before it begins")
+    @DisplayName("GroupWidth.begins is called once before each turn")
     void begins() {
         List<InstanceGroup> begun = new ArrayList<>();
         InstanceGroups groups = new InstanceGroups(2, new GroupWidth() {

@@ -165,24 +165,6 @@ class MeasuredWidthTest {
     }
 
     @Test
-    @DisplayName("A single active instance goes on alone while another one runs its first turn, and then joins it")
-    void firstTurn() {
-        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
-        InstanceWork work = new InstanceWork(new StepSize(1, 1, false, false), false, false, true);
-        InstanceGroup one = new InstanceGroup(0, 1);
-        InstanceGroup other = new InstanceGroup(1, 2);
-        Turn active = new Turn(1, one, List.of(work), 0, 1000, 1000);
-        width.begins(other);
-        for (int turns = 0; turns < 3; turns++) {
-            width.begins(one);
-            assertThat(width.next(active)).isEqualTo(1);
-        }
-        width.next(new Turn(1, other, List.of(InstanceWork.NONE), 0, 1000, 2000));
-        width.begins(one);
-        assertThat(width.next(active)).isEqualTo(2);
-    }
-
-    @Test
     @DisplayName("Requests that start with the next steps count as rows")
     void startingRequests() {
         InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), false, false, true);

@@ -184,6 +184,7 @@ final class SimulatedEngine {
             wave = waves * random.nextGaussian();
         }
         double nanos = 1e6 * model.millis(group, all) * (1 + noise * random.nextGaussian()) * Math.exp(wave);
+        choice.begins(group);
         boolean slice = sliceEvery < Integer.MAX_VALUE && random.nextInt(sliceEvery) == 0;
         double end = now + Math.max(1000, nanos) + (slice ? 0.4 * SECOND : 0);
         return Optional.of(new Running(group, parts, slice, now, end));

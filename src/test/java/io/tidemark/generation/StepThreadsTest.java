@@ -22,6 +22,12 @@ class StepThreadsTest {
     }
 
     @Test
+    @DisplayName("A trial of half of the threads ends after three steps if they are slower by any amount")
+    void slightlySlowerHalf() {
+        assertThat(stepsWithHalf(2000, count -> count > 2 ? 1000 : 1050)).isBetween(2, 20);
+    }
+
+    @Test
     @DisplayName("Half of the threads are used while all threads wait for each other")
     void contended() {
         stepsWithHalf(200, count -> 1000 / count);

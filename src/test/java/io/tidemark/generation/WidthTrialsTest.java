@@ -32,6 +32,36 @@ class WidthTrialsTest {
     }
 
     @Test
+    @DisplayName("While an idle instance is in a turn, the width stays; if that starts nothing, it is the largest")
+    void idleInstanceInTurn() {
+        MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 16, false));
+        InstanceGroup one = new InstanceGroup(0, 2);
+        InstanceGroup other = new InstanceGroup(2, 4);
+        Turn active = new Turn(2, one, List.of(busy(1), InstanceWork.NONE), 0, 1000, 1000);
+        for (int turns = 0; turns < 3; turns++) {
+            width.begins(one);
+            width.begins(other);
+            assertThat(width.next(active)).isEqualTo(2);
+            assertThat(width.next(new Turn(2, other, List.of(InstanceWork.NONE, InstanceWork.NONE), 0, 1000, 2000)))
+                    .isEqualTo(4);
+        }
+        width.begins(other);
+        width.start();
+        width.begins(one);
+        assertThat(width.next(active)).as("after a restart of the engine").isEqualTo(4);
+    }
+
+    @Test
+    @DisplayName("When the other instance becomes idle, an active one in a turn does not keep the width")
+    void activeInstanceInTurn() {
+        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        assertThat(width.next(joint(busy(1), busy(1)))).isEqualTo(1);
+        width.begins(new InstanceGroup(0, 1));
+        width.begins(new InstanceGroup(1, 2));
+        assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(2);
+    }
+
+    @Test
     @DisplayName("When further requests can start, the first one does not keep all processors")
     void requestsCanStart() {
         MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
