@@ -34,8 +34,8 @@ import java.util.stream.Stream;
  * time that they take. If a trial has turns of one kind only, the other counts as in earlier trials: requests that
  * start together have their prompts in few turns. The first turn of a thread after a change of the width is not
  * counted, and neither is a turn with a slice of a background task. A {@link TrialSchedule} says when the next trial
- * follows. A trial that cannot be judged, because instances become idle, a background task begins, the rows change or
- * no turns can be compared, costs all its time.
+ * follows. None begins while the number of rows changes. A trial that cannot be judged, because instances become idle,
+ * a background task begins, the rows change or no turns can be compared, costs all its time.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -89,6 +89,8 @@ final class MeasuredWidth implements GroupWidth {
     private long lastEndNanos;
     /** For the rows of the last turn that had rows; empty before it. */
     private Optional<Preference> present = Optional.empty();
+    /** The rounds since other rows had another preference. */
+    private double roundsOfPresent;
 
     private Optional<Trial> trial = Optional.empty();
     /** While a trial waits for its first turn, or the preferred width for its first turn after a trial. */
@@ -314,6 +316,8 @@ final class MeasuredWidth implements GroupWidth {
         settled[turn.group().first()] = true;
         Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
         Preference preference = preference(round, turn.startable());
+        boolean stays = present.filter(before -> before == preference).isPresent();
+        roundsOfPresent = stays ? roundsOfPresent + round : 0;
         present = Optional.of(preference);
         if (change != Change.NONE) {
             Stream.concat(baseByRows.values().stream(), mixedByRows.values().stream())
@@ -335,7 +339,8 @@ final class MeasuredWidth implements GroupWidth {
             preference.roundEnds(round, turn.nanos() / 1e9);
             // after a collapse, each further turn costs more than a trial
             boolean isCollapse = change == Change.COLLAPSE && width > 0;
-            if ((preference.schedule.isDue() || isCollapse) && turns.isMeasured(turn.width())) {
+            boolean isDue = preference.schedule.isDue() && roundsOfPresent >= TRIAL_ROUNDS;
+            if ((isDue || isCollapse) && turns.isMeasured(turn.width())) {
                 trial = Optional.of(new Trial(preference, other(preference)));
                 preference.schedule.trialBegins();
                 waiting = Optional.of(new Wait(preference, trial.get().width, turn.endNanos()));

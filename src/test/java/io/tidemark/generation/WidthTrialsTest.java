@@ -212,6 +212,18 @@ class WidthTrialsTest {
     }
 
     @Test
+    @DisplayName("No trial begins while the number of rows changes every few rounds: it could not be judged")
+    void rowsChange() {
+        Turns turns = new Turns();
+        turns.loseFirstTrial();
+        for (int i = 0; i < 200; i++) {
+            turns.singlesFor(0.06, 20, 4);
+            turns.singlesFor(0.06, 20, 16);
+        }
+        assertThat(turns.secondsToTrial(20, 4)).isBetween(0.05, 0.5);
+    }
+
+    @Test
     @DisplayName("A change that steps of one number of rows show causes a trial for the other numbers, too")
     void changeForAllRows() {
         Turns turns = new Turns();
