@@ -89,7 +89,7 @@ final class MeasuredWidth implements GroupWidth {
     private long lastEndNanos;
     /** For the rows of the last turn that had rows; empty before it. */
     private Optional<Preference> present = Optional.empty();
-    /** The rounds since other rows had another preference. */
+    /** Consecutive rounds before the last turn in which this was the preference. */
     private double roundsOfPresent;
 
     private Optional<Trial> trial = Optional.empty();
@@ -260,9 +260,7 @@ final class MeasuredWidth implements GroupWidth {
         }
         if (activity.active() < 2) {
             drop(turn.endNanos());
-            return turn.startable() == 0
-                    ? widthForOneActive(turn)
-                    : widths.get(widthFor(activity.steps().rows() + turn.startable()));
+            return turn.startable() == 0 ? widthForOneActive(turn) : widthForStart(turn);
         }
         if (turn.step().rows() > 0) {
             decide(turn);
@@ -270,10 +268,12 @@ final class MeasuredWidth implements GroupWidth {
         if (trial.isPresent()) {
             return widths.get(trial.get().width);
         }
-        return widths.get(
-                present.isPresent()
-                        ? present.get().width
-                        : widthFor(activity.steps().rows() + turn.startable()));
+        return present.isPresent() ? widths.get(present.get().width) : widthForStart(turn);
+    }
+
+    /** For the rows of all instances and of the requests that can start. */
+    private int widthForStart(Turn turn) {
+        return widths.get(widthFor(activity.steps().rows() + turn.startable()));
     }
 
     /**

@@ -1,0 +1,76 @@
+package io.tidemark.generation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.generation.TurnDurations.Moment;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("Durations of recent turns")
+class TurnDurationsTest {
+
+    private static final StepSize STEP = new StepSize(4, 4, false, false);
+
+    private final TurnDurations durations = new TurnDurations();
+    private long nanos;
+    private double rounds;
+
+    @Test
+    @DisplayName("The expected duration is the median of the last nine turns")
+    void median() {
+        add(STEP, 90, 80, 70, 60);
+        assertThat(expected(STEP)).isEqualTo(75);
+        add(STEP, 50, 40, 30, 20, 10);
+        assertThat(expected(STEP)).isEqualTo(50);
+        add(STEP, 95, 95, 95, 95, 95);
+        assertThat(expected(STEP)).isEqualTo(95);
+    }
+
+    @Test
+    @DisplayName("After ten seconds and 32 rounds without a turn, only later turns count")
+    void age() {
+        add(STEP, 10, 20, 30, 40);
+        nanos += TurnDurations.MAX_AGE_NANOS;
+        assertThat(expected(STEP)).as("after a few rounds").isEqualTo(25);
+        rounds += 32;
+        assertThat(durations.expected(STEP, now())).isEmpty();
+        add(STEP, 70);
+        assertThat(expected(STEP)).isEqualTo(70);
+        add(STEP, 90);
+        assertThat(expected(STEP)).isEqualTo(80);
+    }
+
+    @Test
+    @DisplayName("Turns with and without prompt tokens, and with and without adapters, are separate")
+    void kinds() {
+        List<StepSize> kinds = List.of(
+                STEP, new StepSize(4, 4, false, true), new StepSize(4, 4, true, false), new StepSize(4, 4, true, true));
+        for (int i = 0; i < kinds.size(); i++) {
+            assertThat(durations.expected(kinds.get(i), now())).isEmpty();
+            add(kinds.get(i), 10 * i + 10);
+        }
+        for (int i = 0; i < kinds.size(); i++) {
+            assertThat(expected(kinds.get(i))).isEqualTo(10 * i + 10);
+        }
+        durations.clear();
+        assertThat(kinds)
+                .allSatisfy(kind -> assertThat(durations.expected(kind, now())).isEmpty());
+    }
+
+    private void add(StepSize step, long... turnNanos) {
+        for (long each : turnNanos) {
+            nanos += each;
+            rounds++;
+            durations.add(step, each, now());
+        }
+    }
+
+    private double expected(StepSize step) {
+        return durations.expected(step, now()).orElseThrow();
+    }
+
+    private Moment now() {
+        return new Moment(nanos, rounds);
+    }
+}
