@@ -190,8 +190,13 @@ final class EngineInstance {
         return results;
     }
 
+    /** Number of running sequences. */
+    int sequences() {
+        return scheduler.running();
+    }
+
     boolean hasSequences() {
-        return scheduler.running() > 0;
+        return sequences() > 0;
     }
 
     /** Releases what the decoder keeps from one step of this instance alone to the next. */

@@ -42,8 +42,6 @@ final class EngineThread {
     private int changes;
     /** Turns in groups of several instances since that change. */
     private int turnsOfGroup;
-    /** Whether the last turn has left queued requests to the next ones. */
-    private boolean hasLeftStart;
 
     private volatile boolean aborted;
     /** Empty while the thread waits or is parked. */
@@ -166,7 +164,8 @@ final class EngineThread {
         long start = System.nanoTime();
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
-        List<StepSize> steps = leavesStart(members) ? noSteps(members) : step(group, members);
+        boolean leavesSteps = leavesFirstSteps(members);
+        List<StepSize> steps = leavesSteps ? noSteps(members) : step(group, members);
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
             own.countJointStep();
         }
@@ -177,18 +176,25 @@ final class EngineThread {
         for (int i = 0; i < members.size(); i++) {
             work.add(members.get(i).endTurn(steps.get(i), slices.get(i), end - start));
         }
-        return new Turn(granted.width(), group, work, own.startableRequests(), end - start, end);
+        int startable = own.startableRequests();
+        if (leavesSteps) {
+            startable += members.stream().mapToInt(EngineInstance::sequences).sum();
+        }
+        return new Turn(granted.width(), group, work, startable, end - start, end);
     }
 
     /**
-     * Whether the turn of a wide group, which is idle, leaves several queued requests to the next turns. They may have
-     * another width, and the first requests then start side by side. Otherwise one step would process all their
-     * prompts.
+     * Starts the queued requests of a wide group that is idle. Returns whether the turn leaves the first steps of
+     * several requests to the next turns. These may have another width, and the steps then run side by side. Otherwise
+     * one step would process all their prompts.
      */
-    private boolean leavesStart(List<EngineInstance> members) {
-        boolean isIdle = members.stream().noneMatch(EngineInstance::hasSequences);
-        hasLeftStart = members.size() > 1 && isIdle && !hasLeftStart && own.startableRequests() > 1;
-        return hasLeftStart;
+    private boolean leavesFirstSteps(List<EngineInstance> members) {
+        if (members.size() == 1 || members.stream().anyMatch(EngineInstance::hasSequences)) {
+            return false;
+        }
+        StepLoop.admit(results(members));
+        int sequences = members.stream().mapToInt(EngineInstance::sequences).sum();
+        return sequences > 0 && sequences + own.startableRequests() > 1;
     }
 
     private List<StepSize> noSteps(List<EngineInstance> members) {
@@ -198,7 +204,11 @@ final class EngineThread {
 
     private List<StepSize> step(InstanceGroup group, List<EngineInstance> members) {
         Decoder decoder = group.size() == 1 ? own.useDecoder() : jointDecoder;
-        return loop.step(decoder, members.stream().map(EngineInstance::results).toList(), layout.threadsOf(group));
+        return loop.step(decoder, results(members), layout.threadsOf(group));
+    }
+
+    private static List<StepResults> results(List<EngineInstance> members) {
+        return members.stream().map(EngineInstance::results).toList();
     }
 
     private void pauseDecoders(InstanceGroup group, List<EngineInstance> members, List<StepSize> steps) {

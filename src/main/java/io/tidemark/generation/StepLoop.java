@@ -95,8 +95,8 @@ final class StepLoop {
         return sizes;
     }
 
-    /** Starts queued requests until none fits: the queue offers them to the instances in turn. */
-    private static void admit(List<StepResults> instances) {
+    /** Starts queued requests of several instances until none fits: the queue offers them to these in turn. */
+    static void admit(List<StepResults> instances) {
         boolean admitted = instances.size() > 1;
         while (admitted) {
             admitted = false;

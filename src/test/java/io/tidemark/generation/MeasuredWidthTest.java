@@ -76,6 +76,15 @@ class MeasuredWidthTest {
     }
 
     @Test
+    @DisplayName("A wide width is found although its turns become faster only a while after a change")
+    void settling() {
+        Model wideIsFaster = (group, step) -> group.size() == 1 ? 7.2 : 6.7;
+        SimulatedEngine engine = new SimulatedEngine(TWO_OF_A_SMALL_MODEL, wideIsFaster, 0.02, 1, 1).settling(0.25);
+        engine.run(10).reset().run(60);
+        assertThat(engine.shareOf(2)).isGreaterThan(0.95);
+    }
+
+    @Test
     @DisplayName("Durations that vary by a tenth do not make the width flap, and equal widths cost almost nothing")
     void noise() {
         SimulatedEngine clear = new SimulatedEngine(TWO, SimulatedEngine::big, 0.1, 4, 4);
@@ -162,6 +171,9 @@ class MeasuredWidthTest {
         assertThat(width.next(idle)).isEqualTo(2);
         assertThat(width.next(startable(idle, 8))).isEqualTo(2);
         assertThat(width.next(startable(idle, 32))).isEqualTo(1);
+        InstanceWork started = new InstanceWork(StepSize.NONE, false, false, true);
+        Turn withoutStep = new Turn(2, idle.group(), List.of(started, started), 8, 1000, 0);
+        assertThat(width.next(withoutStep)).as("for 8 rows, after 32").isEqualTo(2);
     }
 
     @Test

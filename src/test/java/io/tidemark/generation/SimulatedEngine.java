@@ -51,6 +51,8 @@ final class SimulatedEngine {
     private int startEvery = Integer.MAX_VALUE;
     private final int[] steps;
     private int sliceEvery = Integer.MAX_VALUE;
+    private double settling;
+    private double widthSince;
     private double now;
     private int width;
     private int changes;
@@ -82,6 +84,12 @@ final class SimulatedEngine {
     /** All turns within 300 ms are slower or faster by this part, as a standard deviation. */
     SimulatedEngine waves(double deviation) {
         waves = deviation;
+        return this;
+    }
+
+    /** After a change of the width, turns of wide groups take longer by this part at first. It falls by e in 0.1 s. */
+    SimulatedEngine settling(double part) {
+        settling = part;
         return this;
     }
 
@@ -155,6 +163,7 @@ final class SimulatedEngine {
             next = choice.next(turn(first));
             if (running.isEmpty() && next != width) {
                 width = next;
+                widthSince = now;
                 changes++;
             }
         }
@@ -184,6 +193,9 @@ final class SimulatedEngine {
             wave = waves * random.nextGaussian();
         }
         double nanos = 1e6 * model.millis(group, all) * (1 + noise * random.nextGaussian()) * Math.exp(wave);
+        if (group.size() > 1) {
+            nanos *= 1 + settling * Math.exp((widthSince - now) / (0.1 * SECOND));
+        }
         choice.begins(group);
         boolean slice = sliceEvery < Integer.MAX_VALUE && random.nextInt(sliceEvery) == 0;
         double end = now + Math.max(1000, nanos) + (slice ? 0.4 * SECOND : 0);

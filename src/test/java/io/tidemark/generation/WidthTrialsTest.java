@@ -96,6 +96,19 @@ class WidthTrialsTest {
     }
 
     @Test
+    @DisplayName("A trial with enough rounds is judged when an instance becomes idle: it costs what it has lost")
+    void interrupted() {
+        Turns turns = new Turns();
+        turns.afterCostlyTrial();
+        for (int i = 0; i < 17; i++) {
+            assertThat(turns.joint(20.4, 4, 4)).isEqualTo(2);
+        }
+        assertThat(turns.joint(20.4, 4, 0)).isEqualTo(2);
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
+        assertThat(turns.secondsToTrial(20, 4)).isLessThan(6);
+    }
+
+    @Test
     @DisplayName("The host stops for a second in a trial: the next one follows soon, and its cost counts as usual")
     void stoppedHost() {
         Turns turns = new Turns();
