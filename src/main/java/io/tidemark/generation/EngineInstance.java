@@ -145,11 +145,6 @@ final class EngineInstance {
         return queue.startable();
     }
 
-    /** See {@link RequestQueue#wakeForNext}. Any thread may call. */
-    void wakeForNextRequest() {
-        queue.wakeForNext();
-    }
-
     /** Whether further steps of this instance alone leave the packed groups unchanged. Any thread may call. */
     boolean isStable() {
         return decoder.isStable();
@@ -190,13 +185,8 @@ final class EngineInstance {
         return results;
     }
 
-    /** Number of running sequences. */
-    int sequences() {
-        return scheduler.running();
-    }
-
     boolean hasSequences() {
-        return sequences() > 0;
+        return scheduler.running() > 0;
     }
 
     /** Releases what the decoder keeps from one step of this instance alone to the next. */
@@ -258,7 +248,8 @@ final class EngineInstance {
                     ? seconds
                     : secondsPerStep + (seconds - secondsPerStep) / MEAN_OF_STEPS;
         }
-        return new InstanceWork(step, slice, background, step.rows() > 0 || hasSequences() || background);
+        boolean active = step.rows() > 0 || hasSequences() || background;
+        return new InstanceWork(step, scheduler.starting(), slice, background, active);
     }
 
     /** Runs the commands that were queued before the end, and ends running requests as cancelled. */

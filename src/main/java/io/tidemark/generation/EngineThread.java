@@ -164,8 +164,9 @@ final class EngineThread {
         long start = System.nanoTime();
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
-        boolean leavesSteps = leavesFirstSteps(members);
-        List<StepSize> steps = leavesSteps ? noSteps(members) : step(group, members);
+        List<StepSize> steps = leavesFirstSteps(members)
+                ? members.stream().map(member -> StepSize.NONE).toList()
+                : step(group, members);
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
             own.countJointStep();
         }
@@ -176,30 +177,21 @@ final class EngineThread {
         for (int i = 0; i < members.size(); i++) {
             work.add(members.get(i).endTurn(steps.get(i), slices.get(i), end - start));
         }
-        int startable = own.startableRequests();
-        if (leavesSteps) {
-            startable += members.stream().mapToInt(EngineInstance::sequences).sum();
-        }
-        return new Turn(granted.width(), group, work, startable, end - start, end);
+        return new Turn(granted.width(), group, work, own.startableRequests(), end - start, end);
     }
 
     /**
-     * Starts the queued requests of a wide group that is idle. Returns whether the turn leaves the first steps of
-     * several requests to the next turns. These may have another width, and the steps then run side by side. Otherwise
-     * one step would process all their prompts.
+     * Starts queued requests if the group is wide and idle. Returns whether the turn ends without a step, because
+     * several requests start: the next turns may have a smaller width, where their prompts are processed side by side
+     * instead of in one step.
      */
     private boolean leavesFirstSteps(List<EngineInstance> members) {
         if (members.size() == 1 || members.stream().anyMatch(EngineInstance::hasSequences)) {
             return false;
         }
         StepLoop.admit(results(members));
-        int sequences = members.stream().mapToInt(EngineInstance::sequences).sum();
-        return sequences > 0 && sequences + own.startableRequests() > 1;
-    }
-
-    private List<StepSize> noSteps(List<EngineInstance> members) {
-        own.wakeForNextRequest();
-        return members.stream().map(member -> StepSize.NONE).toList();
+        long starting = members.stream().filter(EngineInstance::hasSequences).count();
+        return starting > 1 || starting == 1 && own.startableRequests() > 0;
     }
 
     private List<StepSize> step(InstanceGroup group, List<EngineInstance> members) {

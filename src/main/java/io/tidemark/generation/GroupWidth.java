@@ -11,8 +11,7 @@ interface GroupWidth {
      * @param width     width of the groups during the turn
      * @param group     the instances whose turn it was
      * @param work      of each of these instances
-     * @param startable number of sequences whose first step can be in the next turns: those of queued requests, and
-     *                  those that the turn has started without a step
+     * @param startable number of sequences of queued requests that can start in the next turns
      * @param nanos     duration of the turn
      * @param endNanos  when the turn ended
      */

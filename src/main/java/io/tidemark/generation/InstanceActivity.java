@@ -16,6 +16,7 @@ final class InstanceActivity {
     /** The steps of the last turns of all instances together. */
     private StepSize steps = StepSize.NONE;
 
+    private int starting;
     private int active;
     private boolean background;
 
@@ -50,9 +51,11 @@ final class InstanceActivity {
 
     private void update() {
         steps = StepSize.sum(Arrays.asList(work));
+        starting = 0;
         active = 0;
         background = false;
         for (InstanceWork each : work) {
+            starting += each.starting();
             active += each.active() ? 1 : 0;
             background |= each.background();
         }
@@ -61,6 +64,11 @@ final class InstanceActivity {
     /** The steps of the last turns of all instances together. */
     StepSize steps() {
         return steps;
+    }
+
+    /** The number of sequences that have had no row in a step. */
+    int starting() {
+        return starting;
     }
 
     /** The number of active instances. */

@@ -4,12 +4,13 @@ package io.tidemark.generation;
  * What an engine instance has done in a turn, and whether it has more to do.
  *
  * @param step       its part of the step
+ * @param starting   number of its sequences that have had no row in a step
  * @param slice      whether a slice of a background task has run in the turn
  * @param background whether it has background tasks
  * @param active     whether it needs another turn: it has sequences or background tasks
  */
-record InstanceWork(StepSize step, boolean slice, boolean background, boolean active) {
+record InstanceWork(StepSize step, int starting, boolean slice, boolean background, boolean active) {
 
     /** Nothing to do. */
-    static final InstanceWork NONE = new InstanceWork(StepSize.NONE, false, false, false);
+    static final InstanceWork NONE = new InstanceWork(StepSize.NONE, 0, false, false, false);
 }

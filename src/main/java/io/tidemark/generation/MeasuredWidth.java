@@ -25,7 +25,7 @@ import java.util.stream.Stream;
  *       If requests can start, the width is the one for their number.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a preferred width, at first the layout's; if this is the largest, the
- *       smallest one whose groups have enough rows. The next smaller or larger one is tried for a few turns. It becomes
+ *       smallest one whose groups have enough rows. The next smaller or larger one is tried for a while. It becomes
  *       the preferred one if it was faster: by more than {@code MIN_GAIN} in the mean of several trials, or by more
  *       than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough.
  * </ul>
@@ -35,16 +35,22 @@ import java.util.stream.Stream;
  * start together have their prompts in few turns. The first turn of a thread after a change of the width is not
  * counted, and neither is a turn with a slice of a background task. A {@link TrialSchedule} says when the next trial
  * follows. None begins while the number of rows changes. A trial that ends early, because instances become idle, a
- * background task begins or the rows change, is judged if it has {@code FULL_TRIAL_ROUNDS}. One that is not judged, or
- * whose turns cannot be compared, costs all its time.
+ * background task begins or the rows change, counts only if it has {@code FULL_TRIAL_ROUNDS} and favours the tried
+ * width. One with fewer rounds, or whose turns cannot be compared, costs all its time.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
 final class MeasuredWidth implements GroupWidth {
 
-    /** A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}. */
+    /**
+     * A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}; see
+     * {@code CLEAR_LOSS} for an exception.
+     */
     private static final int TRIAL_ROUNDS = 5;
-    /** A trial ends after this many rounds; that of a wider group lasts {@code SETTLED_NANOS} or longer. */
+    /**
+     * A trial without a clear difference ends after this many rounds, and that of a wider group not before
+     * {@code SETTLED_NANOS}.
+     */
     private static final int FULL_TRIAL_ROUNDS = 16;
 
     private static final double CLEAR_GAIN = 0.1;
@@ -53,8 +59,8 @@ final class MeasuredWidth implements GroupWidth {
      * rows take 7.3 ms at first, 6.7 ms after 0.1 s and 6.4 ms after 0.4 s. The last {@code COMPARED_TURNS} of
      * {@link RecentTurns} are compared.
      */
-    private static final double SETTLED_NANOS = 0.35e9;
-    /** Until then, a trial of a wider group ends only if it loses more than {@code CLEAR_LOSS}. */
+    static final double SETTLED_NANOS = 0.35e9;
+    /** Before this time, a loss ends a trial of a wider group only if it is more than {@code CLEAR_LOSS}. */
     private static final double NEARLY_SETTLED_NANOS = 0.1e9;
 
     private static final double CLEAR_LOSS = 0.25;
@@ -200,7 +206,7 @@ final class MeasuredWidth implements GroupWidth {
             return preference.gains.computeIfAbsent(narrow(), narrow -> new TrialGains());
         }
 
-        private boolean isLong() {
+        private boolean isComplete() {
             return rounds >= FULL_TRIAL_ROUNDS && !(isWider() && nanos < SETTLED_NANOS);
         }
 
@@ -292,13 +298,17 @@ final class MeasuredWidth implements GroupWidth {
         if (trial.isPresent()) {
             return widths.get(trial.get().width);
         }
-        boolean starts = activity.steps().rows() == 0 && turn.startable() > 0;
+        boolean starts = activity.steps().rows() == 0 && activity.starting() > 0;
         return starts || present.isEmpty() ? widthForStart(turn) : widths.get(present.get().width);
     }
 
-    /** For the rows of all instances and of the requests that can start. */
+    /** The rows of the last turns, and those that the next turns may have in addition. */
+    private int rows(Turn turn) {
+        return activity.steps().rows() + activity.starting() + turn.startable();
+    }
+
     private int widthForStart(Turn turn) {
-        return widths.get(widthFor(activity.steps().rows() + turn.startable()));
+        return widths.get(widthFor(rows(turn)));
     }
 
     /**
@@ -340,7 +350,7 @@ final class MeasuredWidth implements GroupWidth {
         boolean counted = settled[turn.group().first()] && !hadSlice;
         settled[turn.group().first()] = true;
         Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
-        Preference preference = preference(round, turn.startable());
+        Preference preference = preference(round, rows(turn));
         boolean stays = present.filter(before -> before == preference).isPresent();
         roundsOfPresent = stays ? roundsOfPresent + round : 0;
         present = Optional.of(preference);
@@ -352,8 +362,11 @@ final class MeasuredWidth implements GroupWidth {
         preference.schedule.timePasses(turn.nanos() * round);
         if (trial.isPresent() && trial.get().preference != preference) {
             Preference tried = trial.get().preference;
+            int widthBefore = tried.width;
             interrupt(now(turn));
-            waiting = Optional.of(new Wait(tried, preference.width, turn.endNanos()));
+            if (tried.width == widthBefore) {
+                waiting = Optional.of(new Wait(tried, preference.width, turn.endNanos()));
+            }
         }
         if (trial.isEmpty() && width == preference.width) {
             if (counted) {
@@ -385,14 +398,17 @@ final class MeasuredWidth implements GroupWidth {
         return new Moment(turn.endNanos(), rounds);
     }
 
-    /** Ends a trial that cannot go on: it is judged if it has enough rounds. */
+    /** Ends a trial that cannot go on. If it has not settled, it may have lost because of that. */
     private void interrupt(Moment now) {
         trial.ifPresent(running -> {
-            if (running.rounds >= FULL_TRIAL_ROUNDS) {
-                end(running, verdict(running, compare(running, now)), now.nanos());
+            Comparison compared = compare(running, now);
+            OptionalDouble own =
+                    running.rounds >= FULL_TRIAL_ROUNDS ? running.overall(compared.gains()) : OptionalDouble.empty();
+            if (own.orElse(0) > 0) {
+                end(running, verdict(running, compared), now.nanos());
             } else {
                 endWait(now.nanos());
-                running.preference.schedule.charge(running.nanos);
+                running.preference.schedule.charge(lost(own) * running.nanos);
                 running.preference.schedule.trialDrops();
             }
         });
@@ -408,8 +424,7 @@ final class MeasuredWidth implements GroupWidth {
      * The preference for the present rows, and those of requests that start with the next steps: at first that for the
      * nearest number of rows.
      */
-    private Preference preference(double round, int startable) {
-        int rows = Math.max(1, activity.steps().rows() + startable);
+    private Preference preference(double round, int rows) {
         adapters = activity.steps().adapters();
         boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
         meanRows = jumps ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
@@ -470,7 +485,7 @@ final class MeasuredWidth implements GroupWidth {
         Comparison compared = compare(running, now);
         OptionalDouble own = running.overall(compared.gains());
         boolean isFarSlower = running.rounds >= RecentTurns.FEW_TURNS && isFar(own);
-        if (isFarSlower || running.isClear(own) || running.isLong()) {
+        if (isFarSlower || running.isClear(own) || running.isComplete()) {
             end(running, verdict(running, compared), now.nanos());
         }
     }
@@ -494,7 +509,7 @@ final class MeasuredWidth implements GroupWidth {
 
     /** Whether already the first turn of a wider group, which is not counted, takes far too long. */
     private boolean isHopeless(Trial running, Turn turn) {
-        OptionalDouble narrow = running.width > running.preference.width
+        OptionalDouble narrow = running.isWider()
                 ? turns.narrowNanos(turn, widths.get(running.preference.width), now(turn))
                 : OptionalDouble.empty();
         return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
@@ -513,12 +528,16 @@ final class MeasuredWidth implements GroupWidth {
             waiting = Optional.empty();
         } else {
             preference.direction = -preference.direction;
-            double lost = verdict.own.isPresent() ? -Math.expm1(verdict.own.getAsDouble()) : 1;
-            preference.schedule.charge(lost * running.nanos);
+            preference.schedule.charge(lost(verdict.own) * running.nanos);
             waiting = Optional.of(new Wait(preference, preference.width, endNanos));
         }
         preference.schedule.trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isFar(verdict.own));
         trial = Optional.empty();
+    }
+
+    /** The part of its time that a trial has lost: all of it if its gain is not known. */
+    private static double lost(OptionalDouble gain) {
+        return gain.isPresent() ? -Math.expm1(gain.getAsDouble()) : 1;
     }
 
     private boolean isTowardsInitial(Trial running) {

@@ -114,11 +114,6 @@ final class RequestQueue {
         return isSaturated() ? 0 : (int) Math.min(sequences, maxNumSeqs - runningSequences);
     }
 
-    /** Gives a turn to the instance that should run the next request. */
-    synchronized void wakeForNext() {
-        wakeNext();
-    }
-
     /** See {@link EngineLoad#isSaturated}. */
     synchronized boolean isSaturated() {
         return runningSequences >= maxNumSeqs || waiting.size() > 0 && offeredTo == NONE && instanceForNext() == NONE;

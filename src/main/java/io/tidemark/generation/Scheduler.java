@@ -58,6 +58,15 @@ final class Scheduler {
         return running.size();
     }
 
+    /** Number of running sequences that have had no row. */
+    int starting() {
+        int starting = 0;
+        for (Sequence sequence : running) {
+            starting += sequence.hasStarted() ? 0 : 1;
+        }
+        return starting;
+    }
+
     /** Starts queued requests that fit, then returns the rows of the next step. */
     List<ScheduledRow> nextStep() {
         admit();

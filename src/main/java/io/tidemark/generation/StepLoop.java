@@ -95,7 +95,10 @@ final class StepLoop {
         return sizes;
     }
 
-    /** Starts queued requests of several instances until none fits: the queue offers them to these in turn. */
+    /**
+     * Starts queued requests in several instances until none fits: the queue offers them to the instances in turn. A
+     * single instance starts its own in {@link Scheduler#nextStep}.
+     */
     static void admit(List<StepResults> instances) {
         boolean admitted = instances.size() > 1;
         while (admitted) {

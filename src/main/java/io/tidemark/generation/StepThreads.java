@@ -29,6 +29,13 @@ final class StepThreads {
     /** Counted steps of a trial. */
     private static final int TRIAL_STEPS = 8;
     /**
+     * Steps with all threads become faster for a while, see {@link MeasuredWidth#SETTLED_NANOS}. A trial of them lasts
+     * this long, or has this number of steps. The mean is that of the last ones.
+     */
+    private static final double SETTLED_NANOS = MeasuredWidth.SETTLED_NANOS;
+
+    private static final int SETTLED_STEPS = 48;
+    /**
      * A trial ends after this many counted steps if these take far longer than the part of the time that would change
      * the number.
      */
@@ -91,6 +98,7 @@ final class StepThreads {
 
         private boolean inTrial;
         private int trialSteps;
+        private double trialNanos;
 
         private Timings(boolean large) {
             this.large = large;
@@ -111,6 +119,7 @@ final class StepThreads {
                 if (present.steps == MEAN_OF_STEPS && (farSlower || stepsLeft <= 0 && debtNanos <= 0)) {
                     inTrial = true;
                     trialSteps = 0;
+                    trialNanos = 0;
                     costBeforeNanos = costNanos;
                     costNanos = 0;
                     other = new Mean();
@@ -121,6 +130,7 @@ final class StepThreads {
         }
 
         private void trial(double nanos) {
+            trialNanos += nanos;
             costNanos += Math.max(0, nanos - present.nanos);
             boolean farSlower = nanos > FAR_SLOWER * present.nanos;
             // the first step wakes the threads
@@ -128,7 +138,8 @@ final class StepThreads {
                 other.add(nanos);
             }
             boolean slower = other.steps >= FEW_STEPS && other.nanos > limit() * present.nanos / CLEARLY_FASTER;
-            if (farSlower || slower || other.steps == TRIAL_STEPS) {
+            boolean isSettled = !useHalf || trialNanos >= SETTLED_NANOS || trialSteps >= SETTLED_STEPS;
+            if (farSlower || slower || isSettled && other.steps == TRIAL_STEPS) {
                 inTrial = false;
                 debtNanos = Math.min(MIN_TIME_TO_COST * Math.min(costNanos, costBeforeNanos), MAX_DEBT_NANOS);
                 if (!farSlower && other.nanos < limit() * present.nanos) {

@@ -10,9 +10,11 @@ import org.junit.jupiter.api.Test;
 @DisplayName("What the instances of an engine do")
 class InstanceActivityTest {
 
-    private static final InstanceWork PROMPT = new InstanceWork(new StepSize(1, 40, true, false), false, false, true);
-    private static final InstanceWork DECODING = new InstanceWork(new StepSize(3, 3, false, true), false, false, true);
-    private static final InstanceWork BACKGROUND = new InstanceWork(StepSize.NONE, true, true, true);
+    private static final InstanceWork PROMPT =
+            new InstanceWork(new StepSize(1, 40, true, false), 0, false, false, true);
+    private static final InstanceWork DECODING =
+            new InstanceWork(new StepSize(3, 3, false, true), 0, false, false, true);
+    private static final InstanceWork BACKGROUND = new InstanceWork(StepSize.NONE, 0, true, true, true);
 
     @Test
     @DisplayName("Sums of the last turns of all instances")
@@ -27,6 +29,22 @@ class InstanceActivityTest {
         activity.clear();
         assertThat(activity.steps()).isEqualTo(StepSize.NONE);
         assertThat(activity.active()).isZero();
+    }
+
+    @Test
+    @DisplayName("Sequences that start count until the next turn of their instance")
+    void starting() {
+        InstanceActivity activity = new InstanceActivity(2);
+        activity.turnEnds(turn(0, starting(1), starting(2)));
+        assertThat(activity.starting()).isEqualTo(3);
+        activity.turnEnds(turn(0, DECODING));
+        assertThat(activity.starting()).isEqualTo(2);
+        activity.clear();
+        assertThat(activity.starting()).isZero();
+    }
+
+    private static InstanceWork starting(int sequences) {
+        return new InstanceWork(StepSize.NONE, sequences, false, false, true);
     }
 
     @Test

@@ -243,7 +243,7 @@ class InstanceGroupsTest {
     }
 
     private static Turn turn(Granted granted, boolean active) {
-        InstanceWork work = new InstanceWork(StepSize.NONE, false, false, active);
+        InstanceWork work = new InstanceWork(StepSize.NONE, 0, false, false, active);
         return new Turn(
                 granted.width(),
                 granted.group(),

@@ -252,7 +252,7 @@ class JointStepsTest {
             @Override
             public int next(Turn turn) {
                 boolean isActive = turn.work().stream().anyMatch(InstanceWork::active);
-                if (isActive && turn.step().rows() == 0 && turn.startable() > 1) {
+                if (isActive && turn.step().rows() == 0) {
                     leftSteps.add(turn);
                 }
                 return turn.startable() == 0 && !isActive ? 2 : 1;
@@ -268,6 +268,11 @@ class JointStepsTest {
             assertThat(engine.stats().jointSteps()).isLessThan(rounds / 2);
             // the requests have started: one that arrives meanwhile has no step with the first one either
             assertThat(leftSteps).isNotEmpty();
+            leftSteps.clear();
+            RecordingListener choices = RecordingListener.plain();
+            engine.submit(request(0, 3).choices(4).request(), choices);
+            choices.choice();
+            assertThat(leftSteps).as("for the choices of one request").isEmpty();
         }
     }
 

@@ -171,19 +171,26 @@ class MeasuredWidthTest {
         assertThat(width.next(idle)).isEqualTo(2);
         assertThat(width.next(startable(idle, 8))).isEqualTo(2);
         assertThat(width.next(startable(idle, 32))).isEqualTo(1);
-        InstanceWork started = new InstanceWork(StepSize.NONE, false, false, true);
-        Turn withoutStep = new Turn(2, idle.group(), List.of(started, started), 8, 1000, 0);
-        assertThat(width.next(withoutStep)).as("for 8 rows, after 32").isEqualTo(2);
+        assertThat(width.next(started(idle.group(), 4)))
+                .as("for 8 rows, after 32")
+                .isEqualTo(2);
+        assertThat(width.next(started(idle.group(), 16))).isEqualTo(1);
     }
 
     @Test
     @DisplayName("Requests that start with the next steps count as rows")
     void startingRequests() {
-        InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), false, false, true);
+        InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), 0, false, false, true);
         Turn turn = new Turn(2, new InstanceGroup(0, 2), List.of(work, work), 0, 1000, 1000);
         assertThat(new MeasuredWidth(TWO).next(turn)).isEqualTo(2);
         assertThat(new MeasuredWidth(TWO).next(startable(turn, 14))).isEqualTo(2);
         assertThat(new MeasuredWidth(TWO).next(startable(turn, 24))).isEqualTo(1);
+    }
+
+    /** A turn that has started this number of sequences in each of two instances, and had no step. */
+    private static Turn started(InstanceGroup group, int sequences) {
+        InstanceWork work = new InstanceWork(StepSize.NONE, sequences, false, false, true);
+        return new Turn(2, group, List.of(work, work), 0, 1000, 0);
     }
 
     private static Turn startable(Turn turn, int requests) {

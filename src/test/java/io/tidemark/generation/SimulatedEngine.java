@@ -87,7 +87,7 @@ final class SimulatedEngine {
         return this;
     }
 
-    /** After a change of the width, turns of wide groups take longer by this part at first. It falls by e in 0.1 s. */
+    /** Turns of wide groups take this fraction longer after a change, which falls by a factor of e every 0.1 s. */
     SimulatedEngine settling(double part) {
         settling = part;
         return this;
@@ -206,7 +206,7 @@ final class SimulatedEngine {
         double processors = (double) ended.group().size() / instances;
         secondsByWidth.merge(width, processors * (ended.end() - ended.start()) / SECOND, Double::sum);
         List<InstanceWork> work = ended.parts().stream()
-                .map(part -> new InstanceWork(part, ended.slice(), false, part.rows() > 0))
+                .map(part -> new InstanceWork(part, 0, ended.slice(), false, part.rows() > 0))
                 .toList();
         return new Turn(width, ended.group(), work, 0, (long) (ended.end() - ended.start()), (long) ended.end());
     }

@@ -73,6 +73,19 @@ class StepThreadsTest {
     }
 
     @Test
+    @DisplayName("All threads are used for small steps that become a tenth faster only after a while")
+    void settling() {
+        threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
+        int[] sinceChange = {0};
+        IntToLongFunction nanos = count -> {
+            sinceChange[0] = count > 2 ? sinceChange[0] + 1 : 0;
+            return count > 2 ? (long) (6_200_000 * (1 + 0.2 * Math.exp(-sinceChange[0] / 14.0))) : 7_000_000;
+        };
+        stepsWithHalf(200, nanos);
+        assertThat(stepsWithHalf(2000, nanos)).isLessThan(60);
+    }
+
+    @Test
     @DisplayName("The host stops twice in a row: in a step of all threads, and in the trial that would go back to them")
     void stoppedHostInTrial() {
         threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));

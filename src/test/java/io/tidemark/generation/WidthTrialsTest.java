@@ -25,7 +25,7 @@ class WidthTrialsTest {
         assertThat(width.next(joint(busy, InstanceWork.NONE))).isEqualTo(2);
         assertThat(width.next(joint(busy, busy))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
-        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, true, true, true))))
+        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, 0, true, true, true))))
                 .isEqualTo(1);
         assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
@@ -96,16 +96,33 @@ class WidthTrialsTest {
     }
 
     @Test
-    @DisplayName("A trial with enough rounds is judged when an instance becomes idle: it costs what it has lost")
+    @DisplayName("A trial that an idle instance ends after enough rounds costs what it has lost")
     void interrupted() {
         Turns turns = new Turns();
         turns.afterCostlyTrial();
-        for (int i = 0; i < 17; i++) {
-            assertThat(turns.joint(20.4, 4, 4)).isEqualTo(2);
-        }
-        assertThat(turns.joint(20.4, 4, 0)).isEqualTo(2);
+        interruptTrial(turns, 20.4);
         assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
         assertThat(turns.secondsToTrial(20, 4)).isLessThan(6);
+    }
+
+    @Test
+    @DisplayName("Two such trials change the width if they favour the other one, and none prevents this if it does not")
+    void interruptedAndFaster() {
+        Turns turns = new Turns();
+        for (double millis : List.of(19.2, 20.5, 19.2)) {
+            assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
+            turns.secondsToTrial(20, 4);
+            interruptTrial(turns, millis);
+        }
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+    }
+
+    /** Joint turns that are neither much faster nor much slower than others of 20 ms, until an instance is idle. */
+    private static void interruptTrial(Turns turns, double millis) {
+        for (int i = 0; i < 17; i++) {
+            assertThat(turns.joint(millis, 4, 4)).isEqualTo(2);
+        }
+        assertThat(turns.joint(millis, 4, 0)).isEqualTo(2);
     }
 
     @Test
@@ -150,7 +167,7 @@ class WidthTrialsTest {
     void notComparable() {
         Turns turns = new Turns();
         turns.afterCostlyTrial();
-        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), false, false, true);
+        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), 0, false, false, true);
         int rounds = 0;
         while (turns.joint(50, prompt, prompt) == 2) {
             rounds++;
@@ -356,7 +373,7 @@ class WidthTrialsTest {
     }
 
     private static InstanceWork busy(int rows) {
-        return new InstanceWork(step(rows), false, false, true);
+        return new InstanceWork(step(rows), 0, false, false, true);
     }
 
     private static Turn joint(InstanceWork first, InstanceWork second) {
