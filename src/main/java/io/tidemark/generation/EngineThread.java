@@ -19,9 +19,9 @@ final class EngineThread {
 
     /**
      * After this many turns of a group without a change of the width, the instances release what their own decoders
-     * keep between steps. A short trial of joint steps does not reach it.
+     * keep between steps. A trial of joint steps does not reach it if a turn takes 1.4 ms or longer.
      */
-    private static final int TURNS_BEFORE_PAUSE = 64;
+    private static final int TURNS_BEFORE_PAUSE = 256;
 
     private final EngineInstance own;
     private final List<EngineInstance> instances;
@@ -164,7 +164,7 @@ final class EngineThread {
         long start = System.nanoTime();
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
-        List<StepSize> steps = leavesFirstSteps(members)
+        List<StepSize> steps = startsWithoutStep(members)
                 ? members.stream().map(member -> StepSize.NONE).toList()
                 : step(group, members);
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
@@ -181,17 +181,18 @@ final class EngineThread {
     }
 
     /**
-     * Starts queued requests if the group is wide and idle. Returns whether the turn ends without a step, because
-     * several requests start: the next turns may have a smaller width, where their prompts are processed side by side
-     * instead of in one step.
+     * Starts queued requests if the group is wide and idle. Returns true if several requests start. The turn then has
+     * no step: the next turns may have a smaller width, where the prompts are processed side by side instead of in one
+     * step.
      */
-    private boolean leavesFirstSteps(List<EngineInstance> members) {
+    private boolean startsWithoutStep(List<EngineInstance> members) {
         if (members.size() == 1 || members.stream().anyMatch(EngineInstance::hasSequences)) {
             return false;
         }
         StepLoop.admit(results(members));
-        long starting = members.stream().filter(EngineInstance::hasSequences).count();
-        return starting > 1 || starting == 1 && own.startableRequests() > 0;
+        long startingInstances =
+                members.stream().filter(EngineInstance::hasSequences).count();
+        return startingInstances > 1 || startingInstances == 1 && own.startableRequests() > 0;
     }
 
     private List<StepSize> step(InstanceGroup group, List<EngineInstance> members) {

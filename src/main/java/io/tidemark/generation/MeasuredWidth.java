@@ -34,9 +34,10 @@ import java.util.stream.Stream;
  * time that they take. If a trial has turns of one kind only, the other counts as in earlier trials: requests that
  * start together have their prompts in few turns. The first turn of a thread after a change of the width is not
  * counted, and neither is a turn with a slice of a background task. A {@link TrialSchedule} says when the next trial
- * follows. None begins while the number of rows changes. A trial that ends early, because instances become idle, a
- * background task begins or the rows change, counts only if it has {@code FULL_TRIAL_ROUNDS} and favours the tried
- * width. One with fewer rounds, or whose turns cannot be compared, costs all its time.
+ * follows. None begins while the number of rows changes. A trial may end early, because instances become idle, a
+ * background task begins or the rows change. After {@code FULL_TRIAL_ROUNDS} it then counts if it favours the tried
+ * width, and otherwise costs the time that it has lost. With fewer rounds, or if its turns cannot be compared, it costs
+ * all its time.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -48,7 +49,7 @@ final class MeasuredWidth implements GroupWidth {
      */
     private static final int TRIAL_ROUNDS = 5;
     /**
-     * A trial without a clear difference ends after this many rounds, and that of a wider group not before
+     * A trial without a clear difference ends after this many rounds. A trial of a wider group also has to last
      * {@code SETTLED_NANOS}.
      */
     private static final int FULL_TRIAL_ROUNDS = 16;
@@ -398,7 +399,10 @@ final class MeasuredWidth implements GroupWidth {
         return new Moment(turn.endNanos(), rounds);
     }
 
-    /** Ends a trial that cannot go on. If it has not settled, it may have lost because of that. */
+    /**
+     * Ends a trial that cannot go on. A gain counts after {@code FULL_TRIAL_ROUNDS}. A loss does not: turns of the
+     * wider group may not have settled.
+     */
     private void interrupt(Moment now) {
         trial.ifPresent(running -> {
             Comparison compared = compare(running, now);
@@ -420,10 +424,7 @@ final class MeasuredWidth implements GroupWidth {
         return turns.compare(widths.get(running.narrow()), widths.get(running.wide()), now);
     }
 
-    /**
-     * The preference for the present rows, and those of requests that start with the next steps: at first that for the
-     * nearest number of rows.
-     */
+    /** The preference for this number of rows, in the mean of recent rounds: at first that for the nearest number. */
     private Preference preference(double round, int rows) {
         adapters = activity.steps().adapters();
         boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
@@ -484,8 +485,8 @@ final class MeasuredWidth implements GroupWidth {
     private void conclude(Trial running, Moment now) {
         Comparison compared = compare(running, now);
         OptionalDouble own = running.overall(compared.gains());
-        boolean isFarSlower = running.rounds >= RecentTurns.FEW_TURNS && isFar(own);
-        if (isFarSlower || running.isClear(own) || running.isComplete()) {
+        boolean isFarApart = running.rounds >= RecentTurns.FEW_TURNS && isFar(own);
+        if (isFarApart || running.isClear(own) || running.isComplete()) {
             end(running, verdict(running, compared), now.nanos());
         }
     }

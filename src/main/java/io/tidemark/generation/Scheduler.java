@@ -62,7 +62,7 @@ final class Scheduler {
     int starting() {
         int starting = 0;
         for (Sequence sequence : running) {
-            starting += sequence.hasStarted() ? 0 : 1;
+            starting += sequence.hasHadRow() ? 0 : 1;
         }
         return starting;
     }

@@ -58,6 +58,7 @@ final class Sequence {
     /** The steps for which the sequence has waited for its next mask. */
     private int waitedSteps;
 
+    private boolean hadRow;
     private Optional<FinishReason> finished = Optional.empty();
 
     /** @param endOfSequence the model's end-of-sequence tokens */
@@ -100,6 +101,11 @@ final class Sequence {
     /** Whether the slot holds any of the sequence's tokens. */
     boolean hasStarted() {
         return cachedTokens > 0;
+    }
+
+    /** Whether it has had a row in a step. */
+    boolean hasHadRow() {
+        return hadRow;
     }
 
     /** Sets the number of prompt tokens that were copied to the slot and are not computed. */
@@ -226,6 +232,7 @@ final class Sequence {
 
     /** The row of the next step: the last generated token, or up to {@code promptTokens} of the prompt. */
     StepRow nextRow(int promptTokens) {
+        hadRow = true;
         GenerationRequest request = owner.request();
         List<Integer> tokens = isPrefilling()
                 ? prompt.subList(cachedTokens, Math.min(prompt.size(), cachedTokens + promptTokens))

@@ -13,9 +13,9 @@ import java.util.function.IntFunction;
  * therefore timed with both numbers. A large step has all threads until half of them take less than
  * {@code CLEARLY_FASTER} of the time. A small one has half of them until all take less than {@code FASTER} of it.
  *
- * <p>The other number is tried in a few steps after {@code MIN_STEPS_BETWEEN} steps, which double with each trial that
- * changes nothing, and when steps take far longer than the other number has taken. Trials after a number of steps cost
- * at most one part in {@code MIN_TIME_TO_COST} of the time, except for the first one after a change.
+ * <p>The other number is tried after {@code MIN_STEPS_BETWEEN} steps. This number doubles with each trial that changes
+ * nothing. It is also tried when steps take far longer than the other number has taken. Trials after a number of steps
+ * cost at most one part in {@code MIN_TIME_TO_COST} of the time, except for the first one after a change.
  *
  * <p>A single step can take a hundred times as long as others because the host stops the machine. Such a step counts as
  * {@code MAX_OF_MEAN} times the mean, and the cost of a trial counts only up to the cost of the trial before it.
@@ -26,11 +26,12 @@ final class StepThreads {
 
     private static final int MIN_STEPS_BETWEEN = 16;
     private static final int MAX_STEPS_BETWEEN = 1024;
-    /** Counted steps of a trial. */
+    /** A trial has at least this many counted steps, unless it is clearly lost before. */
     private static final int TRIAL_STEPS = 8;
     /**
-     * Steps with all threads become faster for a while, see {@link MeasuredWidth#SETTLED_NANOS}. A trial of them lasts
-     * this long, or has this number of steps. The mean is that of the last ones.
+     * Steps with all threads become faster for a while, see {@link MeasuredWidth#SETTLED_NANOS}. A trial of all threads
+     * therefore continues until it has taken this time or has had {@code SETTLED_STEPS} steps. Its mean is that of the
+     * last steps.
      */
     private static final double SETTLED_NANOS = MeasuredWidth.SETTLED_NANOS;
 
@@ -46,7 +47,7 @@ final class StepThreads {
     private static final double CLEARLY_FASTER = 0.7;
     /** All threads of a small step must take less than this part of the time of half. */
     private static final double FASTER = 0.96;
-    /** A trial ends with a step that takes this many times as long as others. */
+    /** One of the first steps of a trial ends it if it takes this many times as long as others. */
     private static final double FAR_SLOWER = 2;
     /** A step counts at most as this many times the mean of the steps before it. */
     private static final double MAX_OF_MEAN = 3;
@@ -132,14 +133,15 @@ final class StepThreads {
         private void trial(double nanos) {
             trialNanos += nanos;
             costNanos += Math.max(0, nanos - present.nanos);
-            boolean farSlower = nanos > FAR_SLOWER * present.nanos;
+            // later, a single long step may be a delay by the host: the mean limits it
+            boolean farSlower = trialSteps < TRIAL_STEPS && nanos > FAR_SLOWER * present.nanos;
             // the first step wakes the threads
             if (trialSteps++ > 0 || farSlower) {
                 other.add(nanos);
             }
             boolean slower = other.steps >= FEW_STEPS && other.nanos > limit() * present.nanos / CLEARLY_FASTER;
             boolean isSettled = !useHalf || trialNanos >= SETTLED_NANOS || trialSteps >= SETTLED_STEPS;
-            if (farSlower || slower || isSettled && other.steps == TRIAL_STEPS) {
+            if (farSlower || slower || isSettled && trialSteps > TRIAL_STEPS) {
                 inTrial = false;
                 debtNanos = Math.min(MIN_TIME_TO_COST * Math.min(costNanos, costBeforeNanos), MAX_DEBT_NANOS);
                 if (!farSlower && other.nanos < limit() * present.nanos) {

@@ -243,6 +243,7 @@ class JointStepsTest {
     @DisplayName("An idle engine with all threads in one group starts two requests at the width that they will have")
     void startFromIdle() throws Exception {
         List<GroupWidth.Turn> leftSteps = new CopyOnWriteArrayList<>();
+        List<Integer> starting = new CopyOnWriteArrayList<>();
         GroupWidth narrowWhenBusy = new GroupWidth() {
             @Override
             public int start() {
@@ -251,6 +252,8 @@ class JointStepsTest {
 
             @Override
             public int next(Turn turn) {
+                starting.add(
+                        turn.work().stream().mapToInt(InstanceWork::starting).sum());
                 boolean isActive = turn.work().stream().anyMatch(InstanceWork::active);
                 if (isActive && turn.step().rows() == 0) {
                     leftSteps.add(turn);
@@ -269,10 +272,14 @@ class JointStepsTest {
             // the requests have started: one that arrives meanwhile has no step with the first one either
             assertThat(leftSteps).isNotEmpty();
             leftSteps.clear();
+            starting.clear();
             RecordingListener choices = RecordingListener.plain();
             engine.submit(request(0, 3).choices(4).request(), choices);
             choices.choice();
             assertThat(leftSteps).as("for the choices of one request").isEmpty();
+            assertThat(starting)
+                    .as("choices that copy the prompt of the first one")
+                    .contains(3);
         }
     }
 

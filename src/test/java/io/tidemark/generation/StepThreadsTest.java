@@ -73,12 +73,19 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("All threads are used for small steps that become a tenth faster only after a while")
+    @DisplayName(
+            "All threads are used for small steps that become a tenth faster after a while, also if the host delays one")
     void settling() {
         threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
         int[] sinceChange = {0};
+        int[] withAll = {0};
         IntToLongFunction nanos = count -> {
             sinceChange[0] = count > 2 ? sinceChange[0] + 1 : 0;
+            withAll[0] += count > 2 ? 1 : 0;
+            if (withAll[0] == 30) {
+                withAll[0]++;
+                return 60_000_000;
+            }
             return count > 2 ? (long) (6_200_000 * (1 + 0.2 * Math.exp(-sinceChange[0] / 14.0))) : 7_000_000;
         };
         stepsWithHalf(200, nanos);
