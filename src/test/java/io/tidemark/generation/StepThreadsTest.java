@@ -88,7 +88,7 @@ class StepThreadsTest {
             }
             return count > 2 ? (long) (6_200_000 * (1 + 0.2 * Math.exp(-sinceChange[0] / 14.0))) : 7_000_000;
         };
-        stepsWithHalf(200, nanos);
+        assertThat(stepsWithHalf(200, nanos)).isLessThan(60);
         assertThat(stepsWithHalf(2000, nanos)).isLessThan(60);
     }
 
