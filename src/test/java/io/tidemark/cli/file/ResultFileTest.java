@@ -137,8 +137,8 @@ class ResultFileTest {
     }
 
     /**
-     * Has a number of bytes left; the write that exceeds it writes a part. Methods that a result file must not call throw
-     * an exception.
+     * Has a number of bytes left; the write that exceeds it writes a part. Methods that a result file must not call
+     * throw an exception.
      */
     private static final class FullDisk extends FileChannel {
 
