@@ -4,6 +4,8 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.generation.layout.InstanceWork;
+import io.tidemark.generation.layout.StepSize;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.OptionalDouble;

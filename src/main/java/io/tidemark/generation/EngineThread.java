@@ -1,8 +1,13 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.generation.GroupWidth.Turn;
 import io.tidemark.generation.InstanceGroups.Granted;
+import io.tidemark.generation.layout.EngineLayout;
+import io.tidemark.generation.layout.GroupWidth.Turn;
+import io.tidemark.generation.layout.InstanceGroup;
+import io.tidemark.generation.layout.InstanceWork;
+import io.tidemark.generation.layout.StepSize;
+import io.tidemark.generation.layout.StepThreads;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

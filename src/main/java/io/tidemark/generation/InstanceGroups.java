@@ -1,6 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.generation.GroupWidth.Turn;
+import io.tidemark.generation.layout.GroupWidth;
+import io.tidemark.generation.layout.GroupWidth.Turn;
+import io.tidemark.generation.layout.InstanceGroup;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;

@@ -6,6 +6,8 @@ import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.generation.Scheduler.ScheduledRow;
 import io.tidemark.generation.StepMasks.Advanced;
+import io.tidemark.generation.layout.StepSize;
+import io.tidemark.generation.layout.StepThreads;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -27,6 +29,18 @@ final class StepLoop {
 
     /** The rows of one instance in a step. */
     private record Part(StepResults instance, List<ScheduledRow> rows) {
+
+        StepSize size() {
+            int tokens = 0;
+            boolean prompt = false;
+            boolean adapters = false;
+            for (ScheduledRow row : rows) {
+                tokens += Math.max(1, row.promptTokens());
+                prompt |= row.promptTokens() > 0;
+                adapters |= row.sequence().usesAdapter();
+            }
+            return new StepSize(rows.size(), tokens, prompt, adapters);
+        }
 
         /**
          * Ends sequences by their grammars. Leaves out the rows that wait for their masks; other prompts take their
@@ -82,8 +96,7 @@ final class StepLoop {
         List<Part> parts = constrain(scheduled);
         List<Part> running =
                 parts.stream().filter(part -> !part.rows().isEmpty()).toList();
-        List<StepSize> sizes =
-                parts.stream().map(part -> StepSize.of(part.rows())).toList();
+        List<StepSize> sizes = parts.stream().map(Part::size).toList();
         if (!running.isEmpty()) {
             running.forEach(part -> part.instance().stepStarts());
             try {

@@ -8,7 +8,7 @@ import io.tidemark.benchmark.LayoutBenchmark.Cell;
 import io.tidemark.benchmark.LayoutBenchmark.Rates;
 import io.tidemark.benchmark.LayoutBenchmark.Requests;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.generation.EngineLayout;
+import io.tidemark.generation.layout.EngineLayout;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;

@@ -7,6 +7,8 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.layout.EngineLayout;
+import io.tidemark.generation.layout.StepThreads;
 import io.tidemark.grammar.GrammarMasks;
 import java.time.Duration;
 import java.util.List;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;

@@ -1,5 +1,7 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.layout.GroupWidth;
+
 /** Groups always have the same width. */
 record FixedWidth(int width) implements GroupWidth {
 

@@ -17,6 +17,7 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
 import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarLimits;

@@ -3,8 +3,13 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.tidemark.generation.GroupWidth.Turn;
 import io.tidemark.generation.InstanceGroups.Granted;
+import io.tidemark.generation.layout.EngineLayout;
+import io.tidemark.generation.layout.GroupWidth;
+import io.tidemark.generation.layout.GroupWidth.Turn;
+import io.tidemark.generation.layout.InstanceGroup;
+import io.tidemark.generation.layout.InstanceWork;
+import io.tidemark.generation.layout.StepSize;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

@@ -7,6 +7,8 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
 import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.layout.EngineLayout;
+import io.tidemark.generation.layout.GroupWidth;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;

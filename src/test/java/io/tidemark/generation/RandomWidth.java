@@ -1,5 +1,6 @@
 package io.tidemark.generation;
 
+import io.tidemark.generation.layout.GroupWidth;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;

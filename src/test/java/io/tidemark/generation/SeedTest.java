@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.decoder.sampling.Penalties;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;

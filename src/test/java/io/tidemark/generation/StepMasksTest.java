@@ -6,6 +6,7 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
 import java.nio.IntBuffer;

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.layout.EngineLayout;
+import io.tidemark.generation.layout.StepThreads;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;

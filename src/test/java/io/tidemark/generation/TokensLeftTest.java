@@ -6,6 +6,8 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.layout.EngineLayout;
+import io.tidemark.generation.layout.StepThreads;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

@@ -6,7 +6,7 @@ import io.tidemark.benchmark.LayoutBenchmark.Rates;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.ModelAndAdapterOptions;
-import io.tidemark.generation.EngineLayout;
+import io.tidemark.generation.layout.EngineLayout;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.ArrayList;

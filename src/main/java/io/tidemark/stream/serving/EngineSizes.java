@@ -1,8 +1,8 @@
 package io.tidemark.stream.serving;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings.LimitSettings;
 import java.time.Duration;

@@ -2,7 +2,6 @@ package io.tidemark.stream.serving;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.LanguageModel;
-import io.tidemark.generation.EngineLayout;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
@@ -10,6 +9,7 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
+import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;

@@ -1,10 +1,10 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
-import static io.tidemark.generation.SimulatedEngine.TWO;
-import static io.tidemark.generation.SimulatedEngine.TWO_OF_A_SMALL_MODEL;
+import static io.tidemark.generation.layout.SimulatedEngine.TWO;
+import static io.tidemark.generation.layout.SimulatedEngine.TWO_OF_A_SMALL_MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.generation.SimulatedEngine.Model;
+import io.tidemark.generation.layout.SimulatedEngine.Model;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.DisplayName;

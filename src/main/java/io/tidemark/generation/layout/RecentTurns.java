@@ -1,8 +1,8 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
-import io.tidemark.generation.GroupWidth.Turn;
-import io.tidemark.generation.TurnDurations.Change;
-import io.tidemark.generation.TurnDurations.Moment;
+import io.tidemark.generation.layout.GroupWidth.Turn;
+import io.tidemark.generation.layout.TurnDurations.Change;
+import io.tidemark.generation.layout.TurnDurations.Moment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;

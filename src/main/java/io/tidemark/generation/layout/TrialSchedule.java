@@ -1,4 +1,4 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 /**
  * When the next trial of another width follows: after a number of rounds, and when turns have taken many times as long

@@ -1,4 +1,4 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 import java.util.HashMap;
 import java.util.Map;
@@ -22,18 +22,18 @@ import java.util.function.IntFunction;
  *
  * <p>Used by one thread.
  */
-final class StepThreads {
+public final class StepThreads {
 
     private static final int MIN_STEPS_BETWEEN = 16;
     private static final int MAX_STEPS_BETWEEN = 1024;
     /** A trial has at least this many counted steps, unless it is clearly lost before. */
     private static final int TRIAL_STEPS = 8;
     /**
-     * Steps with all threads become faster for a while, see {@link MeasuredWidth#SETTLED_NANOS}. A trial of all threads
+     * Steps with all threads become faster for a while, see {@link WidthTrial#SETTLED_NANOS}. A trial of all threads
      * therefore continues until it has taken this time or has had {@code SETTLED_STEPS} steps. Its mean is that of the
      * last steps.
      */
-    private static final double SETTLED_NANOS = MeasuredWidth.SETTLED_NANOS;
+    private static final double SETTLED_NANOS = WidthTrial.SETTLED_NANOS;
 
     private static final int SETTLED_STEPS = 48;
     /**
@@ -172,7 +172,7 @@ final class StepThreads {
         }
     }
 
-    StepThreads(EngineLayout layout) {
+    public StepThreads(EngineLayout layout) {
         this.layout = layout;
     }
 
@@ -183,7 +183,7 @@ final class StepThreads {
      * @param processors maximum number of threads, those of the whole group
      * @param step       takes the number of threads
      */
-    <T> T run(int tokens, int processors, IntFunction<T> step) {
+    public <T> T run(int tokens, int processors, IntFunction<T> step) {
         int threads = threadsFor(tokens, processors);
         long start = System.nanoTime();
         T result = step.apply(threads);

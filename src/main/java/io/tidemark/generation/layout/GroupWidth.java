@@ -1,9 +1,9 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 import java.util.List;
 
 /** Chooses the width of the groups: how many engine instances run their steps together. */
-interface GroupWidth {
+public interface GroupWidth {
 
     /**
      * A turn of a group.
@@ -18,7 +18,7 @@ interface GroupWidth {
     record Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {
 
         /** The step of all instances of the group. */
-        StepSize step() {
+        public StepSize step() {
             return StepSize.sum(work);
         }
 

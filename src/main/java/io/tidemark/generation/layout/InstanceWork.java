@@ -1,4 +1,4 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 /**
  * What an engine instance has done in a turn, and whether it has more to do.
@@ -9,8 +9,8 @@ package io.tidemark.generation;
  * @param background whether it has background tasks
  * @param active     whether it needs another turn: it has sequences or background tasks
  */
-record InstanceWork(StepSize step, int starting, boolean slice, boolean background, boolean active) {
+public record InstanceWork(StepSize step, int starting, boolean slice, boolean background, boolean active) {
 
     /** Nothing to do. */
-    static final InstanceWork NONE = new InstanceWork(StepSize.NONE, 0, false, false, false);
+    public static final InstanceWork NONE = new InstanceWork(StepSize.NONE, 0, false, false, false);
 }

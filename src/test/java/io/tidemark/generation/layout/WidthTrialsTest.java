@@ -1,8 +1,8 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.generation.GroupWidth.Turn;
+import io.tidemark.generation.layout.GroupWidth.Turn;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;

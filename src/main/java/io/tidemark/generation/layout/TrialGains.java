@@ -1,8 +1,8 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
-import io.tidemark.generation.RecentTurns.Comparison;
-import io.tidemark.generation.RecentTurns.Gains;
-import io.tidemark.generation.RecentTurns.Pair;
+import io.tidemark.generation.layout.RecentTurns.Comparison;
+import io.tidemark.generation.layout.RecentTurns.Gains;
+import io.tidemark.generation.layout.RecentTurns.Pair;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -29,7 +29,7 @@ final class TrialGains {
 
         /** A trial that differs far from the earlier ones begins another mean. */
         private void add(double trial) {
-            if (trials > 0 && Math.abs(trial - gain.getAsDouble()) > Math.log(MeasuredWidth.FAR_SLOWER)) {
+            if (trials > 0 && Math.abs(trial - gain.getAsDouble()) > Math.log(WidthTrial.FAR_SLOWER)) {
                 trials = 0;
             }
             trials = Math.min(trials + 1, MEAN_OF_TRIALS);

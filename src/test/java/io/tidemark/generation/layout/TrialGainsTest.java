@@ -1,11 +1,11 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.generation.RecentTurns.Comparison;
-import io.tidemark.generation.RecentTurns.Gains;
-import io.tidemark.generation.RecentTurns.Pair;
+import io.tidemark.generation.layout.RecentTurns.Comparison;
+import io.tidemark.generation.layout.RecentTurns.Gains;
+import io.tidemark.generation.layout.RecentTurns.Pair;
 import java.util.Collections;
 import java.util.List;
 import java.util.OptionalDouble;

@@ -1,4 +1,4 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

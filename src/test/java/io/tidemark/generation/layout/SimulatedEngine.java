@@ -1,6 +1,6 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
-import io.tidemark.generation.GroupWidth.Turn;
+import io.tidemark.generation.layout.GroupWidth.Turn;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;

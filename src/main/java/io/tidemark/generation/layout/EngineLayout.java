@@ -1,4 +1,4 @@
-package io.tidemark.generation;
+package io.tidemark.generation.layout;
 
 import io.tidemark.decoder.Decoder;
 import java.util.ArrayList;
@@ -57,7 +57,7 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
      * The numbers of consecutive instances that may share a step, ascending: powers of two, and all instances, if their
      * threads are not more than {@code maxThreads}. Wider groups then consist of whole narrower ones.
      */
-    List<Integer> groupWidths() {
+    public List<Integer> groupWidths() {
         int most = fixed ? 1 : Math.min(instances, maxThreads / threads);
         List<Integer> widths = new ArrayList<>();
         for (int width = 1; width <= most; width *= 2) {
@@ -70,12 +70,12 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
     }
 
     /** Whether instances may share a step. */
-    boolean hasJointSteps() {
+    public boolean hasJointSteps() {
         return groupWidths().size() > 1;
     }
 
     /** The most threads of a step of a group. The threads of all groups are not more than the processors. */
-    int threadsOf(InstanceGroup group) {
+    public int threadsOf(InstanceGroup group) {
         return group.size() == instances ? maxThreads : Math.min(maxThreads, group.size() * threads);
     }
 

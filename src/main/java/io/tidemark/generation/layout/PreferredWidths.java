@@ -1,0 +1,107 @@
+package io.tidemark.generation.layout;
+
+import io.tidemark.generation.layout.TurnDurations.Change;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * The preferred width for each number of rows, with adapters and without. The numbers are in classes: the nearest
+ * powers of the square root of 2. At first, a class has the preferred width of the nearest one.
+ *
+ * <p>No clock and no threads.
+ */
+final class PreferredWidths {
+
+    /** The weight of a round in the mean number of rows. */
+    private static final double ROUND_WEIGHT = 0.25;
+    /** A group with this many rows gains little from a step with more rows. */
+    private static final int ENOUGH_ROWS = 12;
+
+    private final int instances;
+    private final List<Integer> widths;
+    private final boolean isWideByDefault;
+
+    private final Map<Integer, PreferredWidth> baseByRows = new TreeMap<>();
+    private final Map<Integer, PreferredWidth> mixedByRows = new TreeMap<>();
+    private double meanRows;
+    private int rowsClass;
+    /** Whether the last turn had adapters. */
+    private boolean adapters;
+
+    PreferredWidths(EngineLayout layout) {
+        this.instances = layout.instances();
+        this.widths = layout.groupWidths();
+        this.isWideByDefault = layout.isWideByDefault();
+    }
+
+    /** The mean number of rows begins anew. */
+    void restartRows() {
+        meanRows = 0;
+    }
+
+    /**
+     * The preferred width after a turn: that for the mean number of rows of recent rounds.
+     *
+     * @param round       the part of a round that the turn was
+     * @param rows        number of rows of all instances
+     * @param hasAdapters whether some of these rows have an adapter
+     */
+    PreferredWidth afterTurn(double round, int rows, boolean hasAdapters) {
+        adapters = hasAdapters;
+        boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
+        meanRows = jumps ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
+        if (Math.abs(logRows(meanRows) - rowsClass) > 0.75) {
+            rowsClass = (int) Math.round(logRows(meanRows));
+        }
+        return (adapters ? mixedByRows : baseByRows)
+                .computeIfAbsent(
+                        rowsClass, newClass -> new PreferredWidth(initial(newClass), nearest(meanRows), widths.size()));
+    }
+
+    /**
+     * The preferred width for the nearest number of rows that has the same initial one, with adapters if the last turns
+     * had some.
+     */
+    int nearest(double expected) {
+        double rows = Math.max(1, expected);
+        Map<Integer, PreferredWidth> same = adapters ? mixedByRows : baseByRows;
+        Map<Integer, PreferredWidth> known = same.isEmpty() ? (adapters ? baseByRows : mixedByRows) : same;
+        int initial = initial((int) Math.round(logRows(rows)));
+        return known.entrySet().stream()
+                .filter(entry -> entry.getValue().initial() == initial)
+                .min(Comparator.comparingDouble(entry -> Math.abs(entry.getKey() - logRows(rows))))
+                .map(nearest -> nearest.getValue().width())
+                .orElse(initial);
+    }
+
+    /** The durations of turns of this width have changed. */
+    void durationsChange(int width, Change change) {
+        Stream.concat(baseByRows.values().stream(), mixedByRows.values().stream())
+                .filter(each -> each.width() == width)
+                .forEach(each -> each.durationsChange(change));
+    }
+
+    /**
+     * For a class of numbers of rows: the width of the layout; if this is the largest, the smallest one whose groups
+     * have enough rows. Groups with fewer rows read the weights more often than necessary. With enough rows a decoding
+     * step takes about as long in either width, and prompts are faster in narrow groups: they run beside the decoding
+     * rows of others.
+     */
+    private int initial(int ofClass) {
+        double rows = Math.pow(2, ofClass / 2.0);
+        for (int width = 0; isWideByDefault && width < widths.size(); width++) {
+            int groups = InstanceGroup.all(widths.get(width), instances).size();
+            if (rows >= ENOUGH_ROWS * groups) {
+                return width;
+            }
+        }
+        return isWideByDefault ? widths.size() - 1 : 0;
+    }
+
+    private static double logRows(double rows) {
+        return 2 * Math.log(rows) / Math.log(2);
+    }
+}

@@ -1,0 +1,231 @@
+package io.tidemark.generation.layout;
+
+import io.tidemark.generation.layout.GroupWidth.Turn;
+import io.tidemark.generation.layout.RecentTurns.Comparison;
+import io.tidemark.generation.layout.RecentTurns.Gains;
+import io.tidemark.generation.layout.TurnDurations.Moment;
+import java.util.List;
+import java.util.OptionalDouble;
+
+/**
+ * A trial of a width next to the preferred one: how long it lasts, and whether the tried width becomes the preferred
+ * one. This needs a gain of more than {@code MIN_GAIN} in the mean of several trials, or of more than
+ * {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough.
+ *
+ * <p>Turns with prompt tokens and those without are compared separately and count by the time that they take. If the
+ * trial has turns of one kind only, the other counts as in earlier trials: requests that start together have their
+ * prompts in few turns.
+ *
+ * <p>No clock and no threads.
+ */
+final class WidthTrial {
+
+    /**
+     * A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}; see
+     * {@code CLEAR_LOSS} for an exception.
+     */
+    private static final int CLEAR_ROUNDS = 5;
+    /**
+     * A trial without a clear difference ends after this many rounds. A trial of a wider group also has to last
+     * {@code SETTLED_NANOS}.
+     */
+    private static final int FULL_ROUNDS = 16;
+
+    private static final double CLEAR_GAIN = 0.1;
+    /**
+     * The turns of a wider group become faster for a while after a change of the width: those of SmolLM2-135M with two
+     * rows take 7.3 ms at first, 6.7 ms after 0.1 s and 6.4 ms after 0.4 s. {@link RecentTurns} compares the last ones.
+     */
+    static final double SETTLED_NANOS = 0.35e9;
+    /** Before this time, a loss ends a trial of a wider group only if it is more than {@code CLEAR_LOSS}. */
+    private static final double NEARLY_SETTLED_NANOS = 0.1e9;
+
+    private static final double CLEAR_LOSS = 0.25;
+    /**
+     * A single trial changes the width if the other one is faster by more than this. A process that works in bursts
+     * often slows turns by less, and may pause during a trial.
+     */
+    private static final double FIRST_GAIN = 0.35;
+    /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
+    static final double FAR_SLOWER = 1.6;
+    /** A trial of a wider group ends after its first turn if this takes so many times as long. */
+    private static final double HOPELESS = 4;
+    /** Smaller differences do not change the width, except back towards the initial width. */
+    private static final double MIN_GAIN = 0.03;
+
+    private final PreferredWidth preference;
+    private final int width;
+    private final List<Integer> widths;
+    private final RecentTurns turns;
+
+    private double rounds;
+    private double nanos;
+    private boolean isOver;
+
+    /**
+     * How much faster the tried width is, as logarithms.
+     *
+     * @param own     in the compared turns of this trial; empty if there were too few
+     * @param all     for all turns, if those of a kind that was not compared are as in earlier trials
+     * @param mean    for all turns, in the mean of recent trials
+     * @param isFirst whether this mean has too few trials for a decision by a small gain
+     */
+    private record Verdict(OptionalDouble own, double all, double mean, boolean isFirst) {
+
+        private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, true);
+
+        /** Of a trial whose first turn, which is not counted, already takes far too long. */
+        private static Verdict hopeless() {
+            double gain = -Math.log(HOPELESS);
+            return new Verdict(OptionalDouble.of(gain), gain, gain, true);
+        }
+    }
+
+    /**
+     * Begins a trial of {@link PreferredWidth#next}.
+     *
+     * @param widths the widths of groups, from the smallest to the largest
+     * @param turns  recent turns; those of the trial are added before {@link #turnEnds} is called for them
+     */
+    WidthTrial(PreferredWidth preference, List<Integer> widths, RecentTurns turns) {
+        this.preference = preference;
+        this.width = preference.next();
+        this.widths = widths;
+        this.turns = turns;
+        preference.schedule().trialBegins();
+    }
+
+    PreferredWidth preference() {
+        return preference;
+    }
+
+    /** The index of the tried width. */
+    int width() {
+        return width;
+    }
+
+    /** Whether the trial has ended; the preferred width may be another one then. */
+    boolean isOver() {
+        return isOver;
+    }
+
+    /**
+     * Adds a turn of the tried width, which may end the trial.
+     *
+     * @param round   the part of a round that the turn was
+     * @param counted whether the turn is compared: not if it is the first one of its thread or has a slice of a
+     *                background task
+     */
+    void turnEnds(Turn turn, double round, boolean counted, Moment now) {
+        nanos += turn.nanos() * round;
+        if (counted) {
+            rounds += round;
+            Comparison compared = compare(now);
+            OptionalDouble own = overall(compared.gains());
+            boolean isFarApart = rounds >= RecentTurns.FEW_TURNS && isFar(own);
+            if (isFarApart || isClear(own) || isComplete()) {
+                end(verdict(compared));
+            }
+        } else if (!turn.hadSlice() && isHopeless(turn, now)) {
+            end(Verdict.hopeless());
+        }
+    }
+
+    /**
+     * Ends the trial because it cannot go on. A gain counts after {@code FULL_ROUNDS}. A loss does not: turns of the
+     * wider group may not have settled. Then the trial costs the time that it has lost, or all its time if its turns
+     * cannot be compared.
+     */
+    void interrupt(Moment now) {
+        Comparison compared = compare(now);
+        OptionalDouble own = rounds >= FULL_ROUNDS ? overall(compared.gains()) : OptionalDouble.empty();
+        if (own.orElse(0) > 0) {
+            end(verdict(compared));
+        } else {
+            isOver = true;
+            preference.schedule().charge(lost(own) * nanos);
+            preference.schedule().trialDrops();
+        }
+    }
+
+    private boolean isWider() {
+        return width > preference.width();
+    }
+
+    private int narrow() {
+        return Math.min(width, preference.width());
+    }
+
+    private int wide() {
+        return Math.max(width, preference.width());
+    }
+
+    private boolean isComplete() {
+        return rounds >= FULL_ROUNDS && !(isWider() && nanos < SETTLED_NANOS);
+    }
+
+    /** Whether further rounds would hardly change which width is faster. */
+    private boolean isClear(OptionalDouble gain) {
+        if (gain.isEmpty() || rounds < CLEAR_ROUNDS) {
+            return false;
+        }
+        double loss = isWider() && nanos < NEARLY_SETTLED_NANOS ? CLEAR_LOSS : CLEAR_GAIN;
+        return gain.getAsDouble() > Math.log1p(CLEAR_GAIN) || gain.getAsDouble() < -Math.log1p(loss);
+    }
+
+    private static boolean isFar(OptionalDouble gain) {
+        return gain.isPresent() && Math.abs(gain.getAsDouble()) > Math.log(FAR_SLOWER);
+    }
+
+    /** Whether already the first turn of a wider group, which is not counted, takes far too long. */
+    private boolean isHopeless(Turn turn, Moment now) {
+        OptionalDouble narrow =
+                isWider() ? turns.narrowNanos(turn, widths.get(preference.width()), now) : OptionalDouble.empty();
+        return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
+    }
+
+    private Comparison compare(Moment now) {
+        return turns.compare(widths.get(narrow()), widths.get(wide()), now);
+    }
+
+    /** How much faster the tried width is for all turns, as a logarithm, if the wide one has these gains. */
+    private OptionalDouble overall(Gains gains) {
+        OptionalDouble wideGain = gains.overall(preference.promptShare(), !isWider());
+        return isWider() || wideGain.isEmpty() ? wideGain : OptionalDouble.of(-wideGain.getAsDouble());
+    }
+
+    /** Adds the trial to the means of recent ones. */
+    private Verdict verdict(Comparison compared) {
+        Gains gains = compared.gains();
+        OptionalDouble own = overall(gains);
+        if (own.isEmpty()) {
+            return Verdict.UNKNOWN;
+        }
+        TrialGains trials = preference.gains(narrow());
+        double all = overall(gains.or(trials.means())).orElseThrow();
+        trials.add(compared);
+        double mean = overall(trials.means().or(gains)).orElseThrow();
+        return new Verdict(own, all, mean, trials.trials() < TrialGains.MEAN_OF_TRIALS);
+    }
+
+    private void end(Verdict verdict) {
+        isOver = true;
+        double gain = Math.expm1(verdict.mean);
+        boolean isBack = preference.isTowardsInitial(width) && gain > 0;
+        if (isBack) {
+            preference.restartGains();
+        }
+        if (isBack || gain > (verdict.isFirst ? FIRST_GAIN : MIN_GAIN)) {
+            preference.changeTo(width);
+        } else {
+            preference.staysAfterTrial();
+            preference.schedule().charge(lost(verdict.own) * nanos);
+        }
+        preference.schedule().trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isFar(verdict.own));
+    }
+
+    /** The part of its time that a trial has lost: all of it if its gain is not known. */
+    private static double lost(OptionalDouble gain) {
+        return gain.isPresent() ? -Math.expm1(gain.getAsDouble()) : 1;
+    }
+}
