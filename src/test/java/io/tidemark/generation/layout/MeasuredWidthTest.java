@@ -78,7 +78,7 @@ class MeasuredWidthTest {
     @Test
     @DisplayName("A wide width is found although its turns become faster only a while after a change")
     void settling() {
-        Model wideIsFaster = (group, step) -> group.size() == 1 ? 7.2 : 6.7;
+        Model wideIsFaster = (group, step) -> group.size() == 1 ? 7.2 : 6.55;
         SimulatedEngine engine = new SimulatedEngine(TWO_OF_A_SMALL_MODEL, wideIsFaster, 0.02, 1, 1).settling(0.25);
         engine.run(10).reset().run(60);
         assertThat(engine.shareOf(2)).isGreaterThan(0.95);
@@ -99,10 +99,9 @@ class MeasuredWidthTest {
     }
 
     @Test
-    @DisplayName(
-            "The width of the layout comes back when it is a little faster, but a little slower does not change it")
+    @DisplayName("A width above that of the layout is used only while it is clearly faster")
     void widthOfLayout() {
-        Model slower = (group, step) -> group.size() == 1 ? 20.3 : 20;
+        Model slower = (group, step) -> group.size() == 1 ? 21.2 : 20;
         SimulatedEngine engine = new SimulatedEngine(TWO_OF_A_SMALL_MODEL, slower, 0.01, 4, 4);
         engine.run(30).reset().run(300);
         assertThat(engine.shareOf(1)).isGreaterThan(0.97);
@@ -111,8 +110,8 @@ class MeasuredWidthTest {
                 .reset()
                 .run(60);
         assertThat(engine.shareOf(2)).isGreaterThan(0.9);
-        engine.with((group, step) -> group.size() == 1 ? 19.7 : 20)
-                .run(90)
+        engine.with((group, step) -> group.size() == 1 ? 20.5 : 20)
+                .run(180)
                 .reset()
                 .run(300);
         assertThat(engine.shareOf(1)).isGreaterThan(0.95);

@@ -109,7 +109,7 @@ class WidthTrialsTest {
     @DisplayName("Two such trials change the width if they favour the other one, and none prevents this if it does not")
     void interruptedAndFaster() {
         Turns turns = new Turns();
-        for (double millis : List.of(19.2, 20.5, 19.2)) {
+        for (double millis : List.of(18.5, 20.5, 18.5)) {
             assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
             turns.secondsToTrial(20, 4);
             interruptTrial(turns, millis);
