@@ -182,8 +182,7 @@ public final class MeasuredWidth implements GroupWidth {
                 waiting = Optional.of(new Wait(preference, trial.get().width(), turn.endNanos()));
             }
         } else if (trial.filter(running -> running.width() == width).isPresent()) {
-            trial.get().turnEnds(turn, round, counted, now(turn));
-            if (trial.get().isOver()) {
+            if (trial.get().turnEnds(turn, round, counted, now(turn))) {
                 trial = Optional.empty();
                 waiting = preference.width() == width
                         ? Optional.empty()

@@ -8,10 +8,10 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /**
- * A trial of a width next to the preferred one: how long it lasts, and whether the tried width becomes the preferred
- * one. This needs a gain of more than {@code MIN_GAIN} in the mean of several trials, or of more than
- * {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough. A width above the initial one
- * counts as slower by {@code DELAYS_OF_WIDE}.
+ * A trial of a width next to the preferred one. Decides when the trial ends, and whether the tried width becomes the
+ * preferred one. The tried width has to be faster by more than {@code MIN_GAIN} in the mean of several trials, or by
+ * more than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough. The wider of the two
+ * widths counts as slower by {@code DELAYS_OF_WIDE} if it is above the initial one.
  *
  * <p>Turns with prompt tokens and those without are compared separately and count by the time that they take. If the
  * trial has turns of one kind only, the other counts as in earlier trials: requests that start together have their
@@ -23,7 +23,7 @@ final class WidthTrial {
 
     /**
      * A trial ends after this many counted rounds if the difference is more than {@code CLEAR_GAIN}; see
-     * {@code CLEAR_LOSS} for an exception.
+     * {@code NEARLY_SETTLED_NANOS} for an exception.
      */
     private static final int CLEAR_ROUNDS = 5;
     /**
@@ -34,7 +34,8 @@ final class WidthTrial {
 
     private static final double CLEAR_GAIN = 0.1;
     /**
-     * The turns of a wider group become faster for a while after a change of the width: those of SmolLM2-135M with two
+     * A trial of a wider group lasts at least this long unless the difference is clear. The turns of a wider group
+     * become faster for a while after a change of the width: those of SmolLM2-135M with two
      * rows take 7.3 ms at first, 6.7 ms after 0.1 s and 6.4 ms after 0.4 s. {@link RecentTurns} compares the last ones.
      */
     static final double SETTLED_NANOS = 0.35e9;
@@ -49,15 +50,16 @@ final class WidthTrial {
     private static final double FIRST_GAIN = 0.35;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
-    /** A trial of a wider group ends after its first turn if this takes so many times as long. */
+    /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
     private static final double HOPELESS = 4;
-    /** Smaller differences do not change the width, except back towards the initial width. */
+    /** Smaller gains do not change the width, except towards the initial width. */
     private static final double MIN_GAIN = 0.03;
     /**
-     * A width above the initial one has to be faster by this much more, in trials of it and of the narrower one. Other
-     * threads of the process, such as those of the Kafka clients, delay a joint step whenever they delay one of its
-     * threads, and the middle half of the turns does not show it. In a worker with 8 sequences of SmolLM2-135M, joint
-     * steps without prompts take 3.7% longer than narrow ones by the middle half, and 7.8% in the mean.
+     * The wider of two widths counts as slower by this if it is above the initial one. Other threads of the process,
+     * such as those of the Kafka clients, delay a thread of a step now and then, and a joint step waits for it. Such
+     * turns are few, so the middle half of the turns, which is compared, does not contain them. In a worker with two
+     * instances and 8 sequences of SmolLM2-135M, joint turns without prompts take 3.7% longer than narrow ones by the
+     * middle half, and 7.8% in the mean. Not measured with more than two instances.
      */
     private static final double DELAYS_OF_WIDE = 0.04;
 
@@ -68,7 +70,6 @@ final class WidthTrial {
 
     private double rounds;
     private double nanos;
-    private boolean isOver;
 
     /**
      * How much faster the tried width is, as logarithms.
@@ -112,19 +113,14 @@ final class WidthTrial {
         return width;
     }
 
-    /** Whether the trial has ended; the preferred width may be another one then. */
-    boolean isOver() {
-        return isOver;
-    }
-
     /**
-     * Adds a turn of the tried width, which may end the trial.
+     * Adds a turn of the tried width. Returns whether the trial has ended; the preferred width may be another one then.
      *
      * @param round   the part of a round that the turn was
-     * @param counted whether the turn is compared: not if it is the first one of its thread or has a slice of a
-     *                background task
+     * @param counted whether the turn is compared: not if it is the first one of its thread since the change of
+     *                the width, or has a slice of a background task
      */
-    void turnEnds(Turn turn, double round, boolean counted, Moment now) {
+    boolean turnEnds(Turn turn, double round, boolean counted, Moment now) {
         nanos += turn.nanos() * round;
         if (counted) {
             rounds += round;
@@ -133,16 +129,19 @@ final class WidthTrial {
             boolean isFarApart = rounds >= RecentTurns.FEW_TURNS && isFar(own);
             if (isFarApart || isClear(own) || isComplete()) {
                 end(verdict(compared));
+                return true;
             }
         } else if (!turn.hadSlice() && isHopeless(turn, now)) {
             end(Verdict.hopeless());
+            return true;
         }
+        return false;
     }
 
     /**
-     * Ends the trial because it cannot go on. A gain counts after {@code FULL_ROUNDS}. A loss does not: turns of the
-     * wider group may not have settled. Then the trial costs the time that it has lost, or all its time if its turns
-     * cannot be compared.
+     * Ends the trial because it cannot go on. A gain counts after {@code FULL_ROUNDS}. A loss does not, because turns
+     * of the wider group may not have settled: the trial then costs the time that it has lost. With fewer rounds, or if
+     * its turns cannot be compared, it costs all its time.
      */
     void interrupt(Moment now) {
         Comparison compared = compare(now);
@@ -150,7 +149,6 @@ final class WidthTrial {
         if (own.orElse(0) > 0) {
             end(verdict(compared));
         } else {
-            isOver = true;
             preference.schedule().charge(lost(own) * nanos);
             preference.schedule().trialDrops();
         }
@@ -196,13 +194,18 @@ final class WidthTrial {
         return turns.compare(widths.get(narrow()), widths.get(wide()), now);
     }
 
-    /** How much faster the tried width is for all turns, as a logarithm, if the wide one has these gains. */
+    /** How much faster the tried width is for all turns, as a logarithm, if the wide one has these measured gains. */
     private OptionalDouble overall(Gains gains) {
-        OptionalDouble wideGain = gains.overall(preference.promptShare(), !isWider());
-        return isWider() || wideGain.isEmpty() ? wideGain : OptionalDouble.of(-wideGain.getAsDouble());
+        OptionalDouble measured = gains.overall(preference.promptShare(), !isWider());
+        if (measured.isEmpty()) {
+            return measured;
+        }
+        double delays = wide() > preference.initial() ? Math.log1p(DELAYS_OF_WIDE) : 0;
+        double wideGain = measured.getAsDouble() - delays;
+        return OptionalDouble.of(isWider() ? wideGain : -wideGain);
     }
 
-    /** Adds the trial to the means of recent ones. */
+    /** Adds the trial to the means of recent ones if its turns can be compared, and returns its gains. */
     private Verdict verdict(Comparison compared) {
         Gains gains = compared.gains();
         OptionalDouble own = overall(gains);
@@ -217,8 +220,7 @@ final class WidthTrial {
     }
 
     private void end(Verdict verdict) {
-        isOver = true;
-        double gain = Math.expm1(verdict.mean) - delays();
+        double gain = Math.expm1(verdict.mean);
         boolean isBack = preference.isTowardsInitial(width) && gain > 0;
         if (isBack) {
             preference.restartGains();
@@ -230,14 +232,6 @@ final class WidthTrial {
             preference.schedule().charge(lost(verdict.own) * nanos);
         }
         preference.schedule().trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isFar(verdict.own));
-    }
-
-    /** By how much delays that are not compared slow the tried width more than the preferred one. */
-    private double delays() {
-        if (wide() <= preference.initial()) {
-            return 0;
-        }
-        return isWider() ? DELAYS_OF_WIDE : -DELAYS_OF_WIDE;
     }
 
     /** The part of its time that a trial has lost: all of it if its gain is not known. */

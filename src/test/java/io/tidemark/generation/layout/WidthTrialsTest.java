@@ -177,6 +177,28 @@ class WidthTrialsTest {
     }
 
     @Test
+    @DisplayName("A trial of the layout's width whose turns cannot be compared does not bring it back")
+    void notComparableWhereWide() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        for (int i = 0; i < 100; i++) {
+            turns.joint(8, 4, 4);
+        }
+        while (turns.joint(8, 4, 4) == 2) {
+            assertThat(turns.nanos).isLessThan(100_000_000_000L);
+        }
+        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), 0, false, false, true);
+        int rounds = 0;
+        while (turns.single(20, prompt) == 1) {
+            assertThat(++rounds).isLessThan(30);
+        }
+        for (int i = 0; i < 10; i++) {
+            assertThat(turns.joint(8, 4, 4)).isEqualTo(2);
+        }
+    }
+
+    @Test
     @DisplayName("The wait for running turns before a trial is part of its cost")
     void waits() {
         Turns turns = new Turns();
@@ -195,7 +217,7 @@ class WidthTrialsTest {
         Turns turns = new Turns();
         turns.afterCostlyTrial();
         turns.pass(20);
-        assertThat(turns.turnOf(1, 20, 40)).as("the width for 44 rows").isEqualTo(1);
+        assertThat(turns.turnOf(1, 20, busy(40))).as("the width for 44 rows").isEqualTo(1);
         turns.pass(5000);
         assertThat(turns.secondsToTrial(20, 4)).isBetween(2.0, 5.0);
     }
@@ -325,18 +347,22 @@ class WidthTrialsTest {
         }
 
         int single(double millis, int rows) {
+            return single(millis, busy(rows));
+        }
+
+        int single(double millis, InstanceWork work) {
             pass(millis);
             int next = 1;
             for (int i = 0; i < 2 && next == 1; i++) {
-                next = turnOf(i, millis, rows);
+                next = turnOf(i, millis, work);
             }
             return next;
         }
 
         /** A turn that ends now. */
-        int turnOf(int instance, double millis, int rows) {
-            return choice.next(new Turn(
-                    1, new InstanceGroup(instance, instance + 1), List.of(busy(rows)), 0, nanos(millis), nanos));
+        int turnOf(int instance, double millis, InstanceWork work) {
+            return choice.next(
+                    new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), 0, nanos(millis), nanos));
         }
 
         /** Turns side by side for some seconds, in which no trial begins. */
