@@ -258,7 +258,9 @@ class JointStepsTest {
                 starting.add(
                         turn.work().stream().mapToInt(InstanceWork::starting).sum());
                 boolean isActive = turn.work().stream().anyMatch(InstanceWork::active);
-                if (isActive && turn.step().rows() == 0) {
+                boolean hasStep =
+                        turn.work().stream().anyMatch(each -> each.step().rows() > 0);
+                if (isActive && !hasStep) {
                     leftSteps.add(turn);
                 }
                 return turn.startable() == 0 && !isActive ? 2 : 1;

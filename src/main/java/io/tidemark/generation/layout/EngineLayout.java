@@ -57,7 +57,7 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
      * The numbers of consecutive instances that may share a step, ascending: powers of two, and all instances, if their
      * threads are not more than {@code maxThreads}. Wider groups then consist of whole narrower ones.
      */
-    public List<Integer> groupWidths() {
+    List<Integer> groupWidths() {
         int most = fixed ? 1 : Math.min(instances, maxThreads / threads);
         List<Integer> widths = new ArrayList<>();
         for (int width = 1; width <= most; width *= 2) {

@@ -18,7 +18,7 @@ public interface GroupWidth {
     record Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {
 
         /** The step of all instances of the group. */
-        public StepSize step() {
+        StepSize step() {
             return StepSize.sum(work);
         }
 

@@ -18,7 +18,7 @@ public record InstanceGroup(int first, int end) {
     }
 
     /** All groups of this width. */
-    public static List<InstanceGroup> all(int width, int instances) {
+    static List<InstanceGroup> all(int width, int instances) {
         return IntStream.range(0, instances)
                 .filter(instance -> instance % width == 0)
                 .mapToObj(instance -> of(instance, width, instances))

@@ -12,5 +12,5 @@ package io.tidemark.generation.layout;
 public record InstanceWork(StepSize step, int starting, boolean slice, boolean background, boolean active) {
 
     /** Nothing to do. */
-    public static final InstanceWork NONE = new InstanceWork(StepSize.NONE, 0, false, false, false);
+    static final InstanceWork NONE = new InstanceWork(StepSize.NONE, 0, false, false, false);
 }

@@ -14,11 +14,11 @@ import java.util.Optional;
  * <ul>
  *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
  *       use all processors. It stays as it is, however, while an idle instance is in a turn that may start a request.
- *       If requests can start, the width is the one for their number.
+ *       If requests can start, the width is the one for the rows that the next turns may have.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
- *   <li>Otherwise, each number of rows has a {@link PreferredWidth}, at first the layout's; if this is the largest, the
- *       smallest one whose groups have enough rows. The next smaller or larger one is tried for a while, see
- *       {@link WidthTrial}, and becomes the preferred one if it was faster.
+ *   <li>Otherwise, each number of rows has a {@link PreferredWidth}. The initial one is the layout's; if this is the
+ *       largest, it is the smallest one whose groups have enough rows. The next smaller or larger one is tried for a
+ *       while, see {@link WidthTrial}, and becomes the preferred one if it was faster.
  * </ul>
  *
  * <p>Widths are compared by their {@link RecentTurns}. The first turn of a thread after a change of the width is not
@@ -30,20 +30,20 @@ import java.util.Optional;
  */
 public final class MeasuredWidth implements GroupWidth {
 
-    /** A trial begins after this many consecutive rounds of its preference. */
+    /** A trial begins only after this many consecutive rounds of its preference, except after a collapse. */
     private static final int ROUNDS_BEFORE_TRIAL = 5;
 
     private final List<Integer> widths;
     private final InstanceActivity activity;
     private final RecentTurns turns;
-    private final PreferredWidths preferences;
-    /** Of the threads whose first turn since the last change of the width has ended. */
+    private final WidthsByRows preferences;
+    /** By first instance of a group: whether a turn has ended since the last change of the width. */
     private final boolean[] settled;
 
     private int lastWidth;
     private double rounds;
     private long lastEndNanos;
-    /** For the rows of the last turn that had rows; empty before it. */
+    /** After the last turn with rows while several instances were active; empty before the first one. */
     private Optional<PreferredWidth> present = Optional.empty();
     /** Consecutive rounds before the last turn in which this was the preference. */
     private double roundsOfPresent;
@@ -52,7 +52,11 @@ public final class MeasuredWidth implements GroupWidth {
     /** While a trial waits for its first turn, or the preferred width for its first turn after a trial. */
     private Optional<Wait> waiting = Optional.empty();
 
-    /** The time until the first turn of another width, which begins when no thread is in a turn. */
+    /**
+     * The time until the first turn of another width, which begins when no thread is in a turn.
+     *
+     * @param width index of {@link EngineLayout#groupWidths}
+     */
     private record Wait(PreferredWidth preference, int width, long sinceNanos) {}
 
     public MeasuredWidth(EngineLayout layout) {
@@ -60,7 +64,7 @@ public final class MeasuredWidth implements GroupWidth {
         this.activity = new InstanceActivity(layout.instances());
         this.settled = new boolean[layout.instances()];
         this.turns = new RecentTurns(layout);
-        this.preferences = new PreferredWidths(layout);
+        this.preferences = new WidthsByRows(layout);
     }
 
     /** Also called when an engine starts again: only the preferences are kept. */
@@ -147,7 +151,7 @@ public final class MeasuredWidth implements GroupWidth {
         waiting = Optional.empty();
     }
 
-    /** After a turn with rows, while several instances are active. */
+    /** Adds a turn with rows, and begins, continues or ends a trial. Several instances are active. */
     private void decide(Turn turn) {
         int width = widths.indexOf(turn.width());
         double round = 1.0 / Math.max(1, activity.activeGroups(turn.width()));
@@ -156,7 +160,7 @@ public final class MeasuredWidth implements GroupWidth {
         settled[turn.group().first()] = true;
         Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
         PreferredWidth preference =
-                preferences.afterTurn(round, rows(turn), activity.steps().adapters());
+                preferences.update(round, rows(turn), activity.steps().adapters());
         boolean stays = present.filter(before -> before == preference).isPresent();
         roundsOfPresent = stays ? roundsOfPresent + round : 0;
         present = Optional.of(preference);
@@ -165,7 +169,7 @@ public final class MeasuredWidth implements GroupWidth {
         }
         preference.schedule().timePasses(turn.nanos() * round);
         if (trial.filter(running -> running.preference() != preference).isPresent()) {
-            leaveTrial(trial.get(), preference.width(), now(turn));
+            leaveTrial(preference.width(), now(turn));
         }
         if (trial.isEmpty() && width == preference.width()) {
             if (counted) {
@@ -178,8 +182,7 @@ public final class MeasuredWidth implements GroupWidth {
             boolean isCollapse = change == Change.COLLAPSE && width > 0;
             boolean isDue = preference.schedule().isDue() && roundsOfPresent >= ROUNDS_BEFORE_TRIAL;
             if ((isDue || isCollapse) && turns.isMeasured(turn.width())) {
-                trial = Optional.of(new WidthTrial(preference, widths, turns));
-                waiting = Optional.of(new Wait(preference, trial.get().width(), turn.endNanos()));
+                beginTrial(preference, turn.endNanos());
             }
         } else if (trial.filter(running -> running.width() == width).isPresent()) {
             if (trial.get().turnEnds(turn, round, counted, now(turn))) {
@@ -191,16 +194,24 @@ public final class MeasuredWidth implements GroupWidth {
         }
     }
 
-    /** Ends a trial because the number of rows has another preference, which has this width. */
-    private void leaveTrial(WidthTrial left, int nextWidth, Moment now) {
-        int widthBefore = left.preference().width();
+    private void beginTrial(PreferredWidth preference, long nanos) {
+        WidthTrial begun = new WidthTrial(preference, widths, turns);
+        preference.schedule().trialBegins();
+        trial = Optional.of(begun);
+        waiting = Optional.of(new Wait(preference, begun.width(), nanos));
+    }
+
+    /** Ends the trial because the rows now have another preference, whose width is {@code nextWidth}. */
+    private void leaveTrial(int nextWidth, Moment now) {
+        PreferredWidth tried = trial.orElseThrow().preference();
+        int widthBefore = tried.width();
         interrupt(now);
-        if (left.preference().width() == widthBefore) {
-            waiting = Optional.of(new Wait(left.preference(), nextWidth, now.nanos()));
+        if (tried.width() == widthBefore) {
+            waiting = Optional.of(new Wait(tried, nextWidth, now.nanos()));
         }
     }
 
-    /** Ends a trial that cannot go on. */
+    /** Ends the trial, if there is one, because it cannot go on. */
     private void interrupt(Moment now) {
         trial.ifPresent(running -> {
             endWait(now.nanos());

@@ -15,7 +15,7 @@ final class PreferredWidth {
 
     /** The share of turns with prompt tokens is a mean over about this time. */
     private static final double SHARE_NANOS = 60e9;
-    /** A longer turn counts as this part of that time. */
+    /** A turn counts at most as this part of that time. */
     private static final double MAX_SHARE_OF_TURN = 0.1;
 
     /** What the layout and the number of rows suggest. */
@@ -59,23 +59,27 @@ final class PreferredWidth {
         return schedule;
     }
 
-    /** How much faster the width after this one was in recent trials. */
+    /** How much faster the width after {@code narrow} was in recent trials. */
     TrialGains gains(int narrow) {
         return gains.computeIfAbsent(narrow, first -> new TrialGains());
     }
 
-    /** The width of the next trial. */
-    int next() {
+    int widthOfNextTrial() {
         int other = width + direction;
         return other >= 0 && other < widths ? other : width - direction;
     }
 
-    /** The durations of turns have changed: the next round of this width takes account of it. */
+    /** The durations of turns have changed. {@link #roundEnds} handles it. */
     void durationsChange(Change how) {
         change = how;
     }
 
-    /** @param round the part of a round that a turn of this width without a trial was */
+    /**
+     * Counts a turn of this width outside trials, or handles a change of the durations.
+     *
+     * @param round   the part of a round that the turn was
+     * @param seconds duration of the turn
+     */
     void roundEnds(double round, double seconds) {
         if (change == Change.NONE) {
             schedule.roundEnds(round, seconds);
@@ -94,7 +98,7 @@ final class PreferredWidth {
         change = Change.NONE;
     }
 
-    /** Adds a turn of this width without a trial to the share of turns with prompt tokens. */
+    /** Adds a turn of this width, outside trials, to the share of turns with prompt tokens. */
     void addTime(double turnNanos, boolean prompt) {
         double counted = Math.min(turnNanos, MAX_SHARE_OF_TURN * SHARE_NANOS);
         double kept = Math.exp(-counted / SHARE_NANOS);
@@ -107,12 +111,12 @@ final class PreferredWidth {
         return promptNanos / Math.max(1, recentNanos);
     }
 
-    /** Whether this width is nearer to the initial one than the one that is used. */
+    /** Whether {@code other} is nearer to the initial width than the preferred one. */
     boolean isTowardsInitial(int other) {
         return Math.abs(other - initial) < Math.abs(width - initial);
     }
 
-    /** A trial has favoured another width. */
+    /** Makes the width that a trial has favoured the preferred one, and converts the recent times to it. */
     void changeTo(int other) {
         Gains ofWide = gains(Math.min(width, other)).means();
         int sign = other > width ? -1 : 1;
@@ -126,12 +130,12 @@ final class PreferredWidth {
         schedule.widthChanges();
     }
 
-    /** A trial has not favoured the other width: the next one tries the width on the other side, if there is one. */
-    void staysAfterTrial() {
+    /** A trial has not favoured the other width. The next one tries the width on the other side, if there is one. */
+    void trialIsLost() {
         direction = -direction;
     }
 
-    /** The next trials begin other means: as many as at first are needed until the width changes again. */
+    /** Begins new means, so that the next change of the width needs as many trials as the first one. */
     void restartGains() {
         gains.values().forEach(TrialGains::restart);
     }

@@ -16,7 +16,7 @@ public record StepSize(int rows, int tokens, boolean prompt, boolean adapters) {
     public static final StepSize NONE = new StepSize(0, 0, false, false);
 
     /** A step with the parts of several instances. */
-    public static StepSize sum(List<InstanceWork> parts) {
+    static StepSize sum(List<InstanceWork> parts) {
         StepSize sum = NONE;
         for (InstanceWork part : parts) {
             sum = sum.plus(part.step());
@@ -25,7 +25,7 @@ public record StepSize(int rows, int tokens, boolean prompt, boolean adapters) {
     }
 
     /** A step with the parts of both. */
-    public StepSize plus(StepSize other) {
+    StepSize plus(StepSize other) {
         return new StepSize(
                 rows + other.rows, tokens + other.tokens, prompt || other.prompt, adapters || other.adapters);
     }

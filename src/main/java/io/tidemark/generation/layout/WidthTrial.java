@@ -91,17 +91,16 @@ final class WidthTrial {
     }
 
     /**
-     * Begins a trial of {@link PreferredWidth#next}.
+     * A trial of {@link PreferredWidth#widthOfNextTrial}.
      *
      * @param widths the widths of groups, from the smallest to the largest
      * @param turns  recent turns; those of the trial are added before {@link #turnEnds} is called for them
      */
     WidthTrial(PreferredWidth preference, List<Integer> widths, RecentTurns turns) {
         this.preference = preference;
-        this.width = preference.next();
+        this.width = preference.widthOfNextTrial();
         this.widths = widths;
         this.turns = turns;
-        preference.schedule().trialBegins();
     }
 
     PreferredWidth preference() {
@@ -228,7 +227,7 @@ final class WidthTrial {
         if (isBack || gain > (verdict.isFirst ? FIRST_GAIN : MIN_GAIN)) {
             preference.changeTo(width);
         } else {
-            preference.staysAfterTrial();
+            preference.trialIsLost();
             preference.schedule().charge(lost(verdict.own) * nanos);
         }
         preference.schedule().trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isFar(verdict.own));

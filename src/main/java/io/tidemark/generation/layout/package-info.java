@@ -1,8 +1,9 @@
 /**
- * How an engine uses the processors: its instances, how many of them share a step, and the threads of a step, chosen by
- * measured durations. Computes only: {@code InstanceGroups} and {@code EngineThread} of {@code generation} run the
- * turns. Start with {@link io.tidemark.generation.layout.EngineLayout} and
- * {@link io.tidemark.generation.layout.MeasuredWidth}, then {@code PreferredWidth}, {@code WidthTrial} and
- * {@code RecentTurns}.
+ * How an engine uses the processors: its instances, how many of them share a step, and the threads of a step. Measured
+ * durations of turns and steps decide. Depends on {@code decoder} and {@code model}; {@code generation} runs the turns.
+ * Start with {@link io.tidemark.generation.layout.EngineLayout} and
+ * {@link io.tidemark.generation.layout.GroupWidth}, then {@link io.tidemark.generation.layout.MeasuredWidth},
+ * {@code WidthsByRows}, {@code WidthTrial} and {@code RecentTurns}.
+ * {@link io.tidemark.generation.layout.StepThreads} stands alone.
  */
 package io.tidemark.generation.layout;

@@ -9,6 +9,7 @@ import io.tidemark.generation.layout.SimulatedEngine.Model;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -148,12 +149,14 @@ class MeasuredWidthTest {
     @DisplayName("Each further width above that of the layout has to be faster by 7%")
     void severalWidthsAboveLayout() {
         EngineLayout four = new EngineLayout(4, 1, 4, 16, false);
-        for (double gain : List.of(1.05, 1.12)) {
-            double[] millis = {0, 20, 20 / gain, 0, 20 / gain / gain};
+        Map<List<Double>, Integer> widths =
+                Map.of(List.of(1.05, 1.05), 1, List.of(1.15, 1.05), 2, List.of(1.15, 1.12), 4);
+        widths.forEach((gains, width) -> {
+            double[] millis = {0, 20, 20 / gains.get(0), 0, 20 / gains.get(0) / gains.get(1)};
             SimulatedEngine engine = new SimulatedEngine(four, (group, step) -> millis[group.size()], 0.01, 4, 4, 4, 4);
             engine.run(180).reset().run(300);
-            assertThat(engine.shareOf(gain < 1.07 ? 1 : 4)).as("gain " + gain).isGreaterThan(0.9);
-        }
+            assertThat(engine.shareOf(width)).as("gains " + gains).isGreaterThan(0.9);
+        });
     }
 
     @Test

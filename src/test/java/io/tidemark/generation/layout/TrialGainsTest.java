@@ -22,7 +22,7 @@ class TrialGainsTest {
     private final TrialGains gains = new TrialGains();
 
     @Test
-    @DisplayName("Both kinds count by their time, of whichever width this is")
+    @DisplayName("Both kinds count by their time, at either width")
     void overall() {
         // narrow: 30 s of prompts and 70 s of others; wide: 40 s and 60 s
         Gains known = new Gains(OptionalDouble.of(Math.log(30.0 / 40)), OptionalDouble.of(Math.log(70.0 / 60)));

@@ -8,12 +8,14 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * The preferred width for each number of rows, with adapters and without. The numbers are in classes: the nearest
- * powers of the square root of 2. At first, a class has the preferred width of the nearest one.
+ * The preferred width for each number of rows, with adapters and without. Numbers are grouped in classes, the powers of
+ * the square root of 2. The class changes when the mean number is more than three quarters of a class away. A new class
+ * begins with the width of the nearest class that has the same initial width, or with the initial width. Widths are
+ * indices of {@link EngineLayout#groupWidths}.
  *
  * <p>No clock and no threads.
  */
-final class PreferredWidths {
+final class WidthsByRows {
 
     /** The weight of a round in the mean number of rows. */
     private static final double ROUND_WEIGHT = 0.25;
@@ -24,14 +26,14 @@ final class PreferredWidths {
     private final List<Integer> widths;
     private final boolean isWideByDefault;
 
-    private final Map<Integer, PreferredWidth> baseByRows = new TreeMap<>();
-    private final Map<Integer, PreferredWidth> mixedByRows = new TreeMap<>();
+    private final Map<Integer, PreferredWidth> withoutAdapters = new TreeMap<>();
+    private final Map<Integer, PreferredWidth> withAdapters = new TreeMap<>();
     private double meanRows;
     private int rowsClass;
-    /** Whether the last turn had adapters. */
+    /** Whether the last turns of the instances had adapters. */
     private boolean adapters;
 
-    PreferredWidths(EngineLayout layout) {
+    WidthsByRows(EngineLayout layout) {
         this.instances = layout.instances();
         this.widths = layout.groupWidths();
         this.isWideByDefault = layout.isWideByDefault();
@@ -46,29 +48,29 @@ final class PreferredWidths {
      * The preferred width after a turn: that for the mean number of rows of recent rounds.
      *
      * @param round       the part of a round that the turn was
-     * @param rows        number of rows of all instances
-     * @param hasAdapters whether some of these rows have an adapter
+     * @param rows        number of rows of all instances, and of those that the next turns may have in addition
+     * @param hasAdapters whether a row of the last turns uses an adapter
      */
-    PreferredWidth afterTurn(double round, int rows, boolean hasAdapters) {
+    PreferredWidth update(double round, int rows, boolean hasAdapters) {
         adapters = hasAdapters;
         boolean jumps = rows > 2 * meanRows || 2 * rows < meanRows;
         meanRows = jumps ? rows : meanRows + ROUND_WEIGHT * round * (rows - meanRows);
         if (Math.abs(logRows(meanRows) - rowsClass) > 0.75) {
             rowsClass = (int) Math.round(logRows(meanRows));
         }
-        return (adapters ? mixedByRows : baseByRows)
+        return (adapters ? withAdapters : withoutAdapters)
                 .computeIfAbsent(
                         rowsClass, newClass -> new PreferredWidth(initial(newClass), nearest(meanRows), widths.size()));
     }
 
     /**
-     * The preferred width for the nearest number of rows that has the same initial one, with adapters if the last turns
-     * had some.
+     * The preferred width for the nearest number of rows that has the same initial one, or the initial one if there is
+     * none. With adapters if the last turns had some, and if a number of rows with adapters has a preference.
      */
     int nearest(double expected) {
         double rows = Math.max(1, expected);
-        Map<Integer, PreferredWidth> same = adapters ? mixedByRows : baseByRows;
-        Map<Integer, PreferredWidth> known = same.isEmpty() ? (adapters ? baseByRows : mixedByRows) : same;
+        Map<Integer, PreferredWidth> same = adapters ? withAdapters : withoutAdapters;
+        Map<Integer, PreferredWidth> known = same.isEmpty() ? (adapters ? withoutAdapters : withAdapters) : same;
         int initial = initial((int) Math.round(logRows(rows)));
         return known.entrySet().stream()
                 .filter(entry -> entry.getValue().initial() == initial)
@@ -79,7 +81,7 @@ final class PreferredWidths {
 
     /** The durations of turns of this width have changed. */
     void durationsChange(int width, Change change) {
-        Stream.concat(baseByRows.values().stream(), mixedByRows.values().stream())
+        Stream.concat(withoutAdapters.values().stream(), withAdapters.values().stream())
                 .filter(each -> each.width() == width)
                 .forEach(each -> each.durationsChange(change));
     }

@@ -1,5 +1,6 @@
 package io.tidemark.generation.layout;
 
+import static io.tidemark.generation.layout.SimulatedEngine.TWO_OF_A_SMALL_MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.generation.layout.GroupWidth.Turn;
@@ -12,9 +13,7 @@ import org.junit.jupiter.api.Test;
  * result over minutes.
  */
 @DisplayName("The width after a turn, and the trials of another width")
-class WidthTrialsTest {
-
-    private static final EngineLayout TWO_OF_A_SMALL_MODEL = new EngineLayout(2, 1, 2, 16, false);
+class MeasuredWidthTurnsTest {
 
     @Test
     @DisplayName("One active instance has all processors, and a background task runs beside the steps of the others")
@@ -106,7 +105,7 @@ class WidthTrialsTest {
     }
 
     @Test
-    @DisplayName("Two such trials change the width if they favour the other one, and none prevents this if it does not")
+    @DisplayName("Two interrupted trials that favour the other width change it, although one between them does not")
     void interruptedAndFaster() {
         Turns turns = new Turns();
         for (double millis : List.of(18.5, 20.5, 18.5)) {
