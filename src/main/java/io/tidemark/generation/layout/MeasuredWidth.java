@@ -168,7 +168,7 @@ public final class MeasuredWidth implements GroupWidth {
             preferences.durationsChange(width, change);
         }
         preference.schedule().timePasses(turn.nanos() * round);
-        if (trial.filter(running -> running.preference() != preference).isPresent()) {
+        if (trial.isPresent() && trial.get().preference() != preference) {
             leaveTrial(preference.width(), now(turn));
         }
         if (trial.isEmpty() && width == preference.width()) {
@@ -184,7 +184,7 @@ public final class MeasuredWidth implements GroupWidth {
             if ((isDue || isCollapse) && turns.isMeasured(turn.width())) {
                 beginTrial(preference, turn.endNanos());
             }
-        } else if (trial.filter(running -> running.width() == width).isPresent()) {
+        } else if (trial.isPresent() && trial.get().width() == width) {
             if (trial.get().turnEnds(turn, round, counted, now(turn))) {
                 trial = Optional.empty();
                 waiting = preference.width() == width

@@ -35,8 +35,8 @@ final class WidthTrial {
     private static final double CLEAR_GAIN = 0.1;
     /**
      * A trial of a wider group lasts at least this long unless the difference is clear. The turns of a wider group
-     * become faster for a while after a change of the width: those of SmolLM2-135M with two
-     * rows take 7.3 ms at first, 6.7 ms after 0.1 s and 6.4 ms after 0.4 s. {@link RecentTurns} compares the last ones.
+     * become faster for a while after a change of the width: those of SmolLM2-135M with two rows take 7.3 ms at first,
+     * 6.7 ms after 0.1 s and 6.4 ms after 0.4 s. {@link RecentTurns} compares the last ones.
      */
     static final double SETTLED_NANOS = 0.35e9;
     /** Before this time, a loss ends a trial of a wider group only if it is more than {@code CLEAR_LOSS}. */
@@ -55,11 +55,10 @@ final class WidthTrial {
     /** Smaller gains do not change the width, except towards the initial width. */
     private static final double MIN_GAIN = 0.03;
     /**
-     * The wider of two widths counts as slower by this if it is above the initial one. Other threads of the process,
-     * such as those of the Kafka clients, delay a thread of a step now and then, and a joint step waits for it. Such
-     * turns are few, so the middle half of the turns, which is compared, does not contain them. In a worker with two
-     * instances and 8 sequences of SmolLM2-135M, joint turns without prompts take 3.7% longer than narrow ones by the
-     * middle half, and 7.8% in the mean. Not measured with more than two instances.
+     * The wider of two widths counts as slower by this if it is above the initial one. In a worker with two instances
+     * and 8 sequences of SmolLM2-135M, joint turns without prompts take 3.7% longer than narrow ones by the middle
+     * half, which is compared, and 7.8% in the mean. Probably other threads of the process, such as those of the Kafka
+     * clients, delay a thread of a step, and a joint step waits for it. Not measured with more than two instances.
      */
     private static final double DELAYS_OF_WIDE = 0.04;
 
