@@ -14,24 +14,28 @@ import java.util.function.IntFunction;
  * {@code CLEARLY_FASTER} of the time. A small one has half of them until all take less than {@code FASTER} of it.
  *
  * <p>The other number is tried after {@code MIN_STEPS_BETWEEN} steps. This number doubles with each trial that changes
- * nothing. It is also tried when steps take far longer than the other number has taken. Trials after a number of steps
- * cost at most one part in {@code MIN_TIME_TO_COST} of the time, except for the first one after a change.
+ * nothing, and is halved when the number of threads is used again after the other one: the host may have delayed some
+ * steps in a row. The other number is also tried when steps take far longer than it has taken. Trials after a number of
+ * steps cost at most one part in {@code MIN_TIME_TO_COST} of the time, except for the first one after a change.
  *
- * <p>A single step can take a hundred times as long as others because the host stops the machine. Such a step counts as
- * {@code MAX_OF_MEAN} times the mean, and the cost of a trial counts only up to the cost of the trial before it.
+ * <p>A single step can take a hundred times as long as others because the host stops the machine. Medians are therefore
+ * compared, and the cost of a trial counts only up to the cost of the trial before it.
  *
  * <p>Used by one thread.
  */
 public final class StepThreads {
 
     private static final int MIN_STEPS_BETWEEN = 16;
-    private static final int MAX_STEPS_BETWEEN = 1024;
+    /** With all threads, a process that slows them is noticed without a trial. */
+    private static final int MAX_STEPS_BETWEEN_WITH_ALL = 4096;
+
+    private static final int MAX_STEPS_BETWEEN_WITH_HALF = 1024;
     /** A trial has at least this many counted steps, unless it is clearly lost before. */
     private static final int TRIAL_STEPS = 8;
     /**
      * Steps with all threads become faster for a while, see {@link WidthTrial#SETTLED_NANOS}. A trial of all threads
-     * therefore continues until it has taken this time or has had {@code SETTLED_STEPS} steps. Its mean is that of the
-     * last steps.
+     * therefore continues until it has taken this time or has had {@code SETTLED_STEPS} steps. Its median is that of
+     * the last steps.
      */
     private static final double SETTLED_NANOS = WidthTrial.SETTLED_NANOS;
 
@@ -41,18 +45,14 @@ public final class StepThreads {
      * the number.
      */
     private static final int FEW_STEPS = 2;
-    /** The weight of a step in a mean is one divided by this. */
-    private static final int MEAN_OF_STEPS = 8;
     /** Half of the threads of a large step must take less than this part of the time of all. */
     private static final double CLEARLY_FASTER = 0.7;
     /** All threads of a small step must take less than this part of the time of half. */
     private static final double FASTER = 0.96;
     /** One of the first steps of a trial ends it if it takes this many times as long as others. */
     private static final double FAR_SLOWER = 2;
-    /** A step counts at most as this many times the mean of the steps before it. */
-    private static final double MAX_OF_MEAN = 3;
     /** After a trial, none follows while steps take this many times the smaller cost of it and the one before. */
-    private static final double MIN_TIME_TO_COST = 50;
+    private static final double MIN_TIME_TO_COST = 150;
     /** The most time of steps without a trial because of its cost: a process that was stopped has no true cost. */
     private static final double MAX_DEBT_NANOS = 300e9;
 
@@ -67,29 +67,33 @@ public final class StepThreads {
      */
     private record Size(int max, int log2Tokens) {}
 
-    /** Mean duration of recent steps in nanoseconds. */
-    private static final class Mean {
-        private double nanos;
-        private int steps;
+    /** The steps with one of the two numbers of threads. */
+    private static final class Steps {
+        private final RecentDurations recent = new RecentDurations();
+        private final int maxBetween;
+        /** Steps until the next trial of the other number; 0 before this one was used. */
+        private int between;
 
-        private void add(double stepNanos) {
-            double counted = steps == 0 ? stepNanos : Math.min(stepNanos, MAX_OF_MEAN * nanos);
-            steps = Math.min(steps + 1, MEAN_OF_STEPS);
-            nanos += (counted - nanos) / steps;
+        private Steps(int maxBetween) {
+            this.maxBetween = maxBetween;
+        }
+
+        private void use() {
+            between = Math.max(between / 2, MIN_STEPS_BETWEEN);
+        }
+
+        private void otherIsLost() {
+            between = Math.min(2 * between, maxBetween);
         }
     }
 
     /** The two numbers of threads of steps of similar size. */
     private static final class Timings {
         private final boolean large;
+        private final Steps all = new Steps(MAX_STEPS_BETWEEN_WITH_ALL);
+        private final Steps half = new Steps(MAX_STEPS_BETWEEN_WITH_HALF);
         private boolean useHalf;
-        /** Of the number in use. */
-        private Mean present = new Mean();
-        /** Of the other number, in its last trial. */
-        private Mean other = new Mean();
-
-        private int stepsLeft = MIN_STEPS_BETWEEN;
-        private int stepsBetween = MIN_STEPS_BETWEEN;
+        private int stepsLeft;
         /** The time that steps take until the cost of trials is a small part of it. */
         private double debtNanos;
         /** What the last trial has cost, and the one before it since the last change. */
@@ -103,7 +107,7 @@ public final class StepThreads {
 
         private Timings(boolean large) {
             this.large = large;
-            this.useHalf = !large;
+            use(!large);
         }
 
         /** Whether the next step uses half of the threads. */
@@ -111,45 +115,64 @@ public final class StepThreads {
             return useHalf != inTrial;
         }
 
-        private void record(boolean usedHalf, double nanos) {
+        private void record(boolean usedHalf, long nanos) {
             if (usedHalf == useHalf) {
-                present.add(nanos);
+                present().recent.add(nanos);
                 stepsLeft--;
                 debtNanos -= Math.min(debtNanos, nanos);
-                boolean farSlower = other.steps > 0 && present.nanos > other.nanos / CLEARLY_FASTER;
-                if (present.steps == MEAN_OF_STEPS && (farSlower || stepsLeft <= 0 && debtNanos <= 0)) {
-                    inTrial = true;
-                    trialSteps = 0;
-                    trialNanos = 0;
-                    costBeforeNanos = costNanos;
-                    costNanos = 0;
-                    other = new Mean();
+                boolean isDue = stepsLeft <= 0 && debtNanos <= 0;
+                if (present().recent.isFull() && (isDue || isFarSlower())) {
+                    beginTrial();
                 }
             } else if (inTrial) {
                 trial(nanos);
             }
         }
 
-        private void trial(double nanos) {
+        private Steps present() {
+            return useHalf ? half : all;
+        }
+
+        private Steps other() {
+            return useHalf ? all : half;
+        }
+
+        private boolean isFarSlower() {
+            return !other().recent.isEmpty()
+                    && present().recent.median() > other().recent.median() / CLEARLY_FASTER;
+        }
+
+        private void beginTrial() {
+            inTrial = true;
+            trialSteps = 0;
+            trialNanos = 0;
+            costBeforeNanos = costNanos;
+            costNanos = 0;
+            other().recent.clear();
+        }
+
+        private void trial(long nanos) {
+            RecentDurations tried = other().recent;
+            double presentNanos = present().recent.median();
             trialNanos += nanos;
-            costNanos += Math.max(0, nanos - present.nanos);
-            // later, a single long step may be a delay by the host: the mean limits it
-            boolean farSlower = trialSteps < TRIAL_STEPS && nanos > FAR_SLOWER * present.nanos;
+            costNanos += Math.max(0, nanos - presentNanos);
+            // later, a single long step may be a delay by the host
+            boolean farSlower = trialSteps < TRIAL_STEPS && nanos > FAR_SLOWER * presentNanos;
             // the first step wakes the threads
             if (trialSteps++ > 0 || farSlower) {
-                other.add(nanos);
+                tried.add(nanos);
             }
-            boolean slower = other.steps >= FEW_STEPS && other.nanos > limit() * present.nanos / CLEARLY_FASTER;
+            boolean slower = tried.size() >= FEW_STEPS && tried.median() > limit() * presentNanos / CLEARLY_FASTER;
             boolean isSettled = !useHalf || trialNanos >= SETTLED_NANOS || trialSteps >= SETTLED_STEPS;
             if (farSlower || slower || isSettled && trialSteps > TRIAL_STEPS) {
                 inTrial = false;
                 debtNanos = Math.min(MIN_TIME_TO_COST * Math.min(costNanos, costBeforeNanos), MAX_DEBT_NANOS);
-                if (!farSlower && other.nanos < limit() * present.nanos) {
-                    change();
+                if (!farSlower && tried.median() < limit() * presentNanos) {
+                    use(!useHalf);
                 } else {
-                    stepsBetween = Math.min(2 * stepsBetween, MAX_STEPS_BETWEEN);
+                    present().otherIsLost();
+                    stepsLeft = present().between;
                 }
-                stepsLeft = stepsBetween;
             }
         }
 
@@ -161,12 +184,10 @@ public final class StepThreads {
             return useHalf ? FASTER : 1;
         }
 
-        private void change() {
-            useHalf = !useHalf;
-            Mean before = present;
-            present = other;
-            other = before;
-            stepsBetween = MIN_STEPS_BETWEEN;
+        private void use(boolean isHalf) {
+            useHalf = isHalf;
+            present().use();
+            stepsLeft = present().between;
             costNanos = 0;
             debtNanos = 0;
         }

@@ -1,6 +1,5 @@
 package io.tidemark.generation.layout;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -19,8 +18,6 @@ final class TurnDurations {
 
     /** The weight of a turn in a mean is one divided by this. */
     private static final int MEAN_OF_TURNS = 8;
-    /** Turns of the median. */
-    private static final int MEDIAN_OF_TURNS = 9;
     /** A longer turn counts as this many times the mean, so that one delay does not look like a change. */
     private static final double MAX_OF_MEAN = 2;
     /**
@@ -68,13 +65,7 @@ final class TurnDurations {
 
     /** Turns of similar size. */
     private static final class Size {
-        /** Nanoseconds of the last turns: the first {@code recentTurns} elements. */
-        private final long[] recent = new long[MEDIAN_OF_TURNS];
-
-        private int recentTurns;
-        /** Where the next turn goes. */
-        private int nextRecent;
-
+        private final RecentDurations recent = new RecentDurations();
         private double meanTokens;
         private double meanNanos;
         private int turns;
@@ -103,9 +94,7 @@ final class TurnDurations {
                 reference = 0;
             }
             updated = now;
-            recent[nextRecent] = turnNanos;
-            nextRecent = (nextRecent + 1) % MEDIAN_OF_TURNS;
-            recentTurns = Math.min(recentTurns + 1, MEDIAN_OF_TURNS);
+            recent.add(turnNanos);
             if (turns < MEAN_OF_TURNS) {
                 turns++;
             }
@@ -135,16 +124,8 @@ final class TurnDurations {
         }
 
         private void forget() {
-            recentTurns = 0;
-            nextRecent = 0;
+            recent.clear();
             turns = 0;
-        }
-
-        private double medianNanos() {
-            long[] sorted = Arrays.copyOf(recent, recentTurns);
-            Arrays.sort(sorted);
-            int half = sorted.length / 2;
-            return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2.0;
         }
     }
 
@@ -172,13 +153,13 @@ final class TurnDurations {
         int size = sizeClass(step);
         Size exact = known.get(size);
         if (exact != null && exact.isUsable(now)) {
-            return OptionalDouble.of(exact.medianNanos());
+            return OptionalDouble.of(exact.recent.median());
         }
         Size below = usable(known.headMap(size, false).descendingMap(), now);
         Size above = usable(known.tailMap(size, false), now);
         if (below != null && above != null && above.meanTokens > below.meanTokens) {
             double part = (step.tokens() - below.meanTokens) / (above.meanTokens - below.meanTokens);
-            return OptionalDouble.of(below.medianNanos() + part * (above.medianNanos() - below.medianNanos()));
+            return OptionalDouble.of(below.recent.median() + part * (above.recent.median() - below.recent.median()));
         }
         Size nearest = below != null ? below : above;
         if (nearest == null) {
@@ -188,7 +169,7 @@ final class TurnDurations {
         // a part of a step does not depend on the number of its tokens
         return ratio > MAX_EXTRAPOLATION || ratio < 1 / MAX_EXTRAPOLATION
                 ? OptionalDouble.empty()
-                : OptionalDouble.of(nearest.medianNanos() * (1 + (ratio - 1) / 2));
+                : OptionalDouble.of(nearest.recent.median() * (1 + (ratio - 1) / 2));
     }
 
     private static Size usable(NavigableMap<Integer, Size> sizes, Moment now) {
