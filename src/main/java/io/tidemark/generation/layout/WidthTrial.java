@@ -60,7 +60,7 @@ final class WidthTrial {
      * half, which is compared, and 7.8% in the mean. Probably other threads of the process, such as those of the Kafka
      * clients, delay a thread of a step, and a joint step waits for it. Not measured with more than two instances.
      */
-    private static final double DELAYS_OF_WIDE = 0.04;
+    static final double DELAYS_OF_WIDE = 0.04;
 
     private final PreferredWidth preference;
     private final int width;
