@@ -115,7 +115,7 @@ class StepThreadsTest {
     @Test
     @DisplayName("Four delayed steps in nine do not change the number of threads")
     void someDelayedSteps() {
-        stepsWithHalf(600, count -> 1000 / count);
+        stepsWithHalf(9000, count -> 1000 / count);
         int[] step = {0};
         assertThat(stepsWithHalf(100, count -> step[0]++ % 9 < 4 ? 9000 : 1000 / count))
                 .isZero();
