@@ -2,6 +2,7 @@ package io.tidemark.generation.layout;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntFunction;
 
 /**
@@ -10,26 +11,26 @@ import java.util.function.IntFunction;
  *
  * <p>The threads of a step synchronize several hundred times. When another process uses one of their processors, each
  * synchronization waits for the delayed thread, and half as many threads are much faster. Steps of similar size are
- * therefore timed with both numbers. A large step has all threads until half of them take less than
- * {@code CLEARLY_FASTER} of the time. A small one has half of them until all take less than {@code FASTER} of it.
+ * therefore timed with both numbers of threads, and their medians are compared: a single step can take a hundred times
+ * as long as others because the host stops the machine. A large step has all threads until half of them take less than
+ * {@code CLEARLY_FASTER} of the time. A small one has half of them until all take less than {@code FASTER} of it, and
+ * then all until half take less than {@code NOT_SLOWER} times as long.
  *
- * <p>The other number is tried after {@code MIN_STEPS_BETWEEN} steps. This number doubles with each trial that changes
- * nothing, and is halved when the number of threads is used again after the other one: the host may have delayed some
- * steps in a row. The other number is also tried when steps take far longer than it has taken. Trials after a number of
- * steps cost at most one part in {@code MIN_TIME_TO_COST} of the time, except for the first one after a change.
- *
- * <p>A single step can take a hundred times as long as others because the host stops the machine. Medians are therefore
- * compared, and the cost of a trial counts only up to the cost of the trial before it.
+ * <p>The other number of threads is tried after an interval of {@code FIRST_INTERVAL} steps. Each lost trial doubles the
+ * interval. If the first trial after a change goes back, the interval continues with half of what it was before the
+ * change: the host has delayed a few steps in a row, and nothing else has changed. After the first trial, the next one
+ * also waits until steps have taken {@code MIN_TIME_TO_COST} times what the cheaper of the last two trials has cost. A
+ * trial begins at once when steps take far longer than those of the last trial of the other number.
  *
  * <p>Used by one thread.
  */
 public final class StepThreads {
 
-    private static final int MIN_STEPS_BETWEEN = 16;
-    /** With all threads, a process that slows them is noticed without a trial. */
-    private static final int MAX_STEPS_BETWEEN_WITH_ALL = 4096;
+    private static final int FIRST_INTERVAL = 16;
+    /** A process that makes all threads far slower starts a trial at once, so regular trials can be rare. */
+    private static final int MAX_INTERVAL_WITH_ALL = 2048;
 
-    private static final int MAX_STEPS_BETWEEN_WITH_HALF = 1024;
+    private static final int MAX_INTERVAL_WITH_HALF = 1024;
     /** A trial has at least this many counted steps, unless it is clearly lost before. */
     private static final int TRIAL_STEPS = 8;
     /**
@@ -41,24 +42,28 @@ public final class StepThreads {
 
     private static final int SETTLED_STEPS = 48;
     /**
-     * A trial ends after this many counted steps if these take far longer than the part of the time that would change
-     * the number.
+     * From this many counted steps on, a trial ends when its median is more than {@code 1 / CLEARLY_FASTER} times the
+     * time at which the number of threads would change.
      */
     private static final int FEW_STEPS = 2;
     /** Half of the threads of a large step must take less than this part of the time of all. */
     private static final double CLEARLY_FASTER = 0.7;
     /**
-     * All threads of a small step must take less than this part of the time of half. A median does not contain the
-     * delays of single threads, see {@link WidthTrial#DELAYS_OF_WIDE}. In a worker with one sequence of SmolLM2-135M
-     * and an adapter, steps with two threads have about the same median as those with one, and the worker generates 11%
-     * fewer tokens per second.
+     * Half of the threads of a small step must take less than this many times the time of all. A median hides
+     * occasional delays of single threads, see {@link WidthTrial#DELAYS_OF_WIDE}. SmolLM2-135M with one sequence and an
+     * adapter has about the same median with one thread and two, but generates 11% fewer tokens per second in a fixed
+     * layout of two threads than in the default layout, which mostly uses one.
      */
-    private static final double FASTER = 0.93;
-    /** One of the first steps of a trial ends it if it takes this many times as long as others. */
+    private static final double NOT_SLOWER = 1 + WidthTrial.DELAYS_OF_WIDE;
+    /** All threads of a small step must take less than this part of the time of half. */
+    private static final double FASTER = 1 / (NOT_SLOWER * (1 + WidthTrial.MIN_GAIN));
+    /** A first step that takes this many times as long as others ends the trial. */
     private static final double FAR_SLOWER = 2;
-    /** After a trial, none follows while steps take this many times the smaller cost of it and the one before. */
+    /** After a trial, no regular one follows until steps have taken this many times the cost. */
     private static final double MIN_TIME_TO_COST = 150;
-    /** The most time of steps without a trial because of its cost: a process that was stopped has no true cost. */
+    /** The same if the first step has ended the trial: the process that delays all threads may end soon. */
+    private static final double MIN_TIME_TO_COST_WHERE_FAR = 50;
+    /** The most that steps have to take: if the process was stopped in two trials, their cost means nothing. */
     private static final double MAX_DEBT_NANOS = 300e9;
 
     private final EngineLayout layout;
@@ -72,52 +77,88 @@ public final class StepThreads {
      */
     private record Size(int max, int log2Tokens) {}
 
-    /** The steps with one of the two numbers of threads. */
-    private static final class Steps {
-        private final RecentDurations recent = new RecentDurations();
-        private final int maxBetween;
-        /** Steps until the next trial of the other number; 0 before this one was used. */
-        private int between;
+    /** One of the two numbers of threads of steps of similar size. */
+    private static final class ThreadCount {
+        private final int maxInterval;
+        /** Steps with this number of threads between two trials of the other one. */
+        private int interval = FIRST_INTERVAL;
+        /** What the interval was when the other number became the better one. */
+        private int intervalBefore = FIRST_INTERVAL;
+        /** Of the last steps with this number of threads. */
+        private RecentDurations recent = new RecentDurations();
 
-        private Steps(int maxBetween) {
-            this.maxBetween = maxBetween;
+        private ThreadCount(int maxInterval) {
+            this.maxInterval = maxInterval;
+        }
+    }
+
+    /** The steps of a trial. */
+    private static final class Trial {
+        private final double presentNanos;
+        private final boolean isUrgent;
+        private final RecentDurations counted = new RecentDurations();
+        private int steps;
+        private double nanos;
+        private double costNanos;
+        private boolean isFarSlower;
+
+        /**
+         * @param presentNanos what steps with the present number of threads take
+         * @param isUrgent     whether the trial begins because they take far longer than before
+         */
+        private Trial(double presentNanos, boolean isUrgent) {
+            this.presentNanos = presentNanos;
+            this.isUrgent = isUrgent;
         }
 
-        private void use() {
-            between = Math.max(between / 2, MIN_STEPS_BETWEEN);
+        private void add(long stepNanos) {
+            steps++;
+            nanos += stepNanos;
+            costNanos += Math.max(0, stepNanos - presentNanos);
+            // the first step wakes the threads
+            if (steps > 1) {
+                counted.add(stepNanos);
+            } else if (stepNanos > FAR_SLOWER * presentNanos) {
+                isFarSlower = true;
+                counted.add((long) (FAR_SLOWER * presentNanos));
+            }
         }
 
-        private void otherIsLost() {
-            between = Math.min(2 * between, maxBetween);
+        /** Whether the median is less than this part of the present time. */
+        private boolean isWon(double limit) {
+            return counted.median() < limit * presentNanos;
+        }
+
+        private boolean isClearlyLost(double limit) {
+            return isFarSlower
+                    || counted.size() >= FEW_STEPS && counted.median() > limit * presentNanos / CLEARLY_FASTER;
         }
     }
 
     /** The two numbers of threads of steps of similar size. */
     private static final class Timings {
         private final boolean large;
-        private final Steps all = new Steps(MAX_STEPS_BETWEEN_WITH_ALL);
-        private final Steps half = new Steps(MAX_STEPS_BETWEEN_WITH_HALF);
+        private final ThreadCount all = new ThreadCount(MAX_INTERVAL_WITH_ALL);
+        private final ThreadCount half = new ThreadCount(MAX_INTERVAL_WITH_HALF);
         private boolean useHalf;
-        private int stepsLeft;
+        private int stepsLeft = FIRST_INTERVAL;
+        /** Whether a trial was lost since the last change. */
+        private boolean isConfirmed;
         /** The time that steps take until the cost of trials is a small part of it. */
         private double debtNanos;
-        /** What the last trial has cost, and the one before it since the last change. */
+        /** What the last trial has cost since the last change; 0 if there was none. */
         private double costNanos;
 
-        private double costBeforeNanos;
-
-        private boolean inTrial;
-        private int trialSteps;
-        private double trialNanos;
+        private Optional<Trial> trial = Optional.empty();
 
         private Timings(boolean large) {
             this.large = large;
-            use(!large);
+            this.useHalf = !large;
         }
 
         /** Whether the next step uses half of the threads. */
         private boolean nextUsesHalf() {
-            return useHalf != inTrial;
+            return useHalf != trial.isPresent();
         }
 
         private void record(boolean usedHalf, long nanos) {
@@ -126,19 +167,23 @@ public final class StepThreads {
                 stepsLeft--;
                 debtNanos -= Math.min(debtNanos, nanos);
                 boolean isDue = stepsLeft <= 0 && debtNanos <= 0;
-                if (present().recent.isFull() && (isDue || isFarSlower())) {
-                    beginTrial();
+                boolean isUrgent = isFarSlower();
+                if (present().recent.isFull() && (isDue || isUrgent)) {
+                    trial = Optional.of(new Trial(present().recent.median(), isUrgent));
                 }
-            } else if (inTrial) {
-                trial(nanos);
+            } else {
+                trial.ifPresent(running -> {
+                    running.add(nanos);
+                    endTrial(running);
+                });
             }
         }
 
-        private Steps present() {
+        private ThreadCount present() {
             return useHalf ? half : all;
         }
 
-        private Steps other() {
+        private ThreadCount other() {
             return useHalf ? all : half;
         }
 
@@ -147,54 +192,52 @@ public final class StepThreads {
                     && present().recent.median() > other().recent.median() / CLEARLY_FASTER;
         }
 
-        private void beginTrial() {
-            inTrial = true;
-            trialSteps = 0;
-            trialNanos = 0;
-            costBeforeNanos = costNanos;
-            costNanos = 0;
-            other().recent.clear();
-        }
-
-        private void trial(long nanos) {
-            RecentDurations tried = other().recent;
-            double presentNanos = present().recent.median();
-            trialNanos += nanos;
-            costNanos += Math.max(0, nanos - presentNanos);
-            // later, a single long step may be a delay by the host
-            boolean farSlower = trialSteps < TRIAL_STEPS && nanos > FAR_SLOWER * presentNanos;
-            // the first step wakes the threads
-            if (trialSteps++ > 0 || farSlower) {
-                tried.add(nanos);
+        /** Ends the trial if it has had enough steps. */
+        private void endTrial(Trial running) {
+            boolean isSettled = !useHalf || running.nanos >= SETTLED_NANOS || running.steps >= SETTLED_STEPS;
+            boolean isComplete = isSettled && running.steps > TRIAL_STEPS;
+            if (!isComplete && !running.isClearlyLost(limit())) {
+                return;
             }
-            boolean slower = tried.size() >= FEW_STEPS && tried.median() > limit() * presentNanos / CLEARLY_FASTER;
-            boolean isSettled = !useHalf || trialNanos >= SETTLED_NANOS || trialSteps >= SETTLED_STEPS;
-            if (farSlower || slower || isSettled && trialSteps > TRIAL_STEPS) {
-                inTrial = false;
-                debtNanos = Math.min(MIN_TIME_TO_COST * Math.min(costNanos, costBeforeNanos), MAX_DEBT_NANOS);
-                if (!farSlower && tried.median() < limit() * presentNanos) {
-                    use(!useHalf);
-                } else {
-                    present().otherIsLost();
-                    stepsLeft = present().between;
-                }
+            trial = Optional.empty();
+            other().recent = running.counted;
+            if (running.isWon(limit())) {
+                change();
+            } else {
+                lose(running);
             }
         }
 
-        /** The other number is used if it takes less than this part of the time of the present one. */
+        /** The other number of threads is used if it takes less than this part of the time of the present one. */
         private double limit() {
             if (large) {
                 return useHalf ? 1 : CLEARLY_FASTER;
             }
-            return useHalf ? FASTER : 1;
+            return useHalf ? FASTER : NOT_SLOWER;
         }
 
-        private void use(boolean isHalf) {
-            useHalf = isHalf;
-            present().use();
-            stepsLeft = present().between;
-            costNanos = 0;
+        private void change() {
+            present().intervalBefore = present().interval;
+            useHalf = !useHalf;
+            present().interval = isConfirmed ? FIRST_INTERVAL : Math.max(FIRST_INTERVAL, present().intervalBefore / 2);
+            stepsLeft = present().interval;
+            isConfirmed = false;
             debtNanos = 0;
+            costNanos = 0;
+        }
+
+        private void lose(Trial lost) {
+            isConfirmed = true;
+            double ratio = lost.isFarSlower ? MIN_TIME_TO_COST_WHERE_FAR : MIN_TIME_TO_COST;
+            debtNanos = Math.min(ratio * Math.min(costNanos, lost.costNanos), MAX_DEBT_NANOS);
+            costNanos = lost.costNanos;
+            if (lost.isUrgent && lost.isFarSlower) {
+                // the host may have delayed its only step
+                stepsLeft = FIRST_INTERVAL;
+            } else {
+                present().interval = Math.min(2 * present().interval, present().maxInterval);
+                stepsLeft = present().interval;
+            }
         }
     }
 

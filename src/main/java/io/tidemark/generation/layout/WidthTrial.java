@@ -53,7 +53,7 @@ final class WidthTrial {
     /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
     private static final double HOPELESS = 4;
     /** Smaller gains do not change the width, except towards the initial width. */
-    private static final double MIN_GAIN = 0.03;
+    static final double MIN_GAIN = 0.03;
     /**
      * The wider of two widths counts as slower by this if it is above the initial one. In a worker with two instances
      * and 8 sequences of SmolLM2-135M, joint turns without prompts take 3.7% longer than narrow ones by the middle

@@ -13,6 +13,8 @@ class StepThreadsTest {
 
     private static final int PROCESSORS = 4;
 
+    private static final EngineLayout SMALL_STEPS = new EngineLayout(4, 2, 4, 32, false);
+
     private StepThreads threads = new StepThreads(new EngineLayout(1, 4, 4, 1, false));
 
     @Test
@@ -58,25 +60,51 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("A small step has its share of the threads until twice as many are faster, and again when they wait")
+    @DisplayName("A small step has its share of the threads until twice as many are more than 7% faster")
     void smallStep() {
-        threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
+        threads = new StepThreads(SMALL_STEPS);
         assertThat(threads.threadsFor(TOKENS, 2)).as("in a group of its own").isEqualTo(2);
         assertThat(stepsWithHalf(16, count -> 1000)).isEqualTo(16);
-        stepsWithHalf(100, count -> count > 2 ? 900 : 1000);
-        assertThat(stepsWithHalf(2000, count -> count > 2 ? 900 : 1000)).isLessThan(60);
-        stepsWithHalf(20, count -> count > 2 ? 30_000 : 1000);
-        assertThat(stepsWithHalf(5000, count -> count > 2 ? 30_000 : 1000)).isGreaterThan(4990);
         assertThat(stepsWithHalf(5000, count -> count > 2 ? 940 : 1000))
                 .as("faster by less than the delays of threads that wait for each other")
-                .isGreaterThan(4800);
+                .isGreaterThan(4500);
+        stepsWithHalf(2000, count -> count > 2 ? 920 : 1000);
+        assertThat(stepsWithHalf(2000, count -> count > 2 ? 920 : 1000)).isLessThan(60);
+    }
+
+    @Test
+    @DisplayName("A small step has its share again when twice as many threads are less than 4% faster, or wait")
+    void smallStepAgain() {
+        threads = new StepThreads(SMALL_STEPS);
+        stepsWithHalf(200, count -> count > 2 ? 900 : 1000);
+        assertThat(stepsWithHalf(3000, count -> count > 2 ? 950 : 1000)).isLessThan(100);
+        stepsWithHalf(3000, count -> count > 2 ? 970 : 1000);
+        assertThat(stepsWithHalf(1000, count -> count > 2 ? 970 : 1000)).isGreaterThan(900);
+        stepsWithHalf(3000, count -> count > 2 ? 900 : 1000);
+        stepsWithHalf(20, count -> count > 2 ? 30_000 : 1000);
+        assertThat(stepsWithHalf(5000, count -> count > 2 ? 30_000 : 1000)).isGreaterThan(4990);
+    }
+
+    @Test
+    @DisplayName(
+            "Trials of all threads cost less than 1% of the time, and less than 4% while another process delays them")
+    void costOfTrials() {
+        threads = new StepThreads(SMALL_STEPS);
+        assertThat(10_000 - stepsWithHalf(10_000, count -> count > 2 ? 1300 : 1000))
+                .isBetween(100, 330);
+        threads = new StepThreads(SMALL_STEPS);
+        assertThat(10_000 - stepsWithHalf(10_000, count -> count > 2 ? 30_000 : 1000))
+                .isBetween(3, 13);
+        assertThat(stepsWithHalf(3000, count -> count > 2 ? 900 : 1000))
+                .as("after the other process has ended")
+                .isLessThan(1600);
     }
 
     @Test
     @DisplayName(
             "All threads are used for small steps that become a tenth faster after a while, also if the host delays one")
     void settling() {
-        threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
+        threads = new StepThreads(SMALL_STEPS);
         int[] sinceChange = {0};
         int[] withAll = {0};
         IntToLongFunction nanos = count -> {
@@ -93,9 +121,9 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("The host stops twice in a row: in a step of all threads, and in the trial that would go back to them")
+    @DisplayName("A few stopped steps, and a stopped first trial of all threads, cost few steps with half of them")
     void stoppedHostInTrial() {
-        threads = new StepThreads(new EngineLayout(4, 2, 4, 32, false));
+        threads = new StepThreads(SMALL_STEPS);
         IntToLongFunction fasterWithAll = count -> count > 2 ? 900 : 1000;
         stepsWithHalf(200, fasterWithAll);
         assertThat(stepsWithHalf(40, count -> count > 2 ? 400_000 : 1000)).isGreaterThan(30);
@@ -103,22 +131,73 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("After the host has delayed a few steps in a row, half of the threads are tried as rarely as before")
+    @DisplayName("After a few delayed steps in a row, regular trials of half of the threads are rare as before")
     void delayedSteps() {
         IntToLongFunction fasterWithAll = count -> 1000 / count;
         stepsWithHalf(9000, fasterWithAll);
-        assertThat(stepsWithHalf(20, count -> count > 2 ? 2000 : 500)).isGreaterThan(8);
-        assertThat(stepsWithHalf(300, fasterWithAll)).isBetween(2, 20);
-        assertThat(stepsWithHalf(1000, fasterWithAll)).isZero();
+        stepsWithHalf(14, count -> count > 2 ? 2000 : 500);
+        assertThat(threads.threadsFor(TOKENS, PROCESSORS)).isEqualTo(2);
+        assertThat(stepsWithHalf(200, fasterWithAll)).isBetween(2, 20);
+        assertThat(stepsWithHalf(700, fasterWithAll)).isZero();
+    }
+
+    @Test
+    @DisplayName(
+            "After a few delayed steps in a row, all threads come back soon, although half were used for long before")
+    void delayedStepsAfterLongUseOfHalf() {
+        threads = new StepThreads(SMALL_STEPS);
+        stepsWithHalf(5000, count -> 1000);
+        IntToLongFunction fasterWithAll = count -> count > 2 ? 900 : 1000;
+        stepsWithHalf(5000, fasterWithAll);
+        stepsWithHalf(14, count -> count > 2 ? 2000 : 1000);
+        assertThat(threads.threadsFor(TOKENS, PROCESSORS)).isEqualTo(2);
+        assertThat(stepsWithHalf(1000, fasterWithAll)).isLessThan(60);
     }
 
     @Test
     @DisplayName("Four delayed steps in nine do not change the number of threads")
     void someDelayedSteps() {
-        stepsWithHalf(9000, count -> 1000 / count);
+        IntToLongFunction fasterWithAll = count -> 1000 / count;
+        stepsWithHalf(9000, fasterWithAll);
+        runUntilTrialEnds(fasterWithAll);
         int[] step = {0};
         assertThat(stepsWithHalf(100, count -> step[0]++ % 9 < 4 ? 9000 : 1000 / count))
                 .isZero();
+    }
+
+    @Test
+    @DisplayName("A process that delays all threads is noticed after a trial whose first step the host has stopped")
+    void stoppedTrialOfHalf() {
+        stepsWithHalf(9000, count -> 1000 / count);
+        runUntilTrialEnds(count -> count > 2 ? 250 : 50_000);
+        assertThat(stepsWithHalf(200, count -> count > 2 ? 9000 : 500)).isGreaterThan(150);
+    }
+
+    @Test
+    @DisplayName("A process that delays all threads is noticed although the host stops the first trial that it causes")
+    void stoppedUrgentTrial() {
+        stepsWithHalf(9000, count -> 1000 / count);
+        runUntilTrialEnds(count -> count > 2 ? 9000 : 50_000);
+        assertThat(stepsWithHalf(200, count -> count > 2 ? 9000 : 500)).isGreaterThan(150);
+    }
+
+    @Test
+    @DisplayName("Half of the threads win a trial although the host delays one of its steps")
+    void delayedStepOfTrial() {
+        stepsWithHalf(200, count -> 1000 / count);
+        int[] withHalf = {0};
+        IntToLongFunction contended = count -> count > 2 ? 2000 : ++withHalf[0] == 5 ? 20_000 : 500;
+        assertThat(stepsWithHalf(50, contended)).isGreaterThan(40);
+    }
+
+    /** Ends after the first step with all threads that follows a trial of half of them. */
+    private void runUntilTrialEnds(IntToLongFunction nanos) {
+        while (stepsWithHalf(1, nanos) == 0) {
+            // all threads
+        }
+        while (stepsWithHalf(1, nanos) == 1) {
+            // the trial
+        }
     }
 
     private int stepsWithHalf(int steps, IntToLongFunction nanos) {
