@@ -14,6 +14,7 @@ LONG_PROMPT_TOKENS = 2000
 FORMAT_TIMES = {key: [f"tidemark_{name}_seconds_{kind}" for kind in ("count", "sum")]
                 for key, name in (("masks", "format_masks"), ("tokens", "time_per_token"), ("compilations", "format_compile"))}
 FORMAT_WAITS = "tidemark_format_waits_total"
+STEPS, JOINT_STEPS = "tidemark_engine_steps_total", "tidemark_engine_joint_steps_total"
 
 
 class Deployment:
@@ -77,9 +78,10 @@ class Side:
             meanwhile()
             self.deployment.serving.check()
 
-        before = formats_clock(servers) if self.variant.format.fields else None
+        before = counters(servers)
         answers, (begin, end) = self.deployment.load.run([self.deployment.prefix(role) for role in roles], cell, self.variant.format,
                                                          seconds, between, first, last, beside_tokens)
+        increase = {name: value - before[name] for name, value in counters(servers).items()}
         whole = [answer for answer in answers if answer.whole]
         return {"tokens_per_second": sum(answer.tokens_between(begin, end) for answer in answers) / (end - begin),
                 "window": round(end - begin, 3),
@@ -87,7 +89,8 @@ class Side:
                 "per_token": [round(answer.per_token, 5) for answer in whole if answer.per_token is not None],
                 "prompt_tokens": sum(answer.prompt_tokens for answer in answers) / len(answers),
                 "new_tokens": sum(answer.tokens for answer in whole) / len(whole) if whole else None,
-                "formats": formats(before, formats_clock(servers)) if before else None,
+                "joint_steps": increase[JOINT_STEPS] / increase[STEPS] if increase[STEPS] else None,
+                "formats": formats(increase) if self.variant.format.fields else None,
                 "answers_by_worker": Counter(answer.worker for answer in answers), "cores": cores(*clocks)}
 
 
@@ -150,20 +153,19 @@ def cores(begin, end):
     return {"workers": workers / seconds, "others": (everything - workers) / seconds, "steal": steal / seconds}
 
 
-def formats_clock(servers):
-    """The metrics of formats, and of the time between tokens, by name: sums over the servers since their start."""
-    names = [FORMAT_WAITS, *(name for pair in FORMAT_TIMES.values() for name in pair)]
+def counters(servers):
+    """The metrics of steps, of formats, and of the time between tokens, by name: sums over the servers since their start."""
+    names = [STEPS, JOINT_STEPS, FORMAT_WAITS, *(name for pair in FORMAT_TIMES.values() for name in pair)]
     scrapes = [server.metrics(names) for server in servers]
     return {name: sum(scrape[name] for scrape in scrapes) for name in names}
 
 
-def formats(begin, end):
-    """Counts and mean seconds of a measurement, from its first request to its last answer.
+def formats(increase):
+    """Counts and mean seconds of a measurement, by the increase of the counters from its first request to its last answer.
 
     masks: the steps with masks, and the time for the masks of all rows of such a step; tokens: the requests, and the mean time
     between two tokens of a request; compilations: the new formats; waits: rows that waited for a later step
     """
-    change = {name: end[name] - begin[name] for name in begin}
-    found = {key: {"count": change[count], "mean": change[seconds] / change[count] if change[count] else None}
+    found = {key: {"count": increase[count], "mean": increase[seconds] / increase[count] if increase[count] else None}
              for key, (count, seconds) in FORMAT_TIMES.items()}
-    return {**found, "waits": change[FORMAT_WAITS]}
+    return {**found, "waits": increase[FORMAT_WAITS]}

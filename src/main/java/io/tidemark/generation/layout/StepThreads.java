@@ -16,11 +16,11 @@ import java.util.function.IntFunction;
  * {@code CLEARLY_FASTER} of the time. A small one has half of them until all take less than {@code FASTER} of it, and
  * then all until half take less than {@code NOT_SLOWER} times as long.
  *
- * <p>The other number of threads is tried after an interval of {@code FIRST_INTERVAL} steps. Each lost trial doubles the
- * interval. If the first trial after a change goes back, the interval continues with half of what it was before the
- * change: the host has delayed a few steps in a row, and nothing else has changed. After the first trial, the next one
- * also waits until steps have taken {@code MIN_TIME_TO_COST} times what the cheaper of the last two trials has cost. A
- * trial begins at once when steps take far longer than those of the last trial of the other number.
+ * <p>The other number of threads is tried after an interval of {@code FIRST_INTERVAL} steps. Each lost trial doubles
+ * the interval. If the first trial after a change goes back, the interval is half of what it was before the change:
+ * probably the host has only delayed a few steps in a row. From the second trial after a change on, the next one also
+ * waits until steps have taken {@code MIN_TIME_TO_COST} times what the cheaper of the last two trials has cost. A trial
+ * begins at once when steps take far longer than those of the last trial of the other number.
  *
  * <p>Used by one thread.
  */

@@ -102,7 +102,7 @@ class StepThreadsTest {
 
     @Test
     @DisplayName(
-            "All threads are used for small steps that become a tenth faster after a while, also if the host delays one")
+            "All threads are used for small steps that become a tenth faster after a while, even if one is delayed")
     void settling() {
         threads = new StepThreads(SMALL_STEPS);
         int[] sinceChange = {0};
