@@ -51,8 +51,8 @@ public final class StepThreads {
     /**
      * Half of the threads of a small step must take less than this many times the time of all. A median hides
      * occasional delays of single threads, see {@link WidthTrial#DELAYS_OF_WIDE}. SmolLM2-135M with one sequence and an
-     * adapter has about the same median with one thread and two, but generates 11% fewer tokens per second in a fixed
-     * layout of two threads than in the default layout, which mostly uses one.
+     * adapter has about the same median with one thread and two, but generates 2 and 11% fewer tokens per second (two
+     * runs) in a fixed layout of two threads than in the default layout, which mostly uses one.
      */
     private static final double NOT_SLOWER = 1 + WidthTrial.DELAYS_OF_WIDE;
     /** All threads of a small step must take less than this part of the time of half. */
