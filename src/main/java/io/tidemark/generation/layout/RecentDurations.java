@@ -37,7 +37,7 @@ final class RecentDurations {
         return size == COUNT;
     }
 
-    /** The median, or the mean of the two middle ones. There is at least one duration. */
+    /** The median, or the mean of the two middle ones. Requires at least one duration. */
     double median() {
         long[] sorted = Arrays.copyOf(nanos, size);
         Arrays.sort(sorted);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.function.IntToLongFunction;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("Threads of a step")
 class StepThreadsTest {
@@ -165,19 +167,13 @@ class StepThreadsTest {
                 .isZero();
     }
 
-    @Test
-    @DisplayName("A process that delays all threads is noticed after a trial whose first step the host has stopped")
-    void stoppedTrialOfHalf() {
+    @ParameterizedTest(name = "steps with all threads take {0} ns before the trial")
+    @ValueSource(longs = {250, 9000})
+    @DisplayName(
+            "A process that delays all threads is noticed although the host stops the first step of a trial of half")
+    void stoppedTrialOfHalf(long nanosWithAll) {
         stepsWithHalf(9000, count -> 1000 / count);
-        runUntilTrialEnds(count -> count > 2 ? 250 : 50_000);
-        assertThat(stepsWithHalf(200, count -> count > 2 ? 9000 : 500)).isGreaterThan(150);
-    }
-
-    @Test
-    @DisplayName("A process that delays all threads is noticed although the host stops the first trial that it causes")
-    void stoppedUrgentTrial() {
-        stepsWithHalf(9000, count -> 1000 / count);
-        runUntilTrialEnds(count -> count > 2 ? 9000 : 50_000);
+        runUntilTrialEnds(count -> count > 2 ? nanosWithAll : 50_000);
         assertThat(stepsWithHalf(200, count -> count > 2 ? 9000 : 500)).isGreaterThan(150);
     }
 
