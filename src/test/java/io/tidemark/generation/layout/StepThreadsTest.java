@@ -178,12 +178,12 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("Half of the threads win a trial although the host delays one of its steps")
+    @DisplayName("All threads win their first trial although the host delays its fifth step")
     void delayedStepOfTrial() {
-        stepsWithHalf(200, count -> 1000 / count);
-        int[] withHalf = {0};
-        IntToLongFunction contended = count -> count > 2 ? 2000 : ++withHalf[0] == 5 ? 20_000 : 500;
-        assertThat(stepsWithHalf(50, contended)).isGreaterThan(40);
+        threads = new StepThreads(SMALL_STEPS);
+        int[] withAll = {0};
+        assertThat(stepsWithHalf(64, count -> count == 2 ? 1000 : ++withAll[0] == 5 ? 20_000 : 800))
+                .isEqualTo(16);
     }
 
     /** Ends after the first step with all threads that follows a trial of half of them. */
