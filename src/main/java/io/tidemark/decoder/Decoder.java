@@ -1,7 +1,11 @@
 package io.tidemark.decoder;
 
+import static io.tidemark.decoder.script.DecoderMethod.FIRST_STATES;
 import static io.tidemark.decoder.script.DecoderMethod.STEP;
 import static io.tidemark.decoder.script.DecoderMethod.STEP_AND_SAMPLE;
+import static io.tidemark.decoder.script.DecoderMethod.STEP_INPUTS;
+import static io.tidemark.decoder.script.DecoderMethod.STEP_LAYERS;
+import static io.tidemark.decoder.script.DecoderMethod.STEP_TOKENS;
 
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvCache;
@@ -34,15 +38,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiFunction;
 
 /**
- * The decoder on the device: one native call runs a step for all rows. Holds the base model's weights and no state of
- * any sequence.
+ * The decoder on the device. One native call runs a step for all rows, or several if the step has a limit. Holds the
+ * base model's weights and no state of any sequence.
  *
  * <p>The steps of one decoder run one after another; {@link #shareWeights} makes a decoder for another thread. All
  * other methods are thread-safe.
  */
 public final class Decoder implements AutoCloseable {
+
+    /** Layers of a native call in a step with a limit. A call costs about 0.1 ms. */
+    private static final int LAYERS_PER_CALL = 2;
 
     private final DecoderContext context;
     private final AttentionTiling tiling;
@@ -109,13 +117,58 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderException if libtorch could not run it
      */
     public List<SampledToken> step(List<StepRow> batch) {
+        return step(batch, (arguments, sampling) -> timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling)));
+    }
+
+    /**
+     * Runs a step as {@link #step(List)}, with the present threads at first and with fewer after the limit. It takes
+     * several native calls.
+     *
+     * @throws DecoderException if libtorch could not run it
+     */
+    public List<SampledToken> step(List<StepRow> batch, ThreadLimit limit) {
+        return step(batch, (arguments, sampling) -> inSeveralCalls(arguments, sampling, limit));
+    }
+
+    private List<SampledToken> step(List<StepRow> batch, BiFunction<StepArguments, SamplingBatch, Value> nativeCalls) {
         StepPlan plan = new StepPlan(batch, tiling, placement(batch));
         List<StepRow> sampled = plan.sampled();
         SamplingBatch sampling = new SamplingBatch(
                 sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
         try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
-                Value result = timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling))) {
+                Value result = nativeCalls.apply(arguments, sampling)) {
             return inBatchOrder(batch, sampled, sampling.tokens(result));
+        }
+    }
+
+    private Value inSeveralCalls(StepArguments arguments, SamplingBatch sampling, ThreadLimit limit) {
+        int layers = config().numLayers();
+        long start = System.nanoTime();
+        try (Value inputs = timedCall(STEP_INPUTS, arguments.forInputs())) {
+            Value states = timedCall(FIRST_STATES, inputs);
+            try {
+                for (int first = 0; first < layers; ) {
+                    int end = limit.isExceeded() ? layers : Math.min(first + LAYERS_PER_CALL, layers);
+                    Value next = layers(inputs, states, first, end);
+                    states.close();
+                    states = next;
+                    first = end;
+                    limit.judge((double) end / layers, System.nanoTime() - start);
+                    if (limit.isExceeded()) {
+                        setThreads(limit.fewerThreads());
+                    }
+                }
+                return timedCall(STEP_TOKENS, arguments.forTokens(inputs, states, sampling));
+            } finally {
+                states.close();
+            }
+        }
+    }
+
+    private Value layers(Value inputs, Value states, int first, int end) {
+        try (Value firstLayer = context.torch().number(first);
+                Value endLayer = context.torch().number(end)) {
+            return timedCall(STEP_LAYERS, inputs, states, firstLayer, endLayer);
         }
     }
 
@@ -130,7 +183,7 @@ public final class Decoder implements AutoCloseable {
         List<StepRow> sampled = plan.sampled();
         int vocabulary = config().vocabularySize();
         try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
-                Value result = call(STEP, arguments.forLogits())) {
+                Value result = call(STEP, arguments.forInputs())) {
             float[] all = result.toFloats();
             List<float[]> rows = new ArrayList<>();
             for (int i = 0; i < sampled.size(); i++) {

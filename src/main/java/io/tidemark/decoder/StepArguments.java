@@ -29,11 +29,11 @@ final class StepArguments implements AutoCloseable {
     }
 
     /**
-     * The arguments of {@link DecoderMethod#STEP}.
+     * The arguments of {@link DecoderMethod#STEP} and {@link DecoderMethod#STEP_INPUTS}.
      *
      * @throws DecoderException if libtorch could not make the gather indices
      */
-    Value[] forLogits() {
+    Value[] forInputs() {
         return step(DecoderMethod.STEP);
     }
 
@@ -44,16 +44,29 @@ final class StepArguments implements AutoCloseable {
      */
     Value[] forTokens(SamplingBatch sampling) {
         Value[] all = step(DecoderMethod.STEP_AND_SAMPLE);
-        set(all, StepArgument.SAMPLING_INPUTS, numbers(sampling.inputs().numbers()));
-        set(all, StepArgument.SAMPLING_PARTS, numbers(sampling.inputs().sizes()));
-        set(all, StepArgument.SAMPLING_SIZES, numbers(sampling.sizes()));
-        set(
-                all,
-                StepArgument.MASKS,
-                sampling.masks()
-                        .map(masks -> scope.add(context.torch().bytes(masks)))
-                        .orElse(context.empty().masks()));
+        Value[] last = sampling(sampling);
+        System.arraycopy(last, 0, all, all.length - last.length, last.length);
         return all;
+    }
+
+    /** The arguments of {@link DecoderMethod#STEP_TOKENS}. */
+    Value[] forTokens(Value inputs, Value states, SamplingBatch sampling) {
+        Value[] last = sampling(sampling);
+        Value[] all = new Value[last.length + 2];
+        all[0] = inputs;
+        all[1] = states;
+        System.arraycopy(last, 0, all, 2, last.length);
+        return all;
+    }
+
+    /** The last arguments of the methods that sample, in order. */
+    private Value[] sampling(SamplingBatch sampling) {
+        Value masks = sampling.masks()
+                .map(bits -> scope.add(context.torch().bytes(bits)))
+                .orElse(context.empty().masks());
+        return new Value[] {
+            numbers(sampling.inputs().numbers()), numbers(sampling.inputs().sizes()), numbers(sampling.sizes()), masks
+        };
     }
 
     private Value[] step(DecoderMethod method) {

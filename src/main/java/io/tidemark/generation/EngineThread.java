@@ -2,6 +2,7 @@ package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
 import io.tidemark.generation.InstanceGroups.Granted;
+import io.tidemark.generation.StepLoop.Ran;
 import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.generation.layout.GroupWidth.Turn;
 import io.tidemark.generation.layout.InstanceGroup;
@@ -169,9 +170,10 @@ final class EngineThread {
         long start = System.nanoTime();
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
-        List<StepSize> steps = startsWithoutStep(members)
-                ? members.stream().map(member -> StepSize.NONE).toList()
+        Ran ran = startsWithoutStep(members)
+                ? new Ran(members.stream().map(member -> StepSize.NONE).toList(), false)
                 : step(group, members);
+        List<StepSize> steps = ran.sizes();
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
             own.countJointStep();
         }
@@ -182,7 +184,7 @@ final class EngineThread {
         for (int i = 0; i < members.size(); i++) {
             work.add(members.get(i).endTurn(steps.get(i), slices.get(i), end - start));
         }
-        return new Turn(granted.width(), group, work, own.startableRequests(), end - start, end);
+        return new Turn(granted.width(), group, work, ran.exceeded(), own.startableRequests(), end - start, end);
     }
 
     /**
@@ -200,7 +202,7 @@ final class EngineThread {
         return startingInstances > 1 || startingInstances == 1 && own.startableRequests() > 0;
     }
 
-    private List<StepSize> step(InstanceGroup group, List<EngineInstance> members) {
+    private Ran step(InstanceGroup group, List<EngineInstance> members) {
         Decoder decoder = group.size() == 1 ? own.useDecoder() : jointDecoder;
         return loop.step(decoder, results(members), layout.threadsOf(group));
     }

@@ -6,8 +6,11 @@ import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.generation.Scheduler.ScheduledRow;
 import io.tidemark.generation.StepMasks.Advanced;
+import io.tidemark.generation.layout.StepCost;
 import io.tidemark.generation.layout.StepSize;
 import io.tidemark.generation.layout.StepThreads;
+import io.tidemark.generation.layout.StepThreads.LimitedStep;
+import io.tidemark.generation.layout.StepThreads.TimedStep;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -16,8 +19,8 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * The hot path: schedules a step of one or several engine instances, runs all their rows in one native call, and gives
- * each sequence its token. Used by one thread, which runs the turns of these instances.
+ * The hot path: schedules a step of one or several engine instances, runs all their rows together, and gives each
+ * sequence its token. Used by one thread, which runs the turns of these instances.
  */
 final class StepLoop {
 
@@ -73,6 +76,14 @@ final class StepLoop {
         }
     }
 
+    /**
+     * A step that has run.
+     *
+     * @param sizes    the part of each instance
+     * @param exceeded whether it is a joint step that has exceeded its limit
+     */
+    record Ran(List<StepSize> sizes, boolean exceeded) {}
+
     /** @param started told of each native step, and of the masks before it, with the ids of its requests */
     StepLoop(StepThreads threads, StepMasks masks, Consumer<List<String>> started) {
         this.threads = threads;
@@ -85,9 +96,8 @@ final class StepLoop {
      *
      * @param instances  the instances whose rows it has
      * @param maxThreads the threads of their processors
-     * @return the part of each instance in the step
      */
-    List<StepSize> step(Decoder decoder, List<StepResults> instances, int maxThreads) {
+    Ran step(Decoder decoder, List<StepResults> instances, int maxThreads) {
         admit(instances);
         List<Part> scheduled = new ArrayList<>();
         for (StepResults instance : instances) {
@@ -97,15 +107,16 @@ final class StepLoop {
         List<Part> running =
                 parts.stream().filter(part -> !part.rows().isEmpty()).toList();
         List<StepSize> sizes = parts.stream().map(Part::size).toList();
+        boolean exceeded = false;
         if (!running.isEmpty()) {
             running.forEach(part -> part.instance().stepStarts());
             try {
-                run(decoder, running, maxThreads);
+                exceeded = run(decoder, running, maxThreads);
             } catch (DecoderException e) {
                 isolate(decoder, running, maxThreads, e);
             }
         }
-        return sizes;
+        return new Ran(sizes, exceeded);
     }
 
     /**
@@ -143,33 +154,41 @@ final class StepLoop {
         return parts.stream().map(part -> part.constrainedBy(advanced)).toList();
     }
 
-    private void run(Decoder decoder, List<Part> parts, int maxThreads) {
+    /** Returns whether it is a joint step that has exceeded its limit. */
+    private boolean run(Decoder decoder, List<Part> parts, int maxThreads) {
         List<List<StepRow>> batches = parts.stream()
                 .map(part -> part.rows().stream()
                         .map(row -> row.sequence().nextRow(row.promptTokens()))
                         .toList())
                 .toList();
         List<StepRow> batch = batches.stream().flatMap(List::stream).toList();
-        Iterator<SampledToken> sampled = step(decoder, parts, batch, maxThreads).iterator();
-        for (int i = 0; i < parts.size(); i++) {
-            parts.get(i).instance().take(parts.get(i).rows(), batches.get(i), sampled);
-        }
-    }
-
-    private List<SampledToken> step(Decoder decoder, List<Part> parts, List<StepRow> batch, int maxThreads) {
         started.accept(ids(parts.stream()
                 .flatMap(part -> part.rows().stream())
                 .map(ScheduledRow::sequence)
                 .toList()));
-        int tokens = batch.stream().mapToInt(row -> row.tokens().size()).sum();
-        if (parts.size() > 1) {
-            decoder.setThreads(maxThreads);
-            return decoder.step(batch);
-        }
-        return threads.run(tokens, maxThreads, count -> {
+        LimitedStep<List<SampledToken>> call = (count, limit) -> {
             decoder.setThreads(count);
-            return decoder.step(batch);
-        });
+            return limit.isPresent() ? decoder.step(batch, limit.get()) : decoder.step(batch);
+        };
+        boolean isJoint = parts.size() > 1;
+        TimedStep<List<SampledToken>> step =
+                isJoint ? threads.runJoint(cost(batch), maxThreads, call) : threads.run(cost(batch), maxThreads, call);
+        Iterator<SampledToken> sampled = step.result().iterator();
+        for (int i = 0; i < parts.size(); i++) {
+            parts.get(i).instance().take(parts.get(i).rows(), batches.get(i), sampled);
+        }
+        return isJoint && step.exceeded();
+    }
+
+    private static StepCost cost(List<StepRow> batch) {
+        int tokens = 0;
+        long attended = 0;
+        for (StepRow row : batch) {
+            int count = row.tokens().size();
+            tokens += count;
+            attended += (long) count * (row.position() + count);
+        }
+        return new StepCost(tokens, attended);
     }
 
     private static List<String> ids(List<Sequence> sequences) {

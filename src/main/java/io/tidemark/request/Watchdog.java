@@ -47,7 +47,7 @@ public final class Watchdog {
     /**
      * How long one activity of the worker may take. Time during which the process was suspended does not count.
      *
-     * @param step      of the engine: one native call for all its rows, or one slice of a sweep
+     * @param step      of the engine: a step with all its rows, or one slice of a sweep
      * @param admission of one request: parsing, chat template and tokenizer, or the compilation of its format
      */
     public record Limits(Duration step, Duration admission) {

@@ -33,6 +33,7 @@ class ComputeTypesTest {
         torch.close();
     }
 
+    /** On processors without VNNI, activations of int8 have 7 bits, and the error is larger. */
     @ParameterizedTest
     @CsvSource({"BF16, 0.02", "INT8, 0.15"})
     @DisplayName("Logits of a mixed batch are equal to those of fp32 within the error of the type")
@@ -47,10 +48,10 @@ class ComputeTypesTest {
     @ParameterizedTest
     @CsvSource({
         "llama-gqa, BF16, 0.02",
-        "llama-gqa, INT8, 0.08",
+        "llama-gqa, INT8, 0.1",
         "mistral-window, BF16, 0.02",
-        "mistral-window, INT8, 0.08",
-        "llama-biased-mha, INT8, 0.08"
+        "mistral-window, INT8, 0.1",
+        "llama-biased-mha, INT8, 0.1"
     })
     @DisplayName(
             "Logits of decode steps are equal to those of fp32 within the error, with one, two and six query heads per key head and with biases")

@@ -234,6 +234,7 @@ class InstanceGroupsTest {
                 granted.width(),
                 granted.group(),
                 IntStream.range(0, granted.group().size()).mapToObj(i -> work).toList(),
+                false,
                 0,
                 1,
                 1);

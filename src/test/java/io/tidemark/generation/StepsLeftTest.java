@@ -61,7 +61,10 @@ class StepsLeftTest {
                         .isEmpty();
             }
             while (listeners.values().stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows())
+                assertThat(loop.step(decoder, List.of(results), 1)
+                                .sizes()
+                                .get(0)
+                                .rows())
                         .isPositive();
                 listeners.forEach((id, listener) -> {
                     assertThat(listener.hasEnded() && scheduler.stepsLeft(id).isPresent())

@@ -55,7 +55,10 @@ class TokensLeftTest {
             }
             assertThat(queue.tokensLeft(1)).isEqualTo(total);
             while (listeners.stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step(decoder, List.of(results), 1).get(0).rows())
+                assertThat(loop.step(decoder, List.of(results), 1)
+                                .sizes()
+                                .get(0)
+                                .rows())
                         .isPositive();
                 double processed = results.promptTokens() + scheduler.reusedPromptTokens() + results.generatedTokens();
                 assertThat(processed + queue.tokensLeft(1) + scheduler.tokensLeft(1))

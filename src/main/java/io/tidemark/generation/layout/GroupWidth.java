@@ -11,11 +11,19 @@ public interface GroupWidth {
      * @param width     width of the groups during the turn
      * @param group     the instances whose turn it was
      * @param work      of each of these instances
+     * @param exceeded  whether its joint step has exceeded its limit, see {@link io.tidemark.decoder.ThreadLimit}
      * @param startable number of sequences of queued requests that can start in the next turns
      * @param nanos     duration of the turn
      * @param endNanos  when the turn ended
      */
-    record Turn(int width, InstanceGroup group, List<InstanceWork> work, int startable, long nanos, long endNanos) {
+    record Turn(
+            int width,
+            InstanceGroup group,
+            List<InstanceWork> work,
+            boolean exceeded,
+            int startable,
+            long nanos,
+            long endNanos) {
 
         /** The step of all instances of the group. */
         StepSize step() {

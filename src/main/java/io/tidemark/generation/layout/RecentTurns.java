@@ -29,6 +29,8 @@ final class RecentTurns {
      * processor with another process take ten times as long and more.
      */
     private static final double SLOW = 5;
+    /** The same for a turn whose joint step has exceeded its limit and gone on with fewer threads. */
+    private static final double SLOW_IF_EXCEEDED = 1.6;
     /** Fewer consecutive slow turns may be delays by the host. */
     private static final int SLOW_TURNS = 3;
 
@@ -156,7 +158,8 @@ final class RecentTurns {
     Change add(Turn turn, Moment now) {
         OfWidth width = byWidth.get(turn.width());
         OptionalDouble before = width.durations.expected(turn.step(), now);
-        if (before.isPresent() && turn.nanos() > SLOW * before.getAsDouble()) {
+        double slowRatio = turn.exceeded() ? SLOW_IF_EXCEEDED : SLOW;
+        if (before.isPresent() && turn.nanos() > slowRatio * before.getAsDouble()) {
             width.slow.add(turn);
         } else {
             width.slow.clear();

@@ -1,13 +1,14 @@
 package io.tidemark.generation.layout;
 
+import io.tidemark.decoder.ThreadLimit;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.IntFunction;
 
 /**
  * Selects the number of threads for each step with rows of one engine instance. A large step uses all threads of its
- * group or half of them; a small one the instance's threads, or twice as many if the group has them.
+ * group or half of them; a small one the instance's threads, or twice as many if the group has them. Steps with more
+ * threads than those of one instance, also joint ones, are limited by {@link StepLimits}.
  *
  * <p>The threads of a step synchronize several hundred times. When another process uses one of their processors, each
  * synchronization waits for the delayed thread, and half as many threads are much faster. Steps of similar size are
@@ -20,7 +21,8 @@ import java.util.function.IntFunction;
  * the interval. If the first trial after a change goes back, the interval is half of what it was before the change:
  * probably the host has only delayed a few steps in a row. From the second trial after a change on, the next one also
  * waits until steps have taken {@code MIN_TIME_TO_COST} times what the cheaper of the last two trials has cost. A trial
- * begins at once when steps take far longer than those of the last trial of the other number.
+ * begins at once when steps take far longer than those of the last trial of the other number. A step with all threads
+ * that exceeds its limit ends their trial, or makes half of them the number in use.
  *
  * <p>Used by one thread.
  */
@@ -67,7 +69,28 @@ public final class StepThreads {
     private static final double MAX_DEBT_NANOS = 300e9;
 
     private final EngineLayout layout;
+    private final StepLimits limits;
     private final Map<Size, Timings> bySize = new HashMap<>();
+
+    /**
+     * A step.
+     *
+     * @param <T> its result
+     */
+    @FunctionalInterface
+    public interface LimitedStep<T> {
+
+        /** Runs it with this number of threads, or with fewer after the limit. */
+        T run(int threads, Optional<ThreadLimit> limit);
+    }
+
+    /**
+     * A step that has run.
+     *
+     * @param nanos    its duration
+     * @param exceeded whether it has exceeded its limit
+     */
+    public record TimedStep<T>(T result, long nanos, boolean exceeded) {}
 
     /**
      * Steps of similar size.
@@ -111,16 +134,17 @@ public final class StepThreads {
             this.isUrgent = isUrgent;
         }
 
-        private void add(long stepNanos) {
+        private void add(long stepNanos, boolean exceeded) {
             steps++;
             nanos += stepNanos;
             costNanos += Math.max(0, stepNanos - presentNanos);
             // the first step wakes the threads
-            if (steps > 1) {
-                counted.add(stepNanos);
-            } else if (stepNanos > FAR_SLOWER * presentNanos) {
+            if (exceeded || steps == 1 && stepNanos > FAR_SLOWER * presentNanos) {
                 isFarSlower = true;
+                counted.clear();
                 counted.add((long) (FAR_SLOWER * presentNanos));
+            } else if (steps > 1) {
+                counted.add(stepNanos);
             }
         }
 
@@ -161,8 +185,14 @@ public final class StepThreads {
             return useHalf != trial.isPresent();
         }
 
-        private void record(boolean usedHalf, long nanos) {
-            if (usedHalf == useHalf) {
+        private void record(boolean usedHalf, long nanos, boolean exceeded) {
+            if (exceeded && !useHalf && !usedHalf) {
+                // those of one instance would have taken half the time
+                all.recent.clear();
+                all.recent.add(nanos);
+                trial = Optional.empty();
+                change();
+            } else if (usedHalf == useHalf) {
                 present().recent.add(nanos);
                 stepsLeft--;
                 debtNanos -= Math.min(debtNanos, nanos);
@@ -173,7 +203,7 @@ public final class StepThreads {
                 }
             } else {
                 trial.ifPresent(running -> {
-                    running.add(nanos);
+                    running.add(nanos, exceeded);
                     endTrial(running);
                 });
             }
@@ -243,21 +273,38 @@ public final class StepThreads {
 
     public StepThreads(EngineLayout layout) {
         this.layout = layout;
+        this.limits = new StepLimits(layout);
     }
 
     /**
-     * Runs a step and records its duration.
+     * Runs a step with rows of one instance.
      *
-     * @param tokens     number of tokens of the step
      * @param processors maximum number of threads, those of the whole group
-     * @param step       takes the number of threads
      */
-    public <T> T run(int tokens, int processors, IntFunction<T> step) {
-        int threads = threadsFor(tokens, processors);
+    public <T> TimedStep<T> run(StepCost cost, int processors, LimitedStep<T> step) {
+        int threads = threadsFor(cost.tokens(), processors);
+        TimedStep<T> timed = run(cost, step, threads);
+        record(threads, cost.tokens(), processors, timed.nanos(), timed.exceeded());
+        return timed;
+    }
+
+    /**
+     * Runs a step with rows of several instances.
+     *
+     * @param threads those of the whole group
+     */
+    public <T> TimedStep<T> runJoint(StepCost cost, int threads, LimitedStep<T> step) {
+        return run(cost, step, threads);
+    }
+
+    private <T> TimedStep<T> run(StepCost cost, LimitedStep<T> step, int threads) {
         long start = System.nanoTime();
-        T result = step.apply(threads);
-        record(threads, tokens, processors, System.nanoTime() - start);
-        return result;
+        Optional<ThreadLimit> limit = limits.of(cost, threads, start);
+        T result = step.run(threads, limit);
+        long end = System.nanoTime();
+        limits.stepEnds(cost, threads, limit, end - start, end);
+        return new TimedStep<>(
+                result, end - start, limit.filter(ThreadLimit::isExceeded).isPresent());
     }
 
     /** The number of threads for the next step of this number of tokens. */
@@ -266,11 +313,15 @@ public final class StepThreads {
         return hasChoice(tokens, max) && timings(tokens, max).nextUsesHalf() ? max / 2 : max;
     }
 
-    /** Records the duration of a step. */
-    void record(int threads, int tokens, int processors, long nanos) {
+    /**
+     * Records the duration of a step.
+     *
+     * @param exceeded whether it exceeded its limit
+     */
+    void record(int threads, int tokens, int processors, long nanos, boolean exceeded) {
         int max = max(tokens, processors);
         if (hasChoice(tokens, max) && (threads == max || threads == max / 2)) {
-            timings(tokens, max).record(threads < max, nanos);
+            timings(tokens, max).record(threads < max, nanos, exceeded);
         }
     }
 

@@ -82,7 +82,7 @@ final class WidthTrial {
 
         private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, true);
 
-        /** Of a trial whose first turn, which is not counted, already takes far too long. */
+        /** Of a trial of a wider group with a step that exceeds its limit, or whose first turn takes far too long. */
         private static Verdict hopeless() {
             double gain = -Math.log(HOPELESS);
             return new Verdict(OptionalDouble.of(gain), gain, gain, true);
@@ -120,6 +120,10 @@ final class WidthTrial {
      */
     boolean turnEnds(Turn turn, double round, boolean counted, Moment now) {
         nanos += turn.nanos() * round;
+        if (isWider() && turn.exceeded()) {
+            end(Verdict.hopeless());
+            return true;
+        }
         if (counted) {
             rounds += round;
             Comparison compared = compare(now);

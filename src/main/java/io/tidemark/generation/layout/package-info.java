@@ -4,6 +4,6 @@
  * Start with {@link io.tidemark.generation.layout.EngineLayout} and
  * {@link io.tidemark.generation.layout.GroupWidth}, then {@link io.tidemark.generation.layout.MeasuredWidth},
  * {@code WidthsByRows}, {@code WidthTrial} and {@code RecentTurns}.
- * {@link io.tidemark.generation.layout.StepThreads} stands alone.
+ * {@link io.tidemark.generation.layout.StepThreads} and {@code StepLimits} are independent of these.
  */
 package io.tidemark.generation.layout;

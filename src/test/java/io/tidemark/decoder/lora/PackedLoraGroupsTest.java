@@ -25,8 +25,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class PackedLoraGroupsTest {
 
     private static final List<String> KINDS = List.of("all", "qv", "patterns", "some-layers");
-    /** The error of int8; with another adapter the error is greater than 1. */
-    private static final double ERROR = 0.15;
+    /**
+     * The error of int8, which is larger on processors without VNNI: activations have 7 bits there. With another
+     * adapter the error is greater than 1.
+     */
+    private static final double ERROR = 0.2;
 
     /** Many more steps than fusing a group needs. */
     private static final int MAX_STEPS = 2000;

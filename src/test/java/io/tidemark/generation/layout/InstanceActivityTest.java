@@ -90,6 +90,6 @@ class InstanceActivityTest {
 
     private static Turn turn(int first, InstanceWork... work) {
         InstanceGroup group = new InstanceGroup(first, first + work.length);
-        return new Turn(group.size(), group, List.of(work), 0, 1000, 1000);
+        return new Turn(group.size(), group, List.of(work), false, 0, 1000, 1000);
     }
 }

@@ -186,7 +186,8 @@ class MeasuredWidthTest {
         engine.run(60);
         engine.rows(16, 16).run(60);
         MeasuredWidth width = engine.choice();
-        Turn idle = new Turn(2, new InstanceGroup(0, 2), List.of(InstanceWork.NONE, InstanceWork.NONE), 0, 1000, 0);
+        Turn idle =
+                new Turn(2, new InstanceGroup(0, 2), List.of(InstanceWork.NONE, InstanceWork.NONE), false, 0, 1000, 0);
         assertThat(width.next(idle)).isEqualTo(2);
         assertThat(width.next(startable(idle, 8))).isEqualTo(2);
         assertThat(width.next(startable(idle, 32))).isEqualTo(1);
@@ -200,7 +201,7 @@ class MeasuredWidthTest {
     @DisplayName("Requests that start with the next steps count as rows")
     void startingRequests() {
         InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), 0, false, false, true);
-        Turn turn = new Turn(2, new InstanceGroup(0, 2), List.of(work, work), 0, 1000, 1000);
+        Turn turn = new Turn(2, new InstanceGroup(0, 2), List.of(work, work), false, 0, 1000, 1000);
         assertThat(new MeasuredWidth(TWO).next(turn)).isEqualTo(2);
         assertThat(new MeasuredWidth(TWO).next(startable(turn, 14))).isEqualTo(2);
         assertThat(new MeasuredWidth(TWO).next(startable(turn, 24))).isEqualTo(1);
@@ -209,11 +210,11 @@ class MeasuredWidthTest {
     /** A turn that has started this number of sequences in each of two instances, and had no step. */
     private static Turn started(InstanceGroup group, int sequences) {
         InstanceWork work = new InstanceWork(StepSize.NONE, sequences, false, false, true);
-        return new Turn(2, group, List.of(work, work), 0, 1000, 0);
+        return new Turn(2, group, List.of(work, work), false, 0, 1000, 0);
     }
 
     private static Turn startable(Turn turn, int requests) {
-        return new Turn(turn.width(), turn.group(), turn.work(), requests, turn.nanos(), turn.endNanos());
+        return new Turn(turn.width(), turn.group(), turn.work(), false, requests, turn.nanos(), turn.endNanos());
     }
 
     @Test

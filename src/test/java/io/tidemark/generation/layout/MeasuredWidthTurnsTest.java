@@ -1,5 +1,6 @@
 package io.tidemark.generation.layout;
 
+import static io.tidemark.generation.layout.SimulatedEngine.TWO;
 import static io.tidemark.generation.layout.SimulatedEngine.TWO_OF_A_SMALL_MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -36,12 +37,13 @@ class MeasuredWidthTurnsTest {
         MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 16, false));
         InstanceGroup one = new InstanceGroup(0, 2);
         InstanceGroup other = new InstanceGroup(2, 4);
-        Turn active = new Turn(2, one, List.of(busy(1), InstanceWork.NONE), 0, 1000, 1000);
+        Turn active = new Turn(2, one, List.of(busy(1), InstanceWork.NONE), false, 0, 1000, 1000);
         for (int turns = 0; turns < 3; turns++) {
             width.begins(one);
             width.begins(other);
             assertThat(width.next(active)).isEqualTo(2);
-            assertThat(width.next(new Turn(2, other, List.of(InstanceWork.NONE, InstanceWork.NONE), 0, 1000, 2000)))
+            assertThat(width.next(
+                            new Turn(2, other, List.of(InstanceWork.NONE, InstanceWork.NONE), false, 0, 1000, 2000)))
                     .isEqualTo(4);
         }
         width.begins(other);
@@ -65,9 +67,9 @@ class MeasuredWidthTurnsTest {
     void requestsCanStart() {
         MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
         List<InstanceWork> oneActive = List.of(busy(1), InstanceWork.NONE);
-        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 1, 1000, 0)))
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, false, 1, 1000, 0)))
                 .isEqualTo(1);
-        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, 0, 1000, 0)))
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), oneActive, false, 0, 1000, 0)))
                 .isEqualTo(2);
     }
 
@@ -122,6 +124,55 @@ class MeasuredWidthTurnsTest {
             assertThat(turns.joint(millis, 4, 4)).isEqualTo(2);
         }
         assertThat(turns.joint(millis, 4, 0)).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("A joint step that exceeds its limit ends a trial of joint steps at once")
+    void exceededInTrial() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        for (int i = 0; i < 4; i++) {
+            assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+        }
+        assertThat(turns.exceeded(25, 4)).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("A step that exceeds its limit does not end a trial of a narrower group")
+    void exceededInTrialOfNarrower() {
+        MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 1, false));
+        InstanceGroup all = new InstanceGroup(0, 4);
+        List<InstanceWork> busy = List.of(busy(1), busy(1), busy(1), busy(1));
+        long nanos = 0;
+        int next = width.start();
+        for (int turns = 0; next == 4; turns++) {
+            assertThat(turns).isLessThan(100);
+            nanos += 20_000_000;
+            next = width.next(new Turn(4, all, busy, false, 0, 20_000_000, nanos));
+        }
+        assertThat(next).isEqualTo(2);
+        for (int turn = 0; turn < 2; turn++) {
+            InstanceGroup group = new InstanceGroup(2 * turn, 2 * turn + 2);
+            nanos += 20_000_000;
+            next = width.next(new Turn(2, group, busy.subList(0, 2), true, 0, 20_000_000, nanos));
+        }
+        assertThat(next).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Three joint steps in a row that exceed their limits begin a trial of single steps at once")
+    void threeExceeded() {
+        Turns turns = new Turns(TWO);
+        for (int i = 0; i < 8; i++) {
+            assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+        }
+        assertThat(turns.exceeded(60, 4)).isEqualTo(2);
+        assertThat(turns.exceeded(60, 4)).isEqualTo(2);
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+        turns.exceeded(60, 4);
+        turns.exceeded(60, 4);
+        assertThat(turns.exceeded(60, 4)).isEqualTo(1);
     }
 
     @Test
@@ -306,10 +357,15 @@ class MeasuredWidthTurnsTest {
 
     /** Turns of two instances, one after another, or side by side with the same duration. */
     private static final class Turns {
-        private final MeasuredWidth choice = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        private final MeasuredWidth choice;
         private long nanos;
 
         Turns() {
+            this(TWO_OF_A_SMALL_MODEL);
+        }
+
+        Turns(EngineLayout layout) {
+            choice = new MeasuredWidth(layout);
             assertThat(choice.start()).isEqualTo(2);
         }
 
@@ -341,8 +397,18 @@ class MeasuredWidthTurnsTest {
         }
 
         int joint(double millis, InstanceWork first, InstanceWork second) {
+            return joint(millis, first, second, false);
+        }
+
+        /** A joint turn whose step exceeds its limit. */
+        int exceeded(double millis, int rows) {
+            return joint(millis, busy(rows), busy(rows), true);
+        }
+
+        private int joint(double millis, InstanceWork first, InstanceWork second, boolean exceeded) {
             pass(millis);
-            return choice.next(new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, nanos(millis), nanos));
+            return choice.next(
+                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), exceeded, 0, nanos(millis), nanos));
         }
 
         int single(double millis, int rows) {
@@ -360,8 +426,8 @@ class MeasuredWidthTurnsTest {
 
         /** A turn that ends now. */
         int turnOf(int instance, double millis, InstanceWork work) {
-            return choice.next(
-                    new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), 0, nanos(millis), nanos));
+            return choice.next(new Turn(
+                    1, new InstanceGroup(instance, instance + 1), List.of(work), false, 0, nanos(millis), nanos));
         }
 
         /** Turns side by side for some seconds, in which no trial begins. */
@@ -402,11 +468,11 @@ class MeasuredWidthTurnsTest {
     }
 
     private static Turn joint(InstanceWork first, InstanceWork second) {
-        return new Turn(2, new InstanceGroup(0, 2), List.of(first, second), 0, 1000, 0);
+        return new Turn(2, new InstanceGroup(0, 2), List.of(first, second), false, 0, 1000, 0);
     }
 
     private static Turn single(int instance, InstanceWork work) {
-        return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), 0, 1000, 0);
+        return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), false, 0, 1000, 0);
     }
 
     private static StepSize step(int rows) {

@@ -208,6 +208,6 @@ final class SimulatedEngine {
         List<InstanceWork> work = ended.parts().stream()
                 .map(part -> new InstanceWork(part, 0, ended.slice(), false, part.rows() > 0))
                 .toList();
-        return new Turn(width, ended.group(), work, 0, (long) (ended.end() - ended.start()), (long) ended.end());
+        return new Turn(width, ended.group(), work, false, 0, (long) (ended.end() - ended.start()), (long) ended.end());
     }
 }

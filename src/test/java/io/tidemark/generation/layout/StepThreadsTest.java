@@ -2,6 +2,7 @@ package io.tidemark.generation.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.generation.layout.StepThreads.LimitedStep;
 import java.util.function.IntToLongFunction;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -186,6 +187,47 @@ class StepThreadsTest {
                 .isEqualTo(16);
     }
 
+    @Test
+    @DisplayName("A step that exceeds its limit ends a trial of all threads, which then are not used")
+    void exceededInTrial() {
+        threads = new StepThreads(SMALL_STEPS);
+        assertThat(stepsWithHalf(19, count -> count > 2 ? 800 : 1000)).isEqualTo(16);
+        threads.record(PROCESSORS, TOKENS, PROCESSORS, 900, true);
+        assertThat(stepsWithHalf(32, count -> count > 2 ? 800 : 1000)).isEqualTo(32);
+    }
+
+    @Test
+    @DisplayName("After a large step that exceeds its limit, half of the threads are used until a trial of all is won")
+    void exceeded() {
+        stepsWithHalf(2000, count -> 1000 / count);
+        threads.record(PROCESSORS, TOKENS, PROCESSORS, 2000, true);
+        assertThat(stepsWithHalf(16, count -> 1000 / count)).isEqualTo(16);
+        stepsWithHalf(48, count -> 1000 / count);
+        assertThat(stepsWithHalf(100, count -> 1000 / count)).isLessThan(3);
+    }
+
+    @Test
+    @DisplayName("Joint and large steps have limits when a step of one instance has been timed, and report an excess")
+    void limits() {
+        threads = new StepThreads(new EngineLayout(2, 1, 2, 16, false));
+        StepCost cost = new StepCost(16, 16);
+        LimitedStep<Integer> step = (count, limit) -> {
+            limit.ifPresent(present -> present.judge(0.01, Double.MAX_VALUE));
+            return count;
+        };
+        assertThat(threads.runJoint(cost, 2, step).exceeded())
+                .as("before a step of one instance")
+                .isFalse();
+        assertThat(threads.run(cost, 1, step))
+                .as("of one instance")
+                .matches(ran -> !ran.exceeded() && ran.result() == 1);
+        assertThat(threads.runJoint(cost, 2, step)).as("joint").matches(ran -> ran.exceeded() && ran.result() == 2);
+        assertThat(threads.run(cost, 2, step)).as("large").matches(ran -> ran.exceeded() && ran.result() == 2);
+        assertThat(threads.run(cost, 2, step).result())
+                .as("large, after an excess")
+                .isEqualTo(1);
+    }
+
     /** Ends after the first step with all threads that follows a trial of half of them. */
     private void runUntilTrialEnds(IntToLongFunction nanos) {
         while (stepsWithHalf(1, nanos) == 0) {
@@ -201,7 +243,7 @@ class StepThreadsTest {
         for (int i = 0; i < steps; i++) {
             int count = threads.threadsFor(TOKENS, PROCESSORS);
             half += count == 2 ? 1 : 0;
-            threads.record(count, TOKENS, PROCESSORS, nanos.applyAsLong(count));
+            threads.record(count, TOKENS, PROCESSORS, nanos.applyAsLong(count), false);
         }
         return half;
     }

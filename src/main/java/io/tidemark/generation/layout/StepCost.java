@@ -1,0 +1,21 @@
+package io.tidemark.generation.layout;
+
+/**
+ * What the duration of a step depends on.
+ *
+ * @param tokens   number of tokens, 1 or more
+ * @param attended number of positions that all its tokens attend to, 1 or more; windows of the model are not considered
+ */
+public record StepCost(int tokens, long attended) {
+
+    /** How many times the duration of another step, at most, this one takes with the same threads. */
+    double ratioTo(StepCost other) {
+        double ratio = Math.max((double) tokens / other.tokens, (double) attended / other.attended);
+        return Math.max(1, ratio);
+    }
+
+    /** The smallest step of similar cost: both numbers are rounded down to powers of two. */
+    StepCost rounded() {
+        return new StepCost(Integer.highestOneBit(tokens), Long.highestOneBit(attended));
+    }
+}
