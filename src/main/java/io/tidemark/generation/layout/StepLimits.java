@@ -10,14 +10,15 @@ import java.util.Optional;
  * make such a step take a second or longer.
  *
  * <p>The limit is {@code LIMIT} times what the threads of one instance need at most, by the medians of earlier steps. A
- * step with a limit takes several native calls. Therefore a step has none within {@code NORMAL_NANOS} after another one
- * that was shorter than its limit.
+ * step with a limit takes several native calls. Therefore a step has none within {@code NORMAL_NANOS} after a normal
+ * one, which takes at most {@code NORMAL} times as long as those threads need.
  *
  * <p>Used by one thread.
  */
 final class StepLimits {
 
     private static final double LIMIT = 2;
+    private static final double NORMAL = 1.25;
     static final long NORMAL_NANOS = 250_000_000;
 
     /** Threads of one instance. */
@@ -26,7 +27,7 @@ final class StepLimits {
     private final Map<StepCost, RecentDurations> withShare = new HashMap<>();
     /** What the threads of one instance would need at most for steps that had more threads, likewise. */
     private final Map<StepCost, RecentDurations> withMore = new HashMap<>();
-    /** Until when steps have no limit; empty if the last step with more threads was not shorter than its limit. */
+    /** Until when steps have no limit; empty if the last step with more threads was not normal. */
     private Optional<Long> unlimitedUntil = Optional.empty();
 
     StepLimits(EngineLayout layout) {
@@ -37,10 +38,10 @@ final class StepLimits {
     Optional<ThreadLimit> of(StepCost cost, int threads, long startNanos) {
         boolean isUnlimited =
                 unlimitedUntil.filter(until -> startNanos - until < 0).isPresent();
-        double nanos = limitNanos(cost);
+        double nanos = nanosOfShare(cost);
         return threads <= share || isUnlimited || nanos == Double.POSITIVE_INFINITY
                 ? Optional.empty()
-                : Optional.of(new ThreadLimit(nanos, share));
+                : Optional.of(new ThreadLimit(LIMIT * nanos, share));
     }
 
     /**
@@ -54,9 +55,9 @@ final class StepLimits {
         if (threads == share) {
             add(withShare, cost, nanos);
         } else if (threads > share) {
-            double longest = limitNanos(cost);
-            boolean isNormal = nanos <= longest
-                    && longest < Double.POSITIVE_INFINITY
+            double ofShare = nanosOfShare(cost);
+            boolean isNormal = nanos <= NORMAL * ofShare
+                    && ofShare < Double.POSITIVE_INFINITY
                     && limit.filter(ThreadLimit::isExceeded).isEmpty();
             unlimitedUntil = isNormal ? Optional.of(endNanos + NORMAL_NANOS) : Optional.empty();
             if (isNormal) {
@@ -70,9 +71,9 @@ final class StepLimits {
         durations.computeIfAbsent(cost.rounded(), size -> new RecentDurations()).add(nanos);
     }
 
-    /** Infinite if no step has been timed. */
-    private double limitNanos(StepCost cost) {
-        return LIMIT * Math.min(leastNanos(withShare, cost), leastNanos(withMore, cost));
+    /** What the threads of one instance need at most; infinite if no step has been timed. */
+    private double nanosOfShare(StepCost cost) {
+        return Math.min(leastNanos(withShare, cost), leastNanos(withMore, cost));
     }
 
     private static double leastNanos(Map<StepCost, RecentDurations> durations, StepCost cost) {

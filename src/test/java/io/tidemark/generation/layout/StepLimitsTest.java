@@ -48,7 +48,7 @@ class StepLimitsTest {
         run(COST, SHARE, 1000);
         run(new StepCost(64, 1024), ALL, 1500);
         assertThat(limitNanos(64, 1024)).isEqualTo(6000);
-        run(new StepCost(128, 1024), ALL, 13_000);
+        run(new StepCost(128, 1024), ALL, 7501);
         assertThat(limitNanos(128, 1024)).as("after a slow one").isEqualTo(12_000);
     }
 
@@ -69,14 +69,14 @@ class StepLimitsTest {
     void slowStep() {
         run(COST, SHARE, 1000);
         run(COST, ALL, 900);
-        run(COST, ALL, 2001);
+        run(COST, ALL, 1251);
         assertThat(limit(ALL)).as("after a slow step").isPresent();
-        run(COST, ALL, 2000);
-        assertThat(limit(ALL)).as("after a step as long as its limit").isEmpty();
+        run(COST, ALL, 1250);
+        assertThat(limit(ALL)).as("after a step that is not slow").isEmpty();
         now += StepLimits.NORMAL_NANOS;
         Optional<ThreadLimit> exceeded = limit(ALL);
         exceeded.orElseThrow().judge(0.1, 1500);
-        limits.stepEnds(COST, ALL, exceeded, 1900, now);
+        limits.stepEnds(COST, ALL, exceeded, 1200, now);
         assertThat(limit(ALL)).as("after an excess").isPresent();
     }
 
