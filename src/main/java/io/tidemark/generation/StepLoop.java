@@ -171,24 +171,14 @@ final class StepLoop {
             return limit.isPresent() ? decoder.step(batch, limit.get()) : decoder.step(batch);
         };
         boolean isJoint = parts.size() > 1;
-        TimedStep<List<SampledToken>> step =
-                isJoint ? threads.runJoint(cost(batch), maxThreads, call) : threads.run(cost(batch), maxThreads, call);
+        TimedStep<List<SampledToken>> step = isJoint
+                ? threads.runJoint(StepCost.of(batch), maxThreads, call)
+                : threads.run(StepCost.of(batch), maxThreads, call);
         Iterator<SampledToken> sampled = step.result().iterator();
         for (int i = 0; i < parts.size(); i++) {
             parts.get(i).instance().take(parts.get(i).rows(), batches.get(i), sampled);
         }
         return isJoint && step.exceeded();
-    }
-
-    private static StepCost cost(List<StepRow> batch) {
-        int tokens = 0;
-        long attended = 0;
-        for (StepRow row : batch) {
-            int count = row.tokens().size();
-            tokens += count;
-            attended += (long) count * (row.position() + count);
-        }
-        return new StepCost(tokens, attended);
     }
 
     private static List<String> ids(List<Sequence> sequences) {

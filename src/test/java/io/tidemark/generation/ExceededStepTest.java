@@ -2,7 +2,9 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.Decoder;
+import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.StepLoop.Ran;
@@ -12,6 +14,7 @@ import io.tidemark.generation.layout.StepSize;
 import io.tidemark.generation.layout.StepThreads;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -19,6 +22,22 @@ import org.junit.jupiter.api.Test;
 class ExceededStepTest {
 
     private static final EngineLimits LIMITS = new EngineLimits(16, 64, 1L << 30);
+
+    @Test
+    @DisplayName("Has a limit by its tokens and the positions that they attend to")
+    void cost() {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa");
+                KvPool pool = new KvPool(fixture.model().decoder().kvCache(), LIMITS.kvBytes())) {
+            StepRow prompt = row(pool, List.of(5, 6, 7), 0);
+            StepRow decode = row(pool, List.of(8), 40);
+            assertThat(StepCost.of(List.of(prompt, decode))).isEqualTo(new StepCost(4, 3 * 3 + 41));
+        }
+    }
+
+    private static StepRow row(KvPool pool, List<Integer> tokens, int position) {
+        return new StepRow(
+                pool.reserve(64).orElseThrow(), tokens, position, Optional.empty(), new Boundary(0), Optional.empty());
+    }
 
     @Test
     @DisplayName("Is reported if it has rows of several instances, and gives each sequence its token")

@@ -1,5 +1,8 @@
 package io.tidemark.generation.layout;
 
+import io.tidemark.decoder.StepRow;
+import java.util.List;
+
 /**
  * What the duration of a step depends on.
  *
@@ -7,6 +10,18 @@ package io.tidemark.generation.layout;
  * @param attended number of positions that all its tokens attend to, 1 or more; windows of the model are not considered
  */
 public record StepCost(int tokens, long attended) {
+
+    /** The cost of a step with these rows, at least one. */
+    public static StepCost of(List<StepRow> rows) {
+        int tokens = 0;
+        long attended = 0;
+        for (StepRow row : rows) {
+            int count = row.tokens().size();
+            tokens += count;
+            attended += (long) count * (row.position() + count);
+        }
+        return new StepCost(tokens, attended);
+    }
 
     /** How many times the duration of another step, at most, this one takes with the same threads. */
     double ratioTo(StepCost other) {

@@ -36,10 +36,12 @@ final class StepLimits {
 
     /** The limit of a step that starts at this time; empty if it needs none, or if no step has been timed. */
     Optional<ThreadLimit> of(StepCost cost, int threads, long startNanos) {
-        boolean isUnlimited =
-                unlimitedUntil.filter(until -> startNanos - until < 0).isPresent();
+        if (threads <= share
+                || unlimitedUntil.filter(until -> startNanos - until < 0).isPresent()) {
+            return Optional.empty();
+        }
         double nanos = nanosOfShare(cost);
-        return threads <= share || isUnlimited || nanos == Double.POSITIVE_INFINITY
+        return nanos == Double.POSITIVE_INFINITY
                 ? Optional.empty()
                 : Optional.of(new ThreadLimit(LIMIT * nanos, share));
     }

@@ -187,7 +187,7 @@ public final class StepThreads {
 
         private void record(boolean usedHalf, long nanos, boolean exceeded) {
             if (exceeded && !useHalf && !usedHalf) {
-                // those of one instance would have taken half the time
+                // the limit is twice what the threads of one instance need
                 all.recent.clear();
                 all.recent.add(nanos);
                 trial = Optional.empty();
