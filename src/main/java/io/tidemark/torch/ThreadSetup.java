@@ -14,8 +14,14 @@ final class ThreadSetup {
     /** The nice value of a background thread. */
     private static final int NICE = 10;
 
+    /**
+     * DJL's property, {@code true} by default: {@code false} shortens the first calls of a script and may slow down
+     * later ones.
+     */
+    private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
+
     private final int defaultThreads;
-    private final boolean optimizeGraphs;
+    private final boolean optimizeGraphs = !"false".equals(System.getProperty(GRAPH_OPTIMIZER));
     /** The number of threads that was set for the calling thread; 0 before its first call. */
     private final ThreadLocal<Integer> current = ThreadLocal.withInitial(() -> 0);
 
@@ -24,12 +30,8 @@ final class ThreadSetup {
         private static final int THREADS = JniUtils.getNumThreads();
     }
 
-    /**
-     * @param threads        of an operator; 0 for libtorch's default
-     * @param optimizeGraphs whether the first calls of a script's method optimize it
-     */
-    ThreadSetup(int threads, boolean optimizeGraphs) {
-        this.optimizeGraphs = optimizeGraphs;
+    /** @param threads of an operator; 0 for libtorch's default */
+    ThreadSetup(int threads) {
         int libtorchDefault = LibtorchDefault.THREADS;
         this.defaultThreads = threads > 0 ? threads : libtorchDefault;
     }

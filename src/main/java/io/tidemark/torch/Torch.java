@@ -28,8 +28,7 @@ public final class Torch implements AutoCloseable {
     private Torch(TorchOptions options, Recorder recorder) {
         this.manager = Devices.open(options.device());
         this.recorder = recorder;
-        // on a CPU, optimizing takes up to a second, and later calls are not faster; on a GPU this was not measured
-        this.threads = new ThreadSetup(options.threads(), isOnGpu());
+        this.threads = new ThreadSetup(options.threads());
     }
 
     /**

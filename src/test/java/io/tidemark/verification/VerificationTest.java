@@ -30,6 +30,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class VerificationTest {
 
+    private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
+
     private Torch torch;
 
     @TempDir
@@ -50,7 +52,7 @@ class VerificationTest {
             "Logits agree within 2e-4, and greedy tokens, likelihoods and chosen boundaries agree, at every boundary")
     @CsvSource({"llama-gqa, 11", "llama3-rope-tied, 2", "llama-biased-mha, 2"})
     void agrees(String family, int adapters) {
-        VerificationReport report = walk(Folders.model(family));
+        VerificationReport report = walkOptimized(Folders.model(family));
         assertThat(report.verdicts()).hasSize(adapters).allSatisfy(verdict -> {
             assertThat(verdict).as(verdict.line()).isInstanceOf(Verdict.Compared.class);
             Agreement agreement = ((Verdict.Compared) verdict).agreement();
@@ -65,7 +67,7 @@ class VerificationTest {
     @Test
     @DisplayName("A folder made by tools/reference.py with another seed, depth, head count and head size agrees")
     void agreesWithAMadeFolder() {
-        VerificationReport report = walk(Folders.model("llama-made"));
+        VerificationReport report = walkOptimized(Folders.model("llama-made"));
         assertThat(report.verdicts()).hasSize(4).allSatisfy(verdict -> {
             assertThat(verdict.line()).startsWith("ok");
             // five prompts at boundaries 0 .. 3
@@ -83,7 +85,7 @@ class VerificationTest {
         "qwen2-tied, 4, 5"
     })
     void agreesWithFamilies(String family, int adapters, int boundaries) {
-        VerificationReport report = walk(Folders.model(family));
+        VerificationReport report = walkOptimized(Folders.model(family));
         assertThat(report.verdicts()).hasSize(adapters).allSatisfy(verdict -> {
             assertThat(verdict.line()).startsWith("ok");
             // three prompts, one of them longer than any window and than the context before the scaling
@@ -208,6 +210,20 @@ class VerificationTest {
                         .resolve("expected.json"),
                 change);
         return model;
+    }
+
+    /** With the scripts' graphs optimized, as in the packaged application and unlike in the other unit tests. */
+    private VerificationReport walkOptimized(Path folder) {
+        String configured = System.setProperty(GRAPH_OPTIMIZER, "true");
+        try (Torch optimized = Torch.open(FixtureModel.OPTIONS)) {
+            return new Verification(optimized, ModelOptions.DEFAULT, verdict -> {}).walk(List.of(folder));
+        } finally {
+            if (configured == null) {
+                System.clearProperty(GRAPH_OPTIMIZER);
+            } else {
+                System.setProperty(GRAPH_OPTIMIZER, configured);
+            }
+        }
     }
 
     private VerificationReport walk(Path folder) {
