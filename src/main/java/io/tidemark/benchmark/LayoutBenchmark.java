@@ -23,36 +23,39 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
  * Compares the engine's default layout, which decides by measured times whether instances share a step, with fixed
- * ones. One engine runs at a time, since the threads of several would be more than the processors. Layouts alternate in
- * short slots with the same requests, so that a disturbance of the machine affects all of them; every second round has
- * them in reverse order.
+ * ones. There is an engine for each layout. They run in turn for short slots, while the others are paused between two
+ * steps, because the threads of several would be more than the processors. A disturbance of the machine therefore
+ * affects all of them. Every second round has them in reverse order.
  *
- * <p>A slot consists of whole sets of requests: those of a set are submitted together and generate the same number of
- * tokens, and the next set follows when all have ended. The time of a set is that from its submission to its last
- * outcome. A time from the first token on would leave out the first step, in which layouts run different parts of the
- * prompts.
+ * <p>As many requests are open at a time as the case has rows. When one ends, another follows. The first ones have
+ * different lengths, so that prompts and ends are spread over the time, as they are in a worker.
  */
 public final class LayoutBenchmark {
 
     /** The least number of rounds for an interval. */
     public static final int MIN_ROUNDS = 6;
 
-    /** Before its first round, a layout runs until its packed adapters stay as they are, at most this many steps. */
+    /**
+     * Before its first round, each instance of a layout runs at least this many steps, and more until its packed
+     * adapters stay as they are, but at most {@code MAX_WARM_UP_STEPS}. The first steps have prompts, whose adapters are
+     * not packed.
+     */
+    private static final int MIN_WARM_UP_STEPS = 64;
+
     private static final int MAX_WARM_UP_STEPS = 1024;
     /**
      * The time that each layout runs after that, when all have compiled the code that they use. The default tries other
      * widths most often in its first seconds. A worker has this cost once for each number of rows.
      */
     private static final Duration WARM_UP = Duration.ofSeconds(10);
-    /** Tokens of the requests that a new engine runs before the first measured set of a slot. */
-    private static final int FIRST_TOKENS = 4;
-
-    private static final long POLL_MILLIS = 1;
+    /** Between two checks whether packed adapters still change. */
+    private static final Duration POLL = Duration.ofMillis(1);
 
     private final LanguageModel model;
     private final List<LoraWeights> adapters;
@@ -66,7 +69,7 @@ public final class LayoutBenchmark {
     public record Requests(int promptTokens, int newTokens) {}
 
     /**
-     * @param rows  number of requests of a set
+     * @param rows  number of requests that are open at a time
      * @param mixed whether they use the adapters in turn; false for the base model
      */
     public record Cell(int rows, boolean mixed) {}
@@ -140,7 +143,7 @@ public final class LayoutBenchmark {
     }
 
     /**
-     * @param adapters of the mixed cells
+     * @param adapters of the mixed cells, which need at least one
      * @throws IllegalArgumentException if the model is on a GPU, where there is one layout
      */
     public LayoutBenchmark(LanguageModel model, List<LoraWeights> adapters, Requests requests) {
@@ -181,149 +184,168 @@ public final class LayoutBenchmark {
      * Runs the cells one after another. In each cell all layouts warm up, and then alternate.
      *
      * @param rounds               number of rounds of a cell
-     * @param slot                 a slot ends with the first set that ends after this time
+     * @param slot                 time that a layout runs in a round; a slot also includes the end of its last step
      * @param prefillTokensPerStep the limit of the engine
+     * @param onCell               called after each cell
      * @throws IllegalStateException when a request is refused or fails
      */
-    public List<Rates> run(List<Cell> cells, int rounds, Duration slot, int prefillTokensPerStep) {
-        return run(cells, rounds, WARM_UP, slot, prefillTokensPerStep);
+    public void run(List<Cell> cells, int rounds, Duration slot, int prefillTokensPerStep, Consumer<Rates> onCell) {
+        run(cells, rounds, WARM_UP, slot, prefillTokensPerStep, onCell);
     }
 
-    List<Rates> run(List<Cell> cells, int rounds, Duration warmUp, Duration slot, int prefillTokensPerStep) {
+    void run(
+            List<Cell> cells,
+            int rounds,
+            Duration warmUp,
+            Duration slot,
+            int prefillTokensPerStep,
+            Consumer<Rates> onCell) {
         int rows = cells.stream().mapToInt(Cell::rows).max().orElseThrow();
         long kvBytes = 4L
                 * (rows + 8)
                 * (requests.promptTokens() + requests.newTokens() + 128L)
                 * model.decoder().kvBytesPerToken();
         EngineLimits limits = new EngineLimits(rows, prefillTokensPerStep, kvBytes);
-        return cells.stream()
-                .map(cell -> run(cell, rounds, warmUp, slot, limits))
-                .toList();
+        for (Cell cell : cells) {
+            onCell.accept(run(cell, rounds, warmUp, slot, limits));
+        }
     }
 
     private Rates run(Cell cell, int rounds, Duration warmUp, Duration slot, EngineLimits limits) {
-        List<GenerationEngine> engines = new ArrayList<>();
-        List<List<Double>> rates = new ArrayList<>();
-        for (EngineLayout layout : layouts) {
-            GenerationEngine engine = GenerationEngine.start(model, limits, layout);
-            try (engine) {
-                warmUp(engine, cell);
+        List<Load> loads = new ArrayList<>();
+        try {
+            for (EngineLayout layout : layouts) {
+                Load load = new Load(GenerationEngine.start(model, limits, layout), cell);
+                loads.add(load);
+                load.submit();
+                load.runUntilStable(layout.instances());
             }
-            engines.add(engine);
-            rates.add(new ArrayList<>());
-        }
-        for (int layout = 0; layout < layouts.size(); layout++) {
-            rate(engines, layout, cell, warmUp);
-        }
-        for (int round = 0; round < rounds; round++) {
-            for (int i = 0; i < layouts.size(); i++) {
-                int layout = round % 2 == 0 ? i : layouts.size() - 1 - i;
-                rates.get(layout).add(rate(engines, layout, cell, slot));
+            loads.forEach(load -> load.run(warmUp));
+            List<List<Double>> rates = loads.stream()
+                    .map(load -> (List<Double>) new ArrayList<Double>())
+                    .toList();
+            for (int round = 0; round < rounds; round++) {
+                for (int i = 0; i < loads.size(); i++) {
+                    int layout = round % 2 == 0 ? i : loads.size() - 1 - i;
+                    rates.get(layout).add(loads.get(layout).run(slot));
+                }
             }
-        }
-        return new Rates(cell, rates);
-    }
-
-    /** Starts the engine of a layout again, and measures generated tokens per second. */
-    private double rate(List<GenerationEngine> engines, int layout, Cell cell, Duration slot) {
-        GenerationEngine engine = engines.get(layout).restart();
-        engines.set(layout, engine);
-        try (engine) {
-            return rate(engine, cell, slot);
+            return new Rates(cell, rates);
+        } finally {
+            loads.forEach(Load::close);
         }
     }
 
-    private void warmUp(GenerationEngine engine, Cell cell) {
-        boolean isStable = false;
-        for (int steps = 0; !isStable && steps < MAX_WARM_UP_STEPS; steps += requests.newTokens()) {
-            isStable = new RequestSet(engine, cell).run(requests.newTokens());
-        }
-    }
-
-    /** Generated tokens per second. */
-    private double rate(GenerationEngine engine, Cell cell, Duration slot) {
-        new RequestSet(engine, cell).run(Math.min(FIRST_TOKENS, requests.newTokens()));
-        long start = System.nanoTime();
-        long nanos;
-        long sets = 0;
-        do {
-            new RequestSet(engine, cell).run(requests.newTokens());
-            sets++;
-            nanos = System.nanoTime() - start;
-        } while (nanos < slot.toNanos());
-        return sets * cell.rows() * requests.newTokens() * 1e9 / nanos;
-    }
-
-    /** Requests that start together. */
-    private final class RequestSet {
+    /**
+     * The open requests of an engine. Callbacks run on its threads and submit the next ones. The engine is paused
+     * except in calls of {@link #run}.
+     */
+    private final class Load implements AutoCloseable {
 
         private final GenerationEngine engine;
         private final Cell cell;
-        private final List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
+        /** Completed with the reason if a request is refused or fails. */
+        private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
-        private RequestSet(GenerationEngine engine, Cell cell) {
+        private volatile boolean closing;
+
+        /** @param engine closed with this */
+        private Load(GenerationEngine engine, Cell cell) {
             this.engine = engine;
             this.cell = cell;
+            engine.pause();
         }
 
-        /** Returns whether, before the first request has ended, packed adapters were no longer changing. */
-        private boolean run(int newTokens) {
-            try {
-                for (int row = 0; row < cell.rows(); row++) {
-                    outcomes.add(engine.submit(request(row, newTokens)));
-                }
-            } catch (RequestRejectedException e) {
-                throw new IllegalStateException(e.getMessage(), e);
-            } catch (IllegalStateException closed) {
-                // an engine that has failed is closed: its outcomes say more
-                requireCompleted();
-                throw closed;
+        /** Submits the first requests. */
+        private void submit() {
+            for (int row = 0; row < cell.rows(); row++) {
+                submit(row, 0, Math.max(1, requests.newTokens() * (row + 1) / cell.rows()));
             }
-            boolean isStable = false;
-            while (!isFirstDone()) {
-                isStable = engine.isStable();
-            }
-            requireCompleted();
-            return isStable;
         }
 
-        /** Waits until the first request has ended, for a short time. */
-        private boolean isFirstDone() {
+        /** Runs until packed adapters do not change any more. */
+        private void runUntilStable(int instances) {
+            long steps = 0;
+            while (steps < MIN_WARM_UP_STEPS * instances
+                    || !engine.isStable() && steps < MAX_WARM_UP_STEPS * instances) {
+                runFor(POLL);
+                steps = engine.stats().steps();
+            }
+        }
+
+        /**
+         * Runs for a while. Returns generated tokens per second.
+         *
+         * @throws IllegalStateException if a request is refused or fails, or if no token was generated
+         */
+        private double run(Duration slot) {
+            long tokens = engine.stats().generatedTokens();
+            long nanos = runFor(slot);
+            long generated = engine.stats().generatedTokens() - tokens;
+            if (generated == 0) {
+                throw new IllegalStateException(
+                        "no token was generated in " + slot.toMillis() + " ms; give each layout more time in a round");
+            }
+            return generated * 1e9 / nanos;
+        }
+
+        /** Returns the nanoseconds until the last steps have ended, on average over the instances. */
+        private long runFor(Duration time) {
+            long start = System.nanoTime();
+            engine.resume();
+            awaitFailure(time);
+            long end = engine.pause();
+            awaitFailure(Duration.ZERO);
+            return end - start;
+        }
+
+        private void awaitFailure(Duration time) {
             try {
-                CompletableFuture.anyOf(outcomes.toArray(CompletableFuture[]::new))
-                        .get(POLL_MILLIS, TimeUnit.MILLISECONDS);
-                return true;
+                failure.get(time.toNanos(), TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
-                return false;
+                // no failure
+            } catch (ExecutionException e) {
+                throw new IllegalStateException(e.getCause().getMessage(), e.getCause());
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new IllegalStateException("the benchmark was interrupted", e);
-            } catch (ExecutionException e) {
-                throw new IllegalStateException("a request has no outcome", e);
             }
         }
 
-        private void requireCompleted() {
-            for (CompletableFuture<Outcome> outcome : outcomes) {
-                if (outcome.join() instanceof Outcome.Failure failed) {
-                    throw new IllegalStateException(failed.code() + ": " + failed.message());
-                }
+        /** @param count number of earlier requests of this row */
+        private void submit(int row, int count, int newTokens) {
+            try {
+                engine.submit(request(row, count, newTokens), outcome -> {
+                    if (outcome instanceof Outcome.Failure failed) {
+                        failure.completeExceptionally(
+                                new IllegalStateException(failed.code() + ": " + failed.message()));
+                    } else if (!closing) {
+                        submit(row, count + 1, requests.newTokens());
+                    }
+                });
+            } catch (RequestRejectedException | IllegalStateException e) {
+                failure.completeExceptionally(e);
             }
         }
 
-        /** @param row its prompt depends on it */
-        private GenerationRequest request(int row, int newTokens) {
+        private GenerationRequest request(int row, int count, int newTokens) {
             Optional<LoraWeights> lora =
                     cell.mixed() ? Optional.of(adapters.get(row % adapters.size())) : Optional.empty();
             return new GenerationRequest(
-                    "bench-" + row,
-                    new Random(row)
+                    "bench-" + row + "-" + count,
+                    new Random(row + (long) cell.rows() * count)
                             .ints(requests.promptTokens(), 0, model.config().vocabularySize())
                             .boxed()
                             .toList(),
                     GenerationParams.greedy(StopConditions.afterExactly(newTokens)),
                     lora,
                     Boundary.full(model.config().numLayers()));
+        }
+
+        @Override
+        public void close() {
+            closing = true;
+            engine.close();
         }
     }
 }

@@ -18,7 +18,6 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -33,12 +32,6 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final LanguageModel model;
     private final ModelConfig config;
     private final EngineLimits limits;
-    private final EngineLayout layout;
-    private final GroupWidth width;
-    /** By instance. */
-    private final List<StepThreads> stepThreads;
-
-    private final StepMasks.Source masks;
     /** Pool of the first instance, for the size of sequences, which is the same in all of them. */
     private final KvPool pool;
 
@@ -47,23 +40,13 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final InstanceGroups groups;
     private final List<EngineInstance> instances = new ArrayList<>();
     private final List<EngineThread> threads = new ArrayList<>();
-    private final AtomicBoolean restarted = new AtomicBoolean();
     private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
     private GenerationEngine(
-            LanguageModel model,
-            EngineLimits limits,
-            EngineLayout layout,
-            GroupWidth width,
-            List<StepThreads> stepThreads,
-            StepMasks.Source masks) {
+            LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width, StepMasks.Source masks) {
         this.model = model;
         this.config = model.config();
         this.limits = limits;
-        this.layout = layout;
-        this.width = width;
-        this.stepThreads = stepThreads;
-        this.masks = masks;
         this.groups = new InstanceGroups(layout.instances(), width);
         this.queue = new RequestQueue(limits, layout.instances(), groups::wake);
         this.budget = new KvBudget(limits.kvBytes(), layout.instances());
@@ -85,7 +68,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
                     instance,
                     instances,
                     groups,
-                    stepThreads.get(instance.index()),
+                    new StepThreads(layout),
                     new StepMasks(config.vocabularySize(), masks, limits.maskTimePerStep(), StepMasks.Clocks.system()),
                     jointDecoders,
                     this::failed));
@@ -111,40 +94,9 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     /** @param masks computes the masks of rows with a grammar */
     static GenerationEngine start(
             LanguageModel model, EngineLimits limits, EngineLayout layout, GroupWidth width, StepMasks.Source masks) {
-        return start(
-                model,
-                limits,
-                layout,
-                width,
-                Stream.generate(() -> new StepThreads(layout))
-                        .limit(layout.instances())
-                        .toList(),
-                masks);
-    }
-
-    private static GenerationEngine start(
-            LanguageModel model,
-            EngineLimits limits,
-            EngineLayout layout,
-            GroupWidth width,
-            List<StepThreads> stepThreads,
-            StepMasks.Source masks) {
-        GenerationEngine engine = new GenerationEngine(model, limits, layout, width, stepThreads, masks);
+        GenerationEngine engine = new GenerationEngine(model, limits, layout, width, masks);
         engine.threads.forEach(EngineThread::start);
         return engine;
-    }
-
-    /**
-     * Starts an engine like this one, which begins with the numbers of instances and threads of a step that this
-     * one has found best.
-     *
-     * @throws IllegalStateException if this engine has not ended, or was started again before
-     */
-    public GenerationEngine restart() {
-        if (!hasEnded() || restarted.getAndSet(true)) {
-            throw new IllegalStateException("an engine can be started again once, after it has ended");
-        }
-        return start(model, limits, layout, width, stepThreads, masks);
     }
 
     @Override
@@ -267,6 +219,23 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     public boolean isStable() {
         return instances.stream().allMatch(EngineInstance::isStable)
                 && threads.stream().allMatch(EngineThread::isStable);
+    }
+
+    /**
+     * Lets the running steps end, and starts no others until {@link #resume}. Requests can be submitted meanwhile. Those
+     * that are cancelled end after the pause. Called by one thread, in turn with {@link #resume}. Not for callbacks of
+     * the engine, whose step would not end.
+     *
+     * @return {@link System#nanoTime} when the instances that have work ended their last steps, on average; the present
+     *     time if none has work
+     */
+    public long pause() {
+        return groups.pause();
+    }
+
+    /** Ends a pause. */
+    public void resume() {
+        groups.resume();
     }
 
     /** Whether the threads of all instances run: the engine was not closed and no instance has failed. */

@@ -24,6 +24,8 @@ import java.util.stream.IntStream;
  * has work for the thread of the group. After {@link #close}, a thread gets its own instance back as soon as no turn
  * touches it.
  *
+ * <p>While the groups are paused, no turn starts. {@link GroupWidth} has a clock that stands still meanwhile.
+ *
  * <p>Thread-safe.
  */
 final class InstanceGroups {
@@ -33,10 +35,14 @@ final class InstanceGroups {
     private final ReentrantLock lock = new ReentrantLock();
     /** One for each thread, signalled when it may have a turn. */
     private final Condition[] mayEnter;
+    /** Signalled when no thread is in a turn. */
+    private final Condition noTurns = lock.newCondition();
     /** By instance: it has work, or may have. */
     private final boolean[] ready;
     /** By thread: it is in a turn. */
     private final boolean[] inTurn;
+    /** By instance: when its last turn ended. */
+    private final long[] endNanos;
 
     private int turns;
     private int width;
@@ -44,6 +50,14 @@ final class InstanceGroups {
     private int nextWidth;
 
     private int changes;
+
+    private boolean paused;
+    /** When the last turn before the last pause had ended. */
+    private long pausedSince;
+    /** When the last pause ended. */
+    private long resumedNanos;
+    /** Duration of all earlier pauses. */
+    private long pausedNanos;
 
     private boolean closed;
 
@@ -64,6 +78,8 @@ final class InstanceGroups {
                 IntStream.range(0, instances).mapToObj(i -> lock.newCondition()).toArray(Condition[]::new);
         this.ready = new boolean[instances];
         this.inTurn = new boolean[instances];
+        this.endNanos = new long[instances];
+        this.resumedNanos = System.nanoTime();
     }
 
     /**
@@ -80,7 +96,7 @@ final class InstanceGroups {
                     if (!inTurn[group.first()]) {
                         return Optional.empty();
                     }
-                } else if (nextWidth == width && group.first() == thread && isReady(group)) {
+                } else if (!paused && nextWidth == width && group.first() == thread && isReady(group)) {
                     for (int i = group.first(); i < group.end(); i++) {
                         ready[i] = false;
                     }
@@ -106,9 +122,10 @@ final class InstanceGroups {
         try {
             for (int i = 0; i < turn.work().size(); i++) {
                 ready[turn.group().first() + i] |= turn.work().get(i).active();
+                endNanos[turn.group().first() + i] = turn.endNanos();
             }
             int pending = nextWidth;
-            nextWidth = choice.next(turn);
+            nextWidth = choice.next(turn.earlier(pausedNanos));
             if (nextWidth == width && pending != width) {
                 // threads that have waited for the change may have turns again
                 signalAll();
@@ -145,6 +162,44 @@ final class InstanceGroups {
         }
     }
 
+    /**
+     * Waits until no thread is in a turn. No turn starts until {@link #resume}. Called by one thread, in turn with it.
+     *
+     * @return {@link System#nanoTime} when the instances that have work ended their last turns, on average; instances
+     *     without a turn since the last pause do not count, and if there are no others, it is the present time
+     */
+    long pause() {
+        lock.lock();
+        try {
+            paused = true;
+            while (turns > 0) {
+                noTurns.awaitUninterruptibly();
+            }
+            long now = System.nanoTime();
+            pausedSince = now;
+            return now
+                    + (long) IntStream.range(0, instances)
+                            .filter(i -> ready[i] && endNanos[i] - resumedNanos >= 0)
+                            .mapToLong(i -> endNanos[i] - now)
+                            .average()
+                            .orElse(0);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void resume() {
+        lock.lock();
+        try {
+            paused = false;
+            resumedNanos = System.nanoTime();
+            pausedNanos += resumedNanos - pausedSince;
+            signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Ends the turns: threads that run one finish it. */
     void close() {
         lock.lock();
@@ -159,6 +214,9 @@ final class InstanceGroups {
     private void endTurn(int thread) {
         inTurn[thread] = false;
         turns--;
+        if (turns == 0) {
+            noTurns.signalAll();
+        }
         if (closed) {
             signalAll();
         } else if (turns == 0 && nextWidth != width) {

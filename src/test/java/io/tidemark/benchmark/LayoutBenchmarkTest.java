@@ -10,6 +10,7 @@ import io.tidemark.benchmark.LayoutBenchmark.Requests;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.layout.EngineLayout;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -31,7 +32,8 @@ class LayoutBenchmarkTest {
         LayoutBenchmark bench = new LayoutBenchmark(
                 fixture.model(), List.of(fixture.adapter("all"), fixture.adapter("qv")), new Requests(20, 16));
         List<Cell> cells = List.of(new Cell(1, false), new Cell(3, true));
-        List<Rates> measured = bench.run(cells, 2, Duration.ofMillis(100), Duration.ofMillis(100), 64);
+        List<Rates> measured = new ArrayList<>();
+        bench.run(cells, 2, Duration.ofMillis(100), Duration.ofMillis(100), 64, measured::add);
         assertThat(measured).extracting(Rates::cell).containsExactlyElementsOf(cells);
         assertThat(measured).allSatisfy(each -> {
             assertThat(each.rates()).hasSameSizeAs(bench.compared());
@@ -44,7 +46,7 @@ class LayoutBenchmarkTest {
     @DisplayName("A request that can't run ends the benchmark with the reason")
     void refused() {
         LayoutBenchmark bench = new LayoutBenchmark(fixture.model(), List.of(), new Requests(600, 16));
-        assertThatThrownBy(() -> bench.run(List.of(new Cell(1, false)), 1, Duration.ofMillis(100), 64))
+        assertThatThrownBy(() -> bench.run(List.of(new Cell(1, false)), 1, Duration.ofMillis(100), 64, rates -> {}))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("context of 512");
     }

@@ -23,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -228,7 +229,98 @@ class InstanceGroupsTest {
         ended.await();
     }
 
+    @Test
+    @DisplayName("A pause waits for running turns, also if one fails, and no turn starts before it ends")
+    void pause() throws Exception {
+        for (boolean fails : List.of(false, true)) {
+            InstanceGroups groups = new InstanceGroups(3, new FixedWidth(1));
+            IntStream.range(0, 3).forEach(groups::wake);
+            Granted first = groups.enter(0).orElseThrow();
+            Granted second = groups.enter(1).orElseThrow();
+            Thread pausing = new Thread(groups::pause);
+            pausing.start();
+            await().until(() -> pausing.getState() == Thread.State.WAITING);
+            groups.leave(turn(first, true));
+            List<Thread> waiting = Stream.of(0, 2)
+                    .map(thread -> new Thread(() -> groups.enter(thread)))
+                    .toList();
+            waiting.forEach(Thread::start);
+            awaitWaiting(waiting);
+            assertThat(pausing.isAlive()).isTrue();
+            if (fails) {
+                groups.fail(1);
+            } else {
+                groups.leave(turn(second, true));
+            }
+            pausing.join();
+            if (!fails) {
+                awaitWaiting(waiting);
+                groups.resume();
+            }
+            for (Thread thread : waiting) {
+                thread.join();
+            }
+        }
+    }
+
+    private static void awaitWaiting(List<Thread> threads) {
+        await().until(() -> threads.stream().allMatch(thread -> thread.getState() == Thread.State.WAITING));
+    }
+
+    @Test
+    @DisplayName("A pause begins at the mean end of the last turns of instances that have work, or at the present time")
+    void pauseTime() {
+        InstanceGroups groups = new InstanceGroups(3, new FixedWidth(1));
+        long before = System.nanoTime();
+        assertThat(groups.pause() - before).isBetween(0L, System.nanoTime() - before);
+        groups.resume();
+        long now = System.nanoTime();
+        groups.wake(0);
+        groups.wake(1);
+        groups.leave(turn(groups.enter(0).orElseThrow(), true, now + 1_000));
+        groups.leave(turn(groups.enter(1).orElseThrow(), true, now + 4_000));
+        groups.wake(2);
+        assertThat(groups.pause()).isEqualTo(now + 2_500);
+        groups.resume();
+        // woken, but without a turn since the pause
+        long later = System.nanoTime();
+        assertThat(groups.pause() - later).isBetween(0L, System.nanoTime() - later);
+        groups.close();
+    }
+
+    @Test
+    @DisplayName("The clock of the choice of widths stands still in a pause")
+    void clock() {
+        List<Long> ends = new ArrayList<>();
+        InstanceGroups groups = new InstanceGroups(1, new GroupWidth() {
+            @Override
+            public int start() {
+                return 1;
+            }
+
+            @Override
+            public int next(Turn turn) {
+                ends.add(turn.endNanos());
+                return 1;
+            }
+        });
+        groups.wake(0);
+        long first = System.nanoTime();
+        groups.leave(turn(groups.enter(0).orElseThrow(), true, first));
+        long paused = groups.pause();
+        await().until(() -> System.nanoTime() - paused > 50_000_000);
+        groups.resume();
+        long second = System.nanoTime();
+        groups.leave(turn(groups.enter(0).orElseThrow(), true, second));
+        assertThat(ends.get(0)).isEqualTo(first);
+        assertThat(ends.get(1) - first).isBetween(0L, second - first - 50_000_000);
+    }
+
     private static Turn turn(Granted granted, boolean active) {
+        return turn(granted, active, 1);
+    }
+
+    private static Turn turn(Granted granted, boolean active, long endNanos) {
         InstanceWork work = new InstanceWork(StepSize.NONE, 0, false, false, active);
         return new Turn(
                 granted.width(),
@@ -237,6 +329,6 @@ class InstanceGroupsTest {
                 false,
                 0,
                 1,
-                1);
+                endNanos);
     }
 }

@@ -11,6 +11,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -47,22 +48,21 @@ final class BenchLayoutCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "N",
             defaultValue = "1,2,4,8,16,32",
-            description = "Requests that start together; one or several numbers. Default: ${DEFAULT-VALUE}.")
+            description = "Requests that are open at a time; one or several numbers. Default: ${DEFAULT-VALUE}.")
     private List<Integer> rows;
 
     @Option(
             names = "--rounds",
             paramLabel = "N",
-            defaultValue = "7",
+            defaultValue = "15",
             description = "Rounds over the layouts in each case, 6 or more. Default: ${DEFAULT-VALUE}.")
     private int rounds;
 
     @Option(
             names = "--seconds",
             paramLabel = "N",
-            defaultValue = "5",
-            description = "Seconds of a layout in a round, rounded up to whole sets of requests. "
-                    + "Default: ${DEFAULT-VALUE}.")
+            defaultValue = "2",
+            description = "Seconds of a layout in a round, plus the end of its last step. Default: ${DEFAULT-VALUE}.")
     private int seconds;
 
     @Override
@@ -92,35 +92,41 @@ final class BenchLayoutCommand implements Callable<Integer> {
                     local.language(),
                     model.loadAdapters(local),
                     new LayoutBenchmark.Requests(size.promptTokens(), size.newTokens()));
-            print(bench.compared(), bench.run(cells, rounds, Duration.ofSeconds(seconds), size.prefillTokensPerStep()));
+            PrintWriter out = spec.commandLine().getOut();
+            printHeader(out, bench.compared());
+            DoubleSummaryStatistics logs = new DoubleSummaryStatistics();
+            bench.run(cells, rounds, Duration.ofSeconds(seconds), size.prefillTokensPerStep(), rates -> {
+                print(out, rates);
+                logs.accept(Math.log(rates.ratio()));
+            });
+            out.printf("geometric mean of the ratios: %.3f%n", Math.exp(logs.getAverage()));
+            out.flush();
         } catch (IllegalStateException | IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }
         return 0;
     }
 
-    private void print(List<EngineLayout> layouts, List<Rates> measured) {
-        PrintWriter out = spec.commandLine().getOut();
-        int adapters = model.adapters().size();
+    private void printHeader(PrintWriter out, List<EngineLayout> layouts) {
         out.printf("generated tokens per second, geometric means of %d rounds%n", rounds);
+        out.printf("fixed layouts: instances x threads of each; those that would leave processors unused do not run%n");
         out.printf("%4s  %8s  %10s", "rows", "adapters", "default");
         for (EngineLayout layout : layouts.subList(1, layouts.size())) {
             out.printf("  %10s", layout.instances() + " x " + layout.threads());
         }
         out.printf("  %s%n", "default to the best fixed layout (95%)");
-        double logs = 0;
-        for (Rates rates : measured) {
-            out.printf("%4d  %8d  %10.1f", rates.cell().rows(), rates.cell().mixed() ? adapters : 0, rates.mean(0));
-            for (int layout = 1; layout < layouts.size(); layout++) {
-                out.printf("  %10.1f", rates.mean(layout));
-            }
-            double ratio = rates.ratio();
-            double[] interval = rates.interval();
-            out.printf("  %.3f (%.3f to %.3f)%n", ratio, interval[0], interval[1]);
-            logs += Math.log(ratio);
+        out.flush();
+    }
+
+    private void print(PrintWriter out, Rates rates) {
+        out.printf(
+                "%4d  %8d",
+                rates.cell().rows(), rates.cell().mixed() ? model.adapters().size() : 0);
+        for (int layout = 0; layout < rates.rates().size(); layout++) {
+            out.printf("  %10.1f", rates.mean(layout));
         }
-        out.printf("geometric mean of the ratios: %.3f%n", Math.exp(logs / measured.size()));
-        out.printf("fixed layouts: instances x threads of each; those that would leave processors unused do not run%n");
+        double[] interval = rates.interval();
+        out.printf("  %.3f (%.3f to %.3f)%n", rates.ratio(), interval[0], interval[1]);
         out.flush();
     }
 }

@@ -30,6 +30,11 @@ public interface GroupWidth {
             return StepSize.sum(work);
         }
 
+        /** The same turn with an end that was this time before. */
+        public Turn earlier(long byNanos) {
+            return new Turn(width, group, work, exceeded, startable, nanos, endNanos - byNanos);
+        }
+
         /** Whether a slice of a background task has run in the turn. */
         boolean hadSlice() {
             for (InstanceWork each : work) {

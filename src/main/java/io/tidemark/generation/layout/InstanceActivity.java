@@ -23,13 +23,7 @@ final class InstanceActivity {
     InstanceActivity(int instances) {
         this.work = new InstanceWork[instances];
         this.idleInTurn = new boolean[instances];
-        clear();
-    }
-
-    /** No instance is active. */
-    void clear() {
         Arrays.fill(work, InstanceWork.NONE);
-        Arrays.fill(idleInTurn, false);
         update();
     }
 

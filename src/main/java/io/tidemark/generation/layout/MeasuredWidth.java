@@ -65,18 +65,11 @@ public final class MeasuredWidth implements GroupWidth {
         this.settled = new boolean[layout.instances()];
         this.turns = new RecentTurns(layout);
         this.preferences = new WidthsByRows(layout);
+        this.lastWidth = widest();
     }
 
-    /** Also called when an engine starts again: only the preferences are kept. */
     @Override
     public int start() {
-        interrupt(new Moment(lastEndNanos, rounds));
-        activity.clear();
-        Arrays.fill(settled, false);
-        turns.clear();
-        present = Optional.empty();
-        preferences.restartRows();
-        lastWidth = widest();
         return widest();
     }
 

@@ -133,14 +133,6 @@ final class RecentTurns {
         layout.groupWidths().forEach(width -> byWidth.put(width, new OfWidth()));
     }
 
-    /** Forgets all turns. */
-    void clear() {
-        byWidth.values().forEach(width -> {
-            width.restart();
-            width.ofGroups.clear();
-        });
-    }
-
     /** Forgets the turns of all widths that are compared; changes are still detected. */
     void restart() {
         byWidth.values().forEach(OfWidth::restart);

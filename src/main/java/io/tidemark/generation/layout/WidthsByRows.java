@@ -39,11 +39,6 @@ final class WidthsByRows {
         this.isWideByDefault = layout.isWideByDefault();
     }
 
-    /** The mean number of rows begins anew. */
-    void restartRows() {
-        meanRows = 0;
-    }
-
     /**
      * The preferred width after a turn: that for the mean number of rows of recent rounds.
      *

@@ -26,7 +26,7 @@ class InstanceActivityTest {
         assertThat(activity.active()).isEqualTo(3);
         activity.turnEnds(turn(0, InstanceWork.NONE, InstanceWork.NONE));
         assertThat(activity.steps()).isEqualTo(new StepSize(6, 6, false, true));
-        activity.clear();
+        activity.turnEnds(turn(2, InstanceWork.NONE, InstanceWork.NONE));
         assertThat(activity.steps()).isEqualTo(StepSize.NONE);
         assertThat(activity.active()).isZero();
     }
@@ -39,7 +39,7 @@ class InstanceActivityTest {
         assertThat(activity.starting()).isEqualTo(3);
         activity.turnEnds(turn(0, DECODING));
         assertThat(activity.starting()).isEqualTo(2);
-        activity.clear();
+        activity.turnEnds(turn(1, DECODING));
         assertThat(activity.starting()).isZero();
     }
 
@@ -84,7 +84,7 @@ class InstanceActivityTest {
         assertThat(activity.hasIdleInTurn()).isFalse();
         activity.turnBegins(new InstanceGroup(2, 3));
         assertThat(activity.hasIdleInTurn()).isTrue();
-        activity.clear();
+        activity.turnEnds(turn(2, InstanceWork.NONE));
         assertThat(activity.hasIdleInTurn()).isFalse();
     }
 
