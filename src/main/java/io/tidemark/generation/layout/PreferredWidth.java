@@ -85,7 +85,7 @@ final class PreferredWidth {
             schedule.roundEnds(round, seconds);
             return;
         }
-        gains.clear();
+        gains.values().forEach(TrialGains::durationsChange);
         // what slows single instances slows wide groups at least as much: their threads wait for each other
         if (change != Change.FASTER) {
             direction = -1;

@@ -14,8 +14,8 @@ import java.util.OptionalDouble;
  */
 final class TrialGains {
 
-    /** The weight of a trial in a mean is one divided by this. */
-    static final int MEAN_OF_TRIALS = 2;
+    /** The weight of a trial in a mean is at least one divided by this. */
+    private static final int MEAN_OF_TRIALS = 4;
     /** Turns with prompt tokens that count as a trial. */
     private static final int PROMPT_TURNS = 4;
 
@@ -57,6 +57,13 @@ final class TrialGains {
     /** The number of trials in the mean of the kind that decides: that of turns without prompts, if there are any. */
     int trials() {
         return others.gain.isPresent() ? others.trials : prompts.trials;
+    }
+
+    /** The durations of turns have changed: earlier trials count as one. */
+    void durationsChange() {
+        prompts.trials = Math.min(1, prompts.trials);
+        others.trials = Math.min(1, others.trials);
+        promptTurns.clear();
     }
 
     /** The next trials begin other means. Until then the present ones are used. */

@@ -26,7 +26,7 @@ final class TurnDurations {
      * processor's time doubles the duration of turns there. Shorter means differ as much on a virtual machine without
      * any cause that can be seen.
      */
-    private static final double CLEAR_CHANGE = 1.35;
+    private static final double CLEAR_CHANGE = 1.5;
 
     private static final double CHANGE_NANOS = 1e9;
     /** A duration is used for this long after its last turn, and for at least {@code MAX_AGE_ROUNDS}. */

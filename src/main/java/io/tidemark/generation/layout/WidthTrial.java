@@ -45,9 +45,12 @@ final class WidthTrial {
     private static final double CLEAR_LOSS = 0.25;
     /**
      * A single trial changes the width if the other one is faster by more than this. A process that works in bursts
-     * often slows turns by less, and may pause during a trial.
+     * often slows turns by less, and may pause during a trial. After a change of the durations, earlier trials count as
+     * one, so the next trial decides with them.
      */
     private static final double FIRST_GAIN = 0.35;
+    /** From this many trials on, a small gain changes the width. */
+    private static final int ENOUGH_TRIALS = 2;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
     /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
@@ -218,7 +221,7 @@ final class WidthTrial {
         double all = overall(gains.or(trials.means())).orElseThrow();
         trials.add(compared);
         double mean = overall(trials.means().or(gains)).orElseThrow();
-        return new Verdict(own, all, mean, trials.trials() < TrialGains.MEAN_OF_TRIALS);
+        return new Verdict(own, all, mean, trials.trials() < ENOUGH_TRIALS);
     }
 
     private void end(Verdict verdict) {

@@ -45,6 +45,7 @@ final class SimulatedEngine {
     private final double noise;
     private Model model;
     private double waves;
+    private double waveSeconds;
     private double wave;
     private double waveStart;
     private int promptEvery = Integer.MAX_VALUE;
@@ -81,9 +82,10 @@ final class SimulatedEngine {
         return this;
     }
 
-    /** All turns within 300 ms are slower or faster by this part, as a standard deviation. */
-    SimulatedEngine waves(double deviation) {
+    /** After each of these times, all turns have another random factor, whose logarithm has this deviation. */
+    SimulatedEngine waves(double deviation, double seconds) {
         waves = deviation;
+        waveSeconds = seconds;
         return this;
     }
 
@@ -188,7 +190,7 @@ final class SimulatedEngine {
         if (all.rows() == 0) {
             return Optional.empty();
         }
-        if (now > waveStart + 0.3 * SECOND) {
+        if (now > waveStart + waveSeconds * SECOND) {
             waveStart = now;
             wave = waves * random.nextGaussian();
         }

@@ -182,8 +182,21 @@ class WidthChangesTest {
     void waves() {
         for (int rows : List.of(1, 4, 8)) {
             SimulatedEngine engine = new SimulatedEngine(TWO_OF_A_SMALL_MODEL, SimulatedEngine::small, 0.1, rows, rows);
-            engine.waves(0.15).run(30).reset().run(600);
+            engine.waves(0.15, 0.3).run(30).reset().run(600);
             assertThat(engine.shareOf(1)).as(rows + " rows").isGreaterThan(0.97);
+        }
+    }
+
+    @Test
+    @DisplayName("Where the speed varies by a fifth every two seconds, the faster width runs most of the time")
+    void longWaves() {
+        for (double factor : List.of(0.85, 1.15)) {
+            Model model = (group, step) -> group.size() == 1 ? 160 : 160 * factor;
+            SimulatedEngine engine = new SimulatedEngine(TWO_OF_A_SMALL_MODEL, model, 0.1, 4, 4);
+            engine.waves(0.2, 2).run(120).reset().run(6000);
+            assertThat(engine.shareOf(factor < 1 ? 2 : 1))
+                    .as("factor " + factor)
+                    .isGreaterThan(0.75);
         }
     }
 }
