@@ -43,8 +43,8 @@ public final class LayoutBenchmark {
 
     /**
      * Before its first round, each instance of a layout runs at least this many steps, and more until its packed
-     * adapters stay as they are, but at most {@code MAX_WARM_UP_STEPS}. The first steps have prompts, whose adapters are
-     * not packed.
+     * adapters stay as they are, but at most {@code MAX_WARM_UP_STEPS}. The first steps have prompts, whose adapters
+     * are not packed.
      */
     private static final int MIN_WARM_UP_STEPS = 64;
 

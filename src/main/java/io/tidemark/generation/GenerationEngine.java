@@ -222,9 +222,9 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * Lets the running steps end, and starts no others until {@link #resume}. Requests can be submitted meanwhile. Those
-     * that are cancelled end after the pause. Called by one thread, in turn with {@link #resume}. Not for callbacks of
-     * the engine, whose step would not end.
+     * Lets the running steps end, and starts no others until {@link #resume}. Requests can be submitted meanwhile.
+     * Those that are cancelled end after the pause. Called by one thread, in turn with {@link #resume}. Not for
+     * callbacks of the engine, whose step would not end.
      *
      * @return {@link System#nanoTime} when the instances that have work ended their last steps, on average; the present
      *     time if none has work
