@@ -67,13 +67,24 @@ class TrialGainsTest {
     }
 
     @Test
-    @DisplayName("A mean has two trials, one that differs far begins another, and after a restart the old one is used")
+    @DisplayName("Four trials have equal weight, and each later one has a weight of a quarter")
     void means() {
+        double sum = 0;
+        for (double narrow : List.of(110, 100, 120, 100)) {
+            gains.add(new Comparison(List.of(), others(narrow, 100)));
+            sum += Math.log(narrow / 100);
+        }
+        assertThat(gains.means().others().orElseThrow()).isCloseTo(sum / 4, EXACT);
+        gains.add(new Comparison(List.of(), others(100, 100)));
+        assertThat(gains.means().others().orElseThrow()).isCloseTo(sum / 4 * 3 / 4, EXACT);
+    }
+
+    @Test
+    @DisplayName("A trial that differs far begins another mean, and after a restart the old one is used until the next")
+    void otherMeans() {
         gains.add(new Comparison(List.of(), others(110, 100)));
-        assertThat(gains.trials()).isEqualTo(1);
         gains.add(new Comparison(List.of(), others(100, 100)));
         assertThat(gains.trials()).isEqualTo(2);
-        assertThat(gains.means().others().orElseThrow()).isCloseTo(Math.log(1.1) / 2, EXACT);
         gains.add(new Comparison(List.of(), others(100, 300)));
         assertThat(gains.trials()).isEqualTo(1);
         assertThat(gains.means().others().orElseThrow()).isCloseTo(-Math.log(3), EXACT);
@@ -82,6 +93,21 @@ class TrialGainsTest {
         assertThat(gains.means().others().orElseThrow()).isCloseTo(-Math.log(3), EXACT);
         gains.add(new Comparison(List.of(), others(120, 100)));
         assertThat(gains.means().others().orElseThrow()).isCloseTo(Math.log(1.2), EXACT);
+    }
+
+    @Test
+    @DisplayName("After a change of the durations, earlier trials count as one, and their prompts are not collected")
+    void durationsChange() {
+        Pair prompt = new Pair(100, 500);
+        for (int trial = 0; trial < 3; trial++) {
+            gains.add(new Comparison(List.of(prompt), others(120, 100)));
+        }
+        gains.durationsChange();
+        assertThat(gains.trials()).isEqualTo(1);
+        gains.add(new Comparison(List.of(prompt), others(100, 100)));
+        assertThat(gains.trials()).isEqualTo(2);
+        assertThat(gains.means().others().orElseThrow()).isCloseTo(Math.log(1.2) / 2, EXACT);
+        assertThat(gains.means().prompts()).isEmpty();
     }
 
     private static List<Pair> others(double narrow, double wide) {
