@@ -1,0 +1,32 @@
+package io.tidemark.generation.layout;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.generation.layout.RecentTurns.Comparison;
+import io.tidemark.generation.layout.RecentTurns.Pair;
+import io.tidemark.generation.layout.TurnDurations.Change;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("Preferred width")
+class PreferredWidthTest {
+
+    @Test
+    @DisplayName("After a change of the durations, the trials of all widths count as one")
+    void durationsChange() {
+        Comparison trial = new Comparison(List.of(), Collections.nCopies(5, new Pair(120, 100)));
+        PreferredWidth preference = new PreferredWidth(1, 1, 3);
+        for (int narrow : List.of(0, 1)) {
+            preference.gains(narrow).add(trial);
+            preference.gains(narrow).add(trial);
+        }
+        preference.roundEnds(1, 0.02);
+        assertThat(preference.gains(0).trials()).isEqualTo(2);
+        preference.durationsChange(Change.FASTER);
+        preference.roundEnds(1, 0.02);
+        assertThat(preference.gains(0).trials()).isEqualTo(1);
+        assertThat(preference.gains(1).trials()).isEqualTo(1);
+    }
+}
