@@ -54,7 +54,7 @@ public final class LayoutBenchmark {
      * widths most often in its first seconds. A worker has this cost once for each number of rows.
      */
     private static final Duration WARM_UP = Duration.ofSeconds(10);
-    /** Between two checks whether packed adapters still change. */
+    /** Time between two checks whether packed adapters still change. */
     private static final Duration POLL = Duration.ofMillis(1);
 
     private final LanguageModel model;
@@ -221,9 +221,8 @@ public final class LayoutBenchmark {
                 load.runUntilStable(layout.instances());
             }
             loads.forEach(load -> load.run(warmUp));
-            List<List<Double>> rates = loads.stream()
-                    .map(load -> (List<Double>) new ArrayList<Double>())
-                    .toList();
+            List<List<Double>> rates =
+                    loads.stream().<List<Double>>map(load -> new ArrayList<>()).toList();
             for (int round = 0; round < rounds; round++) {
                 for (int i = 0; i < loads.size(); i++) {
                     int layout = round % 2 == 0 ? i : loads.size() - 1 - i;
@@ -238,7 +237,7 @@ public final class LayoutBenchmark {
 
     /**
      * The open requests of an engine. Callbacks run on its threads and submit the next ones. The engine is paused
-     * except in calls of {@link #run}.
+     * except in calls of {@link #runFor}.
      */
     private final class Load implements AutoCloseable {
 

@@ -227,7 +227,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
      * callbacks of the engine, whose step would not end.
      *
      * @return {@link System#nanoTime} when the instances that have work ended their last steps, on average; the present
-     *     time if none has work
+     *     time if none of them has had a step since the last pause
      */
     public long pause() {
         return groups.pause();

@@ -188,6 +188,7 @@ final class InstanceGroups {
         }
     }
 
+    /** Lets turns start again. */
     void resume() {
         lock.lock();
         try {

@@ -30,7 +30,7 @@ public interface GroupWidth {
             return StepSize.sum(work);
         }
 
-        /** The same turn with an end that was this time before. */
+        /** The same turn with an end this many nanoseconds earlier. */
         public Turn earlier(long byNanos) {
             return new Turn(width, group, work, exceeded, startable, nanos, endNanos - byNanos);
         }

@@ -23,8 +23,8 @@ final class TurnDurations {
     /**
      * A mean over about {@code CHANGE_NANOS} that is more than this many times its reference, or less than the
      * reference divided by it, has changed clearly, and becomes the reference. A process that uses half of a
-     * processor's time doubles the duration of turns there. Shorter means differ as much on a virtual machine without
-     * any cause that can be seen.
+     * processor's time doubles the duration of turns there. On a virtual machine, means of a second or two
+     * sometimes differ by more than a third without any cause that can be seen.
      */
     private static final double CLEAR_CHANGE = 1.5;
 

@@ -83,8 +83,10 @@ class TrialGainsTest {
     @DisplayName("A trial that differs far begins another mean, and after a restart the old one is used until the next")
     void otherMeans() {
         gains.add(new Comparison(List.of(), others(110, 100)));
+        assertThat(gains.trials()).isEqualTo(1);
         gains.add(new Comparison(List.of(), others(100, 100)));
         assertThat(gains.trials()).isEqualTo(2);
+        assertThat(gains.means().others().orElseThrow()).isCloseTo(Math.log(1.1) / 2, EXACT);
         gains.add(new Comparison(List.of(), others(100, 300)));
         assertThat(gains.trials()).isEqualTo(1);
         assertThat(gains.means().others().orElseThrow()).isCloseTo(-Math.log(3), EXACT);
