@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from calibration import Calibrations, hash_of
 from records import Schema, text
+from topic_reader import QUIET, TopicReader
 from verify import ALL, Topics
 from workers import ROOT, WorkerError
 
@@ -32,7 +33,6 @@ PROCESS = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ENGINE_THREADS": "1", "TI
 # a dead calibrator is removed from its group, and its transaction ended, within about two seconds
 SOON = {"group.min.session.timeout.ms": 500, "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000}
 SOON_MEMBERS = {"KAFKA_SESSION_TIMEOUT_MS": "2000", "KAFKA_HEARTBEAT_INTERVAL_MS": "400"}
-QUIET = {"log_level": 2}
 
 
 def settings(adapters, partitions, **more):
@@ -142,27 +142,15 @@ class BatchSender(threading.Thread):
         return len(self._sent)
 
 
-class Outcomes(threading.Thread):
-    """Reads states and dead letters, to say which batches are done."""
+class Outcomes(TopicReader):
+    """Reads states, dead letters and boundary records, to say which batches are done."""
 
     def __init__(self, brokers):
-        super().__init__(name="outcomes", daemon=True)
+        super().__init__("outcomes", brokers, [STATES, LETTERS, BOUNDARIES])
         self._lock = threading.Lock()
         self._counted = set()    # (adapter, hash of the id)
         self._letters = []
         self._last = {}          # adapter -> the last boundary record
-        self._ended = threading.Event()
-        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "calibrator-outcomes", "enable.auto.commit": False,
-                                   "isolation.level": "read_committed", "fetch.wait.max.ms": 50, **QUIET})
-
-    def run(self):
-        self._consumer.assign([TopicPartition(topic, partition, 0) for topic in (STATES, LETTERS, BOUNDARIES)
-                               for partition in self._consumer.list_topics(topic, timeout=30).topics[topic].partitions])
-        while not self._ended.is_set():
-            for message in self._consumer.consume(500, timeout=0.1):
-                if message.error() is None:
-                    self._take(message)
-        self._consumer.close()
 
     def _take(self, message):
         with self._lock:
@@ -175,10 +163,6 @@ class Outcomes(threading.Thread):
                     self._counted.update((value["adapter"], each) for each in value["counted_batches"])
                 else:
                     self._last[text(message.key())] = value
-
-    def end(self):
-        self._ended.set()
-        self.join()
 
     def counted(self, adapter, name):
         with self._lock:

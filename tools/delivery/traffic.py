@@ -8,14 +8,14 @@ import logging
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer
 
 from calibration import Calibrations
 from records import Schema
+from topic_reader import QUIET, TopicReader
 from workload import Record, encode
 
 LOG = logging.getLogger("chaos")
-QUIET = {"log_level": 2}   # brokers come and go on purpose
 
 
 class Ledger:
@@ -141,38 +141,19 @@ class Takeover:
         return max((value for value in self.first_results.values() if value is not None), default=None)
 
 
-class ResultReader(threading.Thread):
-    """Reads committed results from the beginning of their topics."""
+class ResultReader(TopicReader):
+    """Tells the ledger of each result."""
 
     def __init__(self, brokers, topics, ledger, take=None):
         """take: a function that is called with each result, before the ledger"""
-        super().__init__(name="results", daemon=True)
-        self._topics = topics
+        super().__init__("results", brokers, topics)
         self._ledger = ledger
-        self._take = take
-        self._ended = threading.Event()
-        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "chaos-results", "enable.auto.commit": False,
-                                   "isolation.level": "read_committed", "fetch.wait.max.ms": 100, **QUIET})
+        self._take_first = take
 
-    def run(self):
-        assignment = []
-        for topic in self._topics:
-            partitions = self._consumer.list_topics(topic, timeout=30).topics[topic].partitions
-            assignment += [TopicPartition(topic, partition, 0) for partition in partitions]
-        self._consumer.assign(assignment)
-        while not self._ended.is_set():
-            for message in self._consumer.consume(500, timeout=0.2):
-                if message.error() is None:
-                    self._read(json.loads(message.value()))
-        self._consumer.close()
-
-    def end(self):
-        self._ended.set()
-        self.join()
-
-    def _read(self, result):
-        if self._take is not None:
-            self._take(result)
+    def _take(self, message):
+        result = json.loads(message.value())
+        if self._take_first is not None:
+            self._take_first(result)
         provenance = result["tidemark"]
         source = provenance["source"]
         self._ledger.answered((source["topic"], source["partition"], source["offset"]), provenance["worker"],
@@ -341,34 +322,21 @@ class BatchSender(threading.Thread):
             self.failures.append(f"a validation batch was not sent: {error}")
 
 
-class BatchReader(threading.Thread):
+class BatchReader(TopicReader):
     """Reads batches, their dead letters and the calibration states, to say whether a batch is open."""
 
     def __init__(self, brokers, batches="validation-batches", letters="validation-dead-letters", states="calibration-state"):
-        super().__init__(name="batch-states", daemon=True)
         self._lock = threading.Lock()
         self._calibrations = Calibrations({name: Schema(name) for name in ("validation-batch", "calibration-state")})
-        self._take = {batches: lambda message: self._calibrations.take_batch(message, True),
-                      letters: self._calibrations.take_letter, states: self._calibrations.take_state}
+        self._takers = {batches: lambda message: self._calibrations.take_batch(message, True),
+                        letters: self._calibrations.take_letter, states: self._calibrations.take_state}
         self._progress = time.monotonic()
-        self._ended = threading.Event()
-        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": "chaos-batches", "enable.auto.commit": False,
-                                   "isolation.level": "read_committed", **QUIET})
+        super().__init__("batches-and-states", brokers, list(self._takers))
 
-    def run(self):
-        self._consumer.assign([TopicPartition(topic, partition, 0) for topic in self._take
-                               for partition in self._consumer.list_topics(topic, timeout=30).topics[topic].partitions])
-        while not self._ended.is_set():
-            for message in self._consumer.consume(500, timeout=0.2):
-                if message.error() is None:
-                    with self._lock:
-                        self._take[message.topic()](message)
-                        self._progress = time.monotonic()
-        self._consumer.close()
-
-    def end(self):
-        self._ended.set()
-        self.join()
+    def _take(self, message):
+        with self._lock:
+            self._takers[message.topic()](message)
+            self._progress = time.monotonic()
 
     def open(self):
         """Whether a batch is neither counted nor a dead letter."""

@@ -1,0 +1,63 @@
+"""Reads the committed records of topics while brokers stop and start."""
+import threading
+import time
+
+from confluent_kafka import Consumer, TopicPartition
+
+QUIET = {"log_level": 2}   # brokers come and go on purpose
+
+
+class TopicReader(threading.Thread):
+    """
+    Reads the committed records of topics from their beginning, and calls `_take` with each on its thread.
+
+    A consumer of librdkafka can stop fetching after a broker's restart (its issue 4492). So after {RENEW_SECONDS} without a
+    record, another consumer goes on at the same offsets.
+    """
+
+    RENEW_SECONDS = 20
+
+    def __init__(self, name, brokers, topics):
+        """name: of the thread and of the consumer group"""
+        super().__init__(name=name, daemon=True)
+        self._topics = topics
+        self._config = {"bootstrap.servers": brokers, "group.id": name, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                        "isolation.level": "read_committed", "fetch.wait.max.ms": 100, **QUIET}
+        self._positions = {}   # (topic, partition): the offset of the next record
+        self._ended = threading.Event()
+        self._error = None
+
+    def run(self):
+        try:
+            while not self._ended.is_set():
+                consumer = Consumer(self._config)
+                try:
+                    self._read(consumer)
+                finally:
+                    consumer.close()
+        except Exception as e:   # pylint: disable=broad-exception-caught
+            self._error = e
+
+    def end(self):
+        """Returns when the thread has ended. Raises what ended it before."""
+        self._ended.set()
+        self.join()
+        if self._error is not None:
+            raise self._error
+
+    def _read(self, consumer):
+        """Returns after {RENEW_SECONDS} without a record, or at the end."""
+        if not self._positions:
+            self._positions = {(topic, partition): 0 for topic in self._topics
+                               for partition in consumer.list_topics(topic, timeout=30).topics[topic].partitions}
+        consumer.assign([TopicPartition(*partition, offset) for partition, offset in self._positions.items()])
+        last = time.monotonic()
+        while not self._ended.is_set() and time.monotonic() - last < self.RENEW_SECONDS:
+            for message in consumer.consume(500, timeout=0.2):
+                if message.error() is None:
+                    last = time.monotonic()
+                    self._take(message)
+                    self._positions[message.topic(), message.partition()] = message.offset() + 1
+
+    def _take(self, message):
+        raise NotImplementedError
