@@ -15,7 +15,7 @@ import java.util.OptionalDouble;
 final class TrialGains {
 
     /** The weight of a trial in a mean is at least one divided by this. */
-    private static final int MEAN_OF_TRIALS = 4;
+    static final int MEAN_OF_TRIALS = 4;
     /** Turns with prompt tokens that count as a trial. */
     private static final int PROMPT_TURNS = 4;
 

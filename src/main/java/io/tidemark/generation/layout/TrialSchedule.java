@@ -31,6 +31,8 @@ final class TrialSchedule {
     private static final int FACTOR_WHERE_FAR = 8;
     /** After a trial, none follows while turns take this many times the time that it has cost. */
     private static final double MIN_TIME_TO_COST = 150;
+    /** The same while the mean of trials has too few of them. */
+    private static final double MIN_TIME_TO_COST_WHILE_OPEN = 20;
     /**
      * The same after turns have begun to take a clearly different time. It doubles with each such trial that is lost: a
      * process that works in bursts changes the time of turns again and again.
@@ -51,6 +53,8 @@ final class TrialSchedule {
     private boolean changed;
     /** Between {@code MIN_TIME_TO_COST_AFTER_CHANGE} and {@code MAX_TIME_TO_COST_AFTER_CHANGE}. */
     private double timeToCostAfterChange = MIN_TIME_TO_COST_AFTER_CHANGE;
+    /** Whether the mean of trials had too few of them after the last one. */
+    private boolean open;
     /** What the last trial has cost since it began; 0 before the first one. */
     private double costNanos;
     /** The largest cost of the trials before it, halved with each later trial. */
@@ -115,7 +119,8 @@ final class TrialSchedule {
         double charged = Math.min(costNanos, costBeforeNanos);
         costNanos += Math.max(0, nanos);
         double more = Math.min(costNanos, costBeforeNanos) - charged;
-        debtNanos = Math.min(debtNanos + MIN_TIME_TO_COST * more, MAX_DEBT_NANOS);
+        double timeToCost = open ? MIN_TIME_TO_COST_WHILE_OPEN : MIN_TIME_TO_COST;
+        debtNanos = Math.min(debtNanos + timeToCost * more, MAX_DEBT_NANOS);
     }
 
     /** A trial has ended without a result. */
@@ -127,10 +132,12 @@ final class TrialSchedule {
     /**
      * A trial has ended.
      *
-     * @param again whether it has shown that the other width may be faster
-     * @param far   whether one of the widths is far slower
+     * @param again  whether it has shown that the other width may be faster
+     * @param isOpen whether the mean of trials has too few of them
+     * @param far    whether one of the widths is far slower
      */
-    void trialEnds(boolean again, boolean far) {
+    void trialEnds(boolean again, boolean isOpen, boolean far) {
+        open = isOpen;
         if (changed) {
             changed = false;
             timeToCostAfterChange = again
@@ -138,7 +145,9 @@ final class TrialSchedule {
                     : Math.min(2 * timeToCostAfterChange, MAX_TIME_TO_COST_AFTER_CHANGE);
         }
         int factor = far ? FACTOR_WHERE_FAR : 2;
-        between = again ? MIN_BETWEEN : Math.min(factor * between, far ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
+        between = again || isOpen
+                ? MIN_BETWEEN
+                : Math.min(factor * between, far ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
         roundsLeft = between;
     }
 

@@ -27,10 +27,16 @@ final class WidthTrial {
      */
     private static final int CLEAR_ROUNDS = 5;
     /**
-     * A trial without a clear difference ends after this many rounds. A trial of a wider group also has to last
-     * {@code SETTLED_NANOS}.
+     * A trial without a clear difference ends after this many rounds, or after {@code CLEAR_ROUNDS} if they take
+     * {@code FULL_NANOS}. A trial of a wider group also has to last {@code SETTLED_NANOS}.
      */
     private static final int FULL_ROUNDS = 16;
+    /**
+     * Where a step takes a tenth of a second, several short trials say more than a long one. On a shared machine, median
+     * turns of half a second differ from those of the five seconds before by 0.145, those of 2.5 s still by 0.106 (the
+     * standard deviation of logarithms, a Llama of 1.07 billion parameters with eight rows).
+     */
+    private static final double FULL_NANOS = 0.5e9;
 
     private static final double CLEAR_GAIN = 0.1;
     /**
@@ -51,6 +57,12 @@ final class WidthTrial {
     private static final double FIRST_GAIN = 0.35;
     /** From this many trials on, a small gain changes the width. */
     private static final int ENOUGH_TRIALS = 2;
+    /**
+     * While a mean has few trials and a smaller gain or loss than this divided by the square root of their number, the
+     * next trial follows soon. About twice the standard deviation of a trial on a shared machine, see
+     * {@code FULL_NANOS}.
+     */
+    private static final double OPEN_GAIN = 0.3;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
     /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
@@ -79,16 +91,16 @@ final class WidthTrial {
      * @param own     in the compared turns of this trial; empty if there were too few
      * @param all     for all turns, if those of a kind that was not compared are as in earlier trials
      * @param mean    for all turns, in the mean of recent trials
-     * @param isFirst whether this mean has too few trials for a decision by a small gain
+     * @param trials  the number of trials in this mean; {@code TrialGains.MEAN_OF_TRIALS} if no further one is needed
      */
-    private record Verdict(OptionalDouble own, double all, double mean, boolean isFirst) {
+    private record Verdict(OptionalDouble own, double all, double mean, int trials) {
 
-        private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, true);
+        private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, TrialGains.MEAN_OF_TRIALS);
 
         /** Of a trial of a wider group with a step that exceeds its limit, or whose first turn takes far too long. */
         private static Verdict hopeless() {
             double gain = -Math.log(HOPELESS);
-            return new Verdict(OptionalDouble.of(gain), gain, gain, true);
+            return new Verdict(OptionalDouble.of(gain), gain, gain, TrialGains.MEAN_OF_TRIALS);
         }
     }
 
@@ -172,7 +184,8 @@ final class WidthTrial {
     }
 
     private boolean isComplete() {
-        return rounds >= FULL_ROUNDS && !(isWider() && nanos < SETTLED_NANOS);
+        boolean isFull = rounds >= FULL_ROUNDS || rounds >= CLEAR_ROUNDS && nanos >= FULL_NANOS;
+        return isFull && !(isWider() && nanos < SETTLED_NANOS);
     }
 
     /** Whether further rounds would hardly change which width is faster. */
@@ -221,22 +234,26 @@ final class WidthTrial {
         double all = overall(gains.or(trials.means())).orElseThrow();
         trials.add(compared);
         double mean = overall(trials.means().or(gains)).orElseThrow();
-        return new Verdict(own, all, mean, trials.trials() < ENOUGH_TRIALS);
+        return new Verdict(own, all, mean, trials.trials());
     }
 
     private void end(Verdict verdict) {
         double gain = Math.expm1(verdict.mean);
+        boolean isFar = isFar(verdict.own);
+        boolean isOpen = verdict.trials < TrialGains.MEAN_OF_TRIALS
+                && !isFar
+                && Math.abs(verdict.mean) * Math.sqrt(verdict.trials) < OPEN_GAIN;
+        preference.schedule().trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isOpen, isFar);
         boolean isBack = preference.isTowardsInitial(width) && gain > 0;
         if (isBack) {
             preference.restartGains();
         }
-        if (isBack || gain > (verdict.isFirst ? FIRST_GAIN : MIN_GAIN)) {
+        if (isBack || gain > (verdict.trials < ENOUGH_TRIALS ? FIRST_GAIN : MIN_GAIN)) {
             preference.changeTo(width);
         } else {
             preference.trialIsLost();
             preference.schedule().charge(lost(verdict.own) * nanos);
         }
-        preference.schedule().trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isFar(verdict.own));
     }
 
     /** The part of its time that a trial has lost: all of it if its gain is not known. */

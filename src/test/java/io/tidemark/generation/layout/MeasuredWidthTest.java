@@ -79,7 +79,7 @@ class MeasuredWidthTest {
     @Test
     @DisplayName("A wide width is found although its turns become faster only a while after a change")
     void settling() {
-        Model wideIsFaster = (group, step) -> group.size() == 1 ? 7.2 : 6.55;
+        Model wideIsFaster = (group, step) -> group.size() == 1 ? 7.2 : 6.4;
         SimulatedEngine engine = new SimulatedEngine(TWO_OF_A_SMALL_MODEL, wideIsFaster, 0.02, 1, 1).settling(0.25);
         engine.run(10).reset().run(60);
         assertThat(engine.shareOf(2)).isGreaterThan(0.95);

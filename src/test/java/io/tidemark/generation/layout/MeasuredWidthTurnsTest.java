@@ -209,6 +209,46 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
+    @DisplayName("A trial without a clear difference ends after half a second if a step takes a tenth of it or more")
+    void longSteps() {
+        Turns turns = new Turns();
+        turns.joint(160, 4, 4);
+        turns.secondsToTrial(160, 4);
+        int rounds = 1;
+        while (turns.joint(160, 4, 4) == 2) {
+            rounds++;
+        }
+        // five that count, after the first one
+        assertThat(rounds).isEqualTo(6);
+    }
+
+    @Test
+    @DisplayName("Four trials follow each other soon, and further ones when their cost is small")
+    void openMean() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        for (int trial = 2; trial <= 4; trial++) {
+            turns.lose(21);
+            assertThat(turns.secondsToTrial(20, 4)).as("trial " + trial).isLessThan(2);
+        }
+        turns.lose(21);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+    }
+
+    @Test
+    @DisplayName("After a trial with a clear loss, the next one follows when its cost is small")
+    void clearLoss() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        turns.lose(27);
+        turns.secondsToTrial(20, 4);
+        turns.lose(27);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+    }
+
+    @Test
     @DisplayName("A trial whose turns cannot be compared costs all its time")
     void notComparable() {
         Turns turns = new Turns();
@@ -218,7 +258,7 @@ class MeasuredWidthTurnsTest {
         while (turns.joint(50, prompt, prompt) == 2) {
             rounds++;
         }
-        assertThat(rounds).isBetween(10, 20);
+        assertThat(rounds).isBetween(8, 20);
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(50);
     }
 
