@@ -1,5 +1,6 @@
 """python -m unittest discover -s tools/delivery"""
 import threading
+import time
 import unittest
 from unittest import mock
 
@@ -10,8 +11,9 @@ SECONDS = 30   # the longest time that a test waits
 
 class Message:
 
-    def __init__(self, offset, partition=0):
-        self._offset, self._partition = offset, partition
+    def __init__(self, offset, partition=0, seconds=0):
+        """seconds: the time of the record, since 1970"""
+        self._offset, self._partition, self._seconds = offset, partition, seconds
 
     def error(self):
         return None
@@ -24,6 +26,9 @@ class Message:
 
     def offset(self):
         return self._offset
+
+    def timestamp(self):
+        return 1, int(1000 * self._seconds)
 
 
 class Consumer:
@@ -76,21 +81,33 @@ class TopicReaders(unittest.TestCase):
             self.assertTrue(reader.complete.wait(SECONDS), f"only {reader.taken}")
             reader.end()
 
-    def test_another_consumer_goes_on_where_one_stopped_to_fetch(self):
+    def test_another_consumer_continues_where_one_stopped_fetching(self):
         consumers = [Consumer([Message(0), Message(4), Message(7, 1)]), Consumer([Message(5), Message(8, 1)])]
         reader = Reader(5)
-        self.read(consumers, reader)
+        with self.assertLogs("chaos", "WARNING") as logs:
+            self.read(consumers, reader)
+        self.assertEqual(["the consumer of 'results' had stopped fetching; another one continues"],
+                         [each.getMessage() for each in logs.records])
         self.assertEqual([(0, 0), (0, 4), (1, 7), (0, 5), (1, 8)], reader.taken)
         self.assertEqual({("results", 0): 0, ("results", 1): 0}, consumers[0].assigned)
         self.assertEqual({("results", 0): 5, ("results", 1): 8}, consumers[1].assigned)
         self.assertEqual([True, True], [each.closed for each in consumers])
 
+    def test_a_new_record_after_a_pause_is_no_stop(self):
+        with self.assertNoLogs("chaos"):
+            self.read([Consumer([Message(0)]), Consumer([Message(1, seconds=time.time() + 60)])], Reader(2))
+
+    def test_a_record_that_is_read_again_is_taken_once(self):
+        reader = Reader(3)
+        self.read([Consumer([Message(0), Message(1)]), Consumer([Message(0), Message(1), Message(2)])], reader)
+        self.assertEqual([(0, 0), (0, 1), (0, 2)], reader.taken)
+
     def test_the_end_raises_what_ended_the_thread(self):
-        with self.assertRaisesRegex(ValueError, "no provenance"):
+        with mock.patch("threading.excepthook"), self.assertRaisesRegex(ValueError, "no provenance"):
             self.read([Consumer([Message(0)])], Reader(1, ValueError("no provenance")))
 
     def test_the_group_has_the_name_of_the_reader_and_reads_what_is_committed(self):
-        with mock.patch("topic_reader.Consumer", side_effect=RuntimeError("enough")) as made:
+        with mock.patch("threading.excepthook"), mock.patch("topic_reader.Consumer", side_effect=RuntimeError("enough")) as made:
             reader = Reader(1)
             reader.start()
             self.assertRaisesRegex(RuntimeError, "enough", reader.end)

@@ -142,18 +142,18 @@ class Takeover:
 
 
 class ResultReader(TopicReader):
-    """Tells the ledger of each result."""
+    """Adds each result to the ledger."""
 
     def __init__(self, brokers, topics, ledger, take=None):
         """take: a function that is called with each result, before the ledger"""
         super().__init__("results", brokers, topics)
         self._ledger = ledger
-        self._take_first = take
+        self._before_ledger = take
 
     def _take(self, message):
         result = json.loads(message.value())
-        if self._take_first is not None:
-            self._take_first(result)
+        if self._before_ledger is not None:
+            self._before_ledger(result)
         provenance = result["tidemark"]
         source = provenance["source"]
         self._ledger.answered((source["topic"], source["partition"], source["offset"]), provenance["worker"],
