@@ -4,7 +4,8 @@ package io.tidemark.generation.layout;
  * When the next trial of another width follows: after a number of rounds, and when turns have taken many times as long
  * as the last trials have cost. In a round each active group has a turn.
  *
- * <p>The rounds between two trials grow with each trial that does not favour the other width. The cost of a trial is
+ * <p>A trial is open if a few further ones may show something else; the next one follows soon. Otherwise the rounds
+ * between two trials grow with each trial that does not favour the other width. The cost of a trial is
  * the time that it loses, and the waits at its start and end until no thread is in a turn. It counts only up to the
  * largest one of earlier trials, which is halved with each later one, because a single turn can take a hundred times as
  * long as others when the host stops the machine.
@@ -31,15 +32,15 @@ final class TrialSchedule {
     private static final int FACTOR_WHERE_FAR = 8;
     /** After a trial, none follows while turns take this many times the time that it has cost. */
     private static final double MIN_TIME_TO_COST = 150;
-    /** The same while the mean of trials has too few of them. */
-    private static final double MIN_TIME_TO_COST_WHILE_OPEN = 20;
     /**
-     * The same after turns have begun to take a clearly different time. It doubles with each such trial that is lost: a
-     * process that works in bursts changes the time of turns again and again.
+     * The same after turns have begun to take a clearly different time, and while trials are open. It doubles with each
+     * trial after such a change that is lost: a process that works in bursts changes the time of turns again and again.
      */
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
 
     private static final double MAX_TIME_TO_COST_AFTER_CHANGE = 80;
+    /** Open trials since the durations have changed: those of equal widths, or of rare turns, never decide. */
+    private static final int MAX_OPEN_TRIALS = 8;
     /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
     private static final double MAX_DEBT_NANOS = 600e9;
 
@@ -53,8 +54,10 @@ final class TrialSchedule {
     private boolean changed;
     /** Between {@code MIN_TIME_TO_COST_AFTER_CHANGE} and {@code MAX_TIME_TO_COST_AFTER_CHANGE}. */
     private double timeToCostAfterChange = MIN_TIME_TO_COST_AFTER_CHANGE;
-    /** Whether the mean of trials had too few of them after the last one. */
-    private boolean open;
+    /** What the cost of the last trial is multiplied with. */
+    private double timeToCost = MIN_TIME_TO_COST;
+    /** The number of open trials since the durations have changed. */
+    private int openTrials;
     /** What the last trial has cost since it began; 0 before the first one. */
     private double costNanos;
     /** The largest cost of the trials before it, halved with each later trial. */
@@ -91,7 +94,8 @@ final class TrialSchedule {
         if (!changed) {
             changed = true;
             double charged = Math.min(costNanos, costBeforeNanos);
-            debtNanos -= Math.min(debtNanos, (MIN_TIME_TO_COST - timeToCostAfterChange) * charged);
+            debtNanos -= Math.min(debtNanos, Math.max(0, timeToCost - timeToCostAfterChange) * charged);
+            openTrials = 0;
         }
         roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
     }
@@ -119,33 +123,35 @@ final class TrialSchedule {
         double charged = Math.min(costNanos, costBeforeNanos);
         costNanos += Math.max(0, nanos);
         double more = Math.min(costNanos, costBeforeNanos) - charged;
-        double timeToCost = open ? MIN_TIME_TO_COST_WHILE_OPEN : MIN_TIME_TO_COST;
         debtNanos = Math.min(debtNanos + timeToCost * more, MAX_DEBT_NANOS);
     }
 
-    /** A trial has ended without a result. */
+    /** A trial has ended without a result. {@link #charge} follows. */
     void trialDrops() {
         changed = false;
+        timeToCost = MIN_TIME_TO_COST;
         roundsLeft = between;
     }
 
     /**
-     * A trial has ended.
+     * A trial has ended. {@link #charge} or {@link #widthChanges} follows.
      *
      * @param again  whether it has shown that the other width may be faster
-     * @param isOpen whether the mean of trials has too few of them
+     * @param isOpen whether a few further trials may show something else
      * @param far    whether one of the widths is far slower
      */
     void trialEnds(boolean again, boolean isOpen, boolean far) {
-        open = isOpen;
         if (changed) {
             changed = false;
             timeToCostAfterChange = again
                     ? MIN_TIME_TO_COST_AFTER_CHANGE
                     : Math.min(2 * timeToCostAfterChange, MAX_TIME_TO_COST_AFTER_CHANGE);
         }
+        boolean open = isOpen && openTrials < MAX_OPEN_TRIALS;
+        openTrials += open ? 1 : 0;
+        timeToCost = open ? timeToCostAfterChange : MIN_TIME_TO_COST;
         int factor = far ? FACTOR_WHERE_FAR : 2;
-        between = again || isOpen
+        between = again || open
                 ? MIN_BETWEEN
                 : Math.min(factor * between, far ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
         roundsLeft = between;

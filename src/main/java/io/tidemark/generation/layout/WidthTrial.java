@@ -27,14 +27,16 @@ final class WidthTrial {
      */
     private static final int CLEAR_ROUNDS = 5;
     /**
-     * A trial without a clear difference ends after this many rounds, or after {@code CLEAR_ROUNDS} if they take
-     * {@code FULL_NANOS}. A trial of a wider group also has to last {@code SETTLED_NANOS}.
+     * A trial without a clear difference ends after this many counted rounds, or after fewer that have taken
+     * {@code FULL_NANOS}, but not before {@code CLEAR_ROUNDS}. A trial of a wider group also has to last
+     * {@code SETTLED_NANOS}.
      */
     private static final int FULL_ROUNDS = 16;
     /**
      * Where a step takes a tenth of a second, several short trials say more than a long one. On a shared machine, median
-     * turns of half a second differ from those of the five seconds before by 0.145, those of 2.5 s still by 0.106 (the
-     * standard deviation of logarithms, a Llama of 1.07 billion parameters with eight rows).
+     * turns of half a second differ from those of the five seconds before by 0.145, and those of 2.5 s still by 0.106
+     * (standard deviation of the logarithm; Llama of 1.07 billion parameters, eight rows). A round counts at most as
+     * {@code FULL_NANOS / CLEAR_ROUNDS}, because the host may delay a single one.
      */
     private static final double FULL_NANOS = 0.5e9;
 
@@ -83,6 +85,9 @@ final class WidthTrial {
     private final RecentTurns turns;
 
     private double rounds;
+    /** The time of the counted rounds. */
+    private double countedNanos;
+    /** The time of all turns. */
     private double nanos;
 
     /**
@@ -141,6 +146,7 @@ final class WidthTrial {
         }
         if (counted) {
             rounds += round;
+            countedNanos += Math.min(turn.nanos(), FULL_NANOS / CLEAR_ROUNDS) * round;
             Comparison compared = compare(now);
             OptionalDouble own = overall(compared.gains());
             boolean isFarApart = rounds >= RecentTurns.FEW_TURNS && isFar(own);
@@ -166,8 +172,8 @@ final class WidthTrial {
         if (own.orElse(0) > 0) {
             end(verdict(compared));
         } else {
-            preference.schedule().charge(lost(own) * nanos);
             preference.schedule().trialDrops();
+            preference.schedule().charge(lost(own) * nanos);
         }
     }
 
@@ -184,7 +190,7 @@ final class WidthTrial {
     }
 
     private boolean isComplete() {
-        boolean isFull = rounds >= FULL_ROUNDS || rounds >= CLEAR_ROUNDS && nanos >= FULL_NANOS;
+        boolean isFull = rounds >= FULL_ROUNDS || rounds >= CLEAR_ROUNDS && countedNanos >= FULL_NANOS;
         return isFull && !(isWider() && nanos < SETTLED_NANOS);
     }
 

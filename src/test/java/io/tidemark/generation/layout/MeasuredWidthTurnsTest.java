@@ -209,43 +209,81 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
-    @DisplayName("A trial without a clear difference ends after half a second if a step takes a tenth of it or more")
+    @DisplayName(
+            "A trial without a clear difference ends after sixteen rounds, or when five or more take half a second")
     void longSteps() {
+        assertThat(roundsOfTrial(160, 160)).isEqualTo(5);
+        assertThat(roundsOfTrial(60, 60)).isEqualTo(9);
+        assertThat(roundsOfTrial(25, 25)).isEqualTo(16);
+        assertThat(roundsOfTrial(60, 300))
+                .as("the delayed round counts as 100 ms")
+                .isEqualTo(8);
+    }
+
+    /** Counted rounds of a trial of joint turns, of which the fourth takes a time of its own. */
+    private static int roundsOfTrial(double millis, double fourthMillis) {
         Turns turns = new Turns();
-        turns.joint(160, 4, 4);
-        turns.secondsToTrial(160, 4);
+        turns.joint(millis, 4, 4);
+        turns.secondsToTrial(millis, 4);
+        assertThat(turns.joint(millis, 4, 4)).as("the first one is not counted").isEqualTo(2);
         int rounds = 1;
-        while (turns.joint(160, 4, 4) == 2) {
+        while (turns.joint(rounds == 4 ? fourthMillis : millis, 4, 4) == 2) {
             rounds++;
         }
-        // five that count, after the first one
-        assertThat(rounds).isEqualTo(6);
+        return rounds;
     }
 
     @Test
     @DisplayName("Four trials follow each other soon, and further ones when their cost is small")
     void openMean() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.loseFirstTrial(21);
         for (int trial = 2; trial <= 4; trial++) {
-            turns.lose(21);
             assertThat(turns.secondsToTrial(20, 4)).as("trial " + trial).isLessThan(2);
+            turns.lose(21);
         }
-        turns.lose(21);
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
     }
 
     @Test
-    @DisplayName("After a trial with a clear loss, the next one follows when its cost is small")
+    @DisplayName("After one trial with a loss of a third, or two with a quarter, the next one follows later")
     void clearLoss() {
+        double sixteenRounds = 16 * 0.02;
+        Turns turns = new Turns();
+        turns.loseFirstTrial(28);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(1.9 * sixteenRounds);
+        Turns other = new Turns();
+        other.loseFirstTrial(25);
+        assertThat(other.secondsToTrial(20, 4)).isLessThan(1.1 * sixteenRounds);
+        other.lose(25);
+        assertThat(other.secondsToTrial(20, 4)).isGreaterThan(1.9 * sixteenRounds);
+    }
+
+    @Test
+    @DisplayName("A dropped trial is followed by a pause for its cost, also if the trial before it was open")
+    void droppedAfterOpen() {
+        Turns turns = new Turns();
+        turns.loseFirstTrial(21);
+        turns.secondsToTrial(20, 4);
+        assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
+        assertThat(turns.joint(50, 4, 0)).isEqualTo(2);
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+    }
+
+    @Test
+    @DisplayName("A change of the durations after an open trial leaves its cost")
+    void changeAfterOpen() {
         Turns turns = new Turns();
         turns.joint(20, 4, 4);
         turns.secondsToTrial(20, 4);
-        turns.lose(27);
+        turns.pass(5_000);
+        turns.lose(21);
         turns.secondsToTrial(20, 4);
-        turns.lose(27);
-        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+        turns.pass(2_000);
+        turns.lose(21);
+        turns.singlesFor(3, 20, 4);
+        assertThat(turns.secondsToTrial(12, 4)).isGreaterThan(30);
     }
 
     @Test
@@ -258,7 +296,7 @@ class MeasuredWidthTurnsTest {
         while (turns.joint(50, prompt, prompt) == 2) {
             rounds++;
         }
-        assertThat(rounds).isBetween(8, 20);
+        assertThat(rounds).isEqualTo(10);
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(50);
     }
 
@@ -410,9 +448,13 @@ class MeasuredWidthTurnsTest {
         }
 
         void loseFirstTrial() {
+            loseFirstTrial(50);
+        }
+
+        void loseFirstTrial(double millis) {
             joint(20, 4, 4);
             secondsToTrial(20, 4);
-            lose(50);
+            lose(millis);
         }
 
         /** Until the second trial, whose cost counts in full because the first one has cost more. */
