@@ -13,9 +13,9 @@ class TopicReader(threading.Thread):
     """
     Reads the committed records of topics from their beginning, and calls `_take` with each on its thread.
 
-    A consumer of librdkafka can stop fetching after a broker's restart (its issue 4492). So after RENEW_SECONDS without a
-    record, another consumer continues at the same offsets. One that stops fetching some partitions only is not noticed while
-    others have records.
+    A consumer of librdkafka can stop fetching after a broker's restart (its issue 4492). So after RENEW_SECONDS without
+    a record, another consumer continues at the same offsets. A consumer that stops fetching only some partitions is not
+    noticed while others have records.
     """
 
     RENEW_SECONDS = 20

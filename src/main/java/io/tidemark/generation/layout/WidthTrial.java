@@ -33,10 +33,10 @@ final class WidthTrial {
      */
     private static final int FULL_ROUNDS = 16;
     /**
-     * Where a step takes a tenth of a second, several short trials say more than a long one. On a shared machine, median
-     * turns of half a second differ from those of the five seconds before by 0.145, and those of 2.5 s still by 0.106
-     * (standard deviation of the logarithm; Llama of 1.07 billion parameters, eight rows). A round counts at most as
-     * {@code FULL_NANOS / CLEAR_ROUNDS}, because the host may delay a single one.
+     * Where a step takes a tenth of a second, several short trials say more than a long one. On a shared machine,
+     * median turns of half a second differ from those of the five seconds before by 0.145, and those of 2.5 s still by
+     * 0.106 (standard deviation of the logarithm; Llama of 1.07 billion parameters, eight rows). A round counts at most
+     * as {@code FULL_NANOS / CLEAR_ROUNDS}, because the host may delay a single one.
      */
     private static final double FULL_NANOS = 0.5e9;
 
