@@ -434,11 +434,12 @@ def print_report(report):
         samples = report["oldest_worker"]["samples"]
         print("memory of the oldest worker process: " + ", ".join(
             f"{size / 2 ** 20:.0f} MiB at {age:.0f} s" for age, size in (samples[0], samples[len(samples) // 2], samples[-1])))
+    print("\nverifier: " + summary(report["verifier"]))
+    # at the end, because logs are often cut at their beginning
     for failure in report["failures"] + report["unsent"]:
         print(f"FAILURE: {failure}")
     if not report["all_answered"]:
         print(f"FAILURE: {requests['open']} requests have no result")
-    print("\nverifier: " + summary(report["verifier"]))
 
 
 def main():
