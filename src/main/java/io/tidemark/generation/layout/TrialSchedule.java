@@ -54,7 +54,7 @@ final class TrialSchedule {
     private boolean changed;
     /** Between {@code MIN_TIME_TO_COST_AFTER_CHANGE} and {@code MAX_TIME_TO_COST_AFTER_CHANGE}. */
     private double timeToCostAfterChange = MIN_TIME_TO_COST_AFTER_CHANGE;
-    /** What the cost of the last trial is multiplied with. */
+    /** The time without a trial after the last one, divided by its cost. */
     private double timeToCost = MIN_TIME_TO_COST;
     /** The number of open trials since the durations have changed. */
     private int openTrials;
