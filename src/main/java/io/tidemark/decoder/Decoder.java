@@ -296,6 +296,11 @@ public final class Decoder implements AutoCloseable {
         return packing.isStable();
     }
 
+    /** Whether packed groups are being built, or will be if further steps have the adapters of the last one. */
+    public boolean expectsPackedGroups() {
+        return packing.expectsGroups();
+    }
+
     /** Whether packed groups are being built or fused on another thread. */
     boolean isPackingAdapters() {
         return packedGroups.isBuilding();

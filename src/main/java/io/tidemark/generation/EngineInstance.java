@@ -238,9 +238,10 @@ final class EngineInstance {
      *
      * @param step  the part of this instance in the step of the turn
      * @param slice whether a slice of a background task of this instance has run in the turn
+     * @param packing whether adapters of the turn's step are being packed
      * @param nanos duration of the turn
      */
-    InstanceWork endTurn(StepSize step, boolean slice, long nanos) {
+    InstanceWork endTurn(StepSize step, boolean slice, boolean packing, long nanos) {
         updateStats();
         boolean background = hasBackgroundTask();
         // the next turns have no slice if this one was the last
@@ -251,7 +252,7 @@ final class EngineInstance {
                     : secondsPerStep + (seconds - secondsPerStep) / MEAN_OF_STEPS;
         }
         boolean active = step.rows() > 0 || hasSequences() || background;
-        return new InstanceWork(step, scheduler.starting(), slice, background, active);
+        return new InstanceWork(step, scheduler.starting(), slice, packing, background, active);
     }
 
     /** Runs the commands that were queued before the end, and ends running requests as cancelled. */

@@ -171,7 +171,7 @@ final class EngineThread {
         started(List.of());
         members.forEach(EngineInstance::beginTurn);
         Ran ran = startsWithoutStep(members)
-                ? new Ran(members.stream().map(member -> StepSize.NONE).toList(), false)
+                ? new Ran(members.stream().map(member -> StepSize.NONE).toList(), false, false)
                 : step(group, members);
         List<StepSize> steps = ran.sizes();
         if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
@@ -182,7 +182,7 @@ final class EngineThread {
         long end = System.nanoTime();
         List<InstanceWork> work = new ArrayList<>();
         for (int i = 0; i < members.size(); i++) {
-            work.add(members.get(i).endTurn(steps.get(i), slices.get(i), end - start));
+            work.add(members.get(i).endTurn(steps.get(i), slices.get(i), ran.packing(), end - start));
         }
         return new Turn(granted.width(), group, work, ran.exceeded(), own.startableRequests(), end - start, end);
     }

@@ -81,8 +81,9 @@ final class StepLoop {
      *
      * @param sizes    the part of each instance
      * @param exceeded whether it is a joint step that has exceeded its limit
+     * @param packing  whether its adapters are being packed, see {@link Decoder#expectsPackedGroups}
      */
-    record Ran(List<StepSize> sizes, boolean exceeded) {}
+    record Ran(List<StepSize> sizes, boolean exceeded, boolean packing) {}
 
     /** @param started told of each native step, and of the masks before it, with the ids of its requests */
     StepLoop(StepThreads threads, StepMasks masks, Consumer<List<String>> started) {
@@ -116,7 +117,7 @@ final class StepLoop {
                 isolate(decoder, running, maxThreads, e);
             }
         }
-        return new Ran(sizes, exceeded);
+        return new Ran(sizes, exceeded, decoder.expectsPackedGroups());
     }
 
     /**

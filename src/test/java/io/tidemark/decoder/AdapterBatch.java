@@ -104,6 +104,10 @@ public final class AdapterBatch implements AutoCloseable {
                 .toList();
     }
 
+    public boolean expectsPackedGroups() {
+        return model.decoder().expectsPackedGroups();
+    }
+
     public boolean isPackingAdapters() {
         return model.decoder().isPackingAdapters();
     }

@@ -322,7 +322,7 @@ class InstanceGroupsTest {
     }
 
     private static Turn turn(Granted granted, boolean active, long endNanos) {
-        InstanceWork work = new InstanceWork(StepSize.NONE, 0, false, false, active);
+        InstanceWork work = new InstanceWork(StepSize.NONE, 0, false, false, false, active);
         return new Turn(
                 granted.width(),
                 granted.group(),

@@ -133,6 +133,16 @@ public final class PackedLoraGroups implements AutoCloseable {
             }
         }
 
+        /**
+         * Whether groups are being built, or will be if further steps have the adapters of the last one. Later steps
+         * with these adapters take less time.
+         */
+        public boolean expectsGroups() {
+            synchronized (PackedLoraGroups.this) {
+                return builder.isBusy() || !running.isEmpty() && improvableSteps > 0;
+            }
+        }
+
         /** Releases the groups of the last step. */
         public void pause() {
             synchronized (PackedLoraGroups.this) {

@@ -18,6 +18,7 @@ final class InstanceActivity {
 
     private int starting;
     private int active;
+    private boolean packing;
     private boolean background;
 
     InstanceActivity(int instances) {
@@ -47,10 +48,12 @@ final class InstanceActivity {
         steps = StepSize.sum(Arrays.asList(work));
         starting = 0;
         active = 0;
+        packing = false;
         background = false;
         for (InstanceWork each : work) {
             starting += each.starting();
             active += each.active() ? 1 : 0;
+            packing |= each.packing();
             background |= each.background();
         }
     }
@@ -68,6 +71,11 @@ final class InstanceActivity {
     /** The number of active instances. */
     int active() {
         return active;
+    }
+
+    /** Whether the adapters of the last step of an instance are being packed. */
+    boolean isPacking() {
+        return packing;
     }
 
     /** Whether an instance has background tasks. */

@@ -6,11 +6,13 @@ package io.tidemark.generation.layout;
  * @param step       its part of the step
  * @param starting   number of its sequences that have had no row in a step
  * @param slice      whether a slice of a background task has run in the turn
+ * @param packing    whether adapters of the turn's step are being packed: later steps with them take less time
  * @param background whether it has background tasks
  * @param active     whether it needs another turn: it has sequences or background tasks
  */
-public record InstanceWork(StepSize step, int starting, boolean slice, boolean background, boolean active) {
+public record InstanceWork(
+        StepSize step, int starting, boolean slice, boolean packing, boolean background, boolean active) {
 
     /** Nothing to do. */
-    static final InstanceWork NONE = new InstanceWork(StepSize.NONE, 0, false, false, false);
+    static final InstanceWork NONE = new InstanceWork(StepSize.NONE, 0, false, false, false, false);
 }

@@ -23,8 +23,8 @@ import java.util.Optional;
  *
  * <p>Widths are compared by their {@link RecentTurns}. The first turn of a thread after a change of the width is not
  * counted, and neither is a turn with a slice of a background task. A {@link TrialSchedule} says when the next trial
- * follows. None begins while the number of rows changes. A trial may end early, because instances become idle, a
- * background task begins or the rows change.
+ * follows. None begins while the number of rows changes or adapters are being packed. A trial may end early, because
+ * instances become idle, a background task begins or the rows change.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -32,6 +32,11 @@ public final class MeasuredWidth implements GroupWidth {
 
     /** A trial begins only after this many consecutive rounds of its preference, except after a collapse. */
     private static final int ROUNDS_BEFORE_TRIAL = 5;
+    /**
+     * No trial begins, and no turn of a trial is counted, in at most this many rounds in which adapters are being
+     * packed. Other rounds give as many back. So where the adapters change again and again, widths are still compared.
+     */
+    private static final int MAX_PACKING_ROUNDS = 48;
 
     private final List<Integer> widths;
     private final InstanceActivity activity;
@@ -47,6 +52,10 @@ public final class MeasuredWidth implements GroupWidth {
     private Optional<PreferredWidth> present = Optional.empty();
     /** Consecutive rounds before the last turn in which this was the preference. */
     private double roundsOfPresent;
+    /** Whether the last turn was one of at most {@code MAX_PACKING_ROUNDS} in which adapters were being packed. */
+    private boolean packs;
+
+    private double packingRounds;
 
     private Optional<WidthTrial> trial = Optional.empty();
     /** While a trial waits for its first turn, or the preferred width for its first turn after a trial. */
@@ -149,7 +158,8 @@ public final class MeasuredWidth implements GroupWidth {
         int width = widths.indexOf(turn.width());
         double round = 1.0 / Math.max(1, activity.activeGroups(turn.width()));
         rounds += round;
-        boolean counted = settled[turn.group().first()] && !turn.hadSlice();
+        pack(round);
+        boolean counted = settled[turn.group().first()] && !turn.hadSlice() && !(packs && trial.isPresent());
         settled[turn.group().first()] = true;
         Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
         PreferredWidth preference =
@@ -173,7 +183,7 @@ public final class MeasuredWidth implements GroupWidth {
             preference.roundEnds(round, turn.nanos() / 1e9);
             // after a collapse, each further turn costs more than a trial
             boolean isCollapse = change == Change.COLLAPSE && width > 0;
-            boolean isDue = preference.schedule().isDue() && roundsOfPresent >= ROUNDS_BEFORE_TRIAL;
+            boolean isDue = preference.schedule().isDue() && roundsOfPresent >= ROUNDS_BEFORE_TRIAL && !packs;
             if ((isDue || isCollapse) && turns.isMeasured(turn.width())) {
                 beginTrial(preference, turn.endNanos());
             }
@@ -184,6 +194,20 @@ public final class MeasuredWidth implements GroupWidth {
                         ? Optional.empty()
                         : Optional.of(new Wait(preference, preference.width(), turn.endNanos()));
             }
+        }
+    }
+
+    /** When adapters have been packed, the turns before are not compared with those after. */
+    private void pack(double round) {
+        boolean before = packs;
+        packs = activity.isPacking() && packingRounds < MAX_PACKING_ROUNDS;
+        if (packs) {
+            packingRounds += round;
+        } else if (!activity.isPacking()) {
+            packingRounds = Math.max(0, packingRounds - round);
+        }
+        if (before && !packs && trial.isEmpty()) {
+            turns.restart();
         }
     }
 

@@ -102,6 +102,26 @@ class PackedLoraGroupsTest {
     }
 
     @Test
+    @Timeout(60)
+    @DisplayName("Shared groups are expected from the first step in separate groups to the first one in a shared group")
+    void expected() {
+        packed.logits(List.of("all:0"));
+        assertThat(packed.expectsPackedGroups()).as("one row").isFalse();
+        List<String> adapters = List.of("all:0", "qv:1");
+        boolean isBuilt = false;
+        do {
+            isBuilt |= packed.isPackingAdapters();
+            packed.logits(adapters);
+            assertThat(packed.expectsPackedGroups()).isEqualTo(packed.isPackingAdapters() || !isBuilt);
+        } while (packed.expectsPackedGroups());
+        assertThat(isBuilt).isTrue();
+        packed.logits(List.of("qv:1", "dora:0"));
+        assertThat(packed.expectsPackedGroups()).as("other adapters").isTrue();
+        packed.logits(List.of("qv:1"));
+        assertThat(packed.expectsPackedGroups()).as("one row").isFalse();
+    }
+
+    @Test
     @DisplayName("Each row uses its own adapter while the adapters of the batch change")
     void changingBatches() {
         Random random = new Random(3);

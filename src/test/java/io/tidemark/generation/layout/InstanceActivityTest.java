@@ -11,10 +11,12 @@ import org.junit.jupiter.api.Test;
 class InstanceActivityTest {
 
     private static final InstanceWork PROMPT =
-            new InstanceWork(new StepSize(1, 40, true, false), 0, false, false, true);
+            new InstanceWork(new StepSize(1, 40, true, false), 0, false, false, false, true);
     private static final InstanceWork DECODING =
-            new InstanceWork(new StepSize(3, 3, false, true), 0, false, false, true);
-    private static final InstanceWork BACKGROUND = new InstanceWork(StepSize.NONE, 0, true, true, true);
+            new InstanceWork(new StepSize(3, 3, false, true), 0, false, false, false, true);
+    private static final InstanceWork PACKING =
+            new InstanceWork(new StepSize(3, 3, false, true), 0, false, true, false, true);
+    private static final InstanceWork BACKGROUND = new InstanceWork(StepSize.NONE, 0, true, false, true, true);
 
     @Test
     @DisplayName("Sums of the last turns of all instances")
@@ -44,7 +46,18 @@ class InstanceActivityTest {
     }
 
     private static InstanceWork starting(int sequences) {
-        return new InstanceWork(StepSize.NONE, sequences, false, false, true);
+        return new InstanceWork(StepSize.NONE, sequences, false, false, false, true);
+    }
+
+    @Test
+    @DisplayName("Adapters of any instance are being packed until its turn without")
+    void packing() {
+        InstanceActivity activity = new InstanceActivity(2);
+        activity.turnEnds(turn(0, PACKING));
+        activity.turnEnds(turn(1, DECODING));
+        assertThat(activity.isPacking()).isTrue();
+        activity.turnEnds(turn(0, DECODING));
+        assertThat(activity.isPacking()).isFalse();
     }
 
     @Test

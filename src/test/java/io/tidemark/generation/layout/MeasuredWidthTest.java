@@ -200,7 +200,7 @@ class MeasuredWidthTest {
     @Test
     @DisplayName("Requests that start with the next steps count as rows")
     void startingRequests() {
-        InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), 0, false, false, true);
+        InstanceWork work = new InstanceWork(new StepSize(4, 4, false, false), 0, false, false, false, true);
         Turn turn = new Turn(2, new InstanceGroup(0, 2), List.of(work, work), false, 0, 1000, 1000);
         assertThat(new MeasuredWidth(TWO).next(turn)).isEqualTo(2);
         assertThat(new MeasuredWidth(TWO).next(startable(turn, 14))).isEqualTo(2);
@@ -209,7 +209,7 @@ class MeasuredWidthTest {
 
     /** A turn that has started this number of sequences in each of two instances, and had no step. */
     private static Turn started(InstanceGroup group, int sequences) {
-        InstanceWork work = new InstanceWork(StepSize.NONE, sequences, false, false, true);
+        InstanceWork work = new InstanceWork(StepSize.NONE, sequences, false, false, false, true);
         return new Turn(2, group, List.of(work, work), false, 0, 1000, 0);
     }
 

@@ -16,6 +16,10 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The width after a turn, and the trials of another width")
 class MeasuredWidthTurnsTest {
 
+    private static final InstanceWork PROMPT =
+            new InstanceWork(new StepSize(4, 43, true, false), 0, false, false, false, true);
+    private static final InstanceWork PACKING = new InstanceWork(step(4), 0, false, true, false, true);
+
     @Test
     @DisplayName("One active instance has all processors, and a background task runs beside the steps of the others")
     void aloneAndBackground() {
@@ -25,7 +29,7 @@ class MeasuredWidthTurnsTest {
         assertThat(width.next(joint(busy, InstanceWork.NONE))).isEqualTo(2);
         assertThat(width.next(joint(busy, busy))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
-        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, 0, true, true, true))))
+        assertThat(width.next(joint(busy, new InstanceWork(StepSize.NONE, 0, true, false, true, true))))
                 .isEqualTo(1);
         assertThat(width.next(single(0, InstanceWork.NONE))).isEqualTo(1);
         assertThat(width.next(single(1, InstanceWork.NONE))).isEqualTo(2);
@@ -290,13 +294,83 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
+    @DisplayName(
+            "A trial goes on for a turn with a prompt if these take a fifth of the time, and for at most 16 rounds")
+    void needsPrompts() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.roundsWithPromptsToTrial();
+        assertThat(turns.lose(25)).as("rounds without a prompt").isEqualTo(16);
+        turns.roundsWithPromptsToTrial();
+        turns.joint(25, 4, 4);
+        turns.joint(125, PROMPT, PROMPT);
+        assertThat(turns.lose(25)).as("rounds after one with a prompt").isEqualTo(3);
+    }
+
+    @Test
+    @DisplayName("No trial begins while adapters are being packed, for at most 48 rounds")
+    void packingBeforeTrial() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        assertThat(turns.roundsToTrial(20, PACKING))
+                .as("with two measured turns")
+                .isEqualTo(50);
+        Turns packed = new Turns();
+        packed.joint(20, 4, 4);
+        for (int i = 0; i < 30; i++) {
+            assertThat(packed.single(20, PACKING)).isEqualTo(1);
+        }
+        assertThat(packed.roundsToTrial(20, busy(4))).as("measured turns").isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Rounds while adapters are packed are compared like others if few rounds lie between them")
+    void packingAgainAndAgain() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.roundsToTrial(20, PACKING);
+        turns.lose(30);
+        for (int i = 0; i < 10; i++) {
+            turns.single(20, busy(4));
+        }
+        assertThat(turns.roundsToTrial(20, PACKING)).isLessThan(40);
+    }
+
+    @Test
+    @DisplayName("Turns before adapters were packed are not compared with those after")
+    void packedBeforeTrial() {
+        Turns turns = new Turns();
+        turns.joint(100, 4, 4);
+        for (int i = 0; i < 30; i++) {
+            assertThat(turns.single(130, PACKING)).isEqualTo(1);
+        }
+        turns.secondsToTrial(100, 4);
+        turns.lose(110);
+        turns.secondsToTrial(100, 4);
+        turns.lose(110);
+    }
+
+    @Test
+    @DisplayName("Turns of a trial count when adapters have been packed")
+    void packingInTrial() {
+        Turns turns = new Turns();
+        turns.joint(100, 4, 4);
+        turns.secondsToTrial(100, 4);
+        for (int i = 0; i < 30; i++) {
+            assertThat(turns.joint(130, PACKING, busy(4))).isEqualTo(2);
+        }
+        for (int i = 0; i < 10; i++) {
+            assertThat(turns.joint(60, 4, 4)).isEqualTo(2);
+        }
+    }
+
+    @Test
     @DisplayName("A trial whose turns cannot be compared costs all its time")
     void notComparable() {
         Turns turns = new Turns();
         turns.afterCostlyTrial();
-        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), 0, false, false, true);
         int rounds = 0;
-        while (turns.joint(50, prompt, prompt) == 2) {
+        while (turns.joint(50, PROMPT, PROMPT) == 2) {
             rounds++;
         }
         assertThat(rounds).isEqualTo(10);
@@ -315,9 +389,8 @@ class MeasuredWidthTurnsTest {
         while (turns.joint(8, 4, 4) == 2) {
             assertThat(turns.nanos).isLessThan(100_000_000_000L);
         }
-        InstanceWork prompt = new InstanceWork(new StepSize(4, 43, true, false), 0, false, false, true);
         int rounds = 0;
-        while (turns.single(20, prompt) == 1) {
+        while (turns.single(20, PROMPT) == 1) {
             assertThat(++rounds).isLessThan(30);
         }
         for (int i = 0; i < 10; i++) {
@@ -519,20 +592,39 @@ class MeasuredWidthTurnsTest {
             }
         }
 
-        /** Joint turns until a trial of them has ended. */
-        void lose(double millis) {
-            lose(millis, 4);
+        /** Joint turns until a trial of them has ended. Returns how many have followed the first one. */
+        int lose(double millis) {
+            return lose(millis, 4);
         }
 
-        void lose(double millis, int rows) {
+        int lose(double millis, int rows) {
             int turns = 0;
             while (joint(millis, rows, rows) == 2) {
                 assertThat(++turns).as("turns of a trial that is lost").isLessThan(20);
             }
+            return turns;
         }
 
         private static long nanos(double millis) {
             return Math.round(1e6 * millis);
+        }
+
+        /** Turns side by side, of which every eighth has a prompt, until a trial begins. */
+        void roundsWithPromptsToTrial() {
+            boolean goesOn = true;
+            for (int round = 0; goesOn; round++) {
+                assertThat(round).isLessThan(1000);
+                goesOn = (round % 8 == 0 ? single(100, PROMPT) : single(20, 4)) == 1;
+            }
+        }
+
+        int roundsToTrial(double millis, InstanceWork work) {
+            int rounds = 1;
+            while (single(millis, work) == 1) {
+                rounds++;
+                assertThat(rounds).isLessThan(10_000);
+            }
+            return rounds;
         }
 
         double secondsToTrial(double millis, int rows) {
@@ -545,7 +637,7 @@ class MeasuredWidthTurnsTest {
     }
 
     private static InstanceWork busy(int rows) {
-        return new InstanceWork(step(rows), 0, false, false, true);
+        return new InstanceWork(step(rows), 0, false, false, false, true);
     }
 
     private static Turn joint(InstanceWork first, InstanceWork second) {

@@ -208,7 +208,7 @@ final class SimulatedEngine {
         double processors = (double) ended.group().size() / instances;
         secondsByWidth.merge(width, processors * (ended.end() - ended.start()) / SECOND, Double::sum);
         List<InstanceWork> work = ended.parts().stream()
-                .map(part -> new InstanceWork(part, 0, ended.slice(), false, part.rows() > 0))
+                .map(part -> new InstanceWork(part, 0, ended.slice(), false, false, part.rows() > 0))
                 .toList();
         return new Turn(width, ended.group(), work, false, 0, (long) (ended.end() - ended.start()), (long) ended.end());
     }
