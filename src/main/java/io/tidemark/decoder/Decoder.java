@@ -296,7 +296,7 @@ public final class Decoder implements AutoCloseable {
         return packing.isStable();
     }
 
-    /** Whether packed groups are being built, or will be if further steps have the adapters of the last one. */
+    /** Whether steps with the adapters of the last one will have shared packed groups that they do not have yet. */
     public boolean expectsPackedGroups() {
         return packing.expectsGroups();
     }

@@ -238,7 +238,7 @@ final class EngineInstance {
      *
      * @param step  the part of this instance in the step of the turn
      * @param slice whether a slice of a background task of this instance has run in the turn
-     * @param packing whether adapters of the turn's step are being packed
+     * @param packing whether the adapters of its group's last step are being packed
      * @param nanos duration of the turn
      */
     InstanceWork endTurn(StepSize step, boolean slice, boolean packing, long nanos) {

@@ -52,7 +52,12 @@ final class PackedGroupBuilder implements AutoCloseable {
 
     /** Whether a result was started and not taken. */
     boolean isBusy() {
-        return building.isPresent() || fusing.isPresent();
+        return isBuilding() || fusing.isPresent();
+    }
+
+    /** Whether groups were started and not taken. */
+    boolean isBuilding() {
+        return building.isPresent();
     }
 
     /**

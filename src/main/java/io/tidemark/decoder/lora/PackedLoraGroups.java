@@ -134,12 +134,12 @@ public final class PackedLoraGroups implements AutoCloseable {
         }
 
         /**
-         * Whether groups are being built, or will be if further steps have the adapters of the last one. Later steps
-         * with these adapters take less time.
+         * Whether shared groups are being built, or will be after some further steps with the packed adapters of the
+         * last one. Steps in shared groups take less time. False if the last step had no packed adapters, or one row.
          */
         public boolean expectsGroups() {
             synchronized (PackedLoraGroups.this) {
-                return builder.isBusy() || !running.isEmpty() && improvableSteps > 0;
+                return !running.isEmpty() && (builder.isBuilding() || improvableSteps > 0);
             }
         }
 

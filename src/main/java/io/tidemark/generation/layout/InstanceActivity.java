@@ -53,7 +53,7 @@ final class InstanceActivity {
         for (InstanceWork each : work) {
             starting += each.starting();
             active += each.active() ? 1 : 0;
-            packing |= each.packing();
+            packing |= each.active() && each.packing();
             background |= each.background();
         }
     }
@@ -73,7 +73,7 @@ final class InstanceActivity {
         return active;
     }
 
-    /** Whether the adapters of the last step of an instance are being packed. */
+    /** Whether the adapters of the last step of an active instance are being packed. */
     boolean isPacking() {
         return packing;
     }

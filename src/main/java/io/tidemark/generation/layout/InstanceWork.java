@@ -6,7 +6,7 @@ package io.tidemark.generation.layout;
  * @param step       its part of the step
  * @param starting   number of its sequences that have had no row in a step
  * @param slice      whether a slice of a background task has run in the turn
- * @param packing    whether adapters of the turn's step are being packed: later steps with them take less time
+ * @param packing    whether the adapters of its group's last step are being packed: later steps will take less time
  * @param background whether it has background tasks
  * @param active     whether it needs another turn: it has sequences or background tasks
  */

@@ -22,9 +22,10 @@ import java.util.Optional;
  * </ul>
  *
  * <p>Widths are compared by their {@link RecentTurns}. The first turn of a thread after a change of the width is not
- * counted, and neither is a turn with a slice of a background task. A {@link TrialSchedule} says when the next trial
- * follows. None begins while the number of rows changes or adapters are being packed. A trial may end early, because
- * instances become idle, a background task begins or the rows change.
+ * counted, and neither is a turn with a slice of a background task, or while adapters are being packed. A
+ * {@link TrialSchedule} says when the next trial follows. None begins while the number of rows changes or, except after
+ * a collapse, while adapters are being packed. A trial may end early, because instances become idle, a background task
+ * begins or the rows change.
  *
  * <p>No clock and no threads: called with the durations of turns by one thread at a time.
  */
@@ -33,10 +34,12 @@ public final class MeasuredWidth implements GroupWidth {
     /** A trial begins only after this many consecutive rounds of its preference, except after a collapse. */
     private static final int ROUNDS_BEFORE_TRIAL = 5;
     /**
-     * No trial begins, and no turn of a trial is counted, in at most this many rounds in which adapters are being
-     * packed. Other rounds give as many back. So where the adapters change again and again, widths are still compared.
+     * At most this many rounds in which adapters are being packed are not counted. Each other round allows another one,
+     * so that widths are compared also where adapters change again and again.
      */
     private static final int MAX_PACKING_ROUNDS = 48;
+    /** A shorter round counts as a part of one: a build takes some tenths of a second. */
+    private static final double PACKING_ROUND_NANOS = 40e6;
 
     private final List<Integer> widths;
     private final InstanceActivity activity;
@@ -52,9 +55,7 @@ public final class MeasuredWidth implements GroupWidth {
     private Optional<PreferredWidth> present = Optional.empty();
     /** Consecutive rounds before the last turn in which this was the preference. */
     private double roundsOfPresent;
-    /** Whether the last turn was one of at most {@code MAX_PACKING_ROUNDS} in which adapters were being packed. */
-    private boolean packs;
-
+    /** The rounds that were not counted because of packing, less those that were allowed again. */
     private double packingRounds;
 
     private Optional<WidthTrial> trial = Optional.empty();
@@ -158,10 +159,11 @@ public final class MeasuredWidth implements GroupWidth {
         int width = widths.indexOf(turn.width());
         double round = 1.0 / Math.max(1, activity.activeGroups(turn.width()));
         rounds += round;
-        pack(round);
-        boolean counted = settled[turn.group().first()] && !turn.hadSlice() && !(packs && trial.isPresent());
+        boolean waits = waitsForPacking(round * Math.min(1, turn.nanos() / PACKING_ROUND_NANOS));
+        boolean measured = settled[turn.group().first()] && !turn.hadSlice();
+        boolean counted = measured && !waits;
         settled[turn.group().first()] = true;
-        Change change = counted ? turns.add(turn, now(turn)) : Change.NONE;
+        Change change = measured ? turns.add(turn, counted, now(turn)) : Change.NONE;
         PreferredWidth preference =
                 preferences.update(round, rows(turn), activity.steps().adapters());
         boolean stays = present.filter(before -> before == preference).isPresent();
@@ -180,15 +182,19 @@ public final class MeasuredWidth implements GroupWidth {
             }
             // a change that was withdrawn
             endWait(turn.endNanos());
-            preference.roundEnds(round, turn.nanos() / 1e9);
+            if (!waits) {
+                preference.roundEnds(round, turn.nanos() / 1e9);
+            }
             // after a collapse, each further turn costs more than a trial
             boolean isCollapse = change == Change.COLLAPSE && width > 0;
-            boolean isDue = preference.schedule().isDue() && roundsOfPresent >= ROUNDS_BEFORE_TRIAL && !packs;
+            boolean isDue = preference.schedule().isDue() && roundsOfPresent >= ROUNDS_BEFORE_TRIAL && !waits;
             if ((isDue || isCollapse) && turns.isMeasured(turn.width())) {
                 beginTrial(preference, turn.endNanos());
             }
         } else if (trial.isPresent() && trial.get().width() == width) {
-            if (trial.get().turnEnds(turn, round, counted, now(turn))) {
+            if (waits && !turn.exceeded()) {
+                trial.get().waits(round);
+            } else if (trial.get().turnEnds(turn, round, counted, now(turn))) {
                 trial = Optional.empty();
                 waiting = preference.width() == width
                         ? Optional.empty()
@@ -197,18 +203,15 @@ public final class MeasuredWidth implements GroupWidth {
         }
     }
 
-    /** When adapters have been packed, the turns before are not compared with those after. */
-    private void pack(double round) {
-        boolean before = packs;
-        packs = activity.isPacking() && packingRounds < MAX_PACKING_ROUNDS;
-        if (packs) {
+    /** Whether a round is not counted because adapters are being packed. */
+    private boolean waitsForPacking(double round) {
+        boolean waits = activity.isPacking() && packingRounds < MAX_PACKING_ROUNDS;
+        if (waits) {
             packingRounds += round;
         } else if (!activity.isPacking()) {
             packingRounds = Math.max(0, packingRounds - round);
         }
-        if (before && !packs && trial.isEmpty()) {
-            turns.restart();
-        }
+        return waits;
     }
 
     private void beginTrial(PreferredWidth preference, long nanos) {

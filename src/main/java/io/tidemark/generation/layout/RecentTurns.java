@@ -146,8 +146,10 @@ final class RecentTurns {
     /**
      * Adds a turn with rows. Turns before a change are not compared any more, and the next change is one from the turns
      * after it: another process slows all groups and sizes of steps, each of which would notice it at its own time.
+     *
+     * @param compared whether the turn is compared with those of other widths if it shows no change
      */
-    Change add(Turn turn, Moment now) {
+    Change add(Turn turn, boolean compared, Moment now) {
         OfWidth width = byWidth.get(turn.width());
         OptionalDouble before = width.durations.expected(turn.step(), now);
         double slowRatio = turn.exceeded() ? SLOW_IF_EXCEEDED : SLOW;
@@ -170,13 +172,20 @@ final class RecentTurns {
             width.restart();
             width.ofGroups.clear();
         }
-        width.add(turn, now);
+        if (compared) {
+            width.add(turn, now);
+        }
         return change;
     }
 
     /** Whether more than {@code FEW_TURNS} turns of this width are kept. */
     boolean isMeasured(int width) {
         return byWidth.get(width).turns.size() > FEW_TURNS;
+    }
+
+    /** Whether a turn with prompt tokens of this width is kept. */
+    boolean hasPrompts(int width) {
+        return byWidth.get(width).turns.stream().anyMatch(turn -> turn.step().prompt());
     }
 
     /** Compares the recent turns of wide groups with what narrow groups would need for them, where this is known. */

@@ -41,10 +41,10 @@ final class WidthTrial {
     private static final double FULL_NANOS = 0.5e9;
 
     /**
-     * Where turns with prompt tokens take this part of the time or more, a trial that has compared none of them lasts
-     * {@code FULL_ROUNDS}, unless an earlier one has. In a log of 8 sequences of 1.07 billion parameters with four
-     * adapters, they take 0.4 of the time, and three of them take 461 ms in narrow groups and 599 to 718 ms in joint
-     * steps; other turns differ less.
+     * Where turns with prompt tokens take this part of the time or more, a trial that has compared none of them goes
+     * on to {@code FULL_ROUNDS}, unless earlier ones have compared enough of them. In a log of 8 sequences of 1.07
+     * billion parameters with four adapters, they take 0.4 of the time, and three of them take 461 ms in narrow groups
+     * and 599 to 718 ms in joint steps; other turns differ less.
      */
     private static final double LARGE_PROMPT_SHARE = 0.2;
 
@@ -73,6 +73,11 @@ final class WidthTrial {
      * {@code FULL_NANOS}.
      */
     private static final double OPEN_GAIN = 0.3;
+    /**
+     * After more rounds than this in which adapters were being packed, the trial is dropped without a cost: turns of
+     * the preferred width may be too old, or may have used other groups. The next trial need not wait again.
+     */
+    private static final int MAX_PACKING_ROUNDS = 16;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
     /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
@@ -93,6 +98,8 @@ final class WidthTrial {
     private final RecentTurns turns;
 
     private double rounds;
+    /** The rounds in which adapters were being packed. */
+    private double packingRounds;
     /** The time of the counted rounds. */
     private double countedNanos;
     /** The time of all turns. */
@@ -139,14 +146,24 @@ final class WidthTrial {
         return width;
     }
 
+    /** Adds a turn of the tried width in which the trial has waited because adapters are being packed. */
+    void waits(double round) {
+        packingRounds += round;
+    }
+
     /**
-     * Adds a turn of the tried width. Returns whether the trial has ended; the preferred width may be another one then.
+     * Adds another turn of the tried width. Returns whether the trial has ended; the preferred width may be another one
+     * then.
      *
      * @param round   the part of a round that the turn was
      * @param counted whether the turn is compared: not if it is the first one of its thread since the change of
-     *                the width, or has a slice of a background task
+     *                the width, has a slice of a background task, or exceeds its limit while adapters are packed
      */
     boolean turnEnds(Turn turn, double round, boolean counted, Moment now) {
+        if (packingRounds > MAX_PACKING_ROUNDS) {
+            preference.schedule().trialDrops();
+            return true;
+        }
         nanos += turn.nanos() * round;
         if (isWider() && turn.exceeded()) {
             end(Verdict.hopeless());
@@ -197,12 +214,16 @@ final class WidthTrial {
         return Math.max(width, preference.width());
     }
 
-    /** Whether turns with prompt tokens may decide, but neither this trial nor an earlier one has compared any. */
+    /**
+     * Whether turns with prompt tokens may decide, but this trial has compared none, and earlier ones too few. Those of
+     * the tried width can be compared if the preferred width has had some.
+     */
     private boolean needsPrompts(Comparison compared) {
         return rounds < FULL_ROUNDS
                 && preference.promptShare() >= LARGE_PROMPT_SHARE
                 && compared.prompts().isEmpty()
-                && preference.gains(narrow()).means().prompts().isEmpty();
+                && preference.gains(narrow()).means().prompts().isEmpty()
+                && turns.hasPrompts(widths.get(preference.width()));
     }
 
     private boolean isComplete() {

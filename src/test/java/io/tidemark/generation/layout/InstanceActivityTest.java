@@ -58,6 +58,8 @@ class InstanceActivityTest {
         assertThat(activity.isPacking()).isTrue();
         activity.turnEnds(turn(0, DECODING));
         assertThat(activity.isPacking()).isFalse();
+        activity.turnEnds(turn(0, new InstanceWork(StepSize.NONE, 0, false, true, false, false)));
+        assertThat(activity.isPacking()).as("an idle instance").isFalse();
     }
 
     @Test

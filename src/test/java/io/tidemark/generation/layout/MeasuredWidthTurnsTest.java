@@ -282,13 +282,7 @@ class MeasuredWidthTurnsTest {
     @DisplayName("A change of the durations after an open trial leaves its cost")
     void changeAfterOpen() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
-        turns.pass(5_000);
-        turns.lose(21);
-        turns.secondsToTrial(20, 4);
-        turns.pass(2_000);
-        turns.lose(21);
+        turns.loseCostly();
         turns.singlesFor(3, 20, 4);
         assertThat(turns.secondsToTrial(12, 4)).isGreaterThan(30);
     }
@@ -305,63 +299,115 @@ class MeasuredWidthTurnsTest {
         turns.joint(25, 4, 4);
         turns.joint(125, PROMPT, PROMPT);
         assertThat(turns.lose(25)).as("rounds after one with a prompt").isEqualTo(3);
+        Turns other = new Turns();
+        other.joint(20, 4, 4);
+        other.roundsWithPromptsToTrial();
+        other.lose(25);
+        other.rounds(1000, 20, busy(4));
+        assertThat(other.lose(25)).as("rounds after turns without prompts").isEqualTo(5);
     }
 
     @Test
-    @DisplayName("No trial begins while adapters are being packed, for at most 48 rounds")
+    @DisplayName("A trial does not go on for a turn with a prompt if earlier trials have compared four")
+    void comparedPrompts() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.roundsWithPromptsToTrial();
+        turns.joint(25, 4, 4);
+        for (int i = 0; i < 4; i++) {
+            turns.joint(105, PROMPT, PROMPT);
+        }
+        turns.lose(25);
+        turns.roundsWithPromptsToTrial();
+        assertThat(turns.lose(25)).isEqualTo(5);
+    }
+
+    @Test
+    @DisplayName("No trial begins while adapters are being packed, and the first one sixteen rounds later")
     void packingBeforeTrial() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        assertThat(turns.roundsToTrial(20, PACKING))
-                .as("with two measured turns")
-                .isEqualTo(50);
-        Turns packed = new Turns();
-        packed.joint(20, 4, 4);
-        for (int i = 0; i < 30; i++) {
-            assertThat(packed.single(20, PACKING)).isEqualTo(1);
-        }
-        assertThat(packed.roundsToTrial(20, busy(4))).as("measured turns").isEqualTo(2);
+        turns.joint(50, 4, 4);
+        assertThat(turns.rounds(47, 50, PACKING)).isEqualTo(47);
+        assertThat(turns.rounds(100, 50, busy(4))).isEqualTo(16);
     }
 
     @Test
-    @DisplayName("Rounds while adapters are packed are compared like others if few rounds lie between them")
-    void packingAgainAndAgain() {
+    @DisplayName("After 48 rounds of packing, or two seconds of shorter rounds, turns are compared")
+    void packingWithoutEnd() {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.roundsToTrial(20, PACKING);
-        turns.lose(30);
-        for (int i = 0; i < 10; i++) {
-            turns.single(20, busy(4));
-        }
-        assertThat(turns.roundsToTrial(20, PACKING)).isLessThan(40);
+        turns.joint(50, 4, 4);
+        assertThat(turns.rounds(1000, 50, PACKING)).isEqualTo(48 + 15);
+        Turns fast = new Turns();
+        fast.joint(10, 4, 4);
+        assertThat(fast.rounds(1000, 10, PACKING)).isEqualTo(4 * 48 + 15);
     }
 
     @Test
-    @DisplayName("Turns before adapters were packed are not compared with those after")
-    void packedBeforeTrial() {
+    @DisplayName("Each round without packing allows another one with it")
+    void packingAgain() {
         Turns turns = new Turns();
-        turns.joint(100, 4, 4);
-        for (int i = 0; i < 30; i++) {
-            assertThat(turns.single(130, PACKING)).isEqualTo(1);
-        }
-        turns.secondsToTrial(100, 4);
-        turns.lose(110);
-        turns.secondsToTrial(100, 4);
-        turns.lose(110);
+        turns.joint(50, 4, 4);
+        turns.rounds(48, 50, PACKING);
+        turns.rounds(10, 50, busy(4));
+        assertThat(turns.rounds(1000, 50, PACKING)).isEqualTo(10 + 5);
     }
 
     @Test
-    @DisplayName("Turns of a trial count when adapters have been packed")
+    @DisplayName("A trial begins although adapters are packed in every second round")
+    void packingOnAndOff() {
+        Turns turns = new Turns();
+        turns.joint(50, 4, 4);
+        int rounds = 0;
+        while (turns.single(50, rounds % 2 == 0 ? PACKING : busy(4)) == 1) {
+            assertThat(++rounds).isLessThan(100);
+        }
+        assertThat(rounds).isGreaterThan(28);
+    }
+
+    @Test
+    @DisplayName("A trial that becomes due while adapters are packed begins when they have been packed")
+    void packingWhenDue() {
+        Turns other = new Turns();
+        other.loseCostly();
+        double wait = other.secondsToTrial(20, 4);
+        Turns turns = new Turns();
+        turns.loseCostly();
+        turns.singlesFor(wait - 0.5, 20, 4);
+        assertThat(turns.rounds(80, 20, PACKING)).isEqualTo(80);
+        assertThat(turns.rounds(1000, 20, busy(4))).isLessThan(2);
+    }
+
+    @Test
+    @DisplayName("Turns of a trial count when adapters have been packed, but not after more than sixteen rounds")
     void packingInTrial() {
         Turns turns = new Turns();
-        turns.joint(100, 4, 4);
-        turns.secondsToTrial(100, 4);
-        for (int i = 0; i < 30; i++) {
-            assertThat(turns.joint(130, PACKING, busy(4))).isEqualTo(2);
+        turns.joint(20, 4, 4);
+        turns.rounds(1000, 20, busy(4));
+        turns.joint(20, 4, 4);
+        packJoint(turns, 16);
+        assertThat(turns.lose(21)).isEqualTo(15);
+        turns.rounds(1000, 20, busy(4));
+        turns.joint(20, 4, 4);
+        packJoint(turns, 17);
+        assertThat(turns.joint(100, 4, 4)).as("the trial is dropped").isEqualTo(1);
+        assertThat(turns.secondsToTrial(20, 4)).as("without a cost").isLessThan(0.5);
+    }
+
+    /** Turns of a trial that would end it, if they counted. */
+    private static void packJoint(Turns turns, int rounds) {
+        for (int i = 0; i < rounds; i++) {
+            assertThat(turns.joint(100, PACKING, busy(4))).isEqualTo(2);
         }
-        for (int i = 0; i < 10; i++) {
-            assertThat(turns.joint(60, 4, 4)).isEqualTo(2);
-        }
+    }
+
+    @Test
+    @DisplayName("A joint step that exceeds its limit ends a trial also while adapters are packed")
+    void exceededWhilePacking() {
+        Turns turns = new Turns();
+        turns.joint(20, 4, 4);
+        turns.secondsToTrial(20, 4);
+        turns.joint(20, PACKING, busy(4));
+        assertThat(turns.joint(40, PACKING, busy(4), true)).isEqualTo(1);
     }
 
     @Test
@@ -533,6 +579,17 @@ class MeasuredWidthTurnsTest {
             lose(millis);
         }
 
+        /** Two open trials. The second one has a cost of two seconds. */
+        void loseCostly() {
+            joint(20, 4, 4);
+            secondsToTrial(20, 4);
+            pass(5_000);
+            lose(21);
+            secondsToTrial(20, 4);
+            pass(2_000);
+            lose(21);
+        }
+
         /** Until the second trial, whose cost counts in full because the first one has cost more. */
         void afterCostlyTrial() {
             joint(20, 4, 4);
@@ -618,11 +675,11 @@ class MeasuredWidthTurnsTest {
             }
         }
 
-        int roundsToTrial(double millis, InstanceWork work) {
-            int rounds = 1;
-            while (single(millis, work) == 1) {
+        /** Turns side by side until a trial begins, at most {@code max} rounds. Returns the rounds before the last. */
+        int rounds(int max, double millis, InstanceWork work) {
+            int rounds = 0;
+            while (rounds < max && single(millis, work) == 1) {
                 rounds++;
-                assertThat(rounds).isLessThan(10_000);
             }
             return rounds;
         }
