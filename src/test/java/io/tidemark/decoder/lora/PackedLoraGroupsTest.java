@@ -105,7 +105,7 @@ class PackedLoraGroupsTest {
     @Timeout(60)
     @DisplayName("Shared groups are expected from the first step in separate groups to the first one in a shared group")
     void expected() {
-        packed.logits(List.of("all:0"));
+        packed.shortLogits(List.of("all:0"));
         assertThat(packed.expectsPackedGroups()).as("one row").isFalse();
         List<String> adapters = List.of("all:0", "qv:1");
         boolean isBuilt = false;
@@ -117,7 +117,7 @@ class PackedLoraGroupsTest {
         assertThat(isBuilt).isTrue();
         packed.logits(List.of("qv:1", "dora:0"));
         assertThat(packed.expectsPackedGroups()).as("other adapters").isTrue();
-        packed.logits(List.of("qv:1"));
+        packed.shortLogits(List.of("qv:1"));
         assertThat(packed.expectsPackedGroups()).as("one row").isFalse();
     }
 

@@ -293,15 +293,15 @@ class MeasuredWidthTurnsTest {
     void needsPrompts() {
         Turns turns = new Turns();
         turns.joint(20, 4, 4);
-        turns.roundsWithPromptsToTrial();
+        turns.roundsWithPromptsToTrial(100);
         assertThat(turns.lose(25)).as("rounds without a prompt").isEqualTo(16);
-        turns.roundsWithPromptsToTrial();
+        turns.roundsWithPromptsToTrial(100);
         turns.joint(25, 4, 4);
         turns.joint(125, PROMPT, PROMPT);
         assertThat(turns.lose(25)).as("rounds after one with a prompt").isEqualTo(3);
         Turns other = new Turns();
         other.joint(20, 4, 4);
-        other.roundsWithPromptsToTrial();
+        other.roundsWithPromptsToTrial(200);
         other.lose(25);
         other.rounds(1000, 20, busy(4));
         assertThat(other.lose(25)).as("rounds after turns without prompts").isEqualTo(5);
@@ -312,13 +312,13 @@ class MeasuredWidthTurnsTest {
     void comparedPrompts() {
         Turns turns = new Turns();
         turns.joint(20, 4, 4);
-        turns.roundsWithPromptsToTrial();
+        turns.roundsWithPromptsToTrial(100);
         turns.joint(25, 4, 4);
         for (int i = 0; i < 4; i++) {
             turns.joint(105, PROMPT, PROMPT);
         }
         turns.lose(25);
-        turns.roundsWithPromptsToTrial();
+        turns.roundsWithPromptsToTrial(100);
         assertThat(turns.lose(25)).isEqualTo(5);
     }
 
@@ -667,11 +667,11 @@ class MeasuredWidthTurnsTest {
         }
 
         /** Turns side by side, of which every eighth has a prompt, until a trial begins. */
-        void roundsWithPromptsToTrial() {
+        void roundsWithPromptsToTrial(double promptMillis) {
             boolean goesOn = true;
             for (int round = 0; goesOn; round++) {
                 assertThat(round).isLessThan(1000);
-                goesOn = (round % 8 == 0 ? single(100, PROMPT) : single(20, 4)) == 1;
+                goesOn = (round % 8 == 0 ? single(promptMillis, PROMPT) : single(20, 4)) == 1;
             }
         }
 
