@@ -126,7 +126,7 @@ final class TrialSchedule {
         debtNanos = Math.min(debtNanos + timeToCost * more, MAX_DEBT_NANOS);
     }
 
-    /** A trial has ended without a result. {@link #charge} follows. */
+    /** A trial has ended without a result. {@link #charge} follows if it has a cost. */
     void trialDrops() {
         changed = false;
         timeToCost = MIN_TIME_TO_COST;
