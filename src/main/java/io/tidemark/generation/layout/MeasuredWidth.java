@@ -37,7 +37,7 @@ public final class MeasuredWidth implements GroupWidth {
      * At most this many rounds in which adapters are being packed are not counted. Each other round allows another one,
      * so that widths are compared also where adapters change again and again.
      */
-    private static final int MAX_PACKING_ROUNDS = 48;
+    private static final int MAX_UNCOUNTED_ROUNDS = 48;
     /** A shorter round counts as a part of one: a build takes some tenths of a second. */
     private static final double PACKING_ROUND_NANOS = 40e6;
 
@@ -56,7 +56,7 @@ public final class MeasuredWidth implements GroupWidth {
     /** Consecutive rounds before the last turn in which this was the preference. */
     private double roundsOfPresent;
     /** The rounds that were not counted because of packing, less those that were allowed again. */
-    private double packingRounds;
+    private double uncountedRounds;
 
     private Optional<WidthTrial> trial = Optional.empty();
     /** While a trial waits for its first turn, or the preferred width for its first turn after a trial. */
@@ -205,11 +205,11 @@ public final class MeasuredWidth implements GroupWidth {
 
     /** Whether a round is not counted because adapters are being packed. */
     private boolean waitsForPacking(double round) {
-        boolean waits = activity.isPacking() && packingRounds < MAX_PACKING_ROUNDS;
+        boolean waits = activity.isPacking() && uncountedRounds < MAX_UNCOUNTED_ROUNDS;
         if (waits) {
-            packingRounds += round;
+            uncountedRounds += round;
         } else if (!activity.isPacking()) {
-            packingRounds = Math.max(0, packingRounds - round);
+            uncountedRounds = Math.max(0, uncountedRounds - round);
         }
         return waits;
     }
