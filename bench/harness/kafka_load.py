@@ -23,19 +23,24 @@ class Answer:
     prompt_tokens: int
     tokens: int
     whole: bool            # False if the request was cancelled at the end of the window
-    running: float         # seconds from admission to the end, measured by the worker
-    per_token: float | None  # seconds between tokens after the first one
+    generating: float      # seconds from the first token to the end, measured by the worker
 
     @property
     def latency(self):
         return self.received - self.sent
 
+    @property
+    def per_token(self):
+        """Seconds between tokens; None if there is only one."""
+        return self.generating / (self.tokens - 1) if self.tokens > 1 else None
+
     def tokens_between(self, begin, end):
-        """Number of the answer's tokens within a window, with tokens spread evenly over the run time."""
-        if self.tokens == 0:
-            return 0.0
-        start = self.received - self.running
-        return self.tokens * max(0.0, min(end, self.received) - max(begin, start)) / self.running
+        """Number of the answer's tokens within a window. Those after the first one are spread evenly over their time."""
+        first = self.received - self.generating
+        count = float(self.tokens > 0 and begin < first <= end)
+        if self.generating > 0:
+            count += (self.tokens - 1) * max(0.0, min(end, self.received) - max(begin, first)) / self.generating
+        return count
 
 
 class Words:
@@ -111,10 +116,12 @@ class Load:
 
         With `beside_tokens` each group also gets repeated requests with a prompt of that many tokens and one new token.
 
-        The window begins when each group has answered once. It lasts the given seconds, or the time until then if that is
-        longer, so that it contains a prefill and all steps of an answer. Requests are sent until it ends; open requests
-        are then cancelled, if the options say so, and waited for. `meanwhile` is called until the last answer arrives.
-        Raises Failed for an error result, or if no answer arrives within the patience.
+        The window begins when each group has answered once, and ends with the first answer after the given seconds, or
+        after the time until its begin if that is longer. So it contains whole answers: requests that run in step have
+        their prompts together, and a window that ends in the middle of their answers has too many prompts for its
+        tokens. Requests are sent until it ends; open requests are then cancelled, if the options say so, and waited for.
+        `meanwhile` is called until the last answer arrives. Raises Failed for an error result, or if no answer arrives
+        within the patience.
         """
         answers, silent, begin, end, length = [], set(prefixes), None, None, seconds
         self.ask_for(cell, answer_format)
@@ -129,16 +136,16 @@ class Load:
         while self.open or self.beside:
             message = self.consumer.poll(0.05)
             now = time.monotonic()
-            if end is None and begin is not None and now >= begin + length:
-                end = now
-                at_end()
-                self.beside_tokens = 0
-                if self.cancel:
-                    self.cancel_open()
             answer = message and self.answer(message, now)
             if answer:
                 answers.append(answer)
                 last = now
+                if end is None and begin is not None and now >= begin + length:
+                    end = now
+                    at_end()
+                    self.beside_tokens = 0
+                    if self.cancel:
+                        self.cancel_open()
                 silent.discard(answer.prefix)
                 if begin is None and not silent:
                     begin, length = now, max(seconds, now - started)
@@ -222,9 +229,8 @@ class Load:
         whole = reason != "cancelled"
         if whole and (fault := self.format.fault(tokens, reason, asked)):
             raise Failed(f"the answer of request {result['id']} {fault}")
-        running = told.get("total_ms", 0) - told.get("queued_ms", 0)  # neither if it was cancelled before it was in the queue
-        per_token = (running - told["first_token_ms"]) / (tokens - 1) / 1000 if tokens > 1 else None
-        return Answer(prefix, told["worker"], at, now, usage["prompt_tokens"], tokens, whole, running / 1000, per_token)
+        generating = (told["total_ms"] - told["queued_ms"] - told["first_token_ms"]) / 1000 if tokens > 1 else 0.0
+        return Answer(prefix, told["worker"], at, now, usage["prompt_tokens"], tokens, whole, generating)
 
     def close(self):
         self.consumer.close()
