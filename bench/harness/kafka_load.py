@@ -23,7 +23,7 @@ class Answer:
     prompt_tokens: int
     tokens: int
     whole: bool            # False if the request was cancelled at the end of the window
-    generating: float      # seconds from the first token to the end, measured by the worker
+    generating: float      # seconds from the first token to the end, measured by the worker; 0 without a token
 
     @property
     def latency(self):
@@ -31,7 +31,7 @@ class Answer:
 
     @property
     def per_token(self):
-        """Seconds between tokens; None if there is only one."""
+        """Seconds between tokens; None with fewer than two of them."""
         return self.generating / (self.tokens - 1) if self.tokens > 1 else None
 
     def tokens_between(self, begin, end):
@@ -74,7 +74,7 @@ class Cell:
     def parse(cls, text, adapters, new_tokens):
         """A cell such as 8-base, 8-mixed or 32-mixed-256: sequences, kind and, if they are not the default, new tokens."""
         sequences, kind, *tokens = text.split("-")
-        if kind not in ("base", "mixed") or len(tokens) > 1 or kind == "mixed" and not adapters:
+        if kind not in ("base", "mixed") or int(sequences) < 1 or len(tokens) > 1 or kind == "mixed" and not adapters:
             raise ValueError(f"'{text}' must be SEQUENCES-base or SEQUENCES-mixed, with adapters, and may end with -NEW_TOKENS")
         return cls(text, int(sequences), tuple(adapters) if kind == "mixed" else ("base",), int(tokens[0]) if tokens else new_tokens)
 
@@ -117,9 +117,9 @@ class Load:
         With `beside_tokens` each group also gets repeated requests with a prompt of that many tokens and one new token.
 
         The window begins when each group has answered once, and ends with the first answer after the given seconds, or
-        after the time until its begin if that is longer. So it contains whole answers: requests that run in step have
-        their prompts together, and a window that ends in the middle of their answers has too many prompts for its
-        tokens. Requests are sent until it ends; open requests are then cancelled, if the options say so, and waited for.
+        after the time until each group has answered if that is longer. Requests that run in step have their prompts
+        together, and a window that ends in the middle of their answers would have too many prompts for its tokens. One
+        that ends with an answer avoids this if all sequences run in step. Requests are sent until it ends; open requests are then cancelled, if the options say so, and waited for.
         `meanwhile` is called until the last answer arrives. Raises Failed for an error result, or if no answer arrives
         within the patience.
         """
@@ -229,7 +229,7 @@ class Load:
         whole = reason != "cancelled"
         if whole and (fault := self.format.fault(tokens, reason, asked)):
             raise Failed(f"the answer of request {result['id']} {fault}")
-        generating = (told["total_ms"] - told["queued_ms"] - told["first_token_ms"]) / 1000 if tokens > 1 else 0.0
+        generating = (told["total_ms"] - told["queued_ms"] - told["first_token_ms"]) / 1000 if tokens else 0.0
         return Answer(prefix, told["worker"], at, now, usage["prompt_tokens"], tokens, whole, generating)
 
     def close(self):

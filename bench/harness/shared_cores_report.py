@@ -69,7 +69,7 @@ def markdown(results):
     lines = [f"{machine['cpu']}, {machine['cores']} cores, {results['date']}; model {results['model']}; "
              f"{options['adapters_used'] or 'no'} adapters; prompts of about {options['prompt_tokens']} tokens, {options['new_tokens']} new tokens "
              f"where neither a cell nor a variant names them; "
-             f"{options['rounds']} interleaved rounds, {options['rounds_per_start']} with the same processes, windows of {options['seconds']:g} s. Median (least–most).", "",
+             f"{options['rounds']} interleaved rounds, {options['rounds_per_start']} with the same processes, windows of at least {options['seconds']:g} s. Median (least–most).", "",
              *variants(results["variants"]), "",
              "| situation | cell | variant | tokens/s | to own quiet | to the reference | latency s, median / p95 | ms per token, median / p95 "
              "| joint / all steps | workers' cores | other cores | host's steal | batches swept |", "| --- | --- | --- |" + " ---: |" * 10]
