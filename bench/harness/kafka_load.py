@@ -119,7 +119,9 @@ class Load:
         The window begins when each group has answered once, and ends with the first answer after the given seconds, or
         after the time until each group has answered if that is longer. Requests that run in step have their prompts
         together, and a window that ends in the middle of their answers would have too many prompts for its tokens. One
-        that ends with an answer avoids this if all sequences run in step. Requests are sent until it ends; open requests are then cancelled, if the options say so, and waited for.
+        that ends with an answer avoids this if all sequences run in step.
+
+        Requests are sent until the window ends; open requests are then cancelled, if the options say so, and waited for.
         `meanwhile` is called until the last answer arrives. Raises Failed for an error result, or if no answer arrives
         within the patience.
         """
