@@ -62,11 +62,12 @@ class Tidemark(System):
 
 class TransformersPeft(System):
 
-    def __init__(self):
-        super().__init__("transformers + PEFT", "hf")
+    def __init__(self, precision):
+        super().__init__(f"transformers + PEFT {precision}", "hf")
+        self.precision = precision
 
     def commands(self, setup):
-        return {"all": (self.python("hf_peft.py"), {"HF_HUB_OFFLINE": "1"}, {})}
+        return {"all": (self.python("hf_peft.py"), {"HF_HUB_OFFLINE": "1"}, {"precision": self.precision})}
 
 
 class LlamaCpp(System):
@@ -81,20 +82,24 @@ class LlamaCpp(System):
 
 class Vllm(System):
 
-    def __init__(self):
-        super().__init__("vLLM", "vllm")
+    def __init__(self, precision):
+        super().__init__(f"vLLM {precision}", "vllm")
+        self.precision = precision
 
     def commands(self, setup):
         # vLLM's documentation recommends both libraries; it is slower without them
         wanted = [*glob.glob("/usr/lib/*/libtcmalloc_minimal.so.4"), str(INSTALLED / "vllm" / "lib" / "libiomp5.so")]
         preload = {"LD_PRELOAD": ":".join(library for library in wanted if os.path.exists(library))}
-        return {"base": (self.python("vllm_cpu.py"), preload, {}), "lora": (self.python("vllm_cpu.py") + ["--lora"], preload, {})}
+        return {role: (self.python("vllm_cpu.py") + arguments, preload, {"precision": self.precision})
+                for role, arguments in (("base", []), ("lora", ["--lora"]))}
 
 
 def known():
     return {"tidemark-int8": Tidemark("int8"), "tidemark-bf16": Tidemark("bf16"), "tidemark-fp32": Tidemark("fp32"),
             "tidemark-deterministic": Tidemark("int8", "--deterministic"),
-            "llama-q8_0": LlamaCpp("q8_0"), "llama-q4_k_m": LlamaCpp("q4_k_m"), "llama-f16": LlamaCpp("f16"), "vllm": Vllm(), "hf": TransformersPeft()}
+            "llama-q8_0": LlamaCpp("q8_0"), "llama-q4_k_m": LlamaCpp("q4_k_m"), "llama-f16": LlamaCpp("f16"),
+            "vllm": Vllm("bf16"), "vllm-fp32": Vllm("fp32"),
+            "hf": TransformersPeft("bf16"), "hf-fp32": TransformersPeft("fp32")}
 
 
 DEFAULT = "tidemark-int8,tidemark-bf16,llama-q8_0,llama-q4_k_m,vllm,hf"

@@ -1,4 +1,4 @@
-"""transformers + PEFT, in bf16. Rows of several adapters run in one batch with PEFT's adapter_names."""
+"""transformers + PEFT. Rows of several adapters run in one batch with PEFT's adapter_names."""
 import time
 
 from protocol import lockstep, serve
@@ -6,16 +6,17 @@ from protocol import lockstep, serve
 
 class TransformersPeft:
 
-    def open(self, model, adapters, check, threads):
+    def open(self, model, adapters, check, threads, precision):
         import peft
         import torch
         import transformers
         torch.set_num_threads(threads)
         torch.set_grad_enabled(False)
         self.torch = torch
+        dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(model)
         # The base model alone is a second copy, because PEFT's wrappers take time even if no adapter is active.
-        self.base = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16).eval()
+        self.base = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=dtype).eval()
         self.names = [f"adapter-{i}" for i in range(len(adapters))]
         folders = dict(zip(self.names, adapters))
         if check:
@@ -25,14 +26,14 @@ class TransformersPeft:
             # adapters stay in single precision, which is PEFT's default and faster here than bf16
             options = {"adapter_name": name, "low_cpu_mem_usage": True}
             if self.tuned is None:
-                plain = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16)
+                plain = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
                 self.tuned = peft.PeftModel.from_pretrained(plain, folder, **options)
             else:
                 self.tuned.load_adapter(folder, **options)
         if self.tuned is not None:
             self.tuned.eval()
         return {"versions": {"transformers": transformers.__version__, "peft": peft.__version__, "torch": torch.__version__},
-                "precision": "bf16"}
+                "precision": precision}
 
     def greedy(self, prompt, tokens, adapter=None):
         ids = self.tokenizer(prompt)["input_ids"]

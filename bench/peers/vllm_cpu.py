@@ -15,11 +15,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 PROMPT_TOKENS_PER_STEP = 4096
 RANK = 16
+TYPES = {"bf16": "bfloat16", "fp32": "float32"}
 
 
 class Vllm:
 
-    def open(self, model, adapters, check, threads):
+    def open(self, model, adapters, check, threads, precision):
         os.environ["OMP_NUM_THREADS"] = str(threads)
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", f"0-{threads - 1}" if threads > 1 else "0")
         import torch
@@ -28,13 +29,13 @@ class Vllm:
         from vllm.lora.request import LoRARequest
         options = {"enable_lora": True, "max_loras": max(1, len(adapters)), "max_cpu_loras": len(adapters) + 1,
                    "max_lora_rank": RANK} if LORA else {}
-        self.llm = LLM(model=model, dtype="bfloat16", max_model_len=2048, max_num_seqs=32, seed=0,
+        self.llm = LLM(model=model, dtype=TYPES[precision], max_model_len=2048, max_num_seqs=32, seed=0,
                        max_num_batched_tokens=PROMPT_TOKENS_PER_STEP, enable_prefix_caching=False, **options)
         self.engine = self.llm.llm_engine
         self.adapters = [LoRARequest(f"adapter-{i}", i + 1, folder) for i, folder in enumerate(adapters)] if LORA else []
         self.check = LoRARequest("check", len(adapters) + 1, check) if LORA and check else None
         self.asked = 0
-        return {"versions": {"vllm-cpu": vllm.__version__, "torch": torch.__version__}, "precision": "bf16"}
+        return {"versions": {"vllm-cpu": vllm.__version__, "torch": torch.__version__}, "precision": precision}
 
     def greedy(self, prompt, tokens, adapter=None):
         from vllm import SamplingParams
