@@ -142,7 +142,7 @@ public final class MeasuredWidth implements GroupWidth {
         if (turn.width() != lastWidth) {
             lastWidth = turn.width();
             Arrays.fill(settled, false);
-            turns.restart(lastWidth);
+            turns.restartOthers(lastWidth);
         }
         if (waiting.filter(wait -> widths.get(wait.width) == turn.width()).isPresent()) {
             endWait(startNanos);

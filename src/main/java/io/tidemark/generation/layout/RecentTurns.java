@@ -20,7 +20,7 @@ import java.util.OptionalDouble;
  */
 final class RecentTurns {
 
-    /** Turns of a width that are compared. */
+    /** Turns of a width that are compared, of those with prompt tokens and of the others. */
     private static final int COMPARED_TURNS = 32;
     /** The fewest turns that are compared. */
     static final int FEW_TURNS = 2;
@@ -41,7 +41,13 @@ final class RecentTurns {
         /** For comparisons with another width. */
         private final TurnDurations durations = new TurnDurations();
 
-        private final Deque<Turn> turns = new ArrayDeque<>();
+        /**
+         * With prompt tokens. They are kept while other widths run: where requests start together, a trial rarely has
+         * some.
+         */
+        private final Deque<Turn> prompts = new ArrayDeque<>();
+
+        private final Deque<Turn> others = new ArrayDeque<>();
         /**
          * By first instance of the group, for the detection of changes: kept while other widths run. Another process on
          * one of the processors slows only one group.
@@ -51,16 +57,23 @@ final class RecentTurns {
         private final List<Turn> slow = new ArrayList<>();
 
         private void restart() {
+            restartOthers();
             durations.clear();
-            turns.clear();
+            prompts.clear();
+        }
+
+        private void restartOthers() {
+            durations.clearOthers();
+            others.clear();
             slow.clear();
         }
 
         private void add(Turn turn, Moment now) {
             durations.add(turn.step(), turn.nanos(), now);
-            turns.addLast(turn);
-            if (turns.size() > COMPARED_TURNS) {
-                turns.removeFirst();
+            Deque<Turn> same = turn.step().prompt() ? prompts : others;
+            same.addLast(turn);
+            if (same.size() > COMPARED_TURNS) {
+                same.removeFirst();
             }
         }
     }
@@ -138,9 +151,9 @@ final class RecentTurns {
         byWidth.values().forEach(OfWidth::restart);
     }
 
-    /** Forgets the turns of one width that are compared; changes are still detected. */
-    void restart(int width) {
-        byWidth.get(width).restart();
+    /** Forgets the turns of one width that are compared and have no prompt tokens; changes are still detected. */
+    void restartOthers(int width) {
+        byWidth.get(width).restartOthers();
     }
 
     /**
@@ -180,23 +193,23 @@ final class RecentTurns {
 
     /** Whether more than {@code FEW_TURNS} turns of this width are kept. */
     boolean isMeasured(int width) {
-        return byWidth.get(width).turns.size() > FEW_TURNS;
-    }
-
-    /** Whether a turn with prompt tokens of this width is kept. */
-    boolean hasPrompts(int width) {
-        return byWidth.get(width).turns.stream().anyMatch(turn -> turn.step().prompt());
+        OfWidth kept = byWidth.get(width);
+        return kept.prompts.size() + kept.others.size() > FEW_TURNS;
     }
 
     /** Compares the recent turns of wide groups with what narrow groups would need for them, where this is known. */
     Comparison compare(int narrow, int wide, Moment now) {
-        List<Pair> prompts = new ArrayList<>();
-        List<Pair> others = new ArrayList<>();
-        for (Turn turn : byWidth.get(wide).turns) {
-            narrowNanos(turn, narrow, now)
-                    .ifPresent(nanos -> (turn.step().prompt() ? prompts : others).add(new Pair(nanos, turn.nanos())));
+        OfWidth ofWide = byWidth.get(wide);
+        ofWide.prompts.removeIf(turn -> now.nanos() - turn.endNanos() >= TurnDurations.MAX_AGE_OF_PROMPTS_NANOS);
+        return new Comparison(pairs(ofWide.prompts, narrow, now), pairs(ofWide.others, narrow, now));
+    }
+
+    private List<Pair> pairs(Deque<Turn> wide, int narrow, Moment now) {
+        List<Pair> pairs = new ArrayList<>();
+        for (Turn turn : wide) {
+            narrowNanos(turn, narrow, now).ifPresent(nanos -> pairs.add(new Pair(nanos, turn.nanos())));
         }
-        return new Comparison(prompts, others);
+        return pairs;
     }
 
     /**

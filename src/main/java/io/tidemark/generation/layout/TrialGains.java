@@ -2,26 +2,21 @@ package io.tidemark.generation.layout;
 
 import io.tidemark.generation.layout.RecentTurns.Comparison;
 import io.tidemark.generation.layout.RecentTurns.Gains;
-import io.tidemark.generation.layout.RecentTurns.Pair;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.OptionalDouble;
 
 /**
  * How much faster a wide width is than a narrow one, in the mean of recent trials. A trial may have compared only turns
- * with prompt tokens, or only others, so each kind has a mean of its own. Turns with prompt tokens are collected over
- * trials until a single one that the host has delayed does not decide.
+ * with prompt tokens, or only others, so each kind has a mean of its own.
  */
 final class TrialGains {
 
     /** The weight of a trial in a mean is at least one divided by this. */
     static final int MEAN_OF_TRIALS = 4;
-    /** Turns with prompt tokens that count as a trial. */
+    /** The fewest turns with prompt tokens that count in the mean: a single one may have been delayed by the host. */
     private static final int PROMPT_TURNS = 4;
 
     private final Mean prompts = new Mean();
     private final Mean others = new Mean();
-    private final List<Pair> promptTurns = new ArrayList<>();
 
     private static final class Mean {
         private OptionalDouble gain = OptionalDouble.empty();
@@ -42,10 +37,8 @@ final class TrialGains {
         if (trial.others().size() >= RecentTurns.FEW_TURNS) {
             Comparison.gain(trial.others()).ifPresent(others::add);
         }
-        promptTurns.addAll(trial.prompts());
-        if (promptTurns.size() >= PROMPT_TURNS) {
-            Comparison.gain(promptTurns).ifPresent(prompts::add);
-            promptTurns.clear();
+        if (trial.prompts().size() >= PROMPT_TURNS) {
+            Comparison.gain(trial.prompts()).ifPresent(prompts::add);
         }
     }
 
@@ -63,7 +56,6 @@ final class TrialGains {
     void durationsChange() {
         prompts.trials = Math.min(1, prompts.trials);
         others.trials = Math.min(1, others.trials);
-        promptTurns.clear();
     }
 
     /** The next trials begin other means. Until then the present ones are used. */

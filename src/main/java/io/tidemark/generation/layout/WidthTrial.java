@@ -215,15 +215,13 @@ final class WidthTrial {
     }
 
     /**
-     * Whether turns with prompt tokens may decide, but this trial has compared none, and earlier ones too few. Those of
-     * the tried width can be compared if the preferred width has had some.
+     * Whether turns with prompt tokens may decide, but none were compared, and in earlier trials too few.
      */
     private boolean needsPrompts(Comparison compared) {
         return rounds < FULL_ROUNDS
                 && preference.promptShare() >= LARGE_PROMPT_SHARE
                 && compared.prompts().isEmpty()
-                && preference.gains(narrow()).means().prompts().isEmpty()
-                && turns.hasPrompts(widths.get(preference.width()));
+                && preference.gains(narrow()).means().prompts().isEmpty();
     }
 
     private boolean isComplete() {

@@ -56,12 +56,12 @@ class TrialGainsTest {
     }
 
     @Test
-    @DisplayName("Turns with prompts are collected over trials, so that a delayed one does not decide")
-    void promptsOfSeveralTrials() {
-        gains.add(new Comparison(List.of(new Pair(100, 5000)), others(100, 100)));
+    @DisplayName("Turns with prompts count if a trial has compared four, so that a delayed one does not decide")
+    void prompts() {
+        List<Pair> turns = List.of(new Pair(100, 5000), new Pair(100, 120), new Pair(100, 120), new Pair(100, 110));
+        gains.add(new Comparison(turns.subList(0, 3), others(100, 100)));
         assertThat(gains.means().prompts()).isEmpty();
-        gains.add(new Comparison(List.of(new Pair(100, 120)), others(100, 100)));
-        gains.add(new Comparison(List.of(new Pair(100, 120), new Pair(100, 110)), others(100, 100)));
+        gains.add(new Comparison(turns, others(100, 100)));
         assertThat(gains.means().prompts().orElseThrow()).isCloseTo(Math.log(100.0 / 120), EXACT);
         assertThat(gains.means().others().orElseThrow()).isCloseTo(0, EXACT);
     }
@@ -98,18 +98,16 @@ class TrialGainsTest {
     }
 
     @Test
-    @DisplayName("After a change of the durations, earlier trials count as one, and their prompts are not collected")
+    @DisplayName("After a change of the durations, earlier trials count as one")
     void durationsChange() {
-        Pair prompt = new Pair(100, 500);
         for (int trial = 0; trial < 3; trial++) {
-            gains.add(new Comparison(List.of(prompt), others(120, 100)));
+            gains.add(new Comparison(List.of(), others(120, 100)));
         }
         gains.durationsChange();
         assertThat(gains.trials()).isEqualTo(1);
-        gains.add(new Comparison(List.of(prompt), others(100, 100)));
+        gains.add(new Comparison(List.of(), others(100, 100)));
         assertThat(gains.trials()).isEqualTo(2);
         assertThat(gains.means().others().orElseThrow()).isCloseTo(Math.log(1.2) / 2, EXACT);
-        assertThat(gains.means().prompts()).isEmpty();
     }
 
     private static List<Pair> others(double narrow, double wide) {

@@ -58,6 +58,36 @@ class TurnDurationsTest {
                 .allSatisfy(kind -> assertThat(durations.expected(kind, now())).isEmpty());
     }
 
+    @Test
+    @DisplayName("Durations with prompt tokens last a minute, also if the others are forgotten")
+    void ageOfPrompts() {
+        StepSize prompt = new StepSize(4, 44, true, false);
+        add(STEP, 10);
+        add(prompt, 100);
+        durations.clearOthers();
+        assertThat(durations.expected(STEP, now())).isEmpty();
+        rounds += 32;
+        nanos += TurnDurations.MAX_AGE_OF_PROMPTS_NANOS - 1;
+        assertThat(expected(prompt)).isEqualTo(100);
+        nanos++;
+        assertThat(durations.expected(prompt, now())).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Prompt tokens are extrapolated from a turn without them, up to four and a half times")
+    void extrapolation() {
+        StepSize four = new StepSize(4, 4 + 4 * 40, true, false);
+        add(new StepSize(4, 4 + 40, true, false), 300);
+        assertThat(durations.expected(four, now()))
+                .as("without a turn that has none")
+                .isEmpty();
+        add(STEP, 100);
+        assertThat(expected(four)).isEqualTo(100 + 4 * 200);
+        assertThat(expected(new StepSize(4, 4 + 10, true, false))).isEqualTo(100 + 200 / 4.0);
+        assertThat(durations.expected(new StepSize(4, 4 + 5 * 40, true, false), now()))
+                .isEmpty();
+    }
+
     private void add(StepSize step, long... turnNanos) {
         for (long each : turnNanos) {
             nanos += each;
