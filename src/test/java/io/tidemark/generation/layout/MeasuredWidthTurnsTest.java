@@ -340,6 +340,24 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
+    @DisplayName("A turn of a narrow group with a prompt is compared in later trials of such groups, too")
+    void promptsOfNarrowGroups() {
+        Turns turns = new Turns(TWO);
+        for (int trial = 0; trial < 2; trial++) {
+            turns.jointWithPromptsToTrial();
+            turns.single(25, 4);
+            if (trial == 0) {
+                turns.single(250, PROMPT);
+            }
+            int rounds = 1;
+            while (turns.single(25, 4) == 1) {
+                rounds++;
+            }
+            assertThat(rounds).as("rounds of trial %d", trial).isLessThan(10);
+        }
+    }
+
+    @Test
     @DisplayName("No trial begins while adapters are being packed, and the first one sixteen rounds later")
     void packingBeforeTrial() {
         Turns turns = new Turns();
@@ -689,6 +707,15 @@ class MeasuredWidthTurnsTest {
             for (int round = 0; goesOn; round++) {
                 assertThat(round).isLessThan(2000);
                 goesOn = (round % 8 == 0 ? single(promptMillis, PROMPT) : single(20, 4)) == 1;
+            }
+        }
+
+        /** Joint turns, of which every eighth has a prompt, until a trial of single ones begins. */
+        void jointWithPromptsToTrial() {
+            boolean goesOn = true;
+            for (int round = 0; goesOn; round++) {
+                assertThat(round).isLessThan(2000);
+                goesOn = (round % 8 == 0 ? joint(200, PROMPT, PROMPT) : joint(20, 4, 4)) == 2;
             }
         }
 
