@@ -48,6 +48,8 @@ final class RecentTurns {
         private final Deque<Turn> prompts = new ArrayDeque<>();
 
         private final Deque<Turn> others = new ArrayDeque<>();
+        /** Turns since this width has begun, up to {@code COMPARED_TURNS}. */
+        private int turns;
         /**
          * By first instance of the group, for the detection of changes: kept while other widths run. Another process on
          * one of the processors slows only one group.
@@ -58,7 +60,11 @@ final class RecentTurns {
 
         private void restart() {
             restartOthers();
-            durations.clear();
+            restartPrompts();
+        }
+
+        private void restartPrompts() {
+            durations.clearPrompts();
             prompts.clear();
         }
 
@@ -66,10 +72,12 @@ final class RecentTurns {
             durations.clearOthers();
             others.clear();
             slow.clear();
+            turns = 0;
         }
 
         private void add(Turn turn, Moment now) {
             durations.add(turn.step(), turn.nanos(), now);
+            turns = Math.min(turns + 1, COMPARED_TURNS);
             Deque<Turn> same = turn.step().prompt() ? prompts : others;
             same.addLast(turn);
             if (same.size() > COMPARED_TURNS) {
@@ -177,12 +185,14 @@ final class RecentTurns {
         if (width.slow.size() >= SLOW_TURNS) {
             List<Turn> slow = List.copyOf(width.slow);
             width.restart();
+            byWidth.values().forEach(OfWidth::restartPrompts);
             width.ofGroups.clear();
             slow.forEach(each -> width.add(each, now));
             return Change.COLLAPSE;
         }
         if (change != Change.NONE) {
             width.restart();
+            byWidth.values().forEach(OfWidth::restartPrompts);
             width.ofGroups.clear();
         }
         if (compared) {
@@ -191,10 +201,9 @@ final class RecentTurns {
         return change;
     }
 
-    /** Whether more than {@code FEW_TURNS} turns of this width are kept. */
+    /** Whether this width has had more than {@code FEW_TURNS} turns since it has begun. */
     boolean isMeasured(int width) {
-        OfWidth kept = byWidth.get(width);
-        return kept.prompts.size() + kept.others.size() > FEW_TURNS;
+        return byWidth.get(width).turns > FEW_TURNS;
     }
 
     /** Compares the recent turns of wide groups with what narrow groups would need for them, where this is known. */

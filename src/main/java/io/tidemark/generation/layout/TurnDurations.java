@@ -144,9 +144,9 @@ final class TurnDurations {
         }
     }
 
-    /** Forgets all durations. */
-    void clear() {
-        sizes.forEach(Map::clear);
+    /** Forgets the durations of turns with prompt tokens. */
+    void clearPrompts() {
+        sizes.subList(2, 4).forEach(Map::clear);
     }
 
     /** Forgets the durations of turns without prompt tokens. */
@@ -199,10 +199,12 @@ final class TurnDurations {
         if (!(ratio <= MAX_EXTRAPOLATION_OF_PROMPTS && ratio >= 1 / MAX_EXTRAPOLATION_OF_PROMPTS)) {
             return OptionalDouble.empty();
         }
-        OptionalDouble without = expected(new StepSize(step.rows(), step.rows(), false, step.adapters()), now);
-        return without.isEmpty()
-                ? without
-                : OptionalDouble.of(without.getAsDouble() + ratio * (known.recent.median() - without.getAsDouble()));
+        double nanos = known.recent.median();
+        // a turn without them may be newer, and longer if the host is slower now
+        return expected(new StepSize(step.rows(), step.rows(), false, step.adapters()), now).stream()
+                .filter(without -> without < nanos)
+                .map(without -> without + ratio * (nanos - without))
+                .findFirst();
     }
 
     private static Size usable(NavigableMap<Integer, Size> sizes, Moment now) {

@@ -13,9 +13,9 @@ import java.util.OptionalDouble;
  * more than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough. The wider of the two
  * widths counts as slower by {@code DELAYS_OF_WIDE} if it is above the initial one.
  *
- * <p>Turns with prompt tokens and those without are compared separately and count by the time that they take. If the
- * trial has turns of one kind only, the other counts as in earlier trials: requests that start together have their
- * prompts in few turns.
+ * <p>Turns with prompt tokens and those without are compared separately and count by the time that they take. Those
+ * with prompt tokens are compared for a minute, also those before the trial. If no turn of a kind can be compared, this
+ * kind counts as in earlier trials.
  *
  * <p>No clock and no threads.
  */
@@ -108,7 +108,7 @@ final class WidthTrial {
     /**
      * How much faster the tried width is, as logarithms.
      *
-     * @param own     in the compared turns of this trial; empty if there were too few
+     * @param own     in the turns that this trial compares, also prompts of the last minute; empty if there are too few
      * @param all     for all turns, if those of a kind that was not compared are as in earlier trials
      * @param mean    for all turns, in the mean of recent trials
      * @param trials  the number of trials in this mean; {@code TrialGains.MEAN_OF_TRIALS} if no further one is needed
@@ -215,7 +215,8 @@ final class WidthTrial {
     }
 
     /**
-     * Whether turns with prompt tokens may decide, but none were compared, and in earlier trials too few.
+     * Whether turns with prompt tokens may decide, but this trial has compared none, and no earlier one has compared
+     * enough.
      */
     private boolean needsPrompts(Comparison compared) {
         return rounds < FULL_ROUNDS

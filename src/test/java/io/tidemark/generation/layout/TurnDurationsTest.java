@@ -53,7 +53,8 @@ class TurnDurationsTest {
         for (int i = 0; i < kinds.size(); i++) {
             assertThat(expected(kinds.get(i))).isEqualTo(10 * i + 10);
         }
-        durations.clear();
+        durations.clearOthers();
+        durations.clearPrompts();
         assertThat(kinds)
                 .allSatisfy(kind -> assertThat(durations.expected(kind, now())).isEmpty());
     }
@@ -85,6 +86,11 @@ class TurnDurationsTest {
         assertThat(expected(four)).isEqualTo(100 + 4 * 200);
         assertThat(expected(new StepSize(4, 4 + 10, true, false))).isEqualTo(100 + 200 / 4.0);
         assertThat(durations.expected(new StepSize(4, 4 + 5 * 40, true, false), now()))
+                .isEmpty();
+        durations.clearOthers();
+        add(STEP, 300);
+        assertThat(durations.expected(four, now()))
+                .as("after turns without that take as long")
                 .isEmpty();
     }
 
