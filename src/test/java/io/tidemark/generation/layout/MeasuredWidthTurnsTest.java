@@ -306,37 +306,29 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
-    @DisplayName("A trial does not go on for a turn with a prompt if an earlier trial has compared four")
-    void comparedPrompts() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.roundsWithPromptsToTrial(100);
-        turns.joint(25, 4, 4);
-        for (int i = 0; i < 4; i++) {
-            turns.joint(105, PROMPT, PROMPT);
-        }
-        turns.lose(25);
-        turns.roundsWithPromptsToTrial(100);
-        assertThat(turns.lose(25)).isEqualTo(5);
+    @DisplayName("A turn with a prompt is compared for a minute, also in later trials")
+    void promptsOfAMinute() {
+        assertThat(roundsAfterAMinute(1)).isEqualTo(16);
     }
 
     @Test
-    @DisplayName("A turn with a prompt is compared for a minute, also in later trials")
-    void promptsOfAMinute() {
+    @DisplayName("A trial does not go on for a turn with a prompt if an earlier trial has compared four")
+    void comparedPrompts() {
+        assertThat(roundsAfterAMinute(4)).isEqualTo(5);
+    }
+
+    /** The rounds of a trial a minute after the only one with prompts. Trials before it have five. */
+    private static int roundsAfterAMinute(int prompts) {
         Turns turns = new Turns();
-        turns.joint(20, 4, 4);
+        turns.loseTrialWithPrompts(prompts);
+        long start = turns.nanos;
         turns.roundsWithPromptsToTrial(100);
-        turns.joint(25, 4, 4);
-        turns.joint(125, PROMPT, PROMPT);
-        turns.lose(25);
-        long prompt = turns.nanos;
-        turns.roundsWithPromptsToTrial(100);
-        while (turns.nanos - prompt < 59_000_000_000L) {
+        while (turns.nanos - start < 59_000_000_000L) {
             assertThat(turns.lose(25)).isEqualTo(5);
             turns.roundsWithPromptsToTrial(100);
         }
         turns.pass(1_000);
-        assertThat(turns.lose(25)).isEqualTo(16);
+        return turns.lose(25);
     }
 
     @Test
@@ -612,6 +604,17 @@ class MeasuredWidthTurnsTest {
             joint(20, 4, 4);
             secondsToTrial(20, 4);
             lose(millis);
+        }
+
+        /** The first trial of joint turns, of which so many have prompts. Some turns before it have prompts, too. */
+        void loseTrialWithPrompts(int prompts) {
+            joint(20, 4, 4);
+            roundsWithPromptsToTrial(100);
+            joint(25, 4, 4);
+            for (int i = 0; i < prompts; i++) {
+                assertThat(joint(105, PROMPT, PROMPT)).isEqualTo(2);
+            }
+            lose(25);
         }
 
         /** Two open trials. The second one has a cost of two seconds. */
