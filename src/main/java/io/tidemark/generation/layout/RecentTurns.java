@@ -29,7 +29,10 @@ final class RecentTurns {
      * processor with another process take ten times as long and more.
      */
     private static final double SLOW = 5;
-    /** The same for a turn whose joint step has exceeded its limit and gone on with fewer threads. */
+    /**
+     * The same for a turn without prompt tokens whose joint step has exceeded its limit and gone on with fewer threads.
+     * Expected durations of turns with prompt tokens may be extrapolated, or measured a minute ago.
+     */
     private static final double SLOW_IF_EXCEEDED = 1.6;
     /** Fewer consecutive slow turns may be delays by the host. */
     private static final int SLOW_TURNS = 3;
@@ -173,7 +176,7 @@ final class RecentTurns {
     Change add(Turn turn, boolean compared, Moment now) {
         OfWidth width = byWidth.get(turn.width());
         OptionalDouble before = width.durations.expected(turn.step(), now);
-        double slowRatio = turn.exceeded() ? SLOW_IF_EXCEEDED : SLOW;
+        double slowRatio = turn.exceeded() && !turn.step().prompt() ? SLOW_IF_EXCEEDED : SLOW;
         if (before.isPresent() && turn.nanos() > slowRatio * before.getAsDouble()) {
             width.slow.add(turn);
         } else {

@@ -2,6 +2,8 @@ package io.tidemark.generation.layout;
 
 import static io.tidemark.generation.layout.SimulatedEngine.TWO;
 import static io.tidemark.generation.layout.SimulatedEngine.TWO_OF_A_SMALL_MODEL;
+import static io.tidemark.generation.layout.SimulatedTurns.PROMPT;
+import static io.tidemark.generation.layout.SimulatedTurns.busy;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.generation.layout.GroupWidth.Turn;
@@ -15,10 +17,6 @@ import org.junit.jupiter.api.Test;
  */
 @DisplayName("The width after a turn, and the trials of another width")
 class MeasuredWidthTurnsTest {
-
-    private static final InstanceWork PROMPT =
-            new InstanceWork(new StepSize(4, 43, true, false), 0, false, false, false, true);
-    private static final InstanceWork PACKING = new InstanceWork(step(4), 0, false, true, false, true);
 
     @Test
     @DisplayName("One active instance has all processors, and a background task runs beside the steps of the others")
@@ -88,14 +86,14 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A trial that ends because an instance becomes idle is followed by a pause like any other")
     void dropped() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.afterCostlyTrial();
         dropTrial(turns);
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4.9);
     }
 
     /** A trial whose second turn has an idle instance. */
-    private static void dropTrial(Turns turns) {
+    private static void dropTrial(SimulatedTurns turns) {
         assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
         assertThat(turns.joint(50, 4, 0)).isEqualTo(2);
         assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
@@ -104,7 +102,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A trial that an idle instance ends after enough rounds costs what it has lost")
     void interrupted() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.afterCostlyTrial();
         interruptTrial(turns, 20.4);
         assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
@@ -114,7 +112,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("Two interrupted trials that favour the other width change it, although one between them does not")
     void interruptedAndFaster() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         for (double millis : List.of(18.5, 20.5, 18.5)) {
             assertThat(turns.joint(20, 4, 4)).isEqualTo(1);
             turns.secondsToTrial(20, 4);
@@ -124,7 +122,7 @@ class MeasuredWidthTurnsTest {
     }
 
     /** Joint turns that are neither much faster nor much slower than others of 20 ms, until an instance is idle. */
-    private static void interruptTrial(Turns turns, double millis) {
+    private static void interruptTrial(SimulatedTurns turns, double millis) {
         for (int i = 0; i < 17; i++) {
             assertThat(turns.joint(millis, 4, 4)).isEqualTo(2);
         }
@@ -134,7 +132,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A joint step that exceeds its limit ends a trial of joint steps at once")
     void exceededInTrial() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         turns.secondsToTrial(20, 4);
         for (int i = 0; i < 4; i++) {
@@ -168,7 +166,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("Three joint steps in a row that exceed their limits begin a trial of single steps at once")
     void threeExceeded() {
-        Turns turns = new Turns(TWO);
+        SimulatedTurns turns = new SimulatedTurns(TWO);
         for (int i = 0; i < 8; i++) {
             assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
         }
@@ -183,7 +181,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("The host stops for a second in a trial: the next one follows soon, and its cost counts as usual")
     void stoppedHost() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
         turns.joint(1000, 4, 4);
@@ -196,7 +194,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A trial ends when another number of rows has another preference")
     void otherRows() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.afterCostlyTrial();
         assertThat(turns.joint(50, 4, 4)).isEqualTo(2);
         assertThat(turns.joint(20, 1, 1)).isEqualTo(1);
@@ -207,7 +205,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("Turns without rows are no rounds")
     void turnsWithoutRows() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         for (int i = 0; i < 5; i++) {
             turns.single(20, 4);
@@ -231,7 +229,7 @@ class MeasuredWidthTurnsTest {
 
     /** Counted rounds of a trial of joint turns, of which the fourth takes a time of its own. */
     private static int roundsOfTrial(double millis, double fourthMillis) {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.joint(millis, 4, 4);
         turns.secondsToTrial(millis, 4);
         assertThat(turns.joint(millis, 4, 4)).as("the first one is not counted").isEqualTo(2);
@@ -245,7 +243,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("Four trials follow each other soon, and further ones when their cost is small")
     void openMean() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.loseFirstTrial(21);
         for (int trial = 2; trial <= 4; trial++) {
             assertThat(turns.secondsToTrial(20, 4)).as("trial " + trial).isLessThan(2);
@@ -258,10 +256,10 @@ class MeasuredWidthTurnsTest {
     @DisplayName("After one trial with a loss of a third, or two with a quarter, the next one follows later")
     void clearLoss() {
         double sixteenRounds = 16 * 0.02;
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.loseFirstTrial(28);
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(1.9 * sixteenRounds);
-        Turns other = new Turns();
+        SimulatedTurns other = new SimulatedTurns();
         other.loseFirstTrial(25);
         assertThat(other.secondsToTrial(20, 4)).isLessThan(1.1 * sixteenRounds);
         other.lose(25);
@@ -271,7 +269,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A dropped trial is followed by a pause for its cost, also if the trial before it was open")
     void droppedAfterOpen() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.loseFirstTrial(21);
         turns.secondsToTrial(20, 4);
         dropTrial(turns);
@@ -281,166 +279,16 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A change of the durations after an open trial leaves its cost")
     void changeAfterOpen() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.loseCostly();
         turns.singlesFor(3, 20, 4);
         assertThat(turns.secondsToTrial(12, 4)).isGreaterThan(30);
     }
 
     @Test
-    @DisplayName(
-            "A trial goes on for a turn with a prompt if these take a fifth of the time, and for at most 16 rounds")
-    void needsPrompts() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.roundsWithPromptsToTrial(100);
-        assertThat(turns.lose(25)).as("rounds without a prompt").isEqualTo(16);
-        turns.roundsWithPromptsToTrial(100);
-        turns.joint(25, 4, 4);
-        turns.joint(125, PROMPT, PROMPT);
-        assertThat(turns.lose(25)).as("rounds after one with a prompt").isEqualTo(3);
-        turns.roundsWithPromptsToTrial(100);
-        assertThat(turns.lose(25))
-                .as("rounds, if an earlier trial had a prompt")
-                .isEqualTo(5);
-    }
-
-    @Test
-    @DisplayName("A turn with a prompt is compared for a minute, also in later trials")
-    void promptsOfAMinute() {
-        assertThat(roundsAfterAMinute(1)).isEqualTo(16);
-    }
-
-    @Test
-    @DisplayName("A trial does not go on for a turn with a prompt if an earlier trial has compared four")
-    void comparedPrompts() {
-        assertThat(roundsAfterAMinute(4)).isEqualTo(5);
-    }
-
-    /** The rounds of a trial a minute after the only one with prompts. Trials before it have five. */
-    private static int roundsAfterAMinute(int prompts) {
-        Turns turns = new Turns();
-        turns.loseTrialWithPrompts(prompts);
-        long start = turns.nanos;
-        turns.roundsWithPromptsToTrial(100);
-        while (turns.nanos - start < 59_000_000_000L) {
-            assertThat(turns.lose(25)).isEqualTo(5);
-            turns.roundsWithPromptsToTrial(100);
-        }
-        turns.pass(1_000);
-        return turns.lose(25);
-    }
-
-    @Test
-    @DisplayName("A turn of a narrow group with a prompt is compared in later trials of such groups, too")
-    void promptsOfNarrowGroups() {
-        Turns turns = new Turns(TWO);
-        for (int trial = 0; trial < 2; trial++) {
-            turns.jointWithPromptsToTrial();
-            turns.single(25, 4);
-            if (trial == 0) {
-                turns.single(250, PROMPT);
-            }
-            int rounds = 1;
-            while (turns.single(25, 4) == 1) {
-                rounds++;
-            }
-            assertThat(rounds).as("rounds of trial %d", trial).isLessThan(10);
-        }
-    }
-
-    @Test
-    @DisplayName("No trial begins while adapters are being packed, and the first one sixteen rounds later")
-    void packingBeforeTrial() {
-        Turns turns = new Turns();
-        turns.joint(50, 4, 4);
-        assertThat(turns.rounds(47, 50, PACKING)).isEqualTo(47);
-        assertThat(turns.rounds(100, 50, busy(4))).isEqualTo(16);
-    }
-
-    @Test
-    @DisplayName("After 48 rounds of packing, or two seconds of shorter rounds, turns are compared")
-    void packingWithoutEnd() {
-        Turns turns = new Turns();
-        turns.joint(50, 4, 4);
-        assertThat(turns.rounds(1000, 50, PACKING)).isEqualTo(48 + 15);
-        Turns fast = new Turns();
-        fast.joint(10, 4, 4);
-        assertThat(fast.rounds(1000, 10, PACKING)).isEqualTo(4 * 48 + 15);
-    }
-
-    @Test
-    @DisplayName("Each round without packing allows another one with it")
-    void packingAgain() {
-        Turns turns = new Turns();
-        turns.joint(50, 4, 4);
-        turns.rounds(48, 50, PACKING);
-        turns.rounds(10, 50, busy(4));
-        assertThat(turns.rounds(1000, 50, PACKING)).isEqualTo(10 + 5);
-    }
-
-    @Test
-    @DisplayName("A trial begins although adapters are packed in every second round")
-    void packingOnAndOff() {
-        Turns turns = new Turns();
-        turns.joint(50, 4, 4);
-        int rounds = 0;
-        while (turns.single(50, rounds % 2 == 0 ? PACKING : busy(4)) == 1) {
-            assertThat(++rounds).isLessThan(100);
-        }
-        assertThat(rounds).isGreaterThan(28);
-    }
-
-    @Test
-    @DisplayName("A trial that becomes due while adapters are packed begins when they have been packed")
-    void packingWhenDue() {
-        Turns other = new Turns();
-        other.loseCostly();
-        double wait = other.secondsToTrial(20, 4);
-        Turns turns = new Turns();
-        turns.loseCostly();
-        turns.singlesFor(wait - 0.5, 20, 4);
-        assertThat(turns.rounds(80, 20, PACKING)).isEqualTo(80);
-        assertThat(turns.rounds(1000, 20, busy(4))).isLessThan(2);
-    }
-
-    @Test
-    @DisplayName("Turns of a trial count when adapters have been packed, but not after more than sixteen rounds")
-    void packingInTrial() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.rounds(1000, 20, busy(4));
-        turns.joint(20, 4, 4);
-        packJoint(turns, 16);
-        assertThat(turns.lose(21)).isEqualTo(15);
-        turns.rounds(1000, 20, busy(4));
-        turns.joint(20, 4, 4);
-        packJoint(turns, 17);
-        assertThat(turns.joint(100, 4, 4)).as("the trial is dropped").isEqualTo(1);
-        assertThat(turns.secondsToTrial(20, 4)).as("without a cost").isLessThan(0.5);
-    }
-
-    /** Turns of a trial that would end it, if they counted. */
-    private static void packJoint(Turns turns, int rounds) {
-        for (int i = 0; i < rounds; i++) {
-            assertThat(turns.joint(100, PACKING, busy(4))).isEqualTo(2);
-        }
-    }
-
-    @Test
-    @DisplayName("A joint step that exceeds its limit ends a trial also while adapters are packed")
-    void exceededWhilePacking() {
-        Turns turns = new Turns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
-        turns.joint(20, PACKING, busy(4));
-        assertThat(turns.joint(40, PACKING, busy(4), true)).isEqualTo(1);
-    }
-
-    @Test
     @DisplayName("A trial whose turns cannot be compared costs all its time")
     void notComparable() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.afterCostlyTrial();
         int rounds = 0;
         while (turns.joint(50, PROMPT, PROMPT) == 2) {
@@ -453,14 +301,14 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A trial of the layout's width whose turns cannot be compared does not bring it back")
     void notComparableWhereWide() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         turns.secondsToTrial(20, 4);
         for (int i = 0; i < 100; i++) {
             turns.joint(8, 4, 4);
         }
         while (turns.joint(8, 4, 4) == 2) {
-            assertThat(turns.nanos).isLessThan(100_000_000_000L);
+            assertThat(turns.nanos()).isLessThan(100_000_000_000L);
         }
         int rounds = 0;
         while (turns.single(20, PROMPT) == 1) {
@@ -474,11 +322,11 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("The wait for running turns before a trial is part of its cost")
     void waits() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.afterCostlyTrial();
         turns.pass(1000);
         while (turns.joint(24, 4, 4) == 2) {
-            assertThat(turns.nanos).isLessThan(100_000_000_000L);
+            assertThat(turns.nanos()).isLessThan(100_000_000_000L);
         }
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(99);
     }
@@ -487,7 +335,7 @@ class MeasuredWidthTurnsTest {
     @DisplayName(
             "A change of the width that is withdrawn before it takes effect costs the time until then, and no more")
     void withdrawn() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.afterCostlyTrial();
         turns.pass(20);
         assertThat(turns.turnOf(1, 20, busy(40))).as("the width for 44 rows").isEqualTo(1);
@@ -498,7 +346,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A change of the durations that goes back before the next trial shortens the wait for it once")
     void changeThatGoesBack() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.afterCostlyTrial();
         // the trial costs a second, so that the next one follows after 150 s, or 20 s after a change
         turns.pass(950);
@@ -513,7 +361,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A gain of a seventh changes the width with the second trial: another process may pause during one")
     void secondTrial() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         turns.secondsToTrial(26, 4);
         turns.lose(22.5);
@@ -526,7 +374,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("Single steps that become slower do not bring forward a trial of a width that is far slower")
     void slowdownWhereFar() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         for (int i = 0; i < 4; i++) {
             turns.secondsToTrial(20, 4);
@@ -539,7 +387,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("No trial begins while the number of rows changes every few rounds: it could not be judged")
     void rowsChange() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.loseFirstTrial();
         for (int i = 0; i < 200; i++) {
             turns.singlesFor(0.06, 20, 4);
@@ -551,7 +399,7 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("A change that steps of one number of rows show causes a trial for the other numbers, too")
     void changeForAllRows() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.loseFirstTrial();
         for (int i = 0; i < 4; i++) {
             turns.secondsToTrial(20, 1);
@@ -566,182 +414,16 @@ class MeasuredWidthTurnsTest {
     @Test
     @DisplayName("Single steps that become slower again and again postpone the next trial once, to 30 seconds")
     void repeatedSlowdown() {
-        Turns turns = new Turns();
+        SimulatedTurns turns = new SimulatedTurns();
         turns.loseFirstTrial();
         turns.singlesFor(1.2, 20, 4);
-        long start = turns.nanos;
+        long start = turns.nanos();
         double seconds = 0;
         while (turns.single(32 * Math.pow(1.6, Math.floor(seconds / 3)), 4) == 1) {
-            seconds = (turns.nanos - start) / 1e9;
+            seconds = (turns.nanos() - start) / 1e9;
             assertThat(seconds).isLessThan(35);
         }
         assertThat(seconds).isGreaterThan(20);
-    }
-
-    /** Turns of two instances, one after another, or side by side with the same duration. */
-    private static final class Turns {
-        private final MeasuredWidth choice;
-        private long nanos;
-
-        Turns() {
-            this(TWO_OF_A_SMALL_MODEL);
-        }
-
-        Turns(EngineLayout layout) {
-            choice = new MeasuredWidth(layout);
-            assertThat(choice.start()).isEqualTo(2);
-        }
-
-        void pass(double millis) {
-            nanos += nanos(millis);
-        }
-
-        void loseFirstTrial() {
-            loseFirstTrial(50);
-        }
-
-        void loseFirstTrial(double millis) {
-            joint(20, 4, 4);
-            secondsToTrial(20, 4);
-            lose(millis);
-        }
-
-        /** The first trial of joint turns, of which so many have prompts. Some turns before it have prompts, too. */
-        void loseTrialWithPrompts(int prompts) {
-            joint(20, 4, 4);
-            roundsWithPromptsToTrial(100);
-            joint(25, 4, 4);
-            for (int i = 0; i < prompts; i++) {
-                assertThat(joint(105, PROMPT, PROMPT)).isEqualTo(2);
-            }
-            lose(25);
-        }
-
-        /** Two open trials. The second one has a cost of two seconds. */
-        void loseCostly() {
-            joint(20, 4, 4);
-            secondsToTrial(20, 4);
-            pass(5_000);
-            lose(21);
-            secondsToTrial(20, 4);
-            pass(2_000);
-            lose(21);
-        }
-
-        /** Until the second trial, whose cost counts in full because the first one has cost more. */
-        void afterCostlyTrial() {
-            joint(20, 4, 4);
-            secondsToTrial(20, 4);
-            pass(10_000);
-            lose(50);
-            secondsToTrial(20, 4);
-        }
-
-        /** Instances stay active without rows, except one that has none while the other one has. */
-        int joint(double millis, int first, int second) {
-            return joint(
-                    millis,
-                    first == 0 && second > 0 ? InstanceWork.NONE : busy(first),
-                    second == 0 && first > 0 ? InstanceWork.NONE : busy(second));
-        }
-
-        int joint(double millis, InstanceWork first, InstanceWork second) {
-            return joint(millis, first, second, false);
-        }
-
-        /** A joint turn whose step exceeds its limit. */
-        int exceeded(double millis, int rows) {
-            return joint(millis, busy(rows), busy(rows), true);
-        }
-
-        private int joint(double millis, InstanceWork first, InstanceWork second, boolean exceeded) {
-            pass(millis);
-            return choice.next(
-                    new Turn(2, new InstanceGroup(0, 2), List.of(first, second), exceeded, 0, nanos(millis), nanos));
-        }
-
-        int single(double millis, int rows) {
-            return single(millis, busy(rows));
-        }
-
-        int single(double millis, InstanceWork work) {
-            pass(millis);
-            int next = 1;
-            for (int i = 0; i < 2 && next == 1; i++) {
-                next = turnOf(i, millis, work);
-            }
-            return next;
-        }
-
-        /** A turn that ends now. */
-        int turnOf(int instance, double millis, InstanceWork work) {
-            return choice.next(new Turn(
-                    1, new InstanceGroup(instance, instance + 1), List.of(work), false, 0, nanos(millis), nanos));
-        }
-
-        /** Turns side by side for some seconds, in which no trial begins. */
-        void singlesFor(double seconds, double millis, int rows) {
-            long end = nanos + (long) (1e9 * seconds);
-            while (nanos < end) {
-                assertThat(single(millis, rows)).isEqualTo(1);
-            }
-        }
-
-        /** Joint turns until a trial of them has ended. Returns how many have followed the first one. */
-        int lose(double millis) {
-            return lose(millis, 4);
-        }
-
-        int lose(double millis, int rows) {
-            int turns = 0;
-            while (joint(millis, rows, rows) == 2) {
-                assertThat(++turns).as("turns of a trial that is lost").isLessThan(20);
-            }
-            return turns;
-        }
-
-        private static long nanos(double millis) {
-            return Math.round(1e6 * millis);
-        }
-
-        /** Turns side by side, of which every eighth has a prompt, until a trial begins. */
-        void roundsWithPromptsToTrial(double promptMillis) {
-            boolean goesOn = true;
-            for (int round = 0; goesOn; round++) {
-                assertThat(round).isLessThan(2000);
-                goesOn = (round % 8 == 0 ? single(promptMillis, PROMPT) : single(20, 4)) == 1;
-            }
-        }
-
-        /** Joint turns, of which every eighth has a prompt, until a trial of single ones begins. */
-        void jointWithPromptsToTrial() {
-            boolean goesOn = true;
-            for (int round = 0; goesOn; round++) {
-                assertThat(round).isLessThan(2000);
-                goesOn = (round % 8 == 0 ? joint(200, PROMPT, PROMPT) : joint(20, 4, 4)) == 2;
-            }
-        }
-
-        /** Turns side by side until a trial begins, at most {@code max} rounds. Returns the rounds before the last. */
-        int rounds(int max, double millis, InstanceWork work) {
-            int rounds = 0;
-            while (rounds < max && single(millis, work) == 1) {
-                rounds++;
-            }
-            return rounds;
-        }
-
-        double secondsToTrial(double millis, int rows) {
-            long start = nanos;
-            while (single(millis, rows) == 1) {
-                assertThat(nanos - start).isLessThan(3_600_000_000_000L);
-            }
-            return (nanos - start) / 1e9;
-        }
-    }
-
-    private static InstanceWork busy(int rows) {
-        return new InstanceWork(step(rows), 0, false, false, false, true);
     }
 
     private static Turn joint(InstanceWork first, InstanceWork second) {
@@ -750,9 +432,5 @@ class MeasuredWidthTurnsTest {
 
     private static Turn single(int instance, InstanceWork work) {
         return new Turn(1, new InstanceGroup(instance, instance + 1), List.of(work), false, 0, 1000, 0);
-    }
-
-    private static StepSize step(int rows) {
-        return new StepSize(rows, rows, false, false);
     }
 }

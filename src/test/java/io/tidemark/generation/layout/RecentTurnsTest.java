@@ -51,13 +51,36 @@ class RecentTurnsTest {
         assertThat(turns.isMeasured(1)).isFalse();
     }
 
+    @Test
+    @DisplayName(
+            "Joint steps that exceed their limits are a collapse at 1.6 times their duration if they have no prompts")
+    void exceeded() {
+        for (StepSize step : List.of(PROMPT, DECODING)) {
+            for (int i = 0; i < 9; i++) {
+                assertThat(add(2, step, 100)).isEqualTo(Change.NONE);
+            }
+            assertThat(exceeded(step, 200)).isEqualTo(Change.NONE);
+            assertThat(exceeded(step, 200)).isEqualTo(Change.NONE);
+            assertThat(exceeded(step, 200)).isEqualTo(step.prompt() ? Change.NONE : Change.COLLAPSE);
+        }
+    }
+
     private Change add(int width, StepSize step, long millis) {
+        return add(width, step, false, millis);
+    }
+
+    /** A joint turn whose step exceeds its limit. */
+    private Change exceeded(StepSize step, long millis) {
+        return add(2, step, true, millis);
+    }
+
+    private Change add(int width, StepSize step, boolean exceeded, long millis) {
         nanos += 1_000_000 * millis;
         rounds++;
         InstanceWork work = new InstanceWork(step, 0, false, false, false, true);
         InstanceGroup group = new InstanceGroup(0, width);
         List<InstanceWork> works = Collections.nCopies(width, work);
-        return turns.add(new Turn(width, group, works, false, 0, 1_000_000 * millis, nanos), true, now());
+        return turns.add(new Turn(width, group, works, exceeded, 0, 1_000_000 * millis, nanos), true, now());
     }
 
     private Moment now() {
