@@ -135,9 +135,7 @@ public final class MeasuredWidth implements GroupWidth {
     /** Restarts durations that cannot be compared with further ones, and charges the wait for a width that begins. */
     private void turnEnds(Turn turn) {
         long startNanos = turn.endNanos() - turn.nanos();
-        if (startNanos - lastEndNanos > TurnDurations.MAX_AGE_NANOS) {
-            turns.restart();
-        }
+        turns.pause(startNanos - lastEndNanos);
         lastEndNanos = turn.endNanos();
         if (turn.width() != lastWidth) {
             lastWidth = turn.width();
@@ -182,11 +180,11 @@ public final class MeasuredWidth implements GroupWidth {
             }
             // a change that was withdrawn
             endWait(turn.endNanos());
-            if (!waits) {
-                preference.roundEnds(round, turn.nanos() / 1e9);
-            }
             // after a collapse, each further turn costs more than a trial
             boolean isCollapse = change == Change.COLLAPSE && width > 0;
+            if (!waits || isCollapse) {
+                preference.roundEnds(round, turn.nanos() / 1e9);
+            }
             boolean isDue = preference.schedule().isDue() && roundsOfPresent >= ROUNDS_BEFORE_TRIAL && !waits;
             if ((isDue || isCollapse) && turns.isMeasured(turn.width())) {
                 beginTrial(preference, turn.endNanos());

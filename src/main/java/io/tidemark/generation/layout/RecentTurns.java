@@ -34,7 +34,7 @@ final class RecentTurns {
      * Expected durations of turns with prompt tokens may be extrapolated, or measured a minute ago.
      */
     private static final double SLOW_IF_EXCEEDED = 1.6;
-    /** Fewer consecutive slow turns may be delays by the host. */
+    /** Fewer slow turns, since each of their groups had another one, may be delays by the host. */
     private static final int SLOW_TURNS = 3;
 
     private final int instances;
@@ -54,11 +54,11 @@ final class RecentTurns {
         /** Turns since this width has begun, up to {@code COMPARED_TURNS}. */
         private int turns;
         /**
-         * By first instance of the group, for the detection of changes: kept while other widths run. Another process on
-         * one of the processors slows only one group.
+         * By group, for the detection of changes: kept while other widths run. Another process on one of the processors
+         * slows only one group.
          */
-        private final Map<Integer, TurnDurations> ofGroups = new HashMap<>();
-        /** The last turns, if all of them were slow. */
+        private final Map<InstanceGroup, TurnDurations> ofGroups = new HashMap<>();
+        /** The last turns of groups whose last turns were slow. */
         private final List<Turn> slow = new ArrayList<>();
 
         private void restart() {
@@ -129,7 +129,7 @@ final class RecentTurns {
 
         static final Gains NONE = new Gains(OptionalDouble.empty(), OptionalDouble.empty());
 
-        /** These gains; of a kind whose gain is not known, the other one. */
+        /** These gains, and the other one of a kind whose gain is not known here. */
         Gains or(Gains other) {
             return new Gains(prompts.isPresent() ? prompts : other.prompts, others.isPresent() ? others : other.others);
         }
@@ -157,9 +157,13 @@ final class RecentTurns {
         layout.groupWidths().forEach(width -> byWidth.put(width, new OfWidth()));
     }
 
-    /** Forgets the turns of all widths that are compared; changes are still detected. */
-    void restart() {
-        byWidth.values().forEach(OfWidth::restart);
+    /** No turn has ended for this time. Forgets what is too old to be compared; changes are still detected. */
+    void pause(long nanos) {
+        if (nanos >= TurnDurations.MAX_AGE_OF_PROMPTS_NANOS) {
+            byWidth.values().forEach(OfWidth::restart);
+        } else if (nanos >= TurnDurations.MAX_AGE_NANOS) {
+            byWidth.values().forEach(OfWidth::restartOthers);
+        }
     }
 
     /** Forgets the turns of one width that are compared and have no prompt tokens; changes are still detected. */
@@ -179,29 +183,31 @@ final class RecentTurns {
         double slowRatio = turn.exceeded() && !turn.step().prompt() ? SLOW_IF_EXCEEDED : SLOW;
         if (before.isPresent() && turn.nanos() > slowRatio * before.getAsDouble()) {
             width.slow.add(turn);
-        } else {
-            width.slow.clear();
+        } else if (!turn.exceeded()) {
+            width.slow.removeIf(slow -> slow.group().equals(turn.group()));
         }
         Change change = width.ofGroups
-                .computeIfAbsent(turn.group().first(), group -> new TurnDurations())
+                .computeIfAbsent(turn.group(), group -> new TurnDurations())
                 .add(turn.step(), turn.nanos(), now);
         if (width.slow.size() >= SLOW_TURNS) {
             List<Turn> slow = List.copyOf(width.slow);
-            width.restart();
-            byWidth.values().forEach(OfWidth::restartPrompts);
-            width.ofGroups.clear();
+            forgetBeforeChange(width);
             slow.forEach(each -> width.add(each, now));
             return Change.COLLAPSE;
         }
         if (change != Change.NONE) {
-            width.restart();
-            byWidth.values().forEach(OfWidth::restartPrompts);
-            width.ofGroups.clear();
+            forgetBeforeChange(width);
         }
         if (compared) {
             width.add(turn, now);
         }
         return change;
+    }
+
+    private void forgetBeforeChange(OfWidth changed) {
+        changed.ofGroups.clear();
+        changed.restart();
+        byWidth.values().forEach(OfWidth::restartPrompts);
     }
 
     /** Whether this width has had more than {@code FEW_TURNS} turns since it has begun. */

@@ -7,7 +7,7 @@ import java.util.OptionalDouble;
 /**
  * How much faster a wide width is than a narrow one, in the mean of recent trials. A trial may have compared only turns
  * with prompt tokens, or only others, so each kind has a mean of its own. Trials within a minute may compare the same
- * turns with prompt tokens.
+ * turns with prompt tokens, also those of other numbers of rows.
  */
 final class TrialGains {
 

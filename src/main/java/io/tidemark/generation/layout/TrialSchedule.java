@@ -39,9 +39,9 @@ final class TrialSchedule {
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
 
     private static final double MAX_TIME_TO_COST_AFTER_CHANGE = 80;
-    /** Open trials since the durations have changed: those of equal widths, or of rare turns, never decide. */
+    /** Open trials since the durations have changed. More would not decide if the widths are equally fast. */
     private static final int MAX_OPEN_TRIALS = 8;
-    /** The most time of turns without a trial because of its cost: a process that was stopped has no true cost. */
+    /** The most time of turns without a trial because of its cost, which is too large if the process was stopped. */
     private static final double MAX_DEBT_NANOS = 600e9;
 
     private int between = MIN_BETWEEN;

@@ -75,7 +75,7 @@ final class TurnDurations {
 
     /** Turns of similar size. */
     private static final class Size {
-        private final long maxAgeNanos;
+        private final boolean prompt;
         private final RecentDurations recent = new RecentDurations();
         private double meanTokens;
         private double meanNanos;
@@ -90,7 +90,7 @@ final class TurnDurations {
         private Moment updated = new Moment(0, 0);
 
         private Size(boolean prompt) {
-            maxAgeNanos = prompt ? MAX_AGE_OF_PROMPTS_NANOS : MAX_AGE_NANOS;
+            this.prompt = prompt;
         }
 
         private boolean isUsable(Moment now) {
@@ -98,10 +98,11 @@ final class TurnDurations {
         }
 
         private boolean isFresh(Moment now) {
+            long maxAgeNanos = prompt ? MAX_AGE_OF_PROMPTS_NANOS : MAX_AGE_NANOS;
             return now.nanos - updated.nanos < maxAgeNanos || now.rounds - updated.rounds < MAX_AGE_ROUNDS;
         }
 
-        /** Returns how the mean differs from its reference. */
+        /** Returns how the mean differs from its reference; {@code NONE} for turns with prompt tokens. */
         private Change add(int turnTokens, long turnNanos, Moment now) {
             if (!isFresh(now)) {
                 forget();
@@ -118,7 +119,7 @@ final class TurnDurations {
             meanTokens += (turnTokens - meanTokens) / turns;
             longTime = Math.min(longTime + counted, Math.max(CHANGE_NANOS, MEAN_OF_TURNS * counted));
             longNanos += (counted - longNanos) * counted / longTime;
-            if (longTime < CHANGE_NANOS || turns < MEAN_OF_TURNS) {
+            if (prompt || longTime < CHANGE_NANOS || turns < MEAN_OF_TURNS) {
                 return Change.NONE;
             }
             Change change = reference == 0 ? Change.NONE : change(longNanos / reference);
@@ -161,10 +162,9 @@ final class TurnDurations {
      * @return how turns of this size have changed; {@code NONE} if they have prompt tokens
      */
     Change add(StepSize step, long nanos, Moment now) {
-        Change change = sizes.get(kind(step))
+        return sizes.get(kind(step))
                 .computeIfAbsent(sizeClass(step), size -> new Size(step.prompt()))
                 .add(step.tokens(), nanos, now);
-        return step.prompt() ? Change.NONE : change;
     }
 
     /** The duration of a turn with this step in nanoseconds; empty if no similar one was measured recently. */

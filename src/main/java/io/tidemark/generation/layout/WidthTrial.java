@@ -74,8 +74,8 @@ final class WidthTrial {
      */
     private static final double OPEN_GAIN = 0.3;
     /**
-     * After more rounds than this in which adapters were being packed, the trial is dropped without a cost: turns of
-     * the preferred width may be too old, or may have used other groups. The next trial need not wait again.
+     * A trial with more rounds than this in which adapters were being packed is dropped when they have been packed, and
+     * its turns cost nothing: turns of the preferred width may be too old, or may have used other groups.
      */
     private static final int MAX_PACKING_ROUNDS = 16;
     /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */

@@ -53,9 +53,10 @@ final class WidthsByRows {
         if (Math.abs(logRows(meanRows) - rowsClass) > 0.75) {
             rowsClass = (int) Math.round(logRows(meanRows));
         }
-        return (adapters ? withAdapters : withoutAdapters)
-                .computeIfAbsent(
-                        rowsClass, newClass -> new PreferredWidth(initial(newClass), nearest(meanRows), widths.size()));
+        return (adapters ? withAdapters : withoutAdapters).computeIfAbsent(rowsClass, newClass -> {
+            int initial = initial(newClass);
+            return new PreferredWidth(initial, nearest(meanRows, initial), widths.size());
+        });
     }
 
     /**
@@ -64,9 +65,12 @@ final class WidthsByRows {
      */
     int nearest(double expected) {
         double rows = Math.max(1, expected);
+        return nearest(rows, initial((int) Math.round(logRows(rows))));
+    }
+
+    private int nearest(double rows, int initial) {
         Map<Integer, PreferredWidth> same = adapters ? withAdapters : withoutAdapters;
         Map<Integer, PreferredWidth> known = same.isEmpty() ? (adapters ? withoutAdapters : withAdapters) : same;
-        int initial = initial((int) Math.round(logRows(rows)));
         return known.entrySet().stream()
                 .filter(entry -> entry.getValue().initial() == initial)
                 .min(Comparator.comparingDouble(entry -> Math.abs(entry.getKey() - logRows(rows))))

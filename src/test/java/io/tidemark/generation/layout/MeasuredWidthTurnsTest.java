@@ -185,9 +185,9 @@ class MeasuredWidthTurnsTest {
         turns.joint(20, 4, 4);
         assertThat(turns.secondsToTrial(20, 4)).isLessThan(1);
         turns.joint(1000, 4, 4);
-        turns.lose(50);
+        turns.endTrial(50);
         assertThat(turns.secondsToTrial(20, 4)).isLessThan(5);
-        turns.lose(50);
+        turns.endTrial(50);
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(10);
     }
 
@@ -247,7 +247,7 @@ class MeasuredWidthTurnsTest {
         turns.loseFirstTrial(21);
         for (int trial = 2; trial <= 4; trial++) {
             assertThat(turns.secondsToTrial(20, 4)).as("trial " + trial).isLessThan(2);
-            turns.lose(21);
+            turns.endTrial(21);
         }
         assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
     }
@@ -262,7 +262,7 @@ class MeasuredWidthTurnsTest {
         SimulatedTurns other = new SimulatedTurns();
         other.loseFirstTrial(25);
         assertThat(other.secondsToTrial(20, 4)).isLessThan(1.1 * sixteenRounds);
-        other.lose(25);
+        other.endTrial(25);
         assertThat(other.secondsToTrial(20, 4)).isGreaterThan(1.9 * sixteenRounds);
     }
 
@@ -350,11 +350,11 @@ class MeasuredWidthTurnsTest {
         turns.afterCostlyTrial();
         // the trial costs a second, so that the next one follows after 150 s, or 20 s after a change
         turns.pass(950);
-        turns.lose(50);
+        turns.endTrial(50);
         turns.singlesFor(5, 20, 4);
         turns.singlesFor(3, 40, 4);
         assertThat(turns.secondsToTrial(20, 4)).isBetween(7.0, 20.0);
-        turns.lose(50);
+        turns.endTrial(50);
         assertThat(turns.secondsToTrial(20, 4)).as("to the second trial").isGreaterThan(5);
     }
 
@@ -364,7 +364,7 @@ class MeasuredWidthTurnsTest {
         SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         turns.secondsToTrial(26, 4);
-        turns.lose(22.5);
+        turns.endTrial(22.5);
         assertThat(turns.secondsToTrial(26, 4)).isLessThan(2);
         for (int i = 0; i < 14; i++) {
             assertThat(turns.joint(22.5, 4, 4)).isEqualTo(2);
@@ -378,7 +378,7 @@ class MeasuredWidthTurnsTest {
         turns.joint(20, 4, 4);
         for (int i = 0; i < 4; i++) {
             turns.secondsToTrial(20, 4);
-            turns.lose(50);
+            turns.endTrial(50);
         }
         turns.singlesFor(2, 20, 4);
         assertThat(turns.secondsToTrial(40, 4)).isBetween(100.0, 240.0);
@@ -403,11 +403,11 @@ class MeasuredWidthTurnsTest {
         turns.loseFirstTrial();
         for (int i = 0; i < 4; i++) {
             turns.secondsToTrial(20, 1);
-            turns.lose(50, 1);
+            turns.endTrial(50, 1);
         }
         turns.singlesFor(2, 40, 4);
         assertThat(turns.secondsToTrial(20, 4)).isLessThan(2);
-        turns.lose(50);
+        turns.endTrial(50);
         assertThat(turns.secondsToTrial(20, 1)).isLessThan(2);
     }
 

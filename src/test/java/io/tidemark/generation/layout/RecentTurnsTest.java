@@ -10,6 +10,8 @@ import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("Recent turns of groups by their width")
 class RecentTurnsTest {
@@ -21,21 +23,37 @@ class RecentTurnsTest {
     private long nanos;
     private double rounds;
 
-    @Test
-    @DisplayName("After a change of the durations, prompts of either width before it are not compared")
-    void change() {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    @DisplayName("After a change of the durations of a width, prompts of either width before it are not compared")
+    void change(int width) {
         add(2, PROMPT, 300);
         add(1, PROMPT, 200);
         for (int i = 0; i < 100; i++) {
-            assertThat(add(1, DECODING, 20)).isEqualTo(Change.NONE);
+            assertThat(add(width, DECODING, 20)).isEqualTo(Change.NONE);
         }
         assertThat(turns.compare(1, 2, now()).prompts()).hasSize(1);
         Change change = Change.NONE;
         for (int i = 0; i < 100 && change == Change.NONE; i++) {
-            change = add(1, DECODING, 60);
+            change = add(width, DECODING, 60);
         }
         assertThat(change).isEqualTo(Change.SLOWER);
-        add(1, PROMPT, 600);
+        add(width, PROMPT, 600);
+        assertThat(turns.compare(1, 2, now()).prompts()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A pause of ten seconds leaves prompts to compare, and one of a minute leaves none")
+    void pause() {
+        add(2, PROMPT, 300);
+        add(2, DECODING, 30);
+        add(1, PROMPT, 200);
+        add(1, DECODING, 20);
+        assertThat(turns.compare(1, 2, now()).others()).hasSize(1);
+        turns.pause(TurnDurations.MAX_AGE_NANOS);
+        assertThat(turns.compare(1, 2, now()).prompts()).hasSize(1);
+        assertThat(turns.compare(1, 2, now()).others()).isEmpty();
+        turns.pause(TurnDurations.MAX_AGE_OF_PROMPTS_NANOS);
         assertThat(turns.compare(1, 2, now()).prompts()).isEmpty();
     }
 
@@ -65,6 +83,38 @@ class RecentTurnsTest {
         }
     }
 
+    @Test
+    @DisplayName("Joint steps with prompts that exceed their limits do not interrupt slow ones without")
+    void exceededBetween() {
+        for (int i = 0; i < 9; i++) {
+            add(2, PROMPT, 200);
+            add(2, DECODING, 100);
+        }
+        for (int i = 0; i < 2; i++) {
+            assertThat(exceeded(DECODING, 200)).isEqualTo(Change.NONE);
+            assertThat(exceeded(PROMPT, 500)).isEqualTo(Change.NONE);
+        }
+        assertThat(exceeded(DECODING, 200)).isEqualTo(Change.COLLAPSE);
+    }
+
+    @Test
+    @DisplayName("Three slow turns of one group are a collapse, whatever the other groups do")
+    void collapseOfOneGroup() {
+        RecentTurns of = new RecentTurns(new EngineLayout(4, 1, 4, 1, false));
+        for (int i = 0; i < 9; i++) {
+            assertThat(addPair(of, 20)).isEqualTo(Change.NONE);
+        }
+        assertThat(addPair(of, 200)).isEqualTo(Change.NONE);
+        assertThat(addPair(of, 200)).isEqualTo(Change.NONE);
+        assertThat(addPair(of, 200)).isEqualTo(Change.COLLAPSE);
+    }
+
+    /** A turn of the second of two groups with 20 ms, and then one of the first. Returns the change of the first. */
+    private Change addPair(RecentTurns of, long firstMillis) {
+        add(of, new InstanceGroup(2, 4), DECODING, false, 20);
+        return add(of, new InstanceGroup(0, 2), DECODING, false, firstMillis);
+    }
+
     private Change add(int width, StepSize step, long millis) {
         return add(width, step, false, millis);
     }
@@ -75,12 +125,15 @@ class RecentTurnsTest {
     }
 
     private Change add(int width, StepSize step, boolean exceeded, long millis) {
+        return add(turns, new InstanceGroup(0, width), step, exceeded, millis);
+    }
+
+    private Change add(RecentTurns to, InstanceGroup group, StepSize step, boolean exceeded, long millis) {
         nanos += 1_000_000 * millis;
         rounds++;
         InstanceWork work = new InstanceWork(step, 0, false, false, false, true);
-        InstanceGroup group = new InstanceGroup(0, width);
-        List<InstanceWork> works = Collections.nCopies(width, work);
-        return turns.add(new Turn(width, group, works, exceeded, 0, 1_000_000 * millis, nanos), true, now());
+        List<InstanceWork> works = Collections.nCopies(group.size(), work);
+        return to.add(new Turn(group.size(), group, works, exceeded, 0, 1_000_000 * millis, nanos), true, now());
     }
 
     private Moment now() {

@@ -39,7 +39,7 @@ final class SimulatedTurns {
     void loseFirstTrial(double millis) {
         joint(20, 4, 4);
         secondsToTrial(20, 4);
-        lose(millis);
+        endTrial(millis);
     }
 
     /** The first trial of joint turns, of which so many have prompts. Some turns before it have prompts, too. */
@@ -50,7 +50,7 @@ final class SimulatedTurns {
         for (int i = 0; i < prompts; i++) {
             assertThat(joint(105, PROMPT, PROMPT)).isEqualTo(2);
         }
-        lose(25);
+        endTrial(25);
     }
 
     /** Two open trials. The second one has a cost of two seconds. */
@@ -58,10 +58,10 @@ final class SimulatedTurns {
         joint(20, 4, 4);
         secondsToTrial(20, 4);
         pass(5_000);
-        lose(21);
+        endTrial(21);
         secondsToTrial(20, 4);
         pass(2_000);
-        lose(21);
+        endTrial(21);
     }
 
     /** Until the second trial, whose cost counts in full because the first one has cost more. */
@@ -69,7 +69,7 @@ final class SimulatedTurns {
         joint(20, 4, 4);
         secondsToTrial(20, 4);
         pass(10_000);
-        lose(50);
+        endTrial(50);
         secondsToTrial(20, 4);
     }
 
@@ -124,11 +124,11 @@ final class SimulatedTurns {
     }
 
     /** Joint turns until a trial of them has ended. Returns how many have followed the first one. */
-    int lose(double millis) {
-        return lose(millis, 4);
+    int endTrial(double millis) {
+        return endTrial(millis, 4);
     }
 
-    int lose(double millis, int rows) {
+    int endTrial(double millis, int rows) {
         int turns = 0;
         while (joint(millis, rows, rows) == 2) {
             assertThat(++turns).as("turns of a trial that is lost").isLessThan(20);
@@ -158,7 +158,7 @@ final class SimulatedTurns {
         }
     }
 
-    /** Turns side by side until a trial begins, at most {@code max} rounds. Returns the rounds before the last. */
+    /** Turns side by side until a trial begins, at most {@code max} rounds. Returns those after which none began. */
     int rounds(int max, double millis, InstanceWork work) {
         int rounds = 0;
         while (rounds < max && single(millis, work) == 1) {

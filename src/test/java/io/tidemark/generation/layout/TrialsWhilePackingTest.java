@@ -1,5 +1,6 @@
 package io.tidemark.generation.layout;
 
+import static io.tidemark.generation.layout.SimulatedEngine.TWO;
 import static io.tidemark.generation.layout.SimulatedTurns.busy;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -75,7 +76,7 @@ class TrialsWhilePackingTest {
         turns.rounds(1000, 20, busy(4));
         turns.joint(20, 4, 4);
         packJoint(turns, 16);
-        assertThat(turns.lose(21)).isEqualTo(15);
+        assertThat(turns.endTrial(21)).isEqualTo(15);
         turns.rounds(1000, 20, busy(4));
         turns.joint(20, 4, 4);
         packJoint(turns, 17);
@@ -98,5 +99,26 @@ class TrialsWhilePackingTest {
         turns.secondsToTrial(20, 4);
         turns.joint(20, PACKING, busy(4));
         assertThat(turns.joint(40, PACKING, busy(4), true)).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("Three slow joint turns while adapters are packed cause one trial of single ones, not two")
+    void collapseWhilePacking() {
+        SimulatedTurns turns = new SimulatedTurns(TWO);
+        for (int i = 0; i < 8; i++) {
+            assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+        }
+        assertThat(turns.joint(110, PACKING, PACKING)).isEqualTo(2);
+        assertThat(turns.joint(110, PACKING, PACKING)).isEqualTo(2);
+        assertThat(turns.joint(110, PACKING, PACKING)).isEqualTo(1);
+        int lost = 0;
+        while (turns.single(130, 4) == 1) {
+            assertThat(++lost).isLessThan(20);
+        }
+        int rounds = 0;
+        while (turns.joint(110, 4, 4) == 2) {
+            assertThat(++rounds).isLessThan(1000);
+        }
+        assertThat(rounds).as("rounds until the next trial").isGreaterThan(12);
     }
 }

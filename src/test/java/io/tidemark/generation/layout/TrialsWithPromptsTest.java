@@ -17,13 +17,13 @@ class TrialsWithPromptsTest {
         SimulatedTurns turns = new SimulatedTurns();
         turns.joint(20, 4, 4);
         turns.roundsWithPromptsToTrial(100);
-        assertThat(turns.lose(25)).as("rounds without a prompt").isEqualTo(16);
+        assertThat(turns.endTrial(25)).as("rounds without a prompt").isEqualTo(16);
         turns.roundsWithPromptsToTrial(100);
         turns.joint(25, 4, 4);
         turns.joint(125, PROMPT, PROMPT);
-        assertThat(turns.lose(25)).as("rounds after one with a prompt").isEqualTo(3);
+        assertThat(turns.endTrial(25)).as("rounds after one with a prompt").isEqualTo(3);
         turns.roundsWithPromptsToTrial(100);
-        assertThat(turns.lose(25))
+        assertThat(turns.endTrial(25))
                 .as("rounds, if an earlier trial had a prompt")
                 .isEqualTo(5);
     }
@@ -47,11 +47,11 @@ class TrialsWithPromptsTest {
         long start = turns.nanos();
         turns.roundsWithPromptsToTrial(100);
         while (turns.nanos() - start < 59_000_000_000L) {
-            assertThat(turns.lose(25)).isEqualTo(5);
+            assertThat(turns.endTrial(25)).isEqualTo(5);
             turns.roundsWithPromptsToTrial(100);
         }
         turns.pass(1_000);
-        return turns.lose(25);
+        return turns.endTrial(25);
     }
 
     @Test

@@ -42,6 +42,19 @@ class TurnDurationsTest {
     }
 
     @Test
+    @DisplayName("Turns with prompt tokens that take twice as long do not forget the earlier ones")
+    void slowerPrompts() {
+        StepSize prompt = new StepSize(4, 44, true, false);
+        for (int i = 0; i < 20; i++) {
+            add(prompt, 100_000_000);
+        }
+        for (int i = 0; i < 20; i++) {
+            add(prompt, 200_000_000);
+            assertThat(durations.expected(prompt, now())).isPresent();
+        }
+    }
+
+    @Test
     @DisplayName("Turns with and without prompt tokens, and with and without adapters, are separate")
     void kinds() {
         List<StepSize> kinds = List.of(
