@@ -8,7 +8,7 @@ package io.tidemark.generation.layout;
  * @param slice      whether a slice of a background task has run in the turn
  * @param packing    whether the adapters of its group's last step are being packed: later steps will take less time
  * @param background whether it has background tasks
- * @param active     whether it needs another turn: it has sequences or background tasks
+ * @param active     whether it has another turn: it had rows, or has sequences or background tasks
  */
 public record InstanceWork(
         StepSize step, int starting, boolean slice, boolean packing, boolean background, boolean active) {

@@ -73,7 +73,7 @@ final class SimulatedTurns {
         secondsToTrial(20, 4);
     }
 
-    /** Instances stay active without rows, except one that has none while the other one has. */
+    /** A joint turn. An instance without rows is idle if the other one has rows, and active otherwise. */
     int joint(double millis, int first, int second) {
         return joint(
                 millis,
