@@ -55,6 +55,20 @@ class CommandBlocksTest {
     }
 
     @Test
+    @DisplayName("Have fences at the beginning of a line: a block that is part of a paragraph is not found")
+    void fences() throws IOException {
+        List<String> wrong = new ArrayList<>();
+        for (Path document : CodeBlock.documents()) {
+            for (String line : Files.readAllLines(document)) {
+                if (line.strip().lastIndexOf("```") > 0) {
+                    wrong.add(document + ": " + line.strip());
+                }
+            }
+        }
+        assertThat(wrong).isEmpty();
+    }
+
+    @Test
     @DisplayName("Are run by .ci/commands.py or by a script that names the program, or need something of a fixed list")
     void marksAreTrue() throws IOException {
         List<String> wrong = new ArrayList<>();

@@ -34,7 +34,7 @@ final class RecentTurns {
      * Expected durations of turns with prompt tokens may be extrapolated, or measured a minute ago.
      */
     private static final double SLOW_IF_EXCEEDED = 1.6;
-    /** Fewer slow turns, since each of their groups had another one, may be delays by the host. */
+    /** This many slow turns are a collapse. Fewer may be delays by the host. */
     private static final int SLOW_TURNS = 3;
 
     private final int instances;
@@ -58,7 +58,7 @@ final class RecentTurns {
          * slows only one group.
          */
         private final Map<InstanceGroup, TurnDurations> ofGroups = new HashMap<>();
-        /** The last turns of groups whose last turns were slow. */
+        /** Slow turns of groups that have had no turn of usual duration since then. */
         private final List<Turn> slow = new ArrayList<>();
 
         private void restart() {
@@ -129,7 +129,7 @@ final class RecentTurns {
 
         static final Gains NONE = new Gains(OptionalDouble.empty(), OptionalDouble.empty());
 
-        /** These gains, and the other one of a kind whose gain is not known here. */
+        /** These gains. A kind whose gain is not known has that of {@code other}. */
         Gains or(Gains other) {
             return new Gains(prompts.isPresent() ? prompts : other.prompts, others.isPresent() ? others : other.others);
         }

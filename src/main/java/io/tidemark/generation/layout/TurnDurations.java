@@ -117,9 +117,12 @@ final class TurnDurations {
             double counted = turns < MEAN_OF_TURNS ? turnNanos : Math.min(turnNanos, MAX_OF_MEAN * meanNanos);
             meanNanos += (counted - meanNanos) / turns;
             meanTokens += (turnTokens - meanTokens) / turns;
+            if (prompt) {
+                return Change.NONE;
+            }
             longTime = Math.min(longTime + counted, Math.max(CHANGE_NANOS, MEAN_OF_TURNS * counted));
             longNanos += (counted - longNanos) * counted / longTime;
-            if (prompt || longTime < CHANGE_NANOS || turns < MEAN_OF_TURNS) {
+            if (longTime < CHANGE_NANOS || turns < MEAN_OF_TURNS) {
                 return Change.NONE;
             }
             Change change = reference == 0 ? Change.NONE : change(longNanos / reference);

@@ -131,7 +131,7 @@ final class SimulatedTurns {
     int endTrial(double millis, int rows) {
         int turns = 0;
         while (joint(millis, rows, rows) == 2) {
-            assertThat(++turns).as("turns of a trial that is lost").isLessThan(20);
+            assertThat(++turns).as("turns of a trial").isLessThan(20);
         }
         return turns;
     }
