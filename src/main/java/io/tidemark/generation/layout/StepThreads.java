@@ -18,7 +18,7 @@ import java.util.Optional;
  * then all until half take less than {@code NOT_SLOWER} times as long.
  *
  * <p>The other number of threads is tried after an interval of {@code FIRST_INTERVAL} steps. Each lost trial doubles
- * the interval. If the first trial after a change goes back, the interval is half of what it was before the change:
+ * the interval, which takes at most {@code MAX_INTERVAL_NANOS}. If the first trial after a change goes back, the interval is half of what it was before the change:
  * probably the host has only delayed a few steps in a row. From the second trial after a change on, the next one also
  * waits until steps have taken {@code MIN_TIME_TO_COST} times what the cheaper of the last two trials has cost. A trial
  * begins at once when steps take far longer than those of the last trial of the other number. A step with all threads
@@ -33,6 +33,12 @@ public final class StepThreads {
     private static final int MAX_INTERVAL_WITH_ALL = 2048;
 
     private static final int MAX_INTERVAL_WITH_HALF = 1024;
+    /**
+     * The most time of steps between two trials, unless their cost requires more. On a shared host, the faster number
+     * of threads changes within tens of seconds: one row of SmolLM2-135M takes 0.8 to 0.97 times as long with two
+     * threads as with one, and later 1.3 times as long.
+     */
+    private static final double MAX_INTERVAL_NANOS = 5e9;
     /** A trial has at least this many counted steps, unless it is clearly lost before. */
     private static final int TRIAL_STEPS = 8;
     /**
@@ -48,6 +54,15 @@ public final class StepThreads {
      * time at which the number of threads would change.
      */
     private static final int FEW_STEPS = 2;
+    /**
+     * Steps with all threads become faster by less than {@code CLEAR_LOSS} after this time. From then on, a trial with
+     * {@code NEARLY_SETTLED_STEPS} counted steps ends when its median is more than {@code 1 + CLEAR_LOSS} times the
+     * time at which the number of threads would change.
+     */
+    private static final double NEARLY_SETTLED_NANOS = WidthTrial.NEARLY_SETTLED_NANOS;
+
+    private static final int NEARLY_SETTLED_STEPS = 4;
+    private static final double CLEAR_LOSS = 0.1;
     /** Half of the threads of a large step must take less than this part of the time of all. */
     private static final double CLEARLY_FASTER = 0.7;
     /**
@@ -154,8 +169,12 @@ public final class StepThreads {
         }
 
         private boolean isClearlyLost(double limit) {
-            return isFarSlower
-                    || counted.size() >= FEW_STEPS && counted.median() > limit * presentNanos / CLEARLY_FASTER;
+            if (isFarSlower || counted.size() < FEW_STEPS) {
+                return isFarSlower;
+            }
+            boolean isNearlySettled = nanos >= NEARLY_SETTLED_NANOS && counted.size() >= NEARLY_SETTLED_STEPS;
+            double factor = isNearlySettled ? 1 + CLEAR_LOSS : 1 / CLEARLY_FASTER;
+            return counted.median() > limit * factor * presentNanos;
         }
     }
 
@@ -165,7 +184,8 @@ public final class StepThreads {
         private final ThreadCount all = new ThreadCount(MAX_INTERVAL_WITH_ALL);
         private final ThreadCount half = new ThreadCount(MAX_INTERVAL_WITH_HALF);
         private boolean useHalf;
-        private int stepsLeft = FIRST_INTERVAL;
+        /** Until the next trial. A long step counts as several. */
+        private double stepsLeft = FIRST_INTERVAL;
         /** Whether a trial was lost since the last change. */
         private boolean isConfirmed;
         /** The time that steps take until the cost of trials is a small part of it. */
@@ -194,7 +214,7 @@ public final class StepThreads {
                 change();
             } else if (usedHalf == useHalf) {
                 present().recent.add(nanos);
-                stepsLeft--;
+                stepsLeft -= Math.max(1, nanos * present().interval / MAX_INTERVAL_NANOS);
                 debtNanos -= Math.min(debtNanos, nanos);
                 boolean isDue = stepsLeft <= 0 && debtNanos <= 0;
                 boolean isUrgent = isFarSlower();

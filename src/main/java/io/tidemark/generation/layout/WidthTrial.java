@@ -56,7 +56,7 @@ final class WidthTrial {
      */
     static final double SETTLED_NANOS = 0.35e9;
     /** Before this time, a loss ends a trial of a wider group only if it is more than {@code CLEAR_LOSS}. */
-    private static final double NEARLY_SETTLED_NANOS = 0.1e9;
+    static final double NEARLY_SETTLED_NANOS = 0.1e9;
 
     private static final double CLEAR_LOSS = 0.25;
     /**

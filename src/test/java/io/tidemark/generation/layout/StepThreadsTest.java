@@ -123,6 +123,21 @@ class StepThreadsTest {
         assertThat(stepsWithHalf(2000, nanos)).isLessThan(60);
     }
 
+    @ParameterizedTest(name = "a step of the share takes {0} ms")
+    @ValueSource(longs = {8, 17, 30})
+    @DisplayName("A change of the faster number of threads is noticed within seven seconds, also after a long time")
+    void noticedSoon(long milliseconds) {
+        threads = new StepThreads(SMALL_STEPS);
+        long share = milliseconds * 1_000_000;
+        int perMinute = (int) (60_000 / milliseconds);
+        IntToLongFunction fasterWithAll = count -> count > 2 ? share * 9 / 10 : share;
+        IntToLongFunction slowerWithAll = count -> count > 2 ? share * 5 / 4 : share;
+        stepsWithHalf(3 * perMinute, slowerWithAll);
+        assertThat(stepsWithHalf(perMinute, fasterWithAll)).isLessThan(perMinute * 7 / 60);
+        stepsWithHalf(3 * perMinute, fasterWithAll);
+        assertThat(perMinute - stepsWithHalf(perMinute, slowerWithAll)).isLessThan(perMinute * 7 / 60);
+    }
+
     @Test
     @DisplayName("A few stopped steps, and a stopped first trial of all threads, cost few steps with half of them")
     void stoppedHostInTrial() {
