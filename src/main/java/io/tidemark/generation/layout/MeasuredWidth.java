@@ -183,7 +183,7 @@ public final class MeasuredWidth implements GroupWidth {
             // after a collapse, each further turn costs more than a trial
             boolean isCollapse = change == Change.COLLAPSE && width > 0;
             if (!waits || isCollapse) {
-                preference.roundEnds(round, turn.nanos() / 1e9);
+                preference.turnEnds(round, turn.nanos() / 1e9);
             }
             boolean isDue = preference.schedule().isDue() && roundsOfPresent >= ROUNDS_BEFORE_TRIAL && !waits;
             if ((isDue || isCollapse) && turns.isMeasured(turn.width())) {

@@ -69,7 +69,7 @@ final class PreferredWidth {
         return other >= 0 && other < widths ? other : width - direction;
     }
 
-    /** The durations of turns have changed. {@link #roundEnds} handles it. */
+    /** The durations of turns have changed. {@link #turnEnds} handles it. */
     void durationsChange(Change how) {
         change = how;
     }
@@ -80,9 +80,9 @@ final class PreferredWidth {
      * @param round   the part of a round that the turn was
      * @param seconds duration of the turn
      */
-    void roundEnds(double round, double seconds) {
+    void turnEnds(double round, double seconds) {
         if (change == Change.NONE) {
-            schedule.roundEnds(round, seconds);
+            schedule.turnEnds(round, seconds);
             return;
         }
         gains.values().forEach(TrialGains::durationsChange);

@@ -4,7 +4,7 @@ import io.tidemark.decoder.StepRow;
 import java.util.List;
 
 /**
- * What the duration of a step depends on.
+ * The work of a step, from which {@link StepLimits} estimates its duration.
  *
  * @param tokens   number of tokens, 1 or more
  * @param attended number of positions that all its tokens attend to, 1 or more; windows of the model are not considered

@@ -3,7 +3,7 @@ package io.tidemark.generation.layout;
 import java.util.List;
 
 /**
- * What determines the duration of a step.
+ * The size of a step. {@link RecentTurns} compares turns with steps of the same size.
  *
  * @param rows     number of rows
  * @param tokens   number of tokens: one for each decoding row, and the prompt tokens of the others

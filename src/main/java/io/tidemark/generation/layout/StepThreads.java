@@ -18,11 +18,12 @@ import java.util.Optional;
  * then all until half take less than {@code NOT_SLOWER} times as long.
  *
  * <p>The other number of threads is tried after an interval of {@code FIRST_INTERVAL} steps. Each lost trial doubles
- * the interval, which takes at most {@code MAX_INTERVAL_NANOS}. If the first trial after a change goes back, the interval is half of what it was before the change:
- * probably the host has only delayed a few steps in a row. From the second trial after a change on, the next one also
- * waits until steps have taken {@code MIN_TIME_TO_COST} times what the cheaper of the last two trials has cost. A trial
- * begins at once when steps take far longer than those of the last trial of the other number. A step with all threads
- * that exceeds its limit ends their trial, or makes half of them the number in use.
+ * the interval, which takes at most {@code MAX_INTERVAL_NANOS}. If the first trial after a change goes back, the
+ * interval is half of what it was before the change: probably the host has only delayed a few steps in a row. From the
+ * second trial after a change on, the next one also waits until steps have taken {@code MIN_TIME_TO_COST} times what
+ * the cheaper of the last two trials has cost, or fewer if it has ended at once. A trial begins at once when steps take far longer than those of the last
+ * trial of the other number. A step with all threads that exceeds its limit ends their trial, or makes half of them the
+ * number in use.
  *
  * <p>Used by one thread.
  */
@@ -55,14 +56,14 @@ public final class StepThreads {
      */
     private static final int FEW_STEPS = 2;
     /**
-     * Steps with all threads become faster by less than {@code CLEAR_LOSS} after this time. From then on, a trial with
-     * {@code NEARLY_SETTLED_STEPS} counted steps ends when its median is more than {@code 1 + CLEAR_LOSS} times the
-     * time at which the number of threads would change.
+     * Steps with all threads become faster by less than {@code SETTLED_LOSS} after this time. From then on, a trial of
+     * either number with {@code NEARLY_SETTLED_STEPS} counted steps ends when its median is more than
+     * {@code 1 + SETTLED_LOSS} times the time at which the number of threads would change.
      */
     private static final double NEARLY_SETTLED_NANOS = WidthTrial.NEARLY_SETTLED_NANOS;
 
     private static final int NEARLY_SETTLED_STEPS = 4;
-    private static final double CLEAR_LOSS = 0.1;
+    private static final double SETTLED_LOSS = 0.1;
     /** Half of the threads of a large step must take less than this part of the time of all. */
     private static final double CLEARLY_FASTER = 0.7;
     /**
@@ -77,11 +78,11 @@ public final class StepThreads {
     /** A first step that takes this many times as long as others ends the trial. */
     private static final double FAR_SLOWER = 2;
     /** After a trial, no regular one follows until steps have taken this many times the cost. */
-    private static final double MIN_TIME_TO_COST = 150;
-    /** The same if the first step has ended the trial: the process that delays all threads may end soon. */
+    private static final double MIN_TIME_TO_COST = TrialSchedule.MIN_TIME_TO_COST;
+    /** The same if the first step has ended a trial of all threads: the process that delays them may end soon. */
     private static final double MIN_TIME_TO_COST_WHERE_FAR = 50;
     /** The most that steps have to take: if the process was stopped in two trials, their cost means nothing. */
-    private static final double MAX_DEBT_NANOS = 300e9;
+    private static final double MAX_DEBT_NANOS = TrialSchedule.MAX_DEBT_NANOS;
 
     private final EngineLayout layout;
     private final StepLimits limits;
@@ -138,7 +139,8 @@ public final class StepThreads {
         private int steps;
         private double nanos;
         private double costNanos;
-        private boolean isFarSlower;
+        /** Whether its first step took far longer, or a step exceeded its limit. */
+        private boolean isHopeless;
 
         /**
          * @param presentNanos what steps with the present number of threads take
@@ -151,11 +153,12 @@ public final class StepThreads {
 
         private void add(long stepNanos, boolean exceeded) {
             steps++;
-            nanos += stepNanos;
+            // the threads settle while they compute, not while the host stops them
+            nanos += Math.min(stepNanos, FAR_SLOWER * presentNanos);
             costNanos += Math.max(0, stepNanos - presentNanos);
             // the first step wakes the threads
             if (exceeded || steps == 1 && stepNanos > FAR_SLOWER * presentNanos) {
-                isFarSlower = true;
+                isHopeless = true;
                 counted.clear();
                 counted.add((long) (FAR_SLOWER * presentNanos));
             } else if (steps > 1) {
@@ -169,12 +172,12 @@ public final class StepThreads {
         }
 
         private boolean isClearlyLost(double limit) {
-            if (isFarSlower || counted.size() < FEW_STEPS) {
-                return isFarSlower;
+            if (isHopeless) {
+                return true;
             }
             boolean isNearlySettled = nanos >= NEARLY_SETTLED_NANOS && counted.size() >= NEARLY_SETTLED_STEPS;
-            double factor = isNearlySettled ? 1 + CLEAR_LOSS : 1 / CLEARLY_FASTER;
-            return counted.median() > limit * factor * presentNanos;
+            double factor = isNearlySettled ? 1 + SETTLED_LOSS : 1 / CLEARLY_FASTER;
+            return counted.size() >= FEW_STEPS && counted.median() > limit * factor * presentNanos;
         }
     }
 
@@ -184,8 +187,10 @@ public final class StepThreads {
         private final ThreadCount all = new ThreadCount(MAX_INTERVAL_WITH_ALL);
         private final ThreadCount half = new ThreadCount(MAX_INTERVAL_WITH_HALF);
         private boolean useHalf;
-        /** Until the next trial. A long step counts as several. */
-        private double stepsLeft = FIRST_INTERVAL;
+        /** Steps until the next trial. */
+        private int stepsLeft = FIRST_INTERVAL;
+        /** The time of steps after which it follows earlier. */
+        private double nanosLeft = MAX_INTERVAL_NANOS;
         /** Whether a trial was lost since the last change. */
         private boolean isConfirmed;
         /** The time that steps take until the cost of trials is a small part of it. */
@@ -214,10 +219,11 @@ public final class StepThreads {
                 change();
             } else if (usedHalf == useHalf) {
                 present().recent.add(nanos);
-                stepsLeft -= Math.max(1, nanos * present().interval / MAX_INTERVAL_NANOS);
+                stepsLeft--;
+                nanosLeft -= nanos;
                 debtNanos -= Math.min(debtNanos, nanos);
-                boolean isDue = stepsLeft <= 0 && debtNanos <= 0;
-                boolean isUrgent = isFarSlower();
+                boolean isDue = (stepsLeft <= 0 || nanosLeft <= 0) && debtNanos <= 0;
+                boolean isUrgent = isOtherProbablyFaster();
                 if (present().recent.isFull() && (isDue || isUrgent)) {
                     trial = Optional.of(new Trial(present().recent.median(), isUrgent));
                 }
@@ -237,7 +243,7 @@ public final class StepThreads {
             return useHalf ? all : half;
         }
 
-        private boolean isFarSlower() {
+        private boolean isOtherProbablyFaster() {
             return !other().recent.isEmpty()
                     && present().recent.median() > other().recent.median() / CLEARLY_FASTER;
         }
@@ -270,7 +276,7 @@ public final class StepThreads {
             present().intervalBefore = present().interval;
             useHalf = !useHalf;
             present().interval = isConfirmed ? FIRST_INTERVAL : Math.max(FIRST_INTERVAL, present().intervalBefore / 2);
-            stepsLeft = present().interval;
+            waitFor(present().interval);
             isConfirmed = false;
             debtNanos = 0;
             costNanos = 0;
@@ -278,16 +284,22 @@ public final class StepThreads {
 
         private void lose(Trial lost) {
             isConfirmed = true;
-            double ratio = lost.isFarSlower ? MIN_TIME_TO_COST_WHERE_FAR : MIN_TIME_TO_COST;
+            boolean mayEndSoon = lost.isHopeless && (useHalf || lost.isUrgent);
+            double ratio = mayEndSoon ? MIN_TIME_TO_COST_WHERE_FAR : MIN_TIME_TO_COST;
             debtNanos = Math.min(ratio * Math.min(costNanos, lost.costNanos), MAX_DEBT_NANOS);
             costNanos = lost.costNanos;
-            if (lost.isUrgent && lost.isFarSlower) {
+            if (lost.isUrgent && lost.isHopeless) {
                 // the host may have delayed its only step
-                stepsLeft = FIRST_INTERVAL;
+                waitFor(FIRST_INTERVAL);
             } else {
                 present().interval = Math.min(2 * present().interval, present().maxInterval);
-                stepsLeft = present().interval;
+                waitFor(present().interval);
             }
+        }
+
+        private void waitFor(int steps) {
+            stepsLeft = steps;
+            nanosLeft = MAX_INTERVAL_NANOS;
         }
     }
 

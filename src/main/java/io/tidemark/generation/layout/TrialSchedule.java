@@ -31,7 +31,7 @@ final class TrialSchedule {
      */
     private static final int FACTOR_WHERE_FAR = 8;
     /** After a trial, none follows while turns take this many times the time that it has cost. */
-    private static final double MIN_TIME_TO_COST = 150;
+    static final double MIN_TIME_TO_COST = 150;
     /**
      * The same after turns have begun to take a clearly different time, and while trials are open. It doubles with each
      * trial after such a change that is lost: a process that works in bursts changes the time of turns again and again.
@@ -42,7 +42,7 @@ final class TrialSchedule {
     /** Open trials since the durations have changed. More would not decide if the widths are equally fast. */
     private static final int MAX_OPEN_TRIALS = 8;
     /** The most time of turns without a trial because of its cost, which is too large if the process was stopped. */
-    private static final double MAX_DEBT_NANOS = 600e9;
+    static final double MAX_DEBT_NANOS = 600e9;
 
     private int between = MIN_BETWEEN;
     private double roundsLeft = between;
@@ -74,7 +74,7 @@ final class TrialSchedule {
     }
 
     /** @param round the part of a round that a turn without a trial was */
-    void roundEnds(double round, double seconds) {
+    void turnEnds(double round, double seconds) {
         double maxSeconds = MAX_SECONDS_BETWEEN * Math.max(1, between / MAX_BETWEEN);
         double perSecond = isUrgent() ? URGENT_ROUNDS_PER_SECOND : between / maxSeconds;
         roundsLeft -= round * Math.max(1, seconds * perSecond);
@@ -126,7 +126,7 @@ final class TrialSchedule {
         debtNanos = Math.min(debtNanos + timeToCost * more, MAX_DEBT_NANOS);
     }
 
-    /** A trial has ended without a result. {@link #charge} follows if it has a cost. */
+    /** A trial has ended without a result. {@link #charge} follows. */
     void trialDrops() {
         changed = false;
         timeToCost = MIN_TIME_TO_COST;
@@ -134,26 +134,40 @@ final class TrialSchedule {
     }
 
     /**
+     * A trial has ended without a result because adapters were being packed. Its turns cost nothing. If the durations
+     * of turns had changed before it, the next trial follows as soon as this one did.
+     */
+    void trialIsVoid() {
+        boolean hadChanged = changed;
+        trialDrops();
+        if (hadChanged) {
+            durationsChange();
+            // the waits at the ends of the trial count as little as those after a change
+            timeToCost = timeToCostAfterChange;
+        }
+    }
+
+    /**
      * A trial has ended. {@link #charge} or {@link #widthChanges} follows.
      *
-     * @param again  whether it has shown that the other width may be faster
-     * @param isOpen whether a few further trials may show something else
-     * @param far    whether one of the widths is far slower
+     * @param mayBeFaster whether it has shown that the other width may be faster
+     * @param isOpen      whether a few further trials may show something else
+     * @param isFar       whether one of the widths is far slower
      */
-    void trialEnds(boolean again, boolean isOpen, boolean far) {
+    void trialEnds(boolean mayBeFaster, boolean isOpen, boolean isFar) {
         if (changed) {
             changed = false;
-            timeToCostAfterChange = again
+            timeToCostAfterChange = mayBeFaster
                     ? MIN_TIME_TO_COST_AFTER_CHANGE
                     : Math.min(2 * timeToCostAfterChange, MAX_TIME_TO_COST_AFTER_CHANGE);
         }
         boolean open = isOpen && openTrials < MAX_OPEN_TRIALS;
         openTrials += open ? 1 : 0;
         timeToCost = open ? timeToCostAfterChange : MIN_TIME_TO_COST;
-        int factor = far ? FACTOR_WHERE_FAR : 2;
-        between = again || open
+        int factor = isFar ? FACTOR_WHERE_FAR : 2;
+        between = mayBeFaster || open
                 ? MIN_BETWEEN
-                : Math.min(factor * between, far ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
+                : Math.min(factor * between, isFar ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
         roundsLeft = between;
     }
 

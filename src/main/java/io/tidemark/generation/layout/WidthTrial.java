@@ -55,10 +55,10 @@ final class WidthTrial {
      * 6.7 ms after 0.1 s and 6.4 ms after 0.4 s. {@link RecentTurns} compares the last ones.
      */
     static final double SETTLED_NANOS = 0.35e9;
-    /** Before this time, a loss ends a trial of a wider group only if it is more than {@code CLEAR_LOSS}. */
+    /** Before this time, a loss ends a trial of a wider group only if it is more than {@code EARLY_LOSS}. */
     static final double NEARLY_SETTLED_NANOS = 0.1e9;
 
-    private static final double CLEAR_LOSS = 0.25;
+    private static final double EARLY_LOSS = 0.25;
     /**
      * A single trial changes the width if the other one is faster by more than this. A process that works in bursts
      * often slows turns by less, and may pause during a trial. After a change of the durations, earlier trials count as
@@ -161,7 +161,7 @@ final class WidthTrial {
      */
     boolean turnEnds(Turn turn, double round, boolean counted, Moment now) {
         if (packingRounds > MAX_PACKING_ROUNDS) {
-            preference.schedule().trialDrops();
+            preference.schedule().trialIsVoid();
             return true;
         }
         nanos += turn.nanos() * round;
@@ -235,7 +235,7 @@ final class WidthTrial {
         if (gain.isEmpty() || rounds < CLEAR_ROUNDS) {
             return false;
         }
-        double loss = isWider() && nanos < NEARLY_SETTLED_NANOS ? CLEAR_LOSS : CLEAR_GAIN;
+        double loss = isWider() && nanos < NEARLY_SETTLED_NANOS ? EARLY_LOSS : CLEAR_GAIN;
         return gain.getAsDouble() > Math.log1p(CLEAR_GAIN) || gain.getAsDouble() < -Math.log1p(loss);
     }
 
@@ -285,7 +285,8 @@ final class WidthTrial {
         boolean isOpen = verdict.trials < TrialGains.MEAN_OF_TRIALS
                 && !isFar
                 && Math.abs(verdict.mean) * Math.sqrt(verdict.trials) < OPEN_GAIN;
-        preference.schedule().trialEnds(gain > MIN_GAIN || verdict.mean * verdict.all < 0, isOpen, isFar);
+        boolean contradictsMean = verdict.mean * verdict.all < 0;
+        preference.schedule().trialEnds(gain > MIN_GAIN || contradictsMean, isOpen, isFar);
         boolean isBack = preference.isTowardsInitial(width) && gain > 0;
         if (isBack) {
             preference.restartGains();

@@ -4,6 +4,7 @@
  * Start with {@link io.tidemark.generation.layout.EngineLayout} and
  * {@link io.tidemark.generation.layout.GroupWidth}, then {@link io.tidemark.generation.layout.MeasuredWidth},
  * {@code WidthsByRows}, {@code WidthTrial} and {@code RecentTurns}.
- * {@link io.tidemark.generation.layout.StepThreads} and {@code StepLimits} are independent of these.
+ * {@link io.tidemark.generation.layout.StepThreads} and {@code StepLimits} choose the threads of a step, whatever the
+ * width; they share some constants with {@code WidthTrial} and {@code TrialSchedule}.
  */
 package io.tidemark.generation.layout;

@@ -22,10 +22,10 @@ class PreferredWidthTest {
             preference.gains(narrow).add(trial);
             preference.gains(narrow).add(trial);
         }
-        preference.roundEnds(1, 0.02);
+        preference.turnEnds(1, 0.02);
         assertThat(preference.gains(0).trials()).isEqualTo(2);
         preference.durationsChange(Change.FASTER);
-        preference.roundEnds(1, 0.02);
+        preference.turnEnds(1, 0.02);
         assertThat(preference.gains(0).trials()).isEqualTo(1);
         assertThat(preference.gains(1).trials()).isEqualTo(1);
     }

@@ -104,6 +104,24 @@ class StepThreadsTest {
     }
 
     @Test
+    @DisplayName("Trials of half of the threads for steps of 0.3 s cost less than 1% of the time")
+    void costOfTrialsOfLongSteps() {
+        assertThat(stepsWithHalf(2000, count -> count > 2 ? 300_000_000 : 630_000_000))
+                .isBetween(2, 18);
+    }
+
+    @Test
+    @DisplayName("After an urgent trial whose only step the host has stopped, the next one follows after sixteen steps")
+    void stoppedUrgentTrial() {
+        stepsWithHalf(9000, count -> count > 2 ? 10_000_000 : 9_000_000);
+        runUntilTrialEnds(count -> count > 2 ? 30_000_000 : 100_000_000);
+        assertThat(stepsWithHalf(15, count -> count > 2 ? 30_000_000 : 9_000_000))
+                .isZero();
+        assertThat(stepsWithHalf(100, count -> count > 2 ? 30_000_000 : 9_000_000))
+                .isGreaterThan(60);
+    }
+
+    @Test
     @DisplayName(
             "All threads are used for small steps that become a tenth faster after a while, even if one is delayed")
     void settling() {
@@ -127,15 +145,20 @@ class StepThreadsTest {
     @ValueSource(longs = {8, 17, 30})
     @DisplayName("A change of the faster number of threads is noticed within seven seconds, also after a long time")
     void noticedSoon(long milliseconds) {
-        threads = new StepThreads(SMALL_STEPS);
         long share = milliseconds * 1_000_000;
         int perMinute = (int) (60_000 / milliseconds);
         IntToLongFunction fasterWithAll = count -> count > 2 ? share * 9 / 10 : share;
         IntToLongFunction slowerWithAll = count -> count > 2 ? share * 5 / 4 : share;
-        stepsWithHalf(3 * perMinute, slowerWithAll);
-        assertThat(stepsWithHalf(perMinute, fasterWithAll)).isLessThan(perMinute * 7 / 60);
-        stepsWithHalf(3 * perMinute, fasterWithAll);
-        assertThat(perMinute - stepsWithHalf(perMinute, slowerWithAll)).isLessThan(perMinute * 7 / 60);
+        for (int phase = 0; phase < 8; phase++) {
+            threads = new StepThreads(SMALL_STEPS);
+            stepsWithHalf(2 * perMinute + phase * perMinute / 80, slowerWithAll);
+            stepsWithHalf(perMinute * 7 / 60, fasterWithAll);
+            assertThat(stepsWithHalf(perMinute / 6, fasterWithAll)).isLessThan(perMinute / 18);
+            stepsWithHalf(2 * perMinute + phase * perMinute / 80, fasterWithAll);
+            stepsWithHalf(perMinute * 7 / 60, slowerWithAll);
+            assertThat(perMinute / 6 - stepsWithHalf(perMinute / 6, slowerWithAll))
+                    .isLessThan(perMinute / 18);
+        }
     }
 
     @Test

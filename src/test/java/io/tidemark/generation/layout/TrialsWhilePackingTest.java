@@ -84,6 +84,21 @@ class TrialsWhilePackingTest {
         assertThat(turns.secondsToTrial(20, 4)).as("without a cost").isLessThan(0.5);
     }
 
+    @Test
+    @DisplayName("A trial after a change of the durations follows again soon when packing has ended it")
+    void packingInTrialAfterChange() {
+        SimulatedTurns turns = new SimulatedTurns();
+        turns.loseFirstTrial();
+        turns.secondsToTrial(20, 4);
+        turns.endTrial(50);
+        turns.singlesFor(2, 20, 4);
+        assertThat(turns.secondsToTrial(12, 4)).as("the change is noticed").isLessThan(2.5);
+        turns.joint(12, 4, 4);
+        packJoint(turns, 17);
+        assertThat(turns.joint(100, 4, 4)).as("the trial is dropped").isEqualTo(1);
+        assertThat(turns.secondsToTrial(12, 4)).as("until the next one").isLessThan(0.5);
+    }
+
     /** Turns of a trial that would end it, if they counted. */
     private static void packJoint(SimulatedTurns turns, int rounds) {
         for (int i = 0; i < rounds; i++) {
