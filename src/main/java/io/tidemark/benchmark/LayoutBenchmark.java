@@ -15,6 +15,7 @@ import io.tidemark.generation.layout.EngineLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -49,11 +50,8 @@ public final class LayoutBenchmark {
     private static final int MIN_WARM_UP_STEPS = 64;
 
     private static final int MAX_WARM_UP_STEPS = 1024;
-    /**
-     * The time that each layout runs after that, when all have compiled the code that they use. The default tries other
-     * widths most often in its first seconds. A worker has this cost once for each number of rows.
-     */
-    private static final Duration WARM_UP = Duration.ofSeconds(10);
+    /** The most time that a fixed layout runs after that, when all have compiled the code that they use. */
+    private static final Duration WARM_UP_OF_FIXED = Duration.ofSeconds(10);
     /** Time between two checks whether packed adapters still change. */
     private static final Duration POLL = Duration.ofMillis(1);
 
@@ -184,16 +182,14 @@ public final class LayoutBenchmark {
      * Runs the cells one after another. In each cell all layouts warm up, and then alternate.
      *
      * @param rounds               number of rounds of a cell
+     * @param warmUp               time that the default layout runs before the first round. It tries other widths most
+     *                             often in its first seconds; a worker has this cost once for each number of rows.
      * @param slot                 time that a layout runs in a round; a slot also includes the end of its last step
      * @param prefillTokensPerStep the limit of the engine
      * @param onCell               called after each cell
      * @throws IllegalStateException when a request is refused or fails
      */
-    public void run(List<Cell> cells, int rounds, Duration slot, int prefillTokensPerStep, Consumer<Rates> onCell) {
-        run(cells, rounds, WARM_UP, slot, prefillTokensPerStep, onCell);
-    }
-
-    void run(
+    public void run(
             List<Cell> cells,
             int rounds,
             Duration warmUp,
@@ -220,7 +216,9 @@ public final class LayoutBenchmark {
                 load.submit();
                 load.runUntilStable(layout.instances());
             }
-            loads.forEach(load -> load.run(warmUp));
+            loads.get(0).run(warmUp);
+            Duration warmUpOfFixed = Collections.min(List.of(warmUp, WARM_UP_OF_FIXED));
+            loads.subList(1, loads.size()).forEach(load -> load.run(warmUpOfFixed));
             List<List<Double>> rates =
                     loads.stream().<List<Double>>map(load -> new ArrayList<>()).toList();
             for (int round = 0; round < rounds; round++) {

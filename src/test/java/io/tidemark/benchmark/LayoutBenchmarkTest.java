@@ -46,7 +46,8 @@ class LayoutBenchmarkTest {
     @DisplayName("A request that can't run ends the benchmark with the reason")
     void refused() {
         LayoutBenchmark bench = new LayoutBenchmark(fixture.model(), List.of(), new Requests(600, 16));
-        assertThatThrownBy(() -> bench.run(List.of(new Cell(1, false)), 1, Duration.ofMillis(100), 64, rates -> {}))
+        Duration time = Duration.ofMillis(100);
+        assertThatThrownBy(() -> bench.run(List.of(new Cell(1, false)), 1, time, time, 64, rates -> {}))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("context of 512");
     }

@@ -65,16 +65,26 @@ final class BenchLayoutCommand implements Callable<Integer> {
             description = "Seconds of a layout in a round, plus the end of its last step. Default: ${DEFAULT-VALUE}.")
     private int seconds;
 
+    @Option(
+            names = "--warmup-seconds",
+            paramLabel = "N",
+            defaultValue = "40",
+            description = "Seconds that the default layout runs before the first round of a case, while it tries other "
+                    + "widths often. Fixed layouts run at most 10. Default: ${DEFAULT-VALUE}.")
+    private int warmUpSeconds;
+
     @Override
     public Integer call() {
         if (Collections.min(rows) < 1
                 || size.promptTokens() < 1
                 || size.newTokens() < 1
                 || seconds < 1
+                || warmUpSeconds < 1
                 || size.prefillTokensPerStep() < 1) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--rows, --prompt-tokens, --new-tokens, --seconds and --prefill-tokens-per-step must be 1 or more");
+                    "--rows, --prompt-tokens, --new-tokens, --seconds, --warmup-seconds and --prefill-tokens-per-step "
+                            + "must be 1 or more");
         }
         if (rounds < LayoutBenchmark.MIN_ROUNDS) {
             throw new ParameterException(
@@ -95,7 +105,9 @@ final class BenchLayoutCommand implements Callable<Integer> {
             PrintWriter out = spec.commandLine().getOut();
             printHeader(out, bench.compared());
             DoubleSummaryStatistics logs = new DoubleSummaryStatistics();
-            bench.run(cells, rounds, Duration.ofSeconds(seconds), size.prefillTokensPerStep(), rates -> {
+            Duration warmUp = Duration.ofSeconds(warmUpSeconds);
+            Duration slot = Duration.ofSeconds(seconds);
+            bench.run(cells, rounds, warmUp, slot, size.prefillTokensPerStep(), rates -> {
                 print(out, rates);
                 logs.accept(Math.log(rates.ratio()));
             });

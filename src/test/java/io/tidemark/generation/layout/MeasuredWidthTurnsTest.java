@@ -133,8 +133,7 @@ class MeasuredWidthTurnsTest {
     @DisplayName("A joint step that exceeds its limit ends a trial of joint steps at once")
     void exceededInTrial() {
         SimulatedTurns turns = new SimulatedTurns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.toFirstTrial();
         for (int i = 0; i < 4; i++) {
             assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
         }
@@ -302,8 +301,7 @@ class MeasuredWidthTurnsTest {
     @DisplayName("A trial of the layout's width whose turns cannot be compared does not bring it back")
     void notComparableWhereWide() {
         SimulatedTurns turns = new SimulatedTurns();
-        turns.joint(20, 4, 4);
-        turns.secondsToTrial(20, 4);
+        turns.toFirstTrial();
         for (int i = 0; i < 100; i++) {
             turns.joint(8, 4, 4);
         }

@@ -32,13 +32,18 @@ final class SimulatedTurns {
         nanos += nanos(millis);
     }
 
+    /** A joint turn, and turns side by side until the first trial begins. */
+    void toFirstTrial() {
+        joint(20, 4, 4);
+        secondsToTrial(20, 4);
+    }
+
     void loseFirstTrial() {
         loseFirstTrial(50);
     }
 
     void loseFirstTrial(double millis) {
-        joint(20, 4, 4);
-        secondsToTrial(20, 4);
+        toFirstTrial();
         endTrial(millis);
     }
 
@@ -55,8 +60,7 @@ final class SimulatedTurns {
 
     /** Two open trials. The second one has a cost of two seconds. */
     void loseCostly() {
-        joint(20, 4, 4);
-        secondsToTrial(20, 4);
+        toFirstTrial();
         pass(5_000);
         endTrial(21);
         secondsToTrial(20, 4);
@@ -66,8 +70,7 @@ final class SimulatedTurns {
 
     /** Until the second trial, whose cost counts in full because the first one has cost more. */
     void afterCostlyTrial() {
-        joint(20, 4, 4);
-        secondsToTrial(20, 4);
+        toFirstTrial();
         pass(10_000);
         endTrial(50);
         secondsToTrial(20, 4);

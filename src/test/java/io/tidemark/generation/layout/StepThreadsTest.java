@@ -121,19 +121,20 @@ class StepThreadsTest {
                 .isGreaterThan(60);
     }
 
-    @Test
+    @ParameterizedTest(name = "step {0} with all threads is delayed")
+    @ValueSource(ints = {3, 30})
     @DisplayName(
             "All threads are used for small steps that become a tenth faster after a while, even if one is delayed")
-    void settling() {
+    void settling(int delayed) {
         threads = new StepThreads(SMALL_STEPS);
         int[] sinceChange = {0};
         int[] withAll = {0};
         IntToLongFunction nanos = count -> {
             sinceChange[0] = count > 2 ? sinceChange[0] + 1 : 0;
             withAll[0] += count > 2 ? 1 : 0;
-            if (withAll[0] == 30) {
+            if (withAll[0] == delayed) {
                 withAll[0]++;
-                return 60_000_000;
+                return 400_000_000;
             }
             return count > 2 ? (long) (6_200_000 * (1 + 0.2 * Math.exp(-sinceChange[0] / 14.0))) : 7_000_000;
         };
