@@ -21,9 +21,9 @@ import java.util.Optional;
  * the interval, which takes at most {@code MAX_INTERVAL_NANOS}. If the first trial after a change goes back, the
  * interval is half of what it was before the change: probably the host has only delayed a few steps in a row. From the
  * second trial after a change on, the next one also waits until steps have taken {@code MIN_TIME_TO_COST} times what
- * the cheaper of the last two trials has cost, or fewer if it has ended at once. A trial begins at once when steps take far longer than those of the last
- * trial of the other number. A step with all threads that exceeds its limit ends their trial, or makes half of them the
- * number in use.
+ * the cheaper of the last two trials has cost, or fewer if it has ended at once. A trial begins at once when steps take
+ * far longer than those of the last trial of the other number. A step with all threads that exceeds its limit ends
+ * their trial, or makes half of them the number in use.
  *
  * <p>Used by one thread.
  */

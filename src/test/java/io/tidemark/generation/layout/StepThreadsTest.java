@@ -122,7 +122,7 @@ class StepThreadsTest {
     }
 
     @ParameterizedTest(name = "step {0} with all threads is delayed")
-    @ValueSource(ints = {3, 30})
+    @ValueSource(ints = {5, 30})
     @DisplayName(
             "All threads are used for small steps that become a tenth faster after a while, even if one is delayed")
     void settling(int delayed) {
