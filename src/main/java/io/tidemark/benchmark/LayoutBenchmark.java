@@ -183,7 +183,7 @@ public final class LayoutBenchmark {
      *
      * @param rounds               number of rounds of a cell
      * @param warmUp               time that the default layout runs before the first round. It tries other widths most
-     *                             often in its first seconds; a worker has this cost once for each number of rows.
+     *                             often in its first seconds. A worker has this cost for each new number of rows.
      * @param slot                 time that a layout runs in a round; a slot also includes the end of its last step
      * @param prefillTokensPerStep the limit of the engine
      * @param onCell               called after each cell
