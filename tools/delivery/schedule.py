@@ -6,6 +6,7 @@ FAULTS = {"kill": 12, "terminate": 5, "suspend": 12, "broker restart": 10, "brok
 # faults in random order; at the end of each round one request of PLANTED, in turn
 ROUND = ["kill", "kill", "kill", "terminate", "suspend", "broker restart", "broker kill", "scale", "large requests"]
 CRASH, HANG, LARGE = "crashing request", "hanging request", "large requests"
+GRACEFUL = "broker restart"
 PLANTED = (CRASH, HANG)
 # these always count as deaths of a worker
 DEATHS = ("kill", "suspend")

@@ -3,7 +3,8 @@ import threading
 import unittest
 
 from broker import BrokerError
-from chaos import BrokerFault
+from chaos import BrokerFault, default_faults
+from schedule import FAULTS, GRACEFUL, HANG
 
 
 class FakeNode:
@@ -24,6 +25,13 @@ class FakeNode:
         self.calls.append("start")
         if self._error:
             raise self._error
+
+
+class DefaultFaultsTest(unittest.TestCase):
+
+    def test_a_short_run_has_no_hanging_request_and_one_broker_no_graceful_stop(self):
+        for seconds, brokers, without in ((60, 1, {HANG, GRACEFUL}), (60, 3, {HANG}), (3600, 1, {GRACEFUL}), (3600, 3, set())):
+            self.assertEqual(without, set(FAULTS) - set(default_faults(seconds, brokers)), (seconds, brokers))
 
 
 class BrokerFaultTest(unittest.TestCase):
