@@ -43,6 +43,17 @@ class LayoutBenchmarkTest {
     }
 
     @Test
+    @DisplayName("Each layout runs for the time of the warm-up before its rounds")
+    void warmUp() {
+        LayoutBenchmark bench = new LayoutBenchmark(fixture.model(), List.of(), new Requests(20, 16));
+        Duration warmUp = Duration.ofMillis(1500);
+        long start = System.nanoTime();
+        bench.run(List.of(new Cell(1, false)), 2, warmUp, Duration.ofMillis(50), 64, rates -> {});
+        assertThat(Duration.ofNanos(System.nanoTime() - start))
+                .isGreaterThan(warmUp.multipliedBy(bench.compared().size()));
+    }
+
+    @Test
     @DisplayName("A request that can't run ends the benchmark with the reason")
     void refused() {
         LayoutBenchmark bench = new LayoutBenchmark(fixture.model(), List.of(), new Requests(600, 16));

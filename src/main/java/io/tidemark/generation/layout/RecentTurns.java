@@ -102,12 +102,12 @@ final class RecentTurns {
             return prompts.size() + others.size() < FEW_TURNS ? Gains.NONE : new Gains(gain(prompts), gain(others));
         }
 
-        /** From the middle half of the turns by gain; empty if there are none. */
+        /** From the middle half of the turns by gain, the middle one of three; empty if there are none. */
         static OptionalDouble gain(List<Pair> turns) {
             if (turns.isEmpty()) {
                 return OptionalDouble.empty();
             }
-            int left = turns.size() / 4;
+            int left = (turns.size() + 1) / 4;
             List<Pair> middle = turns.stream()
                     .sorted(Comparator.comparingDouble(turn -> turn.narrow / turn.wide))
                     .toList()

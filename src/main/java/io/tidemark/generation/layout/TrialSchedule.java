@@ -5,10 +5,10 @@ package io.tidemark.generation.layout;
  * as the last trials have cost. In a round each active group has a turn.
  *
  * <p>A trial is open if a few further ones may show something else; the next one follows soon. Otherwise the rounds
- * between two trials grow with each trial that does not favour the other width. The cost of a trial is
- * the time that it loses, and the waits at its start and end until no thread is in a turn. It counts only up to the
- * largest one of earlier trials, which is halved with each later one, because a single turn can take a hundred times as
- * long as others when the host stops the machine.
+ * between two trials grow with each trial that does not favour the other width. The cost of a trial is the time that
+ * it loses, and the waits at its start and end until no thread is in a turn. A single turn can take a hundred times as
+ * long as others when the host stops the machine. So the cost counts only up to the largest one of earlier trials,
+ * which is halved with each later one, or up to what a lost trial usually costs if this is more.
  *
  * <p>No clock and no threads.
  */
@@ -41,6 +41,10 @@ final class TrialSchedule {
     private static final double MAX_TIME_TO_COST_AFTER_CHANGE = 80;
     /** Open trials since the durations have changed. More would not decide if the widths are equally fast. */
     private static final int MAX_OPEN_TRIALS = 8;
+    /** A lost trial usually costs the time of so many rounds: it has four that take 1.3 times as long, and a wait. */
+    private static final int COST_ROUNDS = 2;
+    /** The most time that {@code COST_ROUNDS} count. */
+    private static final double COST_ROUNDS_NANOS = 0.5e9;
     /** The most time of turns without a trial because of its cost, which is too large if the process was stopped. */
     static final double MAX_DEBT_NANOS = 600e9;
 
@@ -60,8 +64,10 @@ final class TrialSchedule {
     private int openTrials;
     /** What the last trial has cost since it began; 0 before the first one. */
     private double costNanos;
-    /** The largest cost of the trials before it, halved with each later trial. */
-    private double costBeforeNanos;
+    /** As much of it counts: the largest cost of the trials before it, halved with each later trial. */
+    private double maxCostNanos;
+    /** The duration of the last turn outside trials. */
+    private double turnNanos;
 
     /** Whether a trial is due. */
     boolean isDue() {
@@ -75,6 +81,7 @@ final class TrialSchedule {
 
     /** @param round the part of a round that a turn without a trial was */
     void turnEnds(double round, double seconds) {
+        turnNanos = seconds * 1e9;
         double maxSeconds = MAX_SECONDS_BETWEEN * Math.max(1, between / MAX_BETWEEN);
         double perSecond = isUrgent() ? URGENT_ROUNDS_PER_SECOND : between / maxSeconds;
         roundsLeft -= round * Math.max(1, seconds * perSecond);
@@ -93,7 +100,7 @@ final class TrialSchedule {
         postponed = false;
         if (!changed) {
             changed = true;
-            double charged = Math.min(costNanos, costBeforeNanos);
+            double charged = Math.min(costNanos, maxCostNanos);
             debtNanos -= Math.min(debtNanos, Math.max(0, timeToCost - timeToCostAfterChange) * charged);
             openTrials = 0;
         }
@@ -114,15 +121,16 @@ final class TrialSchedule {
 
     void trialBegins() {
         postponed = false;
-        costBeforeNanos = Math.max(costNanos, costBeforeNanos / 2);
+        double usualNanos = Math.min(COST_ROUNDS * turnNanos, COST_ROUNDS_NANOS);
+        maxCostNanos = Math.max(usualNanos, Math.max(costNanos, maxCostNanos / 2));
         costNanos = 0;
     }
 
     /** Adds to the cost of the last trial; a negative time is no cost. */
     void charge(double nanos) {
-        double charged = Math.min(costNanos, costBeforeNanos);
+        double charged = Math.min(costNanos, maxCostNanos);
         costNanos += Math.max(0, nanos);
-        double more = Math.min(costNanos, costBeforeNanos) - charged;
+        double more = Math.min(costNanos, maxCostNanos) - charged;
         debtNanos = Math.min(debtNanos + timeToCost * more, MAX_DEBT_NANOS);
     }
 

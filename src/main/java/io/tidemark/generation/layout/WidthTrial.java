@@ -28,17 +28,17 @@ final class WidthTrial {
     private static final int CLEAR_ROUNDS = 5;
     /**
      * A trial without a clear difference ends after this many counted rounds, or after fewer that have taken
-     * {@code FULL_NANOS}, but not before {@code CLEAR_ROUNDS}. A trial of a wider group also has to last
-     * {@code SETTLED_NANOS}.
+     * {@code FULL_NANOS}. A trial of a wider group also has to last {@code SETTLED_NANOS}.
      */
     private static final int FULL_ROUNDS = 16;
     /**
      * Where a step takes a tenth of a second, several short trials say more than a long one. On a shared machine,
      * median turns of half a second differ from those of the five seconds before by 0.145, and those of 2.5 s still by
-     * 0.106 (standard deviation of the logarithm; Llama of 1.07 billion parameters, eight rows). A round counts at most
-     * as {@code FULL_NANOS / CLEAR_ROUNDS}, because the host may delay a single one.
+     * 0.106 (standard deviation of the logarithm; Llama of 1.07 billion parameters, eight rows).
      */
     private static final double FULL_NANOS = 0.5e9;
+    /** A round counts at most as this long, so that a trial has at least three: the host may delay a single one. */
+    private static final double MAX_ROUND_NANOS = 0.17e9;
 
     /**
      * Where turns with prompt tokens take this part of the time or more, a trial that has compared none of them goes
@@ -171,7 +171,7 @@ final class WidthTrial {
         }
         if (counted) {
             rounds += round;
-            countedNanos += Math.min(turn.nanos(), FULL_NANOS / CLEAR_ROUNDS) * round;
+            countedNanos += Math.min(turn.nanos(), MAX_ROUND_NANOS) * round;
             Comparison compared = compare(now);
             OptionalDouble own = overall(compared.gains());
             boolean isFarApart = rounds >= RecentTurns.FEW_TURNS && isFar(own);
@@ -226,7 +226,7 @@ final class WidthTrial {
     }
 
     private boolean isComplete() {
-        boolean isFull = rounds >= FULL_ROUNDS || rounds >= CLEAR_ROUNDS && countedNanos >= FULL_NANOS;
+        boolean isFull = rounds >= FULL_ROUNDS || countedNanos >= FULL_NANOS;
         return isFull && !(isWider() && nanos < SETTLED_NANOS);
     }
 

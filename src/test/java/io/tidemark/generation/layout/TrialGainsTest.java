@@ -49,6 +49,7 @@ class TrialGainsTest {
     void middleHalf() {
         List<Pair> turns = List.of(new Pair(100, 1000), new Pair(100, 110), new Pair(100, 90), new Pair(100, 10));
         assertThat(Comparison.gain(turns).orElseThrow()).isCloseTo(0, EXACT);
+        assertThat(Comparison.gain(turns.subList(0, 3)).orElseThrow()).isCloseTo(Math.log(100.0 / 110), EXACT);
         Pair turn = new Pair(120, 100);
         assertThat(new Comparison(List.of(turn), List.of()).gains()).isEqualTo(Gains.NONE);
         assertThat(new Comparison(List.of(turn), List.of(turn)).gains().prompts())
