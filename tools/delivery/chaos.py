@@ -62,7 +62,7 @@ LONG_SECONDS = 600     # a shorter run has none of LONG_FAULTS by default: each 
 LONG_FAULTS = (HANG,)
 # not with one broker: its partitions lose their leader while its coordinator still runs, and Kafka 4.4 then reports a
 # transaction as committed whose marker it does not write (KAFKA-20734)
-REPLICATED_FAULTS = (GRACEFUL,)
+THREE_BROKER_FAULTS = (GRACEFUL,)
 COMMIT_SECONDS = 4     # mean time between lost responses to commits
 BOUNDARY_SECONDS = 2
 BATCH_SECONDS = 2
@@ -75,7 +75,7 @@ MARKERS = {CRASH: ("crash", CRASH_MARKER * 5), HANG: ("hang", HANG_MARKER * 5)}
 def default_faults(seconds, brokers):
     """Kinds of faults of a run that names none."""
     return [kind for kind in (*FAULTS, *BESIDE)
-            if (seconds >= LONG_SECONDS or kind not in LONG_FAULTS) and (brokers > 1 or kind not in REPLICATED_FAULTS)]
+            if (seconds >= LONG_SECONDS or kind not in LONG_FAULTS) and (brokers > 1 or kind not in THREE_BROKER_FAULTS)]
 
 
 class BrokerFault(threading.Thread):
@@ -458,8 +458,8 @@ def main():
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: three replicas, of which two must be in sync")
     parser.add_argument("--faults", type=lambda names: names.split(","), metavar="KIND,KIND",
                         help=f"only these of: {', '.join([*FAULTS, *BESIDE])}. By default all; a run of less than "
-                             f"{LONG_SECONDS} s has no {', '.join(LONG_FAULTS)}, and one broker has no "
-                             f"{', '.join(REPLICATED_FAULTS)}")
+                             f"{LONG_SECONDS} s has no {', '.join(LONG_FAULTS)}, and {', '.join(THREE_BROKER_FAULTS)} needs "
+                             "--brokers 3")
     parser.add_argument("--heap", default=IMAGE_HEAP, help="maximum heap of a worker (default %(default)s, as in the image)")
     parser.add_argument("--every", type=float, metavar="SECONDS",
                         help="time between two faults, none of which overlap; each kill then needs another worker that "
@@ -472,7 +472,7 @@ def main():
         options.faults = default_faults(options.duration, options.brokers)
     if unknown := set(options.faults) - {*FAULTS, *BESIDE}:
         parser.error(f"no faults {sorted(unknown)}")
-    if options.brokers == 1 and (unsafe := set(options.faults).intersection(REPLICATED_FAULTS)):
+    if options.brokers == 1 and (unsafe := set(options.faults).intersection(THREE_BROKER_FAULTS)):
         parser.error(f"{', '.join(unsafe)} needs --brokers 3: Kafka can lose the end of a transaction (KAFKA-20734)")
     program = ProgramRun("chaos", options)
     print(f"chaos run: seed {options.seed}, {options.duration} s; logs in {program.folder}", flush=True)

@@ -8,7 +8,7 @@ package io.tidemark.generation.layout;
  * between two trials grow with each trial that does not favour the other width. The cost of a trial is the time that
  * it loses, and the waits at its start and end until no thread is in a turn. A single turn can take a hundred times as
  * long as others when the host stops the machine. So the cost counts only up to the largest one of earlier trials,
- * which is halved with each later one, or up to what a lost trial usually costs if this is more.
+ * which is halved with each later one. That of a trial with a result counts at least up to what a trial usually costs.
  *
  * <p>No clock and no threads.
  */
@@ -42,9 +42,9 @@ final class TrialSchedule {
     /** Open trials since the durations have changed. More would not decide if the widths are equally fast. */
     private static final int MAX_OPEN_TRIALS = 8;
     /** A lost trial usually costs the time of so many rounds: it has four that take 1.3 times as long, and a wait. */
-    private static final int COST_ROUNDS = 2;
-    /** The most time that {@code COST_ROUNDS} count. */
-    private static final double COST_ROUNDS_NANOS = 0.5e9;
+    private static final int USUAL_COST_ROUNDS = 2;
+    /** The most that these rounds count as. */
+    private static final double MAX_USUAL_COST_NANOS = 0.5e9;
     /** The most time of turns without a trial because of its cost, which is too large if the process was stopped. */
     static final double MAX_DEBT_NANOS = 600e9;
 
@@ -64,10 +64,10 @@ final class TrialSchedule {
     private int openTrials;
     /** What the last trial has cost since it began; 0 before the first one. */
     private double costNanos;
-    /** As much of it counts: the largest cost of the trials before it, halved with each later trial. */
+    /** As much of it counts. */
     private double maxCostNanos;
-    /** The duration of the last turn outside trials. */
-    private double turnNanos;
+    /** The shortest turn since the last trial with a result; 0 if there was none. */
+    private double shortestNanos;
 
     /** Whether a trial is due. */
     boolean isDue() {
@@ -81,7 +81,7 @@ final class TrialSchedule {
 
     /** @param round the part of a round that a turn without a trial was */
     void turnEnds(double round, double seconds) {
-        turnNanos = seconds * 1e9;
+        shortestNanos = shortestNanos == 0 ? seconds * 1e9 : Math.min(shortestNanos, seconds * 1e9);
         double maxSeconds = MAX_SECONDS_BETWEEN * Math.max(1, between / MAX_BETWEEN);
         double perSecond = isUrgent() ? URGENT_ROUNDS_PER_SECOND : between / maxSeconds;
         roundsLeft -= round * Math.max(1, seconds * perSecond);
@@ -100,8 +100,7 @@ final class TrialSchedule {
         postponed = false;
         if (!changed) {
             changed = true;
-            double charged = Math.min(costNanos, maxCostNanos);
-            debtNanos -= Math.min(debtNanos, Math.max(0, timeToCost - timeToCostAfterChange) * charged);
+            changeDebt(costNanos, maxCostNanos, Math.min(timeToCost, timeToCostAfterChange));
             openTrials = 0;
         }
         roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
@@ -121,23 +120,29 @@ final class TrialSchedule {
 
     void trialBegins() {
         postponed = false;
-        double usualNanos = Math.min(COST_ROUNDS * turnNanos, COST_ROUNDS_NANOS);
-        maxCostNanos = Math.max(usualNanos, Math.max(costNanos, maxCostNanos / 2));
+        maxCostNanos = Math.max(costNanos, maxCostNanos / 2);
         costNanos = 0;
     }
 
     /** Adds to the cost of the last trial; a negative time is no cost. */
     void charge(double nanos) {
-        double charged = Math.min(costNanos, maxCostNanos);
-        costNanos += Math.max(0, nanos);
-        double more = Math.min(costNanos, maxCostNanos) - charged;
-        debtNanos = Math.min(debtNanos + timeToCost * more, MAX_DEBT_NANOS);
+        changeDebt(costNanos + Math.max(0, nanos), maxCostNanos, timeToCost);
+    }
+
+    /** Changes what the last trial has cost, how much of it counts, and the factor. The debt changes by as much. */
+    private void changeDebt(double cost, double maxCost, double factor) {
+        double before = timeToCost * Math.min(costNanos, maxCostNanos);
+        double after = factor * Math.min(cost, maxCost);
+        debtNanos = Math.min(Math.max(0, debtNanos + after - before), MAX_DEBT_NANOS);
+        costNanos = cost;
+        maxCostNanos = maxCost;
+        timeToCost = factor;
     }
 
     /** A trial has ended without a result. {@link #charge} follows. */
     void trialDrops() {
         changed = false;
-        timeToCost = MIN_TIME_TO_COST;
+        changeDebt(costNanos, maxCostNanos, MIN_TIME_TO_COST);
         roundsLeft = between;
     }
 
@@ -150,8 +155,6 @@ final class TrialSchedule {
         trialDrops();
         if (hadChanged) {
             durationsChange();
-            // the waits at the ends of the trial count as little as those after a change
-            timeToCost = timeToCostAfterChange;
         }
     }
 
@@ -171,7 +174,9 @@ final class TrialSchedule {
         }
         boolean open = isOpen && openTrials < MAX_OPEN_TRIALS;
         openTrials += open ? 1 : 0;
-        timeToCost = open ? timeToCostAfterChange : MIN_TIME_TO_COST;
+        double usualNanos = Math.min(USUAL_COST_ROUNDS * shortestNanos, MAX_USUAL_COST_NANOS);
+        shortestNanos = 0;
+        changeDebt(costNanos, Math.max(maxCostNanos, usualNanos), open ? timeToCostAfterChange : MIN_TIME_TO_COST);
         int factor = isFar ? FACTOR_WHERE_FAR : 2;
         between = mayBeFaster || open
                 ? MIN_BETWEEN

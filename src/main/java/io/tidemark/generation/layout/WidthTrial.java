@@ -27,8 +27,8 @@ final class WidthTrial {
      */
     private static final int CLEAR_ROUNDS = 5;
     /**
-     * A trial without a clear difference ends after this many counted rounds, or after fewer that have taken
-     * {@code FULL_NANOS}. A trial of a wider group also has to last {@code SETTLED_NANOS}.
+     * Any trial ends after this many counted rounds, or after fewer that have taken {@code FULL_NANOS}. A trial of a
+     * wider group without a clear difference also has to last {@code SETTLED_NANOS}.
      */
     private static final int FULL_ROUNDS = 16;
     /**
@@ -37,8 +37,10 @@ final class WidthTrial {
      * 0.106 (standard deviation of the logarithm; Llama of 1.07 billion parameters, eight rows).
      */
     private static final double FULL_NANOS = 0.5e9;
-    /** A round counts at most as this long, so that a trial has at least three: the host may delay a single one. */
-    private static final double MAX_ROUND_NANOS = 0.17e9;
+    /** A round counts at most as this part of {@code FULL_NANOS}: three are the fewest, as the host may delay one. */
+    private static final double MAX_COUNTED_NANOS = 0.17e9;
+    /** The fewest rounds, and turns without prompt tokens if there are any, that show a difference. */
+    private static final int FEWEST_ROUNDS = 3;
 
     /**
      * Where turns with prompt tokens take this part of the time or more, a trial that has compared none of them goes
@@ -78,7 +80,7 @@ final class WidthTrial {
      * its turns cost nothing: turns of the preferred width may be too old, or may have used other groups.
      */
     private static final int MAX_PACKING_ROUNDS = 16;
-    /** A trial ends after {@code RecentTurns.FEW_TURNS} rounds if the slower width takes this many times as long. */
+    /** A trial ends after {@code FEWEST_ROUNDS} if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
     /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
     private static final double HOPELESS = 4;
@@ -171,11 +173,11 @@ final class WidthTrial {
         }
         if (counted) {
             rounds += round;
-            countedNanos += Math.min(turn.nanos(), MAX_ROUND_NANOS) * round;
+            countedNanos += Math.min(turn.nanos(), MAX_COUNTED_NANOS) * round;
             Comparison compared = compare(now);
             OptionalDouble own = overall(compared.gains());
-            boolean isFarApart = rounds >= RecentTurns.FEW_TURNS && isFar(own);
-            if (isFarApart || !needsPrompts(compared) && (isClear(own) || isComplete())) {
+            boolean isFarApart = rounds >= FEWEST_ROUNDS && isFar(own);
+            if (isFarApart || !needsPrompts(compared) && (isClear(own) || isComplete(compared))) {
                 end(verdict(compared));
                 return true;
             }
@@ -225,9 +227,11 @@ final class WidthTrial {
                 && preference.gains(narrow()).means().prompts().isEmpty();
     }
 
-    private boolean isComplete() {
-        boolean isFull = rounds >= FULL_ROUNDS || countedNanos >= FULL_NANOS;
-        return isFull && !(isWider() && nanos < SETTLED_NANOS);
+    private boolean isComplete(Comparison compared) {
+        int others = compared.others().size();
+        boolean isLong =
+                countedNanos >= FULL_NANOS && (others == 0 || others >= FEWEST_ROUNDS || rounds >= CLEAR_ROUNDS);
+        return (isLong || rounds >= FULL_ROUNDS) && !(isWider() && nanos < SETTLED_NANOS);
     }
 
     /** Whether further rounds would hardly change which width is faster. */

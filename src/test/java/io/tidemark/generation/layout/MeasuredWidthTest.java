@@ -96,7 +96,7 @@ class MeasuredWidthTest {
         SimulatedEngine same = new SimulatedEngine(TWO, equal, 0.1, 4, 4);
         same.run(20);
         assertThat(same.rate(600)).isGreaterThan(0.985 * 8 / 0.060);
-        assertThat(same.changes()).isLessThan(150);
+        assertThat(same.changes()).isLessThan(200);
     }
 
     @Test

@@ -29,6 +29,20 @@ class TrialsWithPromptsTest {
     }
 
     @Test
+    @DisplayName("Turns with prompts that take half a second do not end a trial with a single turn without a prompt")
+    void fewOthers() {
+        SimulatedTurns turns = new SimulatedTurns();
+        turns.joint(20, 4, 4);
+        turns.roundsWithPromptsToTrial(200);
+        turns.joint(20, 4, 4);
+        turns.joint(20, 4, 4);
+        for (int i = 0; i < 3; i++) {
+            assertThat(turns.joint(210, PROMPT, PROMPT)).isEqualTo(2);
+        }
+        assertThat(turns.joint(20, 4, 4)).as("after five rounds").isEqualTo(1);
+    }
+
+    @Test
     @DisplayName("A turn with a prompt is compared for a minute, also in later trials")
     void promptsOfAMinute() {
         assertThat(roundsAfterAMinute(1)).isEqualTo(16);
