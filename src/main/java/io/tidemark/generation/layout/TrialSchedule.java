@@ -8,7 +8,7 @@ package io.tidemark.generation.layout;
  * between two trials grow with each trial that does not favour the other width. The cost of a trial is the time that
  * it loses, and the waits at its start and end until no thread is in a turn. A single turn can take a hundred times as
  * long as others when the host stops the machine. So the cost counts only up to the largest one of earlier trials,
- * which is halved with each later one. That of a trial with a result counts at least up to what a trial usually costs.
+ * which is halved with each later one. If a trial has a result, this limit is at least what a trial usually costs.
  *
  * <p>No clock and no threads.
  */
@@ -64,9 +64,9 @@ final class TrialSchedule {
     private int openTrials;
     /** What the last trial has cost since it began; 0 before the first one. */
     private double costNanos;
-    /** As much of it counts. */
+    /** At most this much of it counts. */
     private double maxCostNanos;
-    /** The shortest turn since the last trial with a result; 0 if there was none. */
+    /** The shortest turn outside trials since the last trial with a result; 0 if there was none. */
     private double shortestNanos;
 
     /** Whether a trial is due. */
@@ -93,14 +93,14 @@ final class TrialSchedule {
     }
 
     /**
-     * The durations of turns have changed, and the other width may be faster now. A trial follows soon, and earlier
-     * ones cost less.
+     * The durations of turns have changed, and the other width may be faster now. A trial follows soon, and the
+     * last one costs less.
      */
     void durationsChange() {
         postponed = false;
         if (!changed) {
             changed = true;
-            changeDebt(costNanos, maxCostNanos, Math.min(timeToCost, timeToCostAfterChange));
+            reprice(costNanos, maxCostNanos, Math.min(timeToCost, timeToCostAfterChange));
             openTrials = 0;
         }
         roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
@@ -126,13 +126,13 @@ final class TrialSchedule {
 
     /** Adds to the cost of the last trial; a negative time is no cost. */
     void charge(double nanos) {
-        changeDebt(costNanos + Math.max(0, nanos), maxCostNanos, timeToCost);
+        reprice(costNanos + Math.max(0, nanos), maxCostNanos, timeToCost);
     }
 
-    /** Changes what the last trial has cost, how much of it counts, and the factor. The debt changes by as much. */
-    private void changeDebt(double cost, double maxCost, double factor) {
-        double before = timeToCost * Math.min(costNanos, maxCostNanos);
-        double after = factor * Math.min(cost, maxCost);
+    /** Sets what the last trial has cost, how much of it counts, and the factor. The debt changes by the difference. */
+    private void reprice(double cost, double maxCost, double factor) {
+        double before = Math.min(timeToCost * Math.min(costNanos, maxCostNanos), MAX_DEBT_NANOS);
+        double after = Math.min(factor * Math.min(cost, maxCost), MAX_DEBT_NANOS);
         debtNanos = Math.min(Math.max(0, debtNanos + after - before), MAX_DEBT_NANOS);
         costNanos = cost;
         maxCostNanos = maxCost;
@@ -142,7 +142,7 @@ final class TrialSchedule {
     /** A trial has ended without a result. {@link #charge} follows. */
     void trialDrops() {
         changed = false;
-        changeDebt(costNanos, maxCostNanos, MIN_TIME_TO_COST);
+        reprice(costNanos, maxCostNanos, MIN_TIME_TO_COST);
         roundsLeft = between;
     }
 
@@ -176,7 +176,7 @@ final class TrialSchedule {
         openTrials += open ? 1 : 0;
         double usualNanos = Math.min(USUAL_COST_ROUNDS * shortestNanos, MAX_USUAL_COST_NANOS);
         shortestNanos = 0;
-        changeDebt(costNanos, Math.max(maxCostNanos, usualNanos), open ? timeToCostAfterChange : MIN_TIME_TO_COST);
+        reprice(costNanos, Math.max(maxCostNanos, usualNanos), open ? timeToCostAfterChange : MIN_TIME_TO_COST);
         int factor = isFar ? FACTOR_WHERE_FAR : 2;
         between = mayBeFaster || open
                 ? MIN_BETWEEN

@@ -27,8 +27,8 @@ final class WidthTrial {
      */
     private static final int CLEAR_ROUNDS = 5;
     /**
-     * Any trial ends after this many counted rounds, or after fewer that have taken {@code FULL_NANOS}. A trial of a
-     * wider group without a clear difference also has to last {@code SETTLED_NANOS}.
+     * A trial ends after this many counted rounds, or after fewer that have taken {@code FULL_NANOS} if enough turns
+     * can be compared. Only a trial of a wider group without a clear difference goes on, until {@code SETTLED_NANOS}.
      */
     private static final int FULL_ROUNDS = 16;
     /**
@@ -37,10 +37,12 @@ final class WidthTrial {
      * 0.106 (standard deviation of the logarithm; Llama of 1.07 billion parameters, eight rows).
      */
     private static final double FULL_NANOS = 0.5e9;
-    /** A round counts at most as this part of {@code FULL_NANOS}: three are the fewest, as the host may delay one. */
-    private static final double MAX_COUNTED_NANOS = 0.17e9;
-    /** The fewest rounds, and turns without prompt tokens if there are any, that show a difference. */
+    /** A round counts at most as this, so {@code FULL_NANOS} needs three or more: the host may delay one. */
+    private static final double MAX_COUNTED_ROUND_NANOS = 0.17e9;
+    /** The fewest rounds that end a trial because one width is far slower. */
     private static final int FEWEST_ROUNDS = 3;
+    /** If turns without prompt tokens can be compared, {@code FULL_NANOS} needs this many, or {@code CLEAR_ROUNDS}. */
+    private static final int FEWEST_OTHERS = 3;
 
     /**
      * Where turns with prompt tokens take this part of the time or more, a trial that has compared none of them goes
@@ -173,7 +175,7 @@ final class WidthTrial {
         }
         if (counted) {
             rounds += round;
-            countedNanos += Math.min(turn.nanos(), MAX_COUNTED_NANOS) * round;
+            countedNanos += Math.min(turn.nanos(), MAX_COUNTED_ROUND_NANOS) * round;
             Comparison compared = compare(now);
             OptionalDouble own = overall(compared.gains());
             boolean isFarApart = rounds >= FEWEST_ROUNDS && isFar(own);
@@ -230,7 +232,7 @@ final class WidthTrial {
     private boolean isComplete(Comparison compared) {
         int others = compared.others().size();
         boolean isLong =
-                countedNanos >= FULL_NANOS && (others == 0 || others >= FEWEST_ROUNDS || rounds >= CLEAR_ROUNDS);
+                countedNanos >= FULL_NANOS && (others == 0 || others >= FEWEST_OTHERS || rounds >= CLEAR_ROUNDS);
         return (isLong || rounds >= FULL_ROUNDS) && !(isWider() && nanos < SETTLED_NANOS);
     }
 
