@@ -43,7 +43,7 @@ class LayoutBenchmarkTest {
     }
 
     @Test
-    @DisplayName("Each layout runs for the time of the warm-up before its rounds")
+    @DisplayName("The warm-ups of all layouts take at least the time that is asked for")
     void warmUp() {
         LayoutBenchmark bench = new LayoutBenchmark(fixture.model(), List.of(), new Requests(20, 16));
         Duration warmUp = Duration.ofMillis(1500);
