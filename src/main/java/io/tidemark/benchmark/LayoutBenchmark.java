@@ -5,6 +5,7 @@ import io.tidemark.calibration.StudentT;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.EngineStats;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.GenerationRequest;
@@ -73,11 +74,13 @@ public final class LayoutBenchmark {
     public record Cell(int rows, boolean mixed) {}
 
     /**
-     * Generated tokens per second of each layout in each round; the first layout is the default.
+     * What a cell has measured. The first layout is the default.
      *
-     * @param rates by layout, then by round
+     * @param rates        generated tokens per second, by layout, then by round
+     * @param jointPerStep joint steps of the default in all rounds, divided by its steps, in which a joint step counts
+     *                     once for each instance with rows in it
      */
-    public record Rates(Cell cell, List<List<Double>> rates) {
+    public record Rates(Cell cell, List<List<Double>> rates, double jointPerStep) {
 
         public Rates {
             rates = rates.stream().map(List::copyOf).toList();
@@ -221,13 +224,17 @@ public final class LayoutBenchmark {
             loads.subList(1, loads.size()).forEach(load -> load.run(warmUpOfFixed));
             List<List<Double>> rates =
                     loads.stream().<List<Double>>map(load -> new ArrayList<>()).toList();
+            EngineStats before = loads.get(0).engine.stats();
             for (int round = 0; round < rounds; round++) {
                 for (int i = 0; i < loads.size(); i++) {
                     int layout = round % 2 == 0 ? i : loads.size() - 1 - i;
                     rates.get(layout).add(loads.get(layout).run(slot));
                 }
             }
-            return new Rates(cell, rates);
+            EngineStats after = loads.get(0).engine.stats();
+            double jointPerStep =
+                    (double) (after.jointSteps() - before.jointSteps()) / (after.steps() - before.steps());
+            return new Rates(cell, rates, jointPerStep);
         } finally {
             loads.forEach(Load::close);
         }

@@ -39,7 +39,9 @@ class LayoutBenchmarkTest {
             assertThat(each.rates()).hasSameSizeAs(bench.compared());
             assertThat(each.rates())
                     .allSatisfy(rates -> assertThat(rates).hasSize(2).allMatch(rate -> rate > 0));
+            assertThat(each.jointPerStep()).isBetween(0.0, 0.5);
         });
+        assertThat(measured.get(0).jointPerStep()).isZero();
     }
 
     @Test
@@ -69,14 +71,15 @@ class LayoutBenchmarkTest {
     void ratio() {
         Rates rates = new Rates(
                 new Cell(8, false),
-                List.of(List.of(10.0, 20.0, 40.0, 40.0), List.of(8.0, 9.0, 7.0, 9.0), List.of(5.0, 20.0, 80.0, 40.0)));
+                List.of(List.of(10.0, 20.0, 40.0, 40.0), List.of(8.0, 9.0, 7.0, 9.0), List.of(5.0, 20.0, 80.0, 40.0)),
+                0);
         assertThat(rates.ratio()).isCloseTo(1, within(1e-9));
         // the logarithms are ln 2, 0, -ln 2 and 0: standard error ln 2 / sqrt(6), and t is 3.1824
         double half = 3.1824 * Math.log(2) / Math.sqrt(6);
         assertThat(rates.interval()[0]).isCloseTo(Math.exp(-half), within(1e-3));
         assertThat(rates.interval()[1]).isCloseTo(Math.exp(half), within(1e-2));
         Rates outliers =
-                new Rates(new Cell(8, false), List.of(List.of(4.0, 4.0), List.of(8.0, 2.0), List.of(2.0, 8.0)));
+                new Rates(new Cell(8, false), List.of(List.of(4.0, 4.0), List.of(8.0, 2.0), List.of(2.0, 8.0)), 0);
         assertThat(outliers.ratio()).isCloseTo(2, within(1e-9));
     }
 
@@ -92,7 +95,7 @@ class LayoutBenchmarkTest {
                             .mapToObj(any -> Math.exp(0.05 * random.nextGaussian()))
                             .toList())
                     .toList();
-            Rates rates = new Rates(new Cell(1, false), measured);
+            Rates rates = new Rates(new Cell(1, false), measured, 0);
             double[] interval = rates.interval();
             covered += interval[0] <= 1 && 1 <= interval[1] ? 1 : 0;
             logs += Math.log(rates.ratio());

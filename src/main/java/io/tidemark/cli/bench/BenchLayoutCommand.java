@@ -122,7 +122,9 @@ final class BenchLayoutCommand implements Callable<Integer> {
     private void printHeader(PrintWriter out, List<EngineLayout> layouts) {
         out.printf("generated tokens per second, geometric means of %d rounds%n", rounds);
         out.printf("fixed layouts: instances x threads of each; those that would leave processors unused do not run%n");
-        out.printf("%4s  %8s  %10s", "rows", "adapters", "default");
+        out.printf(
+                "joint: joint steps of the default / its steps, in which a joint step counts once for each instance%n");
+        out.printf("%4s  %8s  %10s  %5s", "rows", "adapters", "default", "joint");
         for (EngineLayout layout : layouts.subList(1, layouts.size())) {
             out.printf("  %10s", layout.instances() + " x " + layout.threads());
         }
@@ -134,7 +136,8 @@ final class BenchLayoutCommand implements Callable<Integer> {
         out.printf(
                 "%4d  %8d",
                 rates.cell().rows(), rates.cell().mixed() ? model.adapters().size() : 0);
-        for (int layout = 0; layout < rates.rates().size(); layout++) {
+        out.printf("  %10.1f  %5.2f", rates.mean(0), rates.jointPerStep());
+        for (int layout = 1; layout < rates.rates().size(); layout++) {
             out.printf("  %10.1f", rates.mean(layout));
         }
         double[] interval = rates.interval();

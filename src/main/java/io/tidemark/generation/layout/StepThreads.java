@@ -82,7 +82,7 @@ public final class StepThreads {
     /** The same if the first step has ended a trial of all threads: the process that delays them may end soon. */
     private static final double MIN_TIME_TO_COST_WHERE_FAR = 50;
     /** The most that steps have to take: if the process was stopped in two trials, their cost means nothing. */
-    private static final double MAX_DEBT_NANOS = TrialSchedule.MAX_DEBT_NANOS;
+    private static final double MAX_DEBT_NANOS = TrialSchedule.MAX_PAUSE_NANOS;
 
     private final EngineLayout layout;
     private final StepLimits limits;

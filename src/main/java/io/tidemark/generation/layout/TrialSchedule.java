@@ -45,15 +45,13 @@ final class TrialSchedule {
     private static final int USUAL_COST_ROUNDS = 2;
     /** The most that these rounds count as. */
     private static final double MAX_USUAL_COST_NANOS = 0.5e9;
-    /** The most time of turns without a trial because of its cost, which is too large if the process was stopped. */
-    static final double MAX_DEBT_NANOS = 600e9;
+    /** The longest pause because of the cost of trials. A cost is too large if the process was stopped in a trial. */
+    static final double MAX_PAUSE_NANOS = 600e9;
 
     private int between = MIN_BETWEEN;
     private double roundsLeft = between;
     /** Whether the next trial was postponed: this happens once, so that repeated changes do not prevent it. */
     private boolean postponed;
-    /** The time that turns take until the cost of trials is a small part of it. */
-    private double debtNanos;
     /** Whether turns have changed since the last trial. */
     private boolean changed;
     /** Between {@code MIN_TIME_TO_COST_AFTER_CHANGE} and {@code MAX_TIME_TO_COST_AFTER_CHANGE}. */
@@ -66,17 +64,34 @@ final class TrialSchedule {
     private double costNanos;
     /** At most this much of it counts. */
     private double maxCostNanos;
+    /**
+     * How much of the pause has passed: the time of turns, at most the length of the pause at that time. After a trial
+     * that has begun in the pause of an earlier one, it starts below 0, by what was left of that pause.
+     */
+    private double passedNanos;
     /** The shortest turn outside trials since the last trial with a result; 0 if there was none. */
     private double shortestNanos;
 
     /** Whether a trial is due. */
     boolean isDue() {
-        return roundsLeft <= 0 && debtNanos <= 0;
+        return roundsLeft <= 0 && passedNanos >= pauseNanos();
+    }
+
+    /** How long turns have to take before the next trial, because of what the last one has cost. */
+    private double pauseNanos() {
+        return Math.min(timeToCost * Math.min(costNanos, maxCostNanos), MAX_PAUSE_NANOS);
     }
 
     /** Called for the time of all turns, also of those in a trial. */
     void timePasses(double nanos) {
-        debtNanos -= Math.min(debtNanos, nanos);
+        passedNanos += nanos;
+        limitPassed();
+    }
+
+    /** What is left of the pause stays between 0 and {@code MAX_PAUSE_NANOS}. */
+    private void limitPassed() {
+        double pauseNanos = pauseNanos();
+        passedNanos = Math.max(pauseNanos - MAX_PAUSE_NANOS, Math.min(passedNanos, pauseNanos));
     }
 
     /** @param round the part of a round that a turn without a trial was */
@@ -93,14 +108,15 @@ final class TrialSchedule {
     }
 
     /**
-     * The durations of turns have changed, and the other width may be faster now. A trial follows soon, and the
-     * last one costs less.
+     * The durations of turns have changed, and the other width may be faster now. A trial follows soon, and the pause
+     * after the last one becomes shorter.
      */
     void durationsChange() {
         postponed = false;
         if (!changed) {
             changed = true;
-            reprice(costNanos, maxCostNanos, Math.min(timeToCost, timeToCostAfterChange));
+            timeToCost = Math.min(timeToCost, timeToCostAfterChange);
+            limitPassed();
             openTrials = 0;
         }
         roundsLeft = Math.min(roundsLeft, AFTER_CHANGE);
@@ -120,29 +136,21 @@ final class TrialSchedule {
 
     void trialBegins() {
         postponed = false;
+        passedNanos = Math.min(0, passedNanos - pauseNanos());
         maxCostNanos = Math.max(costNanos, maxCostNanos / 2);
         costNanos = 0;
     }
 
     /** Adds to the cost of the last trial; a negative time is no cost. */
     void charge(double nanos) {
-        reprice(costNanos + Math.max(0, nanos), maxCostNanos, timeToCost);
-    }
-
-    /** Sets what the last trial has cost, how much of it counts, and the factor. The debt changes by the difference. */
-    private void reprice(double cost, double maxCost, double factor) {
-        double before = Math.min(timeToCost * Math.min(costNanos, maxCostNanos), MAX_DEBT_NANOS);
-        double after = Math.min(factor * Math.min(cost, maxCost), MAX_DEBT_NANOS);
-        debtNanos = Math.min(Math.max(0, debtNanos + after - before), MAX_DEBT_NANOS);
-        costNanos = cost;
-        maxCostNanos = maxCost;
-        timeToCost = factor;
+        costNanos += Math.max(0, nanos);
+        limitPassed();
     }
 
     /** A trial has ended without a result. {@link #charge} follows. */
     void trialDrops() {
         changed = false;
-        reprice(costNanos, maxCostNanos, MIN_TIME_TO_COST);
+        timeToCost = MIN_TIME_TO_COST;
         roundsLeft = between;
     }
 
@@ -176,7 +184,9 @@ final class TrialSchedule {
         openTrials += open ? 1 : 0;
         double usualNanos = Math.min(USUAL_COST_ROUNDS * shortestNanos, MAX_USUAL_COST_NANOS);
         shortestNanos = 0;
-        reprice(costNanos, Math.max(maxCostNanos, usualNanos), open ? timeToCostAfterChange : MIN_TIME_TO_COST);
+        maxCostNanos = Math.max(maxCostNanos, usualNanos);
+        timeToCost = open ? timeToCostAfterChange : MIN_TIME_TO_COST;
+        limitPassed();
         int factor = isFar ? FACTOR_WHERE_FAR : 2;
         between = mayBeFaster || open
                 ? MIN_BETWEEN
@@ -186,6 +196,6 @@ final class TrialSchedule {
 
     /** The trial has changed the width: what trials of the other one have cost does not count. */
     void widthChanges() {
-        debtNanos = 0;
+        passedNanos = pauseNanos();
     }
 }
