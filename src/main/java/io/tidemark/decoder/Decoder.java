@@ -277,6 +277,11 @@ public final class Decoder implements AutoCloseable {
         context.torch().setThreads(threads);
     }
 
+    /** Ends the other threads that run operators of the calling thread; the next operator starts new ones. */
+    public void releaseThreads() {
+        context.torch().releaseThreads();
+    }
+
     /** The maximum number of threads of an operator. */
     public int threads() {
         return context.torch().threads();

@@ -119,9 +119,7 @@ final class EngineThread {
         try {
             // before the first call of libtorch, which would otherwise start a thread pool for all processors
             jointDecoder.setThreads(layout.threads());
-            for (Optional<Granted> granted = groups.enter(own.index());
-                    granted.isPresent();
-                    granted = groups.enter(own.index())) {
+            for (Optional<Granted> granted = enter(); granted.isPresent(); granted = enter()) {
                 Turn turn = turn(granted.get());
                 runningStep = Optional.empty();
                 if (groups.leave(turn)) {
@@ -146,6 +144,11 @@ final class EngineThread {
                 jointDecoder.close();
             }
         }
+    }
+
+    /** A parked thread has no other threads for its operators, so the process has no more than there are processors. */
+    private Optional<Granted> enter() {
+        return groups.enter(own.index(), jointDecoder::releaseThreads);
     }
 
     /** Whatever a callback throws, the other threads are not left waiting for this one. */

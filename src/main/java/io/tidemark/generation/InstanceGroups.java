@@ -85,17 +85,24 @@ final class InstanceGroups {
     /**
      * Waits until the thread of an instance may run a turn. An interrupt closes the groups.
      *
+     * @param onPark called once, without a lock, if the thread is parked or the groups are paused; not if it only waits
+     *               for work
      * @return empty if the groups are closed and no other thread touches this instance any more
      */
-    Optional<Granted> enter(int thread) {
+    Optional<Granted> enter(int thread, Runnable onPark) {
         lock.lock();
         try {
+            boolean parked = false;
             while (true) {
                 InstanceGroup group = InstanceGroup.of(thread, width, instances);
                 if (closed) {
                     if (!inTurn[group.first()]) {
                         return Optional.empty();
                     }
+                } else if (!parked && (paused || group.first() != thread)) {
+                    parked = true;
+                    callWithoutLock(onPark);
+                    continue;
                 } else if (!paused && nextWidth == width && group.first() == thread && isReady(group)) {
                     for (int i = group.first(); i < group.end(); i++) {
                         ready[i] = false;
@@ -172,6 +179,7 @@ final class InstanceGroups {
         lock.lock();
         try {
             paused = true;
+            signalAll();
             while (turns > 0) {
                 noTurns.awaitUninterruptibly();
             }
@@ -234,6 +242,15 @@ final class InstanceGroups {
             }
         }
         return false;
+    }
+
+    private void callWithoutLock(Runnable callback) {
+        lock.unlock();
+        try {
+            callback.run();
+        } finally {
+            lock.lock();
+        }
     }
 
     private void await(int thread) {

@@ -55,7 +55,9 @@ class InstanceGroupsTest {
         for (int i = 0; i < instances; i++) {
             int thread = i;
             threads.add(new Thread(() -> {
-                for (Optional<Granted> turn = groups.enter(thread); turn.isPresent(); turn = groups.enter(thread)) {
+                for (Optional<Granted> turn = groups.enter(thread, () -> {});
+                        turn.isPresent();
+                        turn = groups.enter(thread, () -> {})) {
                     InstanceGroup group = turn.get().group();
                     if (processors.addAndGet(layout.threadsOf(group)) > instances) {
                         faults.add("more threads than processors");
@@ -99,7 +101,9 @@ class InstanceGroupsTest {
         List<InstanceGroup> granted = new CopyOnWriteArrayList<>();
         List<Thread> threads = IntStream.range(0, 4)
                 .mapToObj(thread -> new Thread(() -> {
-                    for (Optional<Granted> turn = groups.enter(thread); turn.isPresent(); turn = groups.enter(thread)) {
+                    for (Optional<Granted> turn = groups.enter(thread, () -> {});
+                            turn.isPresent();
+                            turn = groups.enter(thread, () -> {})) {
                         granted.add(turn.get().group());
                         groups.leave(turn(turn.get(), false));
                     }
@@ -124,10 +128,10 @@ class InstanceGroupsTest {
     void workDuringATurn() {
         InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
         groups.wake(0);
-        Granted first = groups.enter(0).orElseThrow();
+        Granted first = groups.enter(0, () -> {}).orElseThrow();
         groups.wake(1);
         groups.leave(turn(first, false));
-        assertThat(groups.enter(0)).contains(first);
+        assertThat(groups.enter(0, () -> {})).contains(first);
     }
 
     @Test
@@ -136,11 +140,11 @@ class InstanceGroupsTest {
         InstanceGroups groups = new InstanceGroups(2, new ScriptedWidth(1, 2, 1));
         groups.wake(0);
         groups.wake(1);
-        Granted first = groups.enter(0).orElseThrow();
-        Granted second = groups.enter(1).orElseThrow();
+        Granted first = groups.enter(0, () -> {}).orElseThrow();
+        Granted second = groups.enter(1, () -> {}).orElseThrow();
         assertThat(groups.leave(turn(first, true))).isTrue();
         CompletableFuture<Optional<Granted>> next = new CompletableFuture<>();
-        Thread thread = new Thread(() -> next.complete(groups.enter(0)));
+        Thread thread = new Thread(() -> next.complete(groups.enter(0, () -> {})));
         thread.start();
         await().until(() -> thread.getState() == Thread.State.WAITING);
         assertThat(groups.leave(turn(second, true))).isFalse();
@@ -153,12 +157,12 @@ class InstanceGroupsTest {
     void changes() {
         InstanceGroups groups = new InstanceGroups(2, new ScriptedWidth(2, 1, 2));
         groups.wake(0);
-        Granted before = groups.enter(0).orElseThrow();
+        Granted before = groups.enter(0, () -> {}).orElseThrow();
         groups.leave(turn(before, false));
         groups.wake(1);
-        groups.leave(turn(groups.enter(1).orElseThrow(), false));
+        groups.leave(turn(groups.enter(1, () -> {}).orElseThrow(), false));
         groups.wake(1);
-        Granted after = groups.enter(0).orElseThrow();
+        Granted after = groups.enter(0, () -> {}).orElseThrow();
         assertThat(after.group()).isEqualTo(before.group());
         assertThat(after.changes()).isEqualTo(before.changes() + 2);
     }
@@ -185,8 +189,8 @@ class InstanceGroupsTest {
         });
         groups.wake(0);
         groups.wake(1);
-        Granted first = groups.enter(1).orElseThrow();
-        Granted second = groups.enter(0).orElseThrow();
+        Granted first = groups.enter(1, () -> {}).orElseThrow();
+        Granted second = groups.enter(0, () -> {}).orElseThrow();
         assertThat(begun).containsExactly(first.group(), second.group());
     }
 
@@ -215,10 +219,10 @@ class InstanceGroupsTest {
     void failure() throws Exception {
         InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
         groups.wake(1);
-        groups.enter(0).orElseThrow();
+        groups.enter(0, () -> {}).orElseThrow();
         CountDownLatch ended = new CountDownLatch(1);
         Thread parked = new Thread(() -> {
-            assertThat(groups.enter(1)).isEmpty();
+            assertThat(groups.enter(1, () -> {})).isEmpty();
             ended.countDown();
         });
         parked.start();
@@ -230,19 +234,41 @@ class InstanceGroupsTest {
     }
 
     @Test
+    @DisplayName("A thread learns that it is parked or that the groups are paused, but not that it has no work")
+    void onPark() throws Exception {
+        InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
+        List<AtomicInteger> calls = List.of(new AtomicInteger(), new AtomicInteger());
+        List<Thread> threads = IntStream.range(0, 2)
+                .mapToObj(i -> new Thread(() -> groups.enter(i, calls.get(i)::incrementAndGet)))
+                .toList();
+        threads.forEach(Thread::start);
+        await().until(() -> threads.stream().allMatch(thread -> thread.getState() == Thread.State.WAITING));
+        assertThat(calls.get(0)).hasValue(0);
+        assertThat(calls.get(1)).hasValue(1);
+        groups.pause();
+        await().untilAsserted(() -> assertThat(calls.get(0)).hasValue(1));
+        groups.resume();
+        groups.close();
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(calls.get(1)).hasValue(1);
+    }
+
+    @Test
     @DisplayName("A pause waits for running turns, also if one fails, and no turn starts before it ends")
     void pause() throws Exception {
         for (boolean fails : List.of(false, true)) {
             InstanceGroups groups = new InstanceGroups(3, new FixedWidth(1));
             IntStream.range(0, 3).forEach(groups::wake);
-            Granted first = groups.enter(0).orElseThrow();
-            Granted second = groups.enter(1).orElseThrow();
+            Granted first = groups.enter(0, () -> {}).orElseThrow();
+            Granted second = groups.enter(1, () -> {}).orElseThrow();
             Thread pausing = new Thread(groups::pause);
             pausing.start();
             await().until(() -> pausing.getState() == Thread.State.WAITING);
             groups.leave(turn(first, true));
             List<Thread> waiting = Stream.of(0, 2)
-                    .map(thread -> new Thread(() -> groups.enter(thread)))
+                    .map(thread -> new Thread(() -> groups.enter(thread, () -> {})))
                     .toList();
             waiting.forEach(Thread::start);
             awaitWaiting(waiting);
@@ -277,8 +303,8 @@ class InstanceGroupsTest {
         long now = System.nanoTime();
         groups.wake(0);
         groups.wake(1);
-        groups.leave(turn(groups.enter(0).orElseThrow(), true, now + 1_000));
-        groups.leave(turn(groups.enter(1).orElseThrow(), true, now + 4_000));
+        groups.leave(turn(groups.enter(0, () -> {}).orElseThrow(), true, now + 1_000));
+        groups.leave(turn(groups.enter(1, () -> {}).orElseThrow(), true, now + 4_000));
         groups.wake(2);
         assertThat(groups.pause()).isEqualTo(now + 2_500);
         groups.resume();
@@ -306,13 +332,13 @@ class InstanceGroupsTest {
         });
         groups.wake(0);
         long first = System.nanoTime();
-        groups.leave(turn(groups.enter(0).orElseThrow(), true, first));
+        groups.leave(turn(groups.enter(0, () -> {}).orElseThrow(), true, first));
         groups.pause();
         long pauseBegan = System.nanoTime();
         long pauseEnds = System.nanoTime();
         groups.resume();
         long second = System.nanoTime();
-        groups.leave(turn(groups.enter(0).orElseThrow(), true, second));
+        groups.leave(turn(groups.enter(0, () -> {}).orElseThrow(), true, second));
         assertThat(ends.get(0)).isEqualTo(first);
         assertThat(ends.get(1) - first).isBetween(0L, second - first - (pauseEnds - pauseBegan));
     }
