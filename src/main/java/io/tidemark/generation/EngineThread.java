@@ -146,7 +146,7 @@ final class EngineThread {
         }
     }
 
-    /** A parked thread has no other threads for its operators, so the process has no more than there are processors. */
+    /** A parked thread keeps no other threads for its operators: the teams of all threads should fit the processors. */
     private Optional<Granted> enter() {
         return groups.enter(own.index(), jointDecoder::releaseThreads);
     }

@@ -102,6 +102,7 @@ final class InstanceGroups {
                 } else if (!parked && (paused || group.first() != thread)) {
                     parked = true;
                     callWithoutLock(onPark);
+                    // the state may have changed meanwhile
                     continue;
                 } else if (!paused && nextWidth == width && group.first() == thread && isReady(group)) {
                     for (int i = group.first(); i < group.end(); i++) {

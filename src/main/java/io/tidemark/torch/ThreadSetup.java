@@ -5,6 +5,8 @@ import com.sun.jna.Function;
 import com.sun.jna.Library;
 import com.sun.jna.NativeLibrary;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -48,14 +50,14 @@ final class ThreadSetup {
         private static final Optional<Function> FUNCTION = find();
 
         private static Optional<Function> find() {
-            try (Stream<String> mappings = Files.lines(MAPPINGS)) {
+            try (Stream<String> mappings = Files.lines(MAPPINGS, StandardCharsets.ISO_8859_1)) {
                 return mappings.map(line -> line.substring(line.indexOf('/') + 1))
                         .filter(path ->
                                 path.substring(path.lastIndexOf('/') + 1).startsWith("libgomp"))
                         .findFirst()
                         .map(path -> NativeLibrary.getInstance("/" + path, Map.of(Library.OPTION_OPEN_FLAGS, LAZY))
                                 .getFunction("omp_pause_resource_all"));
-            } catch (IOException | UnsatisfiedLinkError e) {
+            } catch (IOException | UncheckedIOException | LinkageError e) {
                 System.getLogger(ThreadSetup.class.getName())
                         .log(System.Logger.Level.DEBUG, "the threads of a parked thread remain", e);
                 return Optional.empty();
@@ -106,7 +108,7 @@ final class ThreadSetup {
         hasTeam.set(hasTeam.get() || threads > 1);
     }
 
-    /** Ends the calling thread's pool. The next operator with several threads starts another one. */
+    /** Ends the calling thread's pool, where libtorch uses libgomp. The next operator with several threads starts one. */
     void releaseTeam() {
         if (hasTeam.get()) {
             PauseResources.FUNCTION.ifPresent(pause -> pause.invokeInt(new Object[] {OMP_PAUSE_SOFT}));

@@ -243,8 +243,8 @@ class InstanceGroupsTest {
                 .toList();
         threads.forEach(Thread::start);
         await().until(() -> threads.stream().allMatch(thread -> thread.getState() == Thread.State.WAITING));
+        await().untilAsserted(() -> assertThat(calls.get(1)).hasValue(1));
         assertThat(calls.get(0)).hasValue(0);
-        assertThat(calls.get(1)).hasValue(1);
         groups.pause();
         await().untilAsserted(() -> assertThat(calls.get(0)).hasValue(1));
         groups.resume();
@@ -253,6 +253,17 @@ class InstanceGroupsTest {
             thread.join();
         }
         assertThat(calls.get(1)).hasValue(1);
+    }
+
+    @Test
+    @DisplayName("A pause that ends while a thread learns of it does not delay the thread's turn")
+    void resumesMeanwhile() throws Exception {
+        InstanceGroups groups = new InstanceGroups(1, new FixedWidth(1));
+        groups.wake(0);
+        groups.pause();
+        assertThat(CompletableFuture.supplyAsync(() -> groups.enter(0, groups::resume))
+                        .get(30, TimeUnit.SECONDS))
+                .isPresent();
     }
 
     @Test
