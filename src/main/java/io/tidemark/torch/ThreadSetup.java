@@ -108,7 +108,7 @@ final class ThreadSetup {
         hasTeam.set(hasTeam.get() || threads > 1);
     }
 
-    /** Ends the calling thread's pool, where libtorch uses libgomp. The next operator with several threads starts one. */
+    /** Ends the calling thread's pool, where libtorch uses libgomp. The next wide operator starts another one. */
     void releaseTeam() {
         if (hasTeam.get()) {
             PauseResources.FUNCTION.ifPresent(pause -> pause.invokeInt(new Object[] {OMP_PAUSE_SOFT}));
