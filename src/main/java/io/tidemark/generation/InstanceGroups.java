@@ -92,15 +92,15 @@ final class InstanceGroups {
     Optional<Granted> enter(int thread, Runnable onPark) {
         lock.lock();
         try {
-            boolean parked = false;
+            boolean called = false;
             while (true) {
                 InstanceGroup group = InstanceGroup.of(thread, width, instances);
                 if (closed) {
                     if (!inTurn[group.first()]) {
                         return Optional.empty();
                     }
-                } else if (!parked && (paused || group.first() != thread)) {
-                    parked = true;
+                } else if (!called && (paused || group.first() != thread)) {
+                    called = true;
                     callWithoutLock(onPark);
                     // the state may have changed meanwhile
                     continue;
@@ -180,6 +180,7 @@ final class InstanceGroups {
         lock.lock();
         try {
             paused = true;
+            // idle threads learn of it
             signalAll();
             while (turns > 0) {
                 noTurns.awaitUninterruptibly();

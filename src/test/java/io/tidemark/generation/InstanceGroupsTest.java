@@ -241,14 +241,17 @@ class InstanceGroupsTest {
         List<Thread> threads = IntStream.range(0, 2)
                 .mapToObj(i -> new Thread(() -> groups.enter(i, calls.get(i)::incrementAndGet)))
                 .toList();
-        threads.forEach(Thread::start);
-        await().until(() -> threads.stream().allMatch(thread -> thread.getState() == Thread.State.WAITING));
-        await().untilAsserted(() -> assertThat(calls.get(1)).hasValue(1));
-        assertThat(calls.get(0)).hasValue(0);
-        groups.pause();
-        await().untilAsserted(() -> assertThat(calls.get(0)).hasValue(1));
-        groups.resume();
-        groups.close();
+        try {
+            threads.forEach(Thread::start);
+            await().untilAsserted(() -> assertThat(calls.get(1)).hasValue(1));
+            await().until(() -> threads.stream().allMatch(thread -> thread.getState() == Thread.State.WAITING));
+            assertThat(calls.get(0)).hasValue(0);
+            groups.pause();
+            await().untilAsserted(() -> assertThat(calls.get(0)).hasValue(1));
+            groups.resume();
+        } finally {
+            groups.close();
+        }
         for (Thread thread : threads) {
             thread.join();
         }
