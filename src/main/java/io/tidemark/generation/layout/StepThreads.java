@@ -22,8 +22,8 @@ import java.util.Optional;
  * interval is half of what it was before the change: probably the host has only delayed a few steps in a row. From the
  * second trial after a change on, the next one also waits until steps have taken {@code MIN_TIME_TO_COST} times what
  * the cheaper of the last two trials has cost, or fewer if it has ended at once. A trial begins at once when steps take
- * far longer than those of the last trial of the other number. A step with all threads that exceeds its limit ends
- * their trial, or makes half of them the number in use.
+ * far longer than those of the last trial of the other number. {@code FAR_STEPS} steps in a row with all threads that
+ * exceed their limits end their trial, or make half of them the number in use.
  *
  * <p>Used by one thread.
  */
@@ -75,12 +75,18 @@ public final class StepThreads {
     private static final double NOT_SLOWER = 1 + WidthTrial.DELAYS_OF_WIDE;
     /** All threads of a small step must take less than this part of the time of half. */
     private static final double FASTER = 1 / (NOT_SLOWER * (1 + WidthTrial.MIN_GAIN));
-    /** A first step that takes this many times as long as others ends the trial. */
+    /** Steps that take this many times as long as others end a trial if they are the first {@code FAR_STEPS}. */
     private static final double FAR_SLOWER = 2;
+    /**
+     * A single step means little. The first one with all threads wakes them, and on a virtual machine an idle processor
+     * may start late: of 17 first steps of SmolLM2-135M with one row, 8 took twice as long as steps with one thread,
+     * and the next ones 0.7 times as long.
+     */
+    private static final int FAR_STEPS = 2;
     /** After a trial, no regular one follows until steps have taken this many times the cost. */
     private static final double MIN_TIME_TO_COST = TrialSchedule.MIN_TIME_TO_COST;
-    /** The same if the first step has ended a trial of all threads: the process that delays them may end soon. */
-    private static final double MIN_TIME_TO_COST_WHERE_FAR = 50;
+    /** The same if its first steps have ended a trial of all threads: the process that delays them may end soon. */
+    private static final double MIN_TIME_TO_COST_WHERE_FAR = 36;
     /** The most that steps have to take: if the process was stopped in two trials, their cost means nothing. */
     private static final double MAX_DEBT_NANOS = TrialSchedule.MAX_PAUSE_NANOS;
 
@@ -139,8 +145,8 @@ public final class StepThreads {
         private int steps;
         private double nanos;
         private double costNanos;
-        /** Whether its first step took far longer, or a step exceeded its limit. */
-        private boolean isHopeless;
+        /** Consecutive last steps that exceeded their limits, or were the first ones and took far longer. */
+        private int farSteps;
 
         /**
          * @param presentNanos what steps with the present number of threads take
@@ -156,14 +162,18 @@ public final class StepThreads {
             // the threads settle while they compute, not while the host stops them
             nanos += Math.min(stepNanos, FAR_SLOWER * presentNanos);
             costNanos += Math.max(0, stepNanos - presentNanos);
-            // the first step wakes the threads
-            if (exceeded || steps == 1 && stepNanos > FAR_SLOWER * presentNanos) {
-                isHopeless = true;
+            boolean isFar = exceeded || farSteps == steps - 1 && stepNanos > FAR_SLOWER * presentNanos;
+            farSteps = isFar ? farSteps + 1 : 0;
+            if (isHopeless()) {
                 counted.clear();
                 counted.add((long) (FAR_SLOWER * presentNanos));
             } else if (steps > 1) {
                 counted.add(stepNanos);
             }
+        }
+
+        private boolean isHopeless() {
+            return farSteps == FAR_STEPS;
         }
 
         /** Whether the median is less than this part of the present time. */
@@ -172,7 +182,7 @@ public final class StepThreads {
         }
 
         private boolean isClearlyLost(double limit) {
-            if (isHopeless) {
+            if (isHopeless()) {
                 return true;
             }
             boolean isNearlySettled = nanos >= NEARLY_SETTLED_NANOS && counted.size() >= NEARLY_SETTLED_STEPS;
@@ -197,6 +207,8 @@ public final class StepThreads {
         private double debtNanos;
         /** What the last trial has cost since the last change; 0 if there was none. */
         private double costNanos;
+        /** Consecutive last steps with all threads, outside trials, that exceeded their limits. */
+        private int exceededSteps;
 
         private Optional<Trial> trial = Optional.empty();
 
@@ -211,7 +223,11 @@ public final class StepThreads {
         }
 
         private void record(boolean usedHalf, long nanos, boolean exceeded) {
-            if (exceeded && !useHalf && !usedHalf) {
+            if (!usedHalf) {
+                exceededSteps = exceeded && !useHalf ? exceededSteps + 1 : 0;
+            }
+            if (exceededSteps == FAR_STEPS) {
+                exceededSteps = 0;
                 // the limit is twice what the threads of one instance need
                 all.recent.clear();
                 all.recent.add(nanos);
@@ -284,11 +300,11 @@ public final class StepThreads {
 
         private void lose(Trial lost) {
             isConfirmed = true;
-            boolean mayEndSoon = lost.isHopeless && (useHalf || lost.isUrgent);
+            boolean mayEndSoon = lost.isHopeless() && (useHalf || lost.isUrgent);
             double ratio = mayEndSoon ? MIN_TIME_TO_COST_WHERE_FAR : MIN_TIME_TO_COST;
             debtNanos = Math.min(ratio * Math.min(costNanos, lost.costNanos), MAX_DEBT_NANOS);
             costNanos = lost.costNanos;
-            if (lost.isUrgent && lost.isHopeless) {
+            if (lost.isUrgent && lost.isHopeless()) {
                 // the host may have delayed its only step
                 waitFor(FIRST_INTERVAL);
             } else {

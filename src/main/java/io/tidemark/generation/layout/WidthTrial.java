@@ -86,6 +86,8 @@ final class WidthTrial {
     static final double FAR_SLOWER = 1.6;
     /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
     private static final double HOPELESS = 4;
+    /** A trial of a wider group ends when so many turns in a row exceed their limits. The host may delay one. */
+    private static final int EXCEEDED_TURNS = 2;
     /** Smaller gains do not change the width, except towards the initial width. */
     static final double MIN_GAIN = 0.03;
     /**
@@ -108,6 +110,8 @@ final class WidthTrial {
     private double countedNanos;
     /** The time of all turns. */
     private double nanos;
+    /** Consecutive last turns that exceeded their limits. */
+    private int exceededTurns;
 
     /**
      * How much faster the tried width is, as logarithms.
@@ -121,7 +125,7 @@ final class WidthTrial {
 
         private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, TrialGains.MEAN_OF_TRIALS);
 
-        /** Of a trial of a wider group with a step that exceeds its limit, or whose first turn takes far too long. */
+        /** Of a trial of a wider group whose steps exceed their limits, or whose first turn takes far too long. */
         private static Verdict hopeless() {
             double gain = -Math.log(HOPELESS);
             return new Verdict(OptionalDouble.of(gain), gain, gain, TrialGains.MEAN_OF_TRIALS);
@@ -152,6 +156,7 @@ final class WidthTrial {
 
     /** Adds a turn of the tried width in which the trial has waited because adapters are being packed. */
     void waits(double round) {
+        exceededTurns = 0;
         packingRounds += round;
     }
 
@@ -169,7 +174,8 @@ final class WidthTrial {
             return true;
         }
         nanos += turn.nanos() * round;
-        if (isWider() && turn.exceeded()) {
+        exceededTurns = turn.exceeded() ? exceededTurns + 1 : 0;
+        if (isWider() && exceededTurns == EXCEEDED_TURNS) {
             end(Verdict.hopeless());
             return true;
         }

@@ -130,13 +130,14 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
-    @DisplayName("A joint step that exceeds its limit ends a trial of joint steps at once")
+    @DisplayName("Two joint steps in a row that exceed their limits end a trial of joint steps at once")
     void exceededInTrial() {
         SimulatedTurns turns = new SimulatedTurns();
         turns.toFirstTrial();
-        for (int i = 0; i < 4; i++) {
-            assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
-        }
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+        assertThat(turns.exceeded(25, 4)).isEqualTo(2);
+        assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+        assertThat(turns.exceeded(25, 4)).isEqualTo(2);
         assertThat(turns.exceeded(25, 4)).isEqualTo(1);
     }
 

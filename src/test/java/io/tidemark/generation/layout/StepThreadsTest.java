@@ -227,19 +227,34 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("A step that exceeds its limit ends a trial of all threads, which then are not used")
+    @DisplayName("Two steps in a row that exceed their limits end a trial of all threads, which then are not used")
     void exceededInTrial() {
         threads = new StepThreads(SMALL_STEPS);
         assertThat(stepsWithHalf(19, count -> count > 2 ? 800 : 1000)).isEqualTo(16);
-        threads.record(PROCESSORS, TOKENS, PROCESSORS, 900, true);
+        exceed(900);
+        assertThat(stepsWithHalf(3, count -> 800)).isZero();
+        exceed(900);
+        exceed(900);
         assertThat(stepsWithHalf(32, count -> count > 2 ? 800 : 1000)).isEqualTo(32);
     }
 
     @Test
-    @DisplayName("After a large step that exceeds its limit, half of the threads are used until a trial of all is won")
+    @DisplayName("All threads win their first trial although the host delays its first step")
+    void delayedFirstStepOfTrial() {
+        threads = new StepThreads(SMALL_STEPS);
+        assertThat(stepsWithHalf(16, count -> 1000)).isEqualTo(16);
+        exceed(2000);
+        assertThat(stepsWithHalf(60, count -> count > 2 ? 800 : 1000)).isZero();
+    }
+
+    @Test
+    @DisplayName("After two large steps in a row that exceed their limits, half of the threads are used until a trial")
     void exceeded() {
         stepsWithHalf(2000, count -> 1000 / count);
-        threads.record(PROCESSORS, TOKENS, PROCESSORS, 2000, true);
+        exceed(2000);
+        assertThat(stepsWithHalf(10, count -> 1000 / count)).isZero();
+        exceed(2000);
+        exceed(2000);
         assertThat(stepsWithHalf(16, count -> 1000 / count)).isEqualTo(16);
         stepsWithHalf(48, count -> 1000 / count);
         assertThat(stepsWithHalf(100, count -> 1000 / count)).isLessThan(3);
@@ -261,10 +276,17 @@ class StepThreadsTest {
                 .as("of one instance")
                 .matches(ran -> !ran.exceeded() && ran.result() == 1);
         assertThat(threads.runJoint(cost, 2, step)).as("joint").matches(ran -> ran.exceeded() && ran.result() == 2);
-        assertThat(threads.run(cost, 2, step)).as("large").matches(ran -> ran.exceeded() && ran.result() == 2);
+        for (int i = 0; i < 2; i++) {
+            assertThat(threads.run(cost, 2, step)).as("large").matches(ran -> ran.exceeded() && ran.result() == 2);
+        }
         assertThat(threads.run(cost, 2, step).result())
-                .as("large, after an excess")
+                .as("large, after two of them")
                 .isEqualTo(1);
+    }
+
+    /** A step with all threads that exceeds its limit. */
+    private void exceed(long nanos) {
+        threads.record(PROCESSORS, TOKENS, PROCESSORS, nanos, true);
     }
 
     /** Ends after the first step with all threads that follows a trial of half of them. */

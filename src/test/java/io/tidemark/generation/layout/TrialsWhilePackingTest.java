@@ -108,11 +108,13 @@ class TrialsWhilePackingTest {
     }
 
     @Test
-    @DisplayName("A joint step that exceeds its limit ends a trial also while adapters are packed")
+    @DisplayName("Two joint steps in a row that exceed their limits end a trial also while adapters are packed")
     void exceededWhilePacking() {
         SimulatedTurns turns = new SimulatedTurns();
         turns.toFirstTrial();
-        turns.joint(20, PACKING, busy(4));
+        assertThat(turns.joint(40, PACKING, busy(4), true)).isEqualTo(2);
+        assertThat(turns.joint(20, PACKING, busy(4))).isEqualTo(2);
+        assertThat(turns.joint(40, PACKING, busy(4), true)).isEqualTo(2);
         assertThat(turns.joint(40, PACKING, busy(4), true)).isEqualTo(1);
     }
 
