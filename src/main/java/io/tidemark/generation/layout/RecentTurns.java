@@ -2,6 +2,7 @@ package io.tidemark.generation.layout;
 
 import io.tidemark.generation.layout.GroupWidth.Turn;
 import io.tidemark.generation.layout.TurnDurations.Change;
+import io.tidemark.generation.layout.TurnDurations.Delays;
 import io.tidemark.generation.layout.TurnDurations.Moment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -36,6 +37,9 @@ final class RecentTurns {
     private static final double SLOW_IF_EXCEEDED = 1.6;
     /** This many slow turns are a collapse. Fewer may be delays by the host. */
     private static final int SLOW_TURNS = 3;
+
+    /** A trial measures the delays of about ten turns. */
+    private static final double PRIOR_TURNS = 32;
 
     private final int instances;
     private final Map<Integer, OfWidth> byWidth = new HashMap<>();
@@ -213,6 +217,19 @@ final class RecentTurns {
     /** Whether this width has had more than {@code FEW_TURNS} turns since it has begun. */
     boolean isMeasured(int width) {
         return byWidth.get(width).turns > FEW_TURNS;
+    }
+
+    /**
+     * How much more the delays of single turns add to turns of wide groups than to those of narrow ones, as a
+     * logarithm.
+     *
+     * @param prior what is expected; counts as {@code PRIOR_TURNS} measured turns of each width
+     */
+    double delaysOfWide(int narrow, int wide, double prior) {
+        Delays ofNarrow = byWidth.get(narrow).durations.delays();
+        Delays ofWide = byWidth.get(wide).durations.delays();
+        int measured = Math.min(ofNarrow.turns(), ofWide.turns());
+        return (PRIOR_TURNS * prior + measured * Math.log(ofWide.mean() / ofNarrow.mean())) / (PRIOR_TURNS + measured);
     }
 
     /** Compares the recent turns of wide groups with what narrow groups would need for them, where this is known. */

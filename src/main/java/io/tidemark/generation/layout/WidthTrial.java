@@ -10,8 +10,8 @@ import java.util.OptionalDouble;
 /**
  * A trial of a width next to the preferred one. Decides when the trial ends, and whether the tried width becomes the
  * preferred one. The tried width has to be faster by more than {@code MIN_GAIN} in the mean of several trials, or by
- * more than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough. The wider of the two
- * widths counts as slower by {@code DELAYS_OF_WIDE} if it is above the initial one.
+ * more than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough. Medians hide delays of
+ * single turns. They are measured over many trials and added.
  *
  * <p>Turns with prompt tokens and those without are compared separately and count by the time that they take. Those
  * with prompt tokens are compared for a minute, also those before the trial. If no turn of a kind can be compared, this
@@ -91,10 +91,11 @@ final class WidthTrial {
     /** Smaller gains do not change the width, except towards the initial width. */
     static final double MIN_GAIN = 0.03;
     /**
-     * The wider of two widths counts as slower by this if it is above the initial one. In a worker with two instances
-     * and 8 sequences of SmolLM2-135M, joint turns without prompts take 3.7% longer than narrow ones by the middle
-     * half, which is compared, and 7.8% in the mean. Probably other threads of the process, such as those of the Kafka
-     * clients, delay a thread of a step, and a joint step waits for it. Not measured with more than two instances.
+     * By this part, delays of single turns are expected to slow the wider of two widths more than the other one if it
+     * is above the initial width. In a worker with two instances and 8 sequences of SmolLM2-135M, joint turns without
+     * prompts take 3.7% longer than narrow ones by the middle half, which is compared, and 7.8% in the mean. Probably
+     * other threads of the process, such as those of the Kafka clients, delay a thread of a step, and a joint step
+     * waits for it. Not measured with more than two instances.
      */
     static final double DELAYS_OF_WIDE = 0.04;
 
@@ -272,8 +273,9 @@ final class WidthTrial {
         if (measured.isEmpty()) {
             return measured;
         }
-        double delays = wide() > preference.initial() ? Math.log1p(DELAYS_OF_WIDE) : 0;
-        double wideGain = measured.getAsDouble() - delays;
+        double expectedDelays = wide() > preference.initial() ? Math.log1p(DELAYS_OF_WIDE) : 0;
+        double wideGain =
+                measured.getAsDouble() - turns.delaysOfWide(widths.get(narrow()), widths.get(wide()), expectedDelays);
         return OptionalDouble.of(isWider() ? wideGain : -wideGain);
     }
 

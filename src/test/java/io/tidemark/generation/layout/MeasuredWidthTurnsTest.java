@@ -301,7 +301,7 @@ class MeasuredWidthTurnsTest {
             assertThat(turns.secondsToTrial(20, 4)).as("trial " + trial).isLessThan(2);
             turns.endTrial(21);
         }
-        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(3);
     }
 
     @Test
@@ -324,7 +324,7 @@ class MeasuredWidthTurnsTest {
         turns.loseFirstTrial(21);
         turns.secondsToTrial(20, 4);
         dropTrial(turns);
-        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(4);
+        assertThat(turns.secondsToTrial(20, 4)).isGreaterThan(3);
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.tidemark.generation.layout;
 
 import static io.tidemark.generation.layout.SimulatedEngine.TWO;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.generation.layout.GroupWidth.Turn;
 import io.tidemark.generation.layout.TurnDurations.Change;
@@ -95,6 +96,20 @@ class RecentTurnsTest {
             assertThat(exceeded(PROMPT, 500)).isEqualTo(Change.NONE);
         }
         assertThat(exceeded(DECODING, 200)).isEqualTo(Change.COLLAPSE);
+    }
+
+    @Test
+    @DisplayName("Expected delays of a wide width count as 32 turns of each width, beside the measured ones")
+    void delays() {
+        assertThat(turns.delaysOfWide(1, 2, 0.04)).isEqualTo(0.04);
+        for (int i = 0; i < 300; i++) {
+            add(1, DECODING, 20);
+        }
+        assertThat(turns.delaysOfWide(1, 2, 0.04)).as("only narrow turns").isEqualTo(0.04);
+        for (int i = 0; i < 3 + 32; i++) {
+            add(2, DECODING, i % 10 == 9 ? 40 : 20);
+        }
+        assertThat(turns.delaysOfWide(1, 2, 0.04)).isCloseTo((0.04 + Math.log(1 + 3.0 / 32)) / 2, within(1e-9));
     }
 
     @Test
