@@ -191,7 +191,7 @@ public final class MeasuredWidth implements GroupWidth {
             }
         } else if (trial.isPresent() && trial.get().width() == width) {
             if (waits && !turn.exceeded()) {
-                trial.get().waits(round);
+                trial.get().waits(turn, round);
             } else if (trial.get().turnEnds(turn, round, counted, now(turn))) {
                 trial = Optional.empty();
                 waiting = preference.width() == width

@@ -2,7 +2,6 @@ package io.tidemark.generation.layout;
 
 import io.tidemark.generation.layout.GroupWidth.Turn;
 import io.tidemark.generation.layout.TurnDurations.Change;
-import io.tidemark.generation.layout.TurnDurations.Delays;
 import io.tidemark.generation.layout.TurnDurations.Moment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -38,8 +37,15 @@ final class RecentTurns {
     /** This many slow turns are a collapse. Fewer may be delays by the host. */
     private static final int SLOW_TURNS = 3;
 
-    /** A trial measures the delays of about ten turns. */
-    private static final double PRIOR_TURNS = 32;
+    /** A turn counts at most as this many times the usual duration: the host may stop the machine for a second. */
+    private static final double MAX_EXCESS = 3;
+    /** The mean of {@link Excess} is over about this many turns. */
+    private static final int EXCESS_TURNS = 1024;
+    /**
+     * What is expected counts as this many turns, and so do all turns before a change. A trial of a wide group measures
+     * up to 13.
+     */
+    private static final int EXPECTED_EXCESS_TURNS = 32;
 
     private final int instances;
     private final Map<Integer, OfWidth> byWidth = new HashMap<>();
@@ -64,6 +70,10 @@ final class RecentTurns {
         private final Map<InstanceGroup, TurnDurations> ofGroups = new HashMap<>();
         /** Slow turns of groups that have had no turn of usual duration since then. */
         private final List<Turn> slow = new ArrayList<>();
+        /** By group, of turns without prompt tokens since this width has begun. */
+        private final Map<InstanceGroup, TurnDurations> comparedOfGroups = new HashMap<>();
+        /** Kept while other widths run. */
+        private Excess excess = new Excess(1, 0);
 
         private void restart() {
             restartOthers();
@@ -77,6 +87,7 @@ final class RecentTurns {
 
         private void restartOthers() {
             durations.clearOthers();
+            comparedOfGroups.clear();
             others.clear();
             slow.clear();
             turns = 0;
@@ -84,12 +95,35 @@ final class RecentTurns {
 
         private void add(Turn turn, Moment now) {
             durations.add(turn.step(), turn.nanos(), now);
+            if (!turn.step().prompt()) {
+                TurnDurations ofGroup = comparedOfGroups.computeIfAbsent(turn.group(), group -> new TurnDurations());
+                ofGroup.usual(turn.step(), now).ifPresent(usual -> excess = excess.plus(turn.nanos() / usual));
+                ofGroup.add(turn.step(), turn.nanos(), now);
+            }
             turns = Math.min(turns + 1, COMPARED_TURNS);
             Deque<Turn> same = turn.step().prompt() ? prompts : others;
             same.addLast(turn);
             if (same.size() > COMPARED_TURNS) {
                 same.removeFirst();
             }
+        }
+    }
+
+    /**
+     * How far delays of single turns, which a median hides, raise the mean duration of turns without prompt tokens.
+     *
+     * @param ratio the mean of durations, each divided by the median of similar turns of the group shortly before
+     * @param turns the measured turns, at most {@code EXCESS_TURNS}
+     */
+    private record Excess(double ratio, int turns) {
+
+        private Excess plus(double turn) {
+            int counted = Math.min(turns + 1, EXCESS_TURNS);
+            return new Excess(ratio + (Math.min(turn, MAX_EXCESS) - ratio) / counted, counted);
+        }
+
+        private Excess beforeChange() {
+            return new Excess(ratio, Math.min(turns, EXPECTED_EXCESS_TURNS));
         }
     }
 
@@ -210,6 +244,7 @@ final class RecentTurns {
 
     private void forgetBeforeChange(OfWidth changed) {
         changed.ofGroups.clear();
+        changed.excess = changed.excess.beforeChange();
         changed.restart();
         byWidth.values().forEach(OfWidth::restartPrompts);
     }
@@ -220,16 +255,17 @@ final class RecentTurns {
     }
 
     /**
-     * How much more the delays of single turns add to turns of wide groups than to those of narrow ones, as a
-     * logarithm.
+     * The loss of the wide width because more of its turns are delayed, as a logarithm; below 0 if fewer are. Medians
+     * and middle halves hide such delays.
      *
-     * @param prior what is expected; counts as {@code PRIOR_TURNS} measured turns of each width
+     * @param expected the loss that is expected; counts as {@code EXPECTED_EXCESS_TURNS} measured turns of each width
      */
-    double delaysOfWide(int narrow, int wide, double prior) {
-        Delays ofNarrow = byWidth.get(narrow).durations.delays();
-        Delays ofWide = byWidth.get(wide).durations.delays();
-        int measured = Math.min(ofNarrow.turns(), ofWide.turns());
-        return (PRIOR_TURNS * prior + measured * Math.log(ofWide.mean() / ofNarrow.mean())) / (PRIOR_TURNS + measured);
+    double lossByDelays(int narrow, int wide, double expected) {
+        Excess ofNarrow = byWidth.get(narrow).excess;
+        Excess ofWide = byWidth.get(wide).excess;
+        int measured = Math.min(ofNarrow.turns, ofWide.turns);
+        double loss = Math.log(ofWide.ratio / ofNarrow.ratio);
+        return (EXPECTED_EXCESS_TURNS * expected + measured * loss) / (EXPECTED_EXCESS_TURNS + measured);
     }
 
     /** Compares the recent turns of wide groups with what narrow groups would need for them, where this is known. */

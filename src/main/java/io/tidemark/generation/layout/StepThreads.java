@@ -22,8 +22,11 @@ import java.util.Optional;
  * interval is half of what it was before the change: probably the host has only delayed a few steps in a row. From the
  * second trial after a change on, the next one also waits until steps have taken {@code MIN_TIME_TO_COST} times what
  * the cheaper of the last two trials has cost, or fewer if it has ended at once. A trial begins at once when steps take
- * far longer than those of the last trial of the other number. {@code FAR_STEPS} steps in a row with all threads that
- * exceed their limits end their trial, or make half of them the number in use.
+ * far longer than those of the last trial of the other number.
+ *
+ * <p>Two steps in a row with all threads that exceed their limits end their trial, or make half of the threads the
+ * number in use. A trial of all threads also ends if each of its first two steps takes {@code FAR_SLOWER} times as long
+ * as with half of them.
  *
  * <p>Used by one thread.
  */
@@ -68,19 +71,20 @@ public final class StepThreads {
     private static final double CLEARLY_FASTER = 0.7;
     /**
      * Half of the threads of a small step must take less than this many times the time of all. A median hides
-     * occasional delays of single threads, see {@link WidthTrial#DELAYS_OF_WIDE}. SmolLM2-135M with one sequence and an
-     * adapter has about the same median with one thread and two, but generates 2 and 11% fewer tokens per second (two
-     * runs) in a fixed layout of two threads than in the default layout, which mostly uses one.
+     * occasional delays of single threads, see {@link WidthTrial#EXPECTED_DELAYS}. SmolLM2-135M with one sequence and
+     * an adapter has about the same median with one thread and two, but generates 2 and 11% fewer tokens per second
+     * (two runs) in a fixed layout of two threads than in the default layout, which mostly uses one.
      */
-    private static final double NOT_SLOWER = 1 + WidthTrial.DELAYS_OF_WIDE;
+    private static final double NOT_SLOWER = 1 + WidthTrial.EXPECTED_DELAYS;
     /** All threads of a small step must take less than this part of the time of half. */
     private static final double FASTER = 1 / (NOT_SLOWER * (1 + WidthTrial.MIN_GAIN));
-    /** Steps that take this many times as long as others end a trial if they are the first {@code FAR_STEPS}. */
+    /** A step is far slower if it takes this many times as long as with the other number of threads. */
     private static final double FAR_SLOWER = 2;
     /**
-     * A single step means little. The first one with all threads wakes them, and on a virtual machine an idle processor
-     * may start late: of 17 first steps of SmolLM2-135M with one row, 8 took twice as long as steps with one thread,
-     * and the next ones 0.7 times as long.
+     * So many far slower steps in a row say more than one. The first step with all threads wakes them, and on a virtual
+     * machine an idle processor may start late: in 5 of 10 trials of SmolLM2-135M with one row, the first step with two
+     * threads took more than twice as long as steps with one. In the trials that went on, later ones took 0.7 to 0.8
+     * times as long.
      */
     private static final int FAR_STEPS = 2;
     /** After a trial, no regular one follows until steps have taken this many times the cost. */
@@ -207,7 +211,10 @@ public final class StepThreads {
         private double debtNanos;
         /** What the last trial has cost since the last change; 0 if there was none. */
         private double costNanos;
-        /** Consecutive last steps with all threads, outside trials, that exceeded their limits. */
+        /**
+         * Steps with all threads, outside trials, that exceeded their limits. Far slower steps without a limit may lie
+         * between them, but no others.
+         */
         private int exceededSteps;
 
         private Optional<Trial> trial = Optional.empty();
@@ -223,11 +230,14 @@ public final class StepThreads {
         }
 
         private void record(boolean usedHalf, long nanos, boolean exceeded) {
-            if (!usedHalf) {
-                exceededSteps = exceeded && !useHalf ? exceededSteps + 1 : 0;
+            if (!useHalf && !usedHalf) {
+                if (exceeded) {
+                    exceededSteps++;
+                } else if (!isFarSlowerThanHalf(nanos)) {
+                    exceededSteps = 0;
+                }
             }
             if (exceededSteps == FAR_STEPS) {
-                exceededSteps = 0;
                 // the limit is twice what the threads of one instance need
                 all.recent.clear();
                 all.recent.add(nanos);
@@ -249,6 +259,10 @@ public final class StepThreads {
                     endTrial(running);
                 });
             }
+        }
+
+        private boolean isFarSlowerThanHalf(long nanos) {
+            return !half.recent.isEmpty() && nanos > FAR_SLOWER * half.recent.median();
         }
 
         private ThreadCount present() {
@@ -294,18 +308,20 @@ public final class StepThreads {
             present().interval = isConfirmed ? FIRST_INTERVAL : Math.max(FIRST_INTERVAL, present().intervalBefore / 2);
             waitFor(present().interval);
             isConfirmed = false;
+            exceededSteps = 0;
             debtNanos = 0;
             costNanos = 0;
         }
 
         private void lose(Trial lost) {
             isConfirmed = true;
+            exceededSteps = 0;
             boolean mayEndSoon = lost.isHopeless() && (useHalf || lost.isUrgent);
             double ratio = mayEndSoon ? MIN_TIME_TO_COST_WHERE_FAR : MIN_TIME_TO_COST;
             debtNanos = Math.min(ratio * Math.min(costNanos, lost.costNanos), MAX_DEBT_NANOS);
             costNanos = lost.costNanos;
             if (lost.isUrgent && lost.isHopeless()) {
-                // the host may have delayed its only step
+                // the host may have delayed its few steps
                 waitFor(FIRST_INTERVAL);
             } else {
                 present().interval = Math.min(2 * present().interval, present().maxInterval);

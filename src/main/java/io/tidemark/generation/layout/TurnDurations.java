@@ -12,7 +12,7 @@ import java.util.TreeMap;
  * in a range of a factor of {@code DECODE_RATIO} share one, or of {@code PROMPT_RATIO} in steps with prompt tokens.
  *
  * <p>The expected duration is a median, so that a few turns that take far longer do not count. Changes are detected in
- * means. So are the delays of single turns, which a median hides.
+ * means.
  */
 final class TurnDurations {
 
@@ -46,12 +46,8 @@ final class TurnDurations {
      */
     private static final double MAX_EXTRAPOLATION_OF_PROMPTS = 4.5;
 
-    /** The delay of a turn is measured if its size has so many recent durations. */
-    private static final int TURNS_OF_USUAL = 3;
-    /** A turn counts at most as this many times the usual duration: the host may stop the machine for a second. */
-    private static final double MAX_DELAY = 3;
-    /** Delays are a mean over about so many turns. */
-    private static final int DELAY_TURNS = 1024;
+    /** The fewest recent durations that say what is usual. */
+    private static final int FEW_DURATIONS = 3;
 
     private static final int EXACT_TOKENS = 16;
     private static final double DECODE_RATIO = 1.2;
@@ -60,22 +56,6 @@ final class TurnDurations {
     /** By kind of step, then by class of size. The index of a kind is 2 for prompt tokens, plus 1 for adapters. */
     private final List<NavigableMap<Integer, Size>> sizes =
             List.of(new TreeMap<>(), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
-
-    private Delays delays = new Delays(1, 0);
-
-    /**
-     * How far turns without prompt tokens exceed the usual duration. It is kept when durations are forgotten.
-     *
-     * @param mean  their mean duration, as a multiple of the median of similar ones shortly before
-     * @param turns the measured turns, at most {@code DELAY_TURNS}
-     */
-    record Delays(double mean, int turns) {
-
-        private Delays plus(double delay) {
-            int counted = Math.min(turns + 1, DELAY_TURNS);
-            return new Delays(mean + (Math.min(delay, MAX_DELAY) - mean) / counted, counted);
-        }
-    }
 
     /**
      * When a turn ended.
@@ -188,15 +168,17 @@ final class TurnDurations {
      * @return how turns of this size have changed; {@code NONE} if they have prompt tokens
      */
     Change add(StepSize step, long nanos, Moment now) {
-        Size size = sizes.get(kind(step)).computeIfAbsent(sizeClass(step), of -> new Size(step.prompt()));
-        if (!step.prompt() && size.isUsable(now) && size.recent.size() >= TURNS_OF_USUAL) {
-            delays = delays.plus(nanos / size.recent.median());
-        }
-        return size.add(step.tokens(), nanos, now);
+        return sizes.get(kind(step))
+                .computeIfAbsent(sizeClass(step), size -> new Size(step.prompt()))
+                .add(step.tokens(), nanos, now);
     }
 
-    Delays delays() {
-        return delays;
+    /** The median of recent turns of the same size in nanoseconds; empty if there are fewer than three. */
+    OptionalDouble usual(StepSize step, Moment now) {
+        Size size = sizes.get(kind(step)).get(sizeClass(step));
+        return size != null && size.isUsable(now) && size.recent.size() >= FEW_DURATIONS
+                ? OptionalDouble.of(size.recent.median())
+                : OptionalDouble.empty();
     }
 
     /** The duration of a turn with this step in nanoseconds; empty if no similar one was measured recently. */

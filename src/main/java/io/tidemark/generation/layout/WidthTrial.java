@@ -4,14 +4,16 @@ import io.tidemark.generation.layout.GroupWidth.Turn;
 import io.tidemark.generation.layout.RecentTurns.Comparison;
 import io.tidemark.generation.layout.RecentTurns.Gains;
 import io.tidemark.generation.layout.TurnDurations.Moment;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
  * A trial of a width next to the preferred one. Decides when the trial ends, and whether the tried width becomes the
  * preferred one. The tried width has to be faster by more than {@code MIN_GAIN} in the mean of several trials, or by
- * more than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough. Medians hide delays of
- * single turns. They are measured over many trials and added.
+ * more than {@code FIRST_GAIN} in the first one. Towards the initial width, any gain is enough. From each gain of the
+ * wider width, {@link RecentTurns#lossByDelays} is subtracted.
  *
  * <p>Turns with prompt tokens and those without are compared separately and count by the time that they take. Those
  * with prompt tokens are compared for a minute, also those before the trial. If no turn of a kind can be compared, this
@@ -86,18 +88,23 @@ final class WidthTrial {
     static final double FAR_SLOWER = 1.6;
     /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
     private static final double HOPELESS = 4;
-    /** A trial of a wider group ends when so many turns in a row exceed their limits. The host may delay one. */
-    private static final int EXCEEDED_TURNS = 2;
+    /**
+     * A trial of a wider group ends when {@code LONG_TURNS} turns in a row of a group exceed their limits, or take so
+     * many times as long as narrow groups need. The host may delay a single one.
+     */
+    private static final double LONG = 2;
+
+    private static final int LONG_TURNS = 2;
     /** Smaller gains do not change the width, except towards the initial width. */
     static final double MIN_GAIN = 0.03;
     /**
-     * By this part, delays of single turns are expected to slow the wider of two widths more than the other one if it
-     * is above the initial width. In a worker with two instances and 8 sequences of SmolLM2-135M, joint turns without
-     * prompts take 3.7% longer than narrow ones by the middle half, which is compared, and 7.8% in the mean. Probably
-     * other threads of the process, such as those of the Kafka clients, delay a thread of a step, and a joint step
-     * waits for it. Not measured with more than two instances.
+     * If the wider of two widths is above the initial one, delays of single turns are expected to make its turns longer
+     * by this part. In a worker with two instances and 8 sequences of SmolLM2-135M, joint turns without prompts take
+     * 3.7% longer than narrow ones by the middle half, which is compared, and 7.8% in the mean. Probably other threads
+     * of the process, such as those of the Kafka clients, delay a thread of a step, and a joint step waits for it. Not
+     * measured with more than two instances.
      */
-    static final double DELAYS_OF_WIDE = 0.04;
+    static final double EXPECTED_DELAYS = 0.04;
 
     private final PreferredWidth preference;
     private final int width;
@@ -111,8 +118,8 @@ final class WidthTrial {
     private double countedNanos;
     /** The time of all turns. */
     private double nanos;
-    /** Consecutive last turns that exceeded their limits. */
-    private int exceededTurns;
+    /** By group: consecutive last turns that were long. */
+    private final Map<InstanceGroup, Integer> longTurns = new HashMap<>();
 
     /**
      * How much faster the tried width is, as logarithms.
@@ -126,7 +133,7 @@ final class WidthTrial {
 
         private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, TrialGains.MEAN_OF_TRIALS);
 
-        /** Of a trial of a wider group whose steps exceed their limits, or whose first turn takes far too long. */
+        /** Of a trial of a wider group whose first turn takes far too long, or two later ones in a row. */
         private static Verdict hopeless() {
             double gain = -Math.log(HOPELESS);
             return new Verdict(OptionalDouble.of(gain), gain, gain, TrialGains.MEAN_OF_TRIALS);
@@ -156,8 +163,8 @@ final class WidthTrial {
     }
 
     /** Adds a turn of the tried width in which the trial has waited because adapters are being packed. */
-    void waits(double round) {
-        exceededTurns = 0;
+    void waits(Turn turn, double round) {
+        longTurns.remove(turn.group());
         packingRounds += round;
     }
 
@@ -175,8 +182,7 @@ final class WidthTrial {
             return true;
         }
         nanos += turn.nanos() * round;
-        exceededTurns = turn.exceeded() ? exceededTurns + 1 : 0;
-        if (isWider() && exceededTurns == EXCEEDED_TURNS) {
+        if (isWider() && countLong(turn, now) == LONG_TURNS) {
             end(Verdict.hopeless());
             return true;
         }
@@ -190,7 +196,7 @@ final class WidthTrial {
                 end(verdict(compared));
                 return true;
             }
-        } else if (!turn.hadSlice() && isHopeless(turn, now)) {
+        } else if (isWider() && takesTimes(HOPELESS, turn, now)) {
             end(Verdict.hopeless());
             return true;
         }
@@ -256,11 +262,19 @@ final class WidthTrial {
         return gain.isPresent() && Math.abs(gain.getAsDouble()) > Math.log(FAR_SLOWER);
     }
 
-    /** Whether already the first turn of a wider group, which is not counted, takes far too long. */
-    private boolean isHopeless(Turn turn, Moment now) {
-        OptionalDouble narrow =
-                isWider() ? turns.narrowNanos(turn, widths.get(preference.width()), now) : OptionalDouble.empty();
-        return narrow.isPresent() && turn.nanos() > HOPELESS * narrow.getAsDouble();
+    /** Counts the long turns of the group of this turn in a row, up to it. */
+    private int countLong(Turn turn, Moment now) {
+        if (turn.exceeded() || !turn.step().prompt() && takesTimes(LONG, turn, now)) {
+            return longTurns.merge(turn.group(), 1, Integer::sum);
+        }
+        longTurns.remove(turn.group());
+        return 0;
+    }
+
+    /** Whether a turn takes more than {@code factor} times as long as groups of the preferred, narrower width need. */
+    private boolean takesTimes(double factor, Turn turn, Moment now) {
+        OptionalDouble narrow = turns.narrowNanos(turn, widths.get(preference.width()), now);
+        return !turn.hadSlice() && narrow.isPresent() && turn.nanos() > factor * narrow.getAsDouble();
     }
 
     private Comparison compare(Moment now) {
@@ -273,9 +287,9 @@ final class WidthTrial {
         if (measured.isEmpty()) {
             return measured;
         }
-        double expectedDelays = wide() > preference.initial() ? Math.log1p(DELAYS_OF_WIDE) : 0;
+        double expected = wide() > preference.initial() ? Math.log1p(EXPECTED_DELAYS) : 0;
         double wideGain =
-                measured.getAsDouble() - turns.delaysOfWide(widths.get(narrow()), widths.get(wide()), expectedDelays);
+                measured.getAsDouble() - turns.lossByDelays(widths.get(narrow()), widths.get(wide()), expected);
         return OptionalDouble.of(isWider() ? wideGain : -wideGain);
     }
 

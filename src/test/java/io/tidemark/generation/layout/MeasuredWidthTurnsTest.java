@@ -142,6 +142,41 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
+    @DisplayName("A joint step without a limit that takes twice as long counts like one that exceeds its limit")
+    void longInTrial() {
+        SimulatedTurns turns = new SimulatedTurns();
+        turns.toFirstTrial();
+        for (int i = 0; i < 4; i++) {
+            assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
+        }
+        assertThat(turns.joint(45, 4, 4)).isEqualTo(2);
+        assertThat(turns.exceeded(25, 4)).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("A trial of a wider width ends although only the turns of one of its groups exceed their limits")
+    void exceededInOneGroup() {
+        MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 16, false));
+        long nanos = 0;
+        int next = 1;
+        for (int turn = 0; next == 1; turn++) {
+            assertThat(turn).isLessThan(1000);
+            nanos += 5_000_000;
+            InstanceGroup group = new InstanceGroup(turn % 4, turn % 4 + 1);
+            next = width.next(new Turn(1, group, List.of(busy(4)), false, 0, 20_000_000, nanos));
+            next = turn < 4 ? 1 : next;
+        }
+        assertThat(next).isEqualTo(2);
+        for (int turn = 0; turn < 3; turn++) {
+            nanos += 10_000_000;
+            InstanceGroup group = new InstanceGroup(turn % 2 * 2, turn % 2 * 2 + 2);
+            boolean exceeded = turn % 2 == 0;
+            next = width.next(new Turn(2, group, List.of(busy(4), busy(4)), exceeded, 0, 20_000_000, nanos));
+            assertThat(next).as("after turn " + turn).isEqualTo(turn < 2 ? 2 : 1);
+        }
+    }
+
+    @Test
     @DisplayName("A step that exceeds its limit does not end a trial of a narrower group")
     void exceededInTrialOfNarrower() {
         MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 1, false));

@@ -99,17 +99,62 @@ class RecentTurnsTest {
     }
 
     @Test
-    @DisplayName("Expected delays of a wide width count as 32 turns of each width, beside the measured ones")
-    void delays() {
-        assertThat(turns.delaysOfWide(1, 2, 0.04)).isEqualTo(0.04);
-        for (int i = 0; i < 300; i++) {
-            add(1, DECODING, 20);
+    @DisplayName("The expected loss by delays counts as 32 turns of each width, beside the measured ones")
+    void lossByDelays() {
+        assertThat(turns.lossByDelays(1, 2, 0.04)).isEqualTo(0.04);
+        addDelayed(1, 3 + 100, 20);
+        assertThat(turns.lossByDelays(1, 2, 0.04)).as("only narrow turns").isEqualTo(0.04);
+        addDelayed(2, 3 + 32, 10);
+        double measured = Math.log(1 + 3.0 / 32) - Math.log(1 + 5.0 / 100);
+        assertThat(turns.lossByDelays(1, 2, 0.04)).isCloseTo((0.04 + measured) / 2, within(1e-9));
+    }
+
+    @Test
+    @DisplayName("A delayed turn counts as three usual ones at most; turns with prompts or left out do not count")
+    void measuredDelays() {
+        addDelayed(1, 3 + 32, 1000);
+        addDelayed(2, 3 + 32, 1000);
+        assertThat(turns.lossByDelays(1, 2, 0)).isZero();
+        for (int i = 0; i < 9; i++) {
+            add(2, PROMPT, i == 8 ? 600 : 300);
         }
-        assertThat(turns.delaysOfWide(1, 2, 0.04)).as("only narrow turns").isEqualTo(0.04);
-        for (int i = 0; i < 3 + 32; i++) {
-            add(2, DECODING, i % 10 == 9 ? 40 : 20);
+        turns.add(turn(new InstanceGroup(0, 2), DECODING, false, 40), false, now());
+        assertThat(turns.lossByDelays(1, 2, 0)).isZero();
+        add(2, DECODING, 20_000);
+        assertThat(turns.lossByDelays(1, 2, 0)).isCloseTo(Math.log(1 + 2.0 / 33) / 2, within(1e-3));
+    }
+
+    @Test
+    @DisplayName("A group that is slower than another one has no delays")
+    void slowGroup() {
+        for (int i = 0; i < 100; i++) {
+            add(turns, new InstanceGroup(0, 1), DECODING, false, 40);
+            add(turns, new InstanceGroup(1, 2), DECODING, false, 20);
+            add(2, DECODING, 20);
         }
-        assertThat(turns.delaysOfWide(1, 2, 0.04)).isCloseTo((0.04 + Math.log(1 + 3.0 / 32)) / 2, within(1e-9));
+        assertThat(turns.lossByDelays(1, 2, 0)).isZero();
+    }
+
+    @Test
+    @DisplayName("All turns before a change count as 32 measured ones")
+    void delaysBeforeChange() {
+        addDelayed(1, 500, 1000);
+        addDelayed(2, 500, 10);
+        double before = turns.lossByDelays(1, 2, 0);
+        assertThat(before).isGreaterThan(0.07);
+        Change change = Change.NONE;
+        for (int i = 0; i < 200 && change == Change.NONE; i++) {
+            change = add(2, DECODING, 60);
+        }
+        assertThat(change).isEqualTo(Change.SLOWER);
+        assertThat(turns.lossByDelays(1, 2, 0)).isBetween(0.4 * before, 0.8 * before);
+    }
+
+    /** Turns of 20 ms, of which each {@code delayed}-th takes twice as long. */
+    private void addDelayed(int width, int count, int delayed) {
+        for (int i = 1; i <= count; i++) {
+            add(width, DECODING, i % delayed == 0 ? 40 : 20);
+        }
     }
 
     @Test
@@ -144,11 +189,17 @@ class RecentTurnsTest {
     }
 
     private Change add(RecentTurns to, InstanceGroup group, StepSize step, boolean exceeded, long millis) {
+        Turn turn = turn(group, step, exceeded, millis);
+        return to.add(turn, true, now());
+    }
+
+    /** A turn that ends now, after this time. */
+    private Turn turn(InstanceGroup group, StepSize step, boolean exceeded, long millis) {
         nanos += 1_000_000 * millis;
         rounds++;
         InstanceWork work = new InstanceWork(step, 0, false, false, false, true);
         List<InstanceWork> works = Collections.nCopies(group.size(), work);
-        return to.add(new Turn(group.size(), group, works, exceeded, 0, 1_000_000 * millis, nanos), true, now());
+        return new Turn(group.size(), group, works, exceeded, 0, 1_000_000 * millis, nanos);
     }
 
     private Moment now() {

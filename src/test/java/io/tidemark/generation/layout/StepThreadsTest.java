@@ -3,6 +3,7 @@ package io.tidemark.generation.layout;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.generation.layout.StepThreads.LimitedStep;
+import java.util.List;
 import java.util.function.IntToLongFunction;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -111,7 +112,7 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("After an urgent trial whose only step the host has stopped, the next one follows after sixteen steps")
+    @DisplayName("After an urgent trial whose few steps the host has delayed, the next one follows after sixteen steps")
     void stoppedUrgentTrial() {
         stepsWithHalf(9000, count -> count > 2 ? 10_000_000 : 9_000_000);
         runUntilTrialEnds(count -> count > 2 ? 30_000_000 : 100_000_000);
@@ -239,12 +240,24 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("All threads win their first trial although the host delays its first step")
+    @DisplayName("All threads win their first trial although the host delays its first step, with a limit or without")
     void delayedFirstStepOfTrial() {
-        threads = new StepThreads(SMALL_STEPS);
-        assertThat(stepsWithHalf(16, count -> 1000)).isEqualTo(16);
+        for (boolean exceeded : List.of(true, false)) {
+            threads = new StepThreads(SMALL_STEPS);
+            assertThat(stepsWithHalf(16, count -> 1000)).isEqualTo(16);
+            threads.record(PROCESSORS, TOKENS, PROCESSORS, 5000, exceeded);
+            assertThat(stepsWithHalf(60, count -> count > 2 ? 800 : 1000)).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("Far slower steps without a limit may lie between two that exceed their limits")
+    void farSlowerWithoutLimit() {
+        stepsWithHalf(2000, count -> 1000 / count);
         exceed(2000);
-        assertThat(stepsWithHalf(60, count -> count > 2 ? 800 : 1000)).isZero();
+        assertThat(stepsWithHalf(2, count -> 2000)).isZero();
+        exceed(2000);
+        assertThat(stepsWithHalf(16, count -> 1000 / count)).isEqualTo(16);
     }
 
     @Test

@@ -1,11 +1,9 @@
 package io.tidemark.generation.layout;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.generation.layout.TurnDurations.Moment;
 import java.util.List;
-import java.util.stream.LongStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -30,20 +28,15 @@ class TurnDurationsTest {
     }
 
     @Test
-    @DisplayName(
-            "Delays are the mean of durations by the median before; a turn of more than three times counts as three")
-    void delays() {
-        add(STEP, 100, 100, 100);
-        assertThat(durations.delays().turns()).isZero();
-        add(STEP, 100, 110, 5000);
-        assertThat(durations.delays().turns()).isEqualTo(3);
-        assertThat(durations.delays().mean()).isCloseTo((1 + 1.1 + 3) / 3, within(1e-9));
+    @DisplayName("The usual duration is the median of three or more recent turns of the same size")
+    void usual() {
+        add(STEP, 90, 80);
+        assertThat(durations.usual(STEP, now())).isEmpty();
+        add(STEP, 50);
+        assertThat(durations.usual(STEP, now())).hasValue(80);
+        assertThat(durations.usual(new StepSize(5, 5, false, false), now())).isEmpty();
         durations.clearOthers();
-        add(new StepSize(4, 44, true, false), 100, 100, 100, 200);
-        assertThat(durations.delays().turns()).as("prompts do not count").isEqualTo(3);
-        add(STEP, LongStream.generate(() -> 100).limit(3 + 1024).toArray());
-        assertThat(durations.delays().turns()).isEqualTo(1024);
-        assertThat(durations.delays().mean()).isCloseTo(1.002, within(0.0001));
+        assertThat(durations.usual(STEP, now())).isEmpty();
     }
 
     @Test
