@@ -12,9 +12,10 @@ import java.util.Optional;
  * uses the processors.
  *
  * <ul>
- *   <li>While at most one instance is active and no further request can start, the width is the largest: its steps may
- *       use all processors. It stays as it is, however, while an idle instance is in a turn that may start a request.
- *       If requests can start, the width is the one for the rows that the next turns may have.
+ *   <li>While at most one instance is active, and no second one can become active in the next turns, the width is the
+ *       largest: its steps may use all processors. It stays as it is, however, while an idle instance is in a turn that
+ *       may start a request. If further requests can start, the width is the one for the rows that the next turns may
+ *       have.
  *   <li>While a background task runs, the width is 1: its slices run beside the steps of other instances.
  *   <li>Otherwise, each number of rows has a {@link PreferredWidth}. The initial one is the layout's; if this is the
  *       largest, it is the smallest one whose groups have enough rows. The next smaller or larger one is tried for a
@@ -101,7 +102,7 @@ public final class MeasuredWidth implements GroupWidth {
         }
         if (activity.active() < 2) {
             interrupt(now(turn));
-            return turn.startable() == 0 ? widthForOneActive(turn) : widthForStart(turn);
+            return activity.active() + turn.startable() < 2 ? widthForOneActive(turn) : widthForStart(turn);
         }
         if (turn.step().rows() > 0) {
             decide(turn);

@@ -38,14 +38,11 @@ final class RecentTurns {
     private static final int SLOW_TURNS = 3;
 
     /** A turn counts at most as this many times the usual duration: the host may stop the machine for a second. */
-    private static final double MAX_EXCESS = 3;
-    /** The mean of {@link Excess} is over about this many turns. */
-    private static final int EXCESS_TURNS = 1024;
-    /**
-     * What is expected counts as this many turns, and so do all turns before a change. A trial of a wide group measures
-     * up to 13.
-     */
-    private static final int EXPECTED_EXCESS_TURNS = 32;
+    private static final double MAX_RATIO = 3;
+    /** {@link Delays} are a mean over about this many turns. */
+    private static final int DELAY_TURNS = 1024;
+    /** Expected delays count as this many turns, and so do those that were measured before a change. */
+    private static final int EXPECTED_DELAY_TURNS = 32;
 
     private final int instances;
     private final Map<Integer, OfWidth> byWidth = new HashMap<>();
@@ -73,7 +70,7 @@ final class RecentTurns {
         /** By group, of turns without prompt tokens since this width has begun. */
         private final Map<InstanceGroup, TurnDurations> comparedOfGroups = new HashMap<>();
         /** Kept while other widths run. */
-        private Excess excess = new Excess(1, 0);
+        private Delays delays = new Delays(1, 0);
 
         private void restart() {
             restartOthers();
@@ -97,7 +94,7 @@ final class RecentTurns {
             durations.add(turn.step(), turn.nanos(), now);
             if (!turn.step().prompt()) {
                 TurnDurations ofGroup = comparedOfGroups.computeIfAbsent(turn.group(), group -> new TurnDurations());
-                ofGroup.usual(turn.step(), now).ifPresent(usual -> excess = excess.plus(turn.nanos() / usual));
+                ofGroup.usual(turn.step(), now).ifPresent(usual -> delays = delays.plus(turn.nanos() / usual));
                 ofGroup.add(turn.step(), turn.nanos(), now);
             }
             turns = Math.min(turns + 1, COMPARED_TURNS);
@@ -112,18 +109,18 @@ final class RecentTurns {
     /**
      * How far delays of single turns, which a median hides, raise the mean duration of turns without prompt tokens.
      *
-     * @param ratio the mean of durations, each divided by the median of similar turns of the group shortly before
-     * @param turns the measured turns, at most {@code EXCESS_TURNS}
+     * @param meanRatio the mean of durations, each divided by the median of similar turns of the group shortly before
+     * @param weight    of this mean, in turns; at most {@code DELAY_TURNS}
      */
-    private record Excess(double ratio, int turns) {
+    private record Delays(double meanRatio, int weight) {
 
-        private Excess plus(double turn) {
-            int counted = Math.min(turns + 1, EXCESS_TURNS);
-            return new Excess(ratio + (Math.min(turn, MAX_EXCESS) - ratio) / counted, counted);
+        private Delays plus(double ratio) {
+            int turns = Math.min(weight + 1, DELAY_TURNS);
+            return new Delays(meanRatio + (Math.min(ratio, MAX_RATIO) - meanRatio) / turns, turns);
         }
 
-        private Excess beforeChange() {
-            return new Excess(ratio, Math.min(turns, EXPECTED_EXCESS_TURNS));
+        private Delays beforeChange() {
+            return new Delays(meanRatio, Math.min(weight, EXPECTED_DELAY_TURNS));
         }
     }
 
@@ -244,7 +241,7 @@ final class RecentTurns {
 
     private void forgetBeforeChange(OfWidth changed) {
         changed.ofGroups.clear();
-        changed.excess = changed.excess.beforeChange();
+        changed.delays = changed.delays.beforeChange();
         changed.restart();
         byWidth.values().forEach(OfWidth::restartPrompts);
     }
@@ -255,17 +252,17 @@ final class RecentTurns {
     }
 
     /**
-     * The loss of the wide width because more of its turns are delayed, as a logarithm; below 0 if fewer are. Medians
-     * and middle halves hide such delays.
+     * How much longer turns of the wide width take because delays of single turns add more to them than to narrow ones,
+     * as a logarithm; below 0 if they add less. Medians and middle halves hide such delays.
      *
-     * @param expected the loss that is expected; counts as {@code EXPECTED_EXCESS_TURNS} measured turns of each width
+     * @param expected this loss as it is expected; counts as {@code EXPECTED_DELAY_TURNS} measured turns of each width
      */
     double lossByDelays(int narrow, int wide, double expected) {
-        Excess ofNarrow = byWidth.get(narrow).excess;
-        Excess ofWide = byWidth.get(wide).excess;
-        int measured = Math.min(ofNarrow.turns, ofWide.turns);
-        double loss = Math.log(ofWide.ratio / ofNarrow.ratio);
-        return (EXPECTED_EXCESS_TURNS * expected + measured * loss) / (EXPECTED_EXCESS_TURNS + measured);
+        Delays ofNarrow = byWidth.get(narrow).delays;
+        Delays ofWide = byWidth.get(wide).delays;
+        int weight = Math.min(ofNarrow.weight, ofWide.weight);
+        double measured = Math.log(ofWide.meanRatio / ofNarrow.meanRatio);
+        return (EXPECTED_DELAY_TURNS * expected + weight * measured) / (EXPECTED_DELAY_TURNS + weight);
     }
 
     /** Compares the recent turns of wide groups with what narrow groups would need for them, where this is known. */

@@ -25,8 +25,8 @@ import java.util.Optional;
  * far longer than those of the last trial of the other number.
  *
  * <p>Two steps in a row with all threads that exceed their limits end their trial, or make half of the threads the
- * number in use. A trial of all threads also ends if each of its first two steps takes {@code FAR_SLOWER} times as long
- * as with half of them.
+ * number in use. A trial also ends if each of its first two steps takes {@code FAR_SLOWER} times as long as steps with
+ * the number in use.
  *
  * <p>Used by one thread.
  */
@@ -81,10 +81,10 @@ public final class StepThreads {
     /** A step is far slower if it takes this many times as long as with the other number of threads. */
     private static final double FAR_SLOWER = 2;
     /**
-     * So many far slower steps in a row say more than one. The first step with all threads wakes them, and on a virtual
-     * machine an idle processor may start late: in 5 of 10 trials of SmolLM2-135M with one row, the first step with two
-     * threads took more than twice as long as steps with one. In the trials that went on, later ones took 0.7 to 0.8
-     * times as long.
+     * A trial ends only after this many far slower steps in a row. The first step with all threads wakes them, and on a
+     * virtual machine an idle processor may start late: in 5 of 10 trials of SmolLM2-135M with one row, the first step
+     * with two threads took more than twice as long as steps with one. In the trials that went on, later ones took 0.7
+     * to 0.8 times as long.
      */
     private static final int FAR_STEPS = 2;
     /** After a trial, no regular one follows until steps have taken this many times the cost. */
@@ -149,7 +149,10 @@ public final class StepThreads {
         private int steps;
         private double nanos;
         private double costNanos;
-        /** Consecutive last steps that exceeded their limits, or were the first ones and took far longer. */
+        /**
+         * The number of last steps in a row that exceeded their limits. At the start of the trial, steps that took far
+         * longer count, too.
+         */
         private int farSteps;
 
         /**
@@ -212,8 +215,8 @@ public final class StepThreads {
         /** What the last trial has cost since the last change; 0 if there was none. */
         private double costNanos;
         /**
-         * Steps with all threads, outside trials, that exceeded their limits. Far slower steps without a limit may lie
-         * between them, but no others.
+         * Steps with all threads, outside trials, that exceeded their limits. It is 0 again after a step that is not
+         * far slower than with half of the threads, and after a trial.
          */
         private int exceededSteps;
 

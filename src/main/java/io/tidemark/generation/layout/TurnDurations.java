@@ -173,7 +173,7 @@ final class TurnDurations {
                 .add(step.tokens(), nanos, now);
     }
 
-    /** The median of recent turns of the same size in nanoseconds; empty if there are fewer than three. */
+    /** The median of recent turns of similar size in nanoseconds; empty if there are fewer than three. */
     OptionalDouble usual(StepSize step, Moment now) {
         Size size = sizes.get(kind(step)).get(sizeClass(step));
         return size != null && size.isUsable(now) && size.recent.size() >= FEW_DURATIONS

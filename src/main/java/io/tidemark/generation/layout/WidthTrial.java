@@ -86,11 +86,14 @@ final class WidthTrial {
     private static final int MAX_PACKING_ROUNDS = 16;
     /** A trial ends after {@code FEWEST_ROUNDS} if the slower width takes this many times as long. */
     static final double FAR_SLOWER = 1.6;
-    /** A trial of a wider group ends after its first turn if this takes so many times as long as narrow groups need. */
+    /**
+     * A turn that is not counted, such as the first one, ends a trial of a wider group if it takes so many times as
+     * long as narrow groups need.
+     */
     private static final double HOPELESS = 4;
     /**
-     * A trial of a wider group ends when {@code LONG_TURNS} turns in a row of a group exceed their limits, or take so
-     * many times as long as narrow groups need. The host may delay a single one.
+     * A trial of a wider group ends after {@code LONG_TURNS} turns of one group in a row that exceed their limits, or
+     * have no prompt tokens and take so many times as long as narrow groups need. The host may delay a single one.
      */
     private static final double LONG = 2;
 
@@ -133,7 +136,7 @@ final class WidthTrial {
 
         private static final Verdict UNKNOWN = new Verdict(OptionalDouble.empty(), 0, 0, TrialGains.MEAN_OF_TRIALS);
 
-        /** Of a trial of a wider group whose first turn takes far too long, or two later ones in a row. */
+        /** Of a trial of a wider group with a turn that takes far too long, or two long turns in a row. */
         private static Verdict hopeless() {
             double gain = -Math.log(HOPELESS);
             return new Verdict(OptionalDouble.of(gain), gain, gain, TrialGains.MEAN_OF_TRIALS);
@@ -196,7 +199,7 @@ final class WidthTrial {
                 end(verdict(compared));
                 return true;
             }
-        } else if (isWider() && takesTimes(HOPELESS, turn, now)) {
+        } else if (isWider() && isLongerThanNarrow(HOPELESS, turn, now)) {
             end(Verdict.hopeless());
             return true;
         }
@@ -262,9 +265,9 @@ final class WidthTrial {
         return gain.isPresent() && Math.abs(gain.getAsDouble()) > Math.log(FAR_SLOWER);
     }
 
-    /** Counts the long turns of the group of this turn in a row, up to it. */
+    /** Returns how many turns of this turn's group in a row were long, including this one. */
     private int countLong(Turn turn, Moment now) {
-        if (turn.exceeded() || !turn.step().prompt() && takesTimes(LONG, turn, now)) {
+        if (turn.exceeded() || !turn.step().prompt() && isLongerThanNarrow(LONG, turn, now)) {
             return longTurns.merge(turn.group(), 1, Integer::sum);
         }
         longTurns.remove(turn.group());
@@ -272,7 +275,7 @@ final class WidthTrial {
     }
 
     /** Whether a turn takes more than {@code factor} times as long as groups of the preferred, narrower width need. */
-    private boolean takesTimes(double factor, Turn turn, Moment now) {
+    private boolean isLongerThanNarrow(double factor, Turn turn, Moment now) {
         OptionalDouble narrow = turns.narrowNanos(turn, widths.get(preference.width()), now);
         return !turn.hadSlice() && narrow.isPresent() && turn.nanos() > factor * narrow.getAsDouble();
     }

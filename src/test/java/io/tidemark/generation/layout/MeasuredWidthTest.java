@@ -117,7 +117,7 @@ class MeasuredWidthTest {
 
     @ParameterizedTest(name = "usual joint turns are {0} times as fast")
     @ValueSource(doubles = {1.09, 1.16})
-    @DisplayName("Delays of one joint turn in ten, which medians hide, count in the long run")
+    @DisplayName("Delays of one joint turn in ten, which medians hide, are measured and decide which width is used")
     void delays(double gain) {
         Random random = new Random(3);
         Model delayed = (group, step) ->
@@ -155,7 +155,8 @@ class MeasuredWidthTest {
     }
 
     @Test
-    @DisplayName("Each further width above that of the layout is used if it is 6% faster, and not if it is 2% faster")
+    @DisplayName(
+            "The largest of three widths is used if it is 6% faster than the next one, and no width that is 2% faster")
     void severalWidthsAboveLayout() {
         EngineLayout four = new EngineLayout(4, 1, 4, 16, false);
         Map<List<Double>, Integer> widths =

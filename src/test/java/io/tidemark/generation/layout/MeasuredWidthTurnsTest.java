@@ -72,6 +72,17 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
+    @DisplayName("When the only request ends and one other can start, it has all processors; two have one each")
+    void nextRequestStarts() {
+        MeasuredWidth width = new MeasuredWidth(TWO_OF_A_SMALL_MODEL);
+        List<InstanceWork> ended = List.of(InstanceWork.NONE, InstanceWork.NONE);
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), ended, false, 1, 1000, 0)))
+                .isEqualTo(2);
+        assertThat(width.next(new Turn(2, new InstanceGroup(0, 2), ended, false, 2, 1000, 0)))
+                .isEqualTo(1);
+    }
+
+    @Test
     @DisplayName("A layout that is fixed, or has one instance, has one width")
     void fixed() {
         for (EngineLayout layout : List.of(EngineLayout.fixed(4, 1), EngineLayout.single(2))) {
@@ -142,11 +153,11 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
-    @DisplayName("A joint step without a limit that takes twice as long counts like one that exceeds its limit")
+    @DisplayName("A joint step without prompts that takes twice as long counts like one that exceeds its limit")
     void longInTrial() {
         SimulatedTurns turns = new SimulatedTurns();
         turns.toFirstTrial();
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 3; i++) {
             assertThat(turns.joint(20, 4, 4)).isEqualTo(2);
         }
         assertThat(turns.joint(45, 4, 4)).isEqualTo(2);
@@ -154,7 +165,7 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
-    @DisplayName("A trial of a wider width ends although only the turns of one of its groups exceed their limits")
+    @DisplayName("A trial of a wider width ends after two exceeded limits of one group, not of one in each group")
     void exceededInOneGroup() {
         MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 16, false));
         long nanos = 0;
@@ -167,12 +178,12 @@ class MeasuredWidthTurnsTest {
             next = turn < 4 ? 1 : next;
         }
         assertThat(next).isEqualTo(2);
-        for (int turn = 0; turn < 3; turn++) {
+        for (int turn = 0; turn < 5; turn++) {
             nanos += 10_000_000;
             InstanceGroup group = new InstanceGroup(turn % 2 * 2, turn % 2 * 2 + 2);
-            boolean exceeded = turn % 2 == 0;
+            boolean exceeded = turn == 1 || group.first() == 0 && turn > 1;
             next = width.next(new Turn(2, group, List.of(busy(4), busy(4)), exceeded, 0, 20_000_000, nanos));
-            assertThat(next).as("after turn " + turn).isEqualTo(turn < 2 ? 2 : 1);
+            assertThat(next).as("after turn " + turn).isEqualTo(turn < 4 ? 2 : 1);
         }
     }
 

@@ -261,7 +261,7 @@ class StepThreadsTest {
     }
 
     @Test
-    @DisplayName("After two large steps in a row that exceed their limits, half of the threads are used until a trial")
+    @DisplayName("After two large steps in a row that exceed their limits, half are used until all threads win a trial")
     void exceeded() {
         stepsWithHalf(2000, count -> 1000 / count);
         exceed(2000);

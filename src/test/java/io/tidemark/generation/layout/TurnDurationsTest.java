@@ -28,7 +28,7 @@ class TurnDurationsTest {
     }
 
     @Test
-    @DisplayName("The usual duration is the median of three or more recent turns of the same size")
+    @DisplayName("The usual duration is the median of three or more recent turns of similar size")
     void usual() {
         add(STEP, 90, 80);
         assertThat(durations.usual(STEP, now())).isEmpty();
