@@ -81,10 +81,9 @@ public final class StepThreads {
     /** A step is far slower if it takes this many times as long as with the other number of threads. */
     private static final double FAR_SLOWER = 2;
     /**
-     * A trial ends only after this many far slower steps in a row. The first step with all threads wakes them, and on a
-     * virtual machine an idle processor may start late: in 5 of 10 trials of SmolLM2-135M with one row, the first step
-     * with two threads took more than twice as long as steps with one. In the trials that went on, later ones took 0.7
-     * to 0.8 times as long.
+     * Far slower steps end a trial only if there are this many in a row. The first step with all threads wakes them,
+     * and on a virtual machine an idle processor may start late: in 5 of 10 trials of SmolLM2-135M with one row, the
+     * first step with two threads took more than twice as long as steps with one.
      */
     private static final int FAR_STEPS = 2;
     /** After a trial, no regular one follows until steps have taken this many times the cost. */

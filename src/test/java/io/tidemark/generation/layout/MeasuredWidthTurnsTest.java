@@ -165,6 +165,19 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
+    @DisplayName("Two joint steps in a row with prompts that take twice as long do not end a trial")
+    void longPromptsInTrial() {
+        SimulatedTurns turns = new SimulatedTurns();
+        turns.joint(20, 4, 4);
+        turns.roundsWithPromptsToTrial(100);
+        turns.joint(25, 4, 4);
+        assertThat(turns.joint(250, SimulatedTurns.PROMPT, SimulatedTurns.PROMPT))
+                .isEqualTo(2);
+        assertThat(turns.joint(250, SimulatedTurns.PROMPT, SimulatedTurns.PROMPT))
+                .isEqualTo(2);
+    }
+
+    @Test
     @DisplayName("A trial of a wider width ends after two exceeded limits of one group, not of one in each group")
     void exceededInOneGroup() {
         MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 16, false));
@@ -175,13 +188,14 @@ class MeasuredWidthTurnsTest {
             nanos += 5_000_000;
             InstanceGroup group = new InstanceGroup(turn % 4, turn % 4 + 1);
             next = width.next(new Turn(1, group, List.of(busy(4)), false, 0, 20_000_000, nanos));
+            // the width is the largest until all instances have had a turn
             next = turn < 4 ? 1 : next;
         }
         assertThat(next).isEqualTo(2);
         for (int turn = 0; turn < 5; turn++) {
             nanos += 10_000_000;
             InstanceGroup group = new InstanceGroup(turn % 2 * 2, turn % 2 * 2 + 2);
-            boolean exceeded = turn == 1 || group.first() == 0 && turn > 1;
+            boolean exceeded = List.of(1, 2, 4).contains(turn);
             next = width.next(new Turn(2, group, List.of(busy(4), busy(4)), exceeded, 0, 20_000_000, nanos));
             assertThat(next).as("after turn " + turn).isEqualTo(turn < 4 ? 2 : 1);
         }

@@ -136,6 +136,18 @@ class RecentTurnsTest {
     }
 
     @Test
+    @DisplayName("Turns of a width are not compared with those before other widths ran")
+    void delaysAfterRestart() {
+        addDelayed(1, 3 + 32, 1000);
+        addDelayed(2, 3 + 32, 1000);
+        turns.restartOthers(2);
+        for (int i = 0; i < 3; i++) {
+            add(2, DECODING, 28);
+        }
+        assertThat(turns.lossByDelays(1, 2, 0)).isZero();
+    }
+
+    @Test
     @DisplayName("All turns before a change count as 32 measured ones")
     void delaysBeforeChange() {
         addDelayed(1, 500, 1000);
@@ -189,8 +201,7 @@ class RecentTurnsTest {
     }
 
     private Change add(RecentTurns to, InstanceGroup group, StepSize step, boolean exceeded, long millis) {
-        Turn turn = turn(group, step, exceeded, millis);
-        return to.add(turn, true, now());
+        return to.add(turn(group, step, exceeded, millis), true, now());
     }
 
     /** A turn that ends now, after this time. */
