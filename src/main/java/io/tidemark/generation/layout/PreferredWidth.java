@@ -29,6 +29,8 @@ final class PreferredWidth {
     private int width;
     /** 1 if the next trial is of the next larger width, -1 if of the next smaller one. */
     private int direction = 1;
+    /** Trials of a width nearer to the initial one that have been lost since the last change of the width. */
+    private int lostTowardsInitial;
     /** The recent time of turns of this width, and the part of it in which an instance had prompt tokens. */
     private double recentNanos;
 
@@ -126,13 +128,31 @@ final class PreferredWidth {
         recentNanos = promptNanos + otherNanos;
         direction = Integer.signum(other - width);
         width = other;
+        lostTowardsInitial = 0;
         change = Change.NONE;
         schedule.widthChanges();
     }
 
-    /** A trial has not favoured the other width. The next one tries the width on the other side, if there is one. */
-    void trialIsLost() {
-        direction = -direction;
+    /**
+     * A trial of {@code other} has ended and has not favoured it. If {@code other} is nearer to the initial width, the
+     * first trials of it follow each other soon: the host may have slowed its turns for some seconds only. Otherwise
+     * the next trial is of the width on the other side, if there is one.
+     */
+    void trialIsLost(int other) {
+        boolean isRetried = isTowardsInitial(other) && schedule.retry(lostTowardsInitial);
+        if (isRetried) {
+            lostTowardsInitial++;
+        } else {
+            direction = -direction;
+        }
+    }
+
+    /** A trial of {@code other} has ended without a result. */
+    void trialDrops(int other) {
+        schedule.trialDrops();
+        if (isTowardsInitial(other)) {
+            schedule.retry(lostTowardsInitial);
+        }
     }
 
     /** Begins new means, so that the next change of the width needs as many trials as the first one. */

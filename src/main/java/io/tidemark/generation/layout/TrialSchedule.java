@@ -5,7 +5,8 @@ package io.tidemark.generation.layout;
  * as the last trials have cost. In a round each active group has a turn.
  *
  * <p>A trial is open if a few further ones may show something else; the next one follows soon. Otherwise the rounds
- * between two trials grow with each trial that does not favour the other width. The cost of a trial is the time that
+ * between two trials grow with each trial that does not favour the other width, but not with the first lost trials of a
+ * width nearer to the initial one; see {@link #retry}. The cost of a trial is the time that
  * it loses, and the waits at its start and end until no thread is in a turn. A single turn can take a hundred times as
  * long as others when the host stops the machine. So the cost counts only up to the largest one of earlier trials,
  * which is halved with each later one. If a trial has a result, this limit is at least what a trial usually costs.
@@ -33,7 +34,8 @@ final class TrialSchedule {
     /** After a trial, none follows while turns take this many times the time that it has cost. */
     static final double MIN_TIME_TO_COST = 150;
     /**
-     * The same after turns have begun to take a clearly different time, and while trials are open. It doubles with each
+     * The same after turns have begun to take a clearly different time, while trials are open, and at first in
+     * {@link #retry}. It doubles with each
      * trial after such a change that is lost: a process that works in bursts changes the time of turns again and again.
      */
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
@@ -167,7 +169,7 @@ final class TrialSchedule {
     }
 
     /**
-     * A trial has ended. {@link #charge} or {@link #widthChanges} follows.
+     * A trial has ended. {@link #charge} or {@link #widthChanges} follows, perhaps after {@link #retry}.
      *
      * @param mayBeFaster whether it has shown that the other width may be faster
      * @param isOpen      whether a few further trials may show something else
@@ -192,6 +194,26 @@ final class TrialSchedule {
                 ? MIN_BETWEEN
                 : Math.min(factor * between, isFar ? FACTOR_WHERE_FAR * MAX_BETWEEN : MAX_BETWEEN);
         roundsLeft = between;
+    }
+
+    /**
+     * Called between the end of a trial and {@link #charge}. What has slowed the other width in this trial may last
+     * some seconds only. The pause is 20 times the cost, and twice as long with each earlier lost trial, up to the
+     * usual one. The next trial may begin after {@code MIN_BETWEEN} rounds.
+     *
+     * @param lost the number of trials of this width that have been lost before, since the width has changed
+     * @return whether the pause is shorter than the usual one
+     */
+    boolean retry(int lost) {
+        double retryTimeToCost = Math.scalb(MIN_TIME_TO_COST_AFTER_CHANGE, lost);
+        if (retryTimeToCost >= MIN_TIME_TO_COST) {
+            return false;
+        }
+        timeToCost = Math.min(timeToCost, retryTimeToCost);
+        limitPassed();
+        between = MIN_BETWEEN;
+        roundsLeft = between;
+        return true;
     }
 
     /** The trial has changed the width: what trials of the other one have cost does not count. */

@@ -217,7 +217,7 @@ final class WidthTrial {
         if (own.orElse(0) > 0) {
             end(verdict(compared));
         } else {
-            preference.schedule().trialDrops();
+            preference.trialDrops(width);
             preference.schedule().charge(lost(own) * nanos);
         }
     }
@@ -325,7 +325,7 @@ final class WidthTrial {
         if (isBack || gain > (verdict.trials < ENOUGH_TRIALS ? FIRST_GAIN : MIN_GAIN)) {
             preference.changeTo(width);
         } else {
-            preference.trialIsLost();
+            preference.trialIsLost(width);
             preference.schedule().charge(lost(verdict.own) * nanos);
         }
     }

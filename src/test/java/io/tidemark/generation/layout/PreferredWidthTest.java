@@ -29,4 +29,33 @@ class PreferredWidthTest {
         assertThat(preference.gains(0).trials()).isEqualTo(1);
         assertThat(preference.gains(1).trials()).isEqualTo(1);
     }
+
+    @Test
+    @DisplayName(
+            "The first three lost trials of a width nearer to the initial one are each followed by another one of it")
+    void retries() {
+        PreferredWidth preference = new PreferredWidth(2, 0, 3);
+        preference.changeTo(1);
+        lose(preference, 2, 2, 2, 2, 0, 2, 0);
+        preference.changeTo(0);
+        preference.changeTo(1);
+        lose(preference, 2, 2, 2, 2, 0);
+    }
+
+    @Test
+    @DisplayName(
+            "A lost trial of a width farther from the initial one is followed by one of the width on the other side")
+    void noRetries() {
+        PreferredWidth preference = new PreferredWidth(0, 0, 3);
+        preference.changeTo(1);
+        lose(preference, 2, 0, 0, 0, 0, 2, 0, 2);
+    }
+
+    /** Loses these trials one after another. */
+    private static void lose(PreferredWidth preference, int... trials) {
+        for (int trial : trials) {
+            assertThat(preference.widthOfNextTrial()).isEqualTo(trial);
+            preference.trialIsLost(trial);
+        }
+    }
 }

@@ -32,6 +32,36 @@ class TrialScheduleTest {
     }
 
     @Test
+    @DisplayName(
+            "Lost trials of a width nearer to the initial one cause pauses of 20, 40, 80 and then 150 times their cost")
+    void retries() {
+        run(0.1);
+        for (int lost = 0; lost < 5; lost++) {
+            schedule.trialBegins();
+            schedule.trialEnds(false, false, true);
+            schedule.retry(lost);
+            schedule.charge(0.02 * SECOND);
+            assertThat(pauseSeconds())
+                    .as("after %d lost trials", lost)
+                    .isCloseTo(Math.min(0.4 * (1 << lost), 3), within(0.02));
+        }
+    }
+
+    @Test
+    @DisplayName("After a lost trial of a width nearer to the initial one, the next one may follow after 16 rounds")
+    void roundsBeforeRetry() {
+        schedule.trialBegins();
+        schedule.trialEnds(false, false, true);
+        schedule.turnEnds(16, 0);
+        assertThat(schedule.isDue()).isFalse();
+        schedule.trialBegins();
+        schedule.trialEnds(false, false, true);
+        schedule.retry(0);
+        schedule.turnEnds(16, 0);
+        assertThat(schedule.isDue()).isTrue();
+    }
+
+    @Test
     @DisplayName("The cost of the first trial counts up to twice the shortest turn before it")
     void usualCost() {
         run(5);

@@ -30,6 +30,29 @@ class WidthChangesTest {
     }
 
     @Test
+    @DisplayName("Joint steps that were slow for some seconds, also in a trial, are used again within 40 s")
+    void slowForSomeSeconds() {
+        Model usual = (group, step) -> group.size() == 1 ? 168 : 128;
+        for (int joint : List.of(220, 300, 400)) {
+            for (int seconds = 8; seconds <= 11; seconds++) {
+                SimulatedEngine engine = new SimulatedEngine(TWO, usual, 0.03, 4, 4);
+                engine.run(120).reset().run(10);
+                assertThat(engine.shareOf(2)).as("before").isGreaterThan(0.9);
+                engine.with((group, step) -> group.size() == 1 ? 172 : 400).run(4);
+                assertThat(engine.width()).isEqualTo(1);
+                engine.reset()
+                        .with((group, step) -> group.size() == 1 ? 172 : joint)
+                        .run(seconds);
+                assertThat(engine.changes()).as("two for each trial").isGreaterThanOrEqualTo(2);
+                engine.with(usual).run(40).reset().run(30);
+                assertThat(engine.shareOf(2))
+                        .as("%d s with %d ms", seconds, joint)
+                        .isGreaterThan(0.85);
+            }
+        }
+    }
+
+    @Test
     @DisplayName("A process that comes and goes every five seconds costs one short trial each time it goes")
     void comesAndGoes() {
         SimulatedEngine engine = new SimulatedEngine(TWO_OF_A_SMALL_MODEL, SimulatedEngine::small, 0.03, 4, 4);
