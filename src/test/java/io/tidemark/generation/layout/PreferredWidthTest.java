@@ -51,6 +51,24 @@ class PreferredWidthTest {
         lose(preference, 2, 0, 0, 0, 0, 2, 0, 2);
     }
 
+    @Test
+    @DisplayName("After a trial of a width nearer to the initial one that ended early, the next one follows soon")
+    void endsEarly() {
+        for (int initial : List.of(0, 1)) {
+            PreferredWidth preference = new PreferredWidth(initial, initial, 2);
+            TrialSchedule schedule = preference.schedule();
+            preference.turnEnds(16, 0.1);
+            schedule.trialEnds(true, false, false);
+            preference.changeTo(1);
+            schedule.trialBegins();
+            preference.trialDrops(0);
+            schedule.charge(0.1e9);
+            preference.turnEnds(16, 0.1);
+            schedule.timePasses(3e9);
+            assertThat(schedule.isDue()).isEqualTo(initial == 0);
+        }
+    }
+
     /** Loses these trials one after another. */
     private static void lose(PreferredWidth preference, int... trials) {
         for (int trial : trials) {
