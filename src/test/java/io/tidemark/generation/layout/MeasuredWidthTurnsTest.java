@@ -165,19 +165,6 @@ class MeasuredWidthTurnsTest {
     }
 
     @Test
-    @DisplayName("Two joint steps in a row with prompts that take twice as long do not end a trial")
-    void longPromptsInTrial() {
-        SimulatedTurns turns = new SimulatedTurns();
-        turns.joint(20, 4, 4);
-        turns.roundsWithPromptsToTrial(100);
-        turns.joint(25, 4, 4);
-        assertThat(turns.joint(250, SimulatedTurns.PROMPT, SimulatedTurns.PROMPT))
-                .isEqualTo(2);
-        assertThat(turns.joint(250, SimulatedTurns.PROMPT, SimulatedTurns.PROMPT))
-                .isEqualTo(2);
-    }
-
-    @Test
     @DisplayName("A trial of a wider width ends after two exceeded limits of one group, not of one in each group")
     void exceededInOneGroup() {
         MeasuredWidth width = new MeasuredWidth(new EngineLayout(4, 1, 4, 16, false));

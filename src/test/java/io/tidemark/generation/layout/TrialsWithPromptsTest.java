@@ -29,6 +29,17 @@ class TrialsWithPromptsTest {
     }
 
     @Test
+    @DisplayName("Two joint steps in a row with prompts that take twice as long do not end a trial")
+    void longPromptsInTrial() {
+        SimulatedTurns turns = new SimulatedTurns();
+        turns.joint(20, 4, 4);
+        turns.roundsWithPromptsToTrial(100);
+        turns.joint(25, 4, 4);
+        assertThat(turns.joint(250, PROMPT, PROMPT)).isEqualTo(2);
+        assertThat(turns.joint(250, PROMPT, PROMPT)).isEqualTo(2);
+    }
+
+    @Test
     @DisplayName("Turns with prompts that take half a second do not end a trial with a single turn without a prompt")
     void fewOthers() {
         SimulatedTurns turns = new SimulatedTurns();
