@@ -6,10 +6,10 @@ package io.tidemark.generation.layout;
  *
  * <p>A trial is open if a few further ones may show something else; the next one follows soon. Otherwise the rounds
  * between two trials grow with each trial that does not favour the other width, but not with the first lost trials of a
- * width nearer to the initial one; see {@link #retry}. The cost of a trial is the time that
- * it loses, and the waits at its start and end until no thread is in a turn. A single turn can take a hundred times as
- * long as others when the host stops the machine. So the cost counts only up to the largest one of earlier trials,
- * which is halved with each later one. If a trial has a result, this limit is at least what a trial usually costs.
+ * width nearer to the initial one; see {@link #retry}. The cost of a trial is the time that it loses, and the waits at
+ * its start and end until no thread is in a turn. A single turn can take a hundred times as long as others when the
+ * host stops the machine. So the cost counts only up to the largest one of earlier trials, which is halved with each
+ * later one. If a trial has a result, this limit is at least what a trial usually costs.
  *
  * <p>No clock and no threads.
  */
@@ -34,9 +34,9 @@ final class TrialSchedule {
     /** After a trial, none follows while turns take this many times the time that it has cost. */
     static final double MIN_TIME_TO_COST = 150;
     /**
-     * The same after turns have begun to take a clearly different time, while trials are open, and at first in
-     * {@link #retry}. It doubles with each
-     * trial after such a change that is lost: a process that works in bursts changes the time of turns again and again.
+     * The same after turns have begun to take a clearly different time, while trials are open, and after the first lost
+     * trial in {@link #retry}. It doubles with each trial after such a change that is lost: a process that works in
+     * bursts changes the time of turns again and again.
      */
     private static final double MIN_TIME_TO_COST_AFTER_CHANGE = 20;
 
