@@ -10,6 +10,8 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.request.RequestState.Prepared;
+import io.tidemark.tenant.TenantTurns;
+import io.tidemark.tenant.TenantWeights;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -110,7 +112,7 @@ public final class RequestRunner {
         this.engine = engine;
         this.answers = answers;
         this.threads = threads;
-        this.formats = new TenantTurns(threads.formats());
+        this.formats = new TenantTurns(threads.formats(), 2, TenantWeights.EQUAL);
         this.time = time;
         this.onFailure = onFailure;
         this.watchdog = new Watchdog(engine, threads.limits(), this::describe, onFailure);
@@ -296,7 +298,7 @@ public final class RequestRunner {
         if (ready.isPresent()) {
             return start(run, ready.get());
         }
-        formats.execute(request.tenant().name(), () -> {
+        formats.execute(request.tenant().name(), 0, 1, () -> {
             openFormats(run);
             admit(run, never -> compile(run, prepared));
         });

@@ -1,7 +1,6 @@
 package io.tidemark.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatCode;
 
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationRequest;
@@ -284,15 +283,6 @@ class FormatAdmissionTest {
         fixture.deliver(request);
         compile();
         assertThat(fixture.failures()).hasSize(1);
-    }
-
-    @Test
-    @DisplayName("Is not touched by the end of the threads")
-    void threadsHaveEnded() {
-        TenantTurns turns = new TenantTurns(task -> {
-            throw new java.util.concurrent.RejectedExecutionException("shut down");
-        });
-        assertThatCode(() -> turns.execute("a", () -> {})).doesNotThrowAnyException();
     }
 
     private CompletableFuture<Answer> deliver(int offset, String model, String regex) {

@@ -2,12 +2,9 @@ package io.tidemark.stream.delivery;
 
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.delivery.Tenants.TenantShare;
-import io.tidemark.stream.delivery.Tenants.TopicShare;
-import java.util.ArrayList;
+import io.tidemark.tenant.TenantOrder;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
-import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -15,13 +12,11 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
- * Which tenant starts a request next, and the tokens that tenants have used. Ranks come in the order of their priority:
- * while one can start requests, the lower ones together get a fixed share of the starts, among themselves by the same
- * rule. The topics of a rank, and the tenants of a topic, share tokens by weight. A tenant whose started requests need
- * its maximum of tokens starts no further one.
+ * Which tenant starts a request next, by {@link TenantOrder}, and the tokens that tenants have used. A tenant whose
+ * started requests need its maximum of tokens starts no further one.
  *
  * <p>A request counts with the tokens that it may need until it has ended, and with those that it has used afterwards.
- * It counts with at least {@value #MIN_TOKENS}, so that requests without tokens, such as invalid ones, share starts.
+ * It counts with at least {@value #MIN_TOKENS}, so that requests without tokens share starts.
  *
  * <p>Not thread-safe.
  */
@@ -30,88 +25,36 @@ final class StartOrder {
     /** Tokens with which every request counts at least. */
     static final int MIN_TOKENS = 16;
 
-    private final double lowerShare;
-    /** The highest priority first. */
-    private final List<Rank> ranks = new ArrayList<>();
-
-    private final Map<Tenant, Account> accounts = new HashMap<>();
+    private final TenantOrder order;
+    private final Map<String, Tenant> tenants = new HashMap<>();
+    private final Map<Tenant, OpenTokens> openTokens = new HashMap<>();
     /** Started requests that have not ended, and the tokens with which they count. */
     private final Map<Delivery, Long> open = new IdentityHashMap<>();
 
-    /** The topics of equal priority, and the tenants of each topic. */
-    private static final class Rank {
+    /** The tokens of started requests of a tenant that have not ended, and their maximum. */
+    private static final class OpenTokens {
 
-        private final WeightedShares<WeightedShares<Tenant>> topics = new WeightedShares<>();
-        /** The share of starts that the ranks below have not had yet. */
-        private double credit;
+        private final OptionalLong max;
+        private long tokens;
 
-        private boolean anyCan(Predicate<Tenant> start) {
-            return topics.anyCan(topic -> topic.anyCan(start));
+        private OpenTokens(OptionalLong max) {
+            this.max = max;
         }
 
-        /** Adds to the share of starts of the ranks below. Returns whether the next start is theirs. */
-        private boolean yields(double lowerShare) {
-            credit += lowerShare;
-            boolean yields = credit > 1 - 1e-9;
-            credit -= yields ? 1 : 0;
-            return yields;
-        }
-
-        private Optional<Tenant> next(Predicate<Tenant> canStart) {
-            return topics.next(topic -> topic.anyCan(canStart)).flatMap(topic -> topic.next(canStart));
-        }
-    }
-
-    /** The tokens of a tenant. They count in its topic and in the rank of the topic, too. */
-    private static final class Account {
-
-        private final Rank rank;
-        private final WeightedShares<Tenant> topic;
-        private final TenantShare share;
-        /** Of started requests that have not ended. */
-        private long openTokens;
-
-        private Account(Rank rank, WeightedShares<Tenant> topic, TenantShare share) {
-            this.rank = rank;
-            this.topic = topic;
-            this.share = share;
-        }
-
-        private boolean permits(long tokens) {
-            OptionalLong max = share.maxOpenTokens();
-            return max.isEmpty() || openTokens == 0 || openTokens + tokens <= max.getAsLong();
-        }
-
-        private void started(long tokens) {
-            openTokens += tokens;
-            rank.topics.started(topic, tokens);
-            topic.started(share.tenant(), tokens);
-        }
-
-        private void ended(long expected, long used) {
-            openTokens -= expected;
-            rank.topics.corrected(topic, used - expected);
-            topic.corrected(share.tenant(), used - expected);
+        private boolean permit(long more) {
+            return max.isEmpty() || tokens == 0 || tokens + more <= max.getAsLong();
         }
     }
 
     /** @param lowerShare share of starts of the ranks below one that can start requests, 0 to 1 */
     StartOrder(Tenants tenants, double lowerShare) {
-        this.lowerShare = lowerShare;
-        tenants.ranks().forEach(this::add);
+        this.order = new TenantOrder(tenants.weights(lowerShare));
+        tenants.shares().forEach(this::add);
     }
 
-    private void add(List<TopicShare> topics) {
-        Rank rank = new Rank();
-        for (TopicShare each : topics) {
-            WeightedShares<Tenant> topic = new WeightedShares<>();
-            rank.topics.add(topic, each.weight());
-            for (TenantShare share : each.tenants()) {
-                topic.add(share.tenant(), share.weight());
-                accounts.put(share.tenant(), new Account(rank, topic, share));
-            }
-        }
-        ranks.add(rank);
+    private void add(TenantShare share) {
+        tenants.put(share.tenant().name(), share.tenant());
+        openTokens.put(share.tenant(), new OpenTokens(share.maxOpenTokens()));
     }
 
     /**
@@ -121,24 +64,20 @@ final class StartOrder {
      */
     Optional<Delivery> next(Function<Tenant, Optional<Delivery>> first) {
         Predicate<Tenant> canStart = tenant -> first.apply(tenant)
-                .filter(delivery -> accounts.get(tenant).permits(tokensOf(delivery.tokens())))
+                .filter(delivery -> openTokens.get(tenant).permit(tokensOf(delivery.tokens())))
                 .isPresent();
-        Iterator<Rank> able =
-                ranks.stream().filter(rank -> rank.anyCan(canStart)).iterator();
-        while (able.hasNext()) {
-            Rank rank = able.next();
-            if (!able.hasNext() || !rank.yields(lowerShare)) {
-                return rank.next(canStart).flatMap(first);
-            }
-        }
-        return Optional.empty();
+        return order.next(name -> canStart.test(tenants.get(name)))
+                .map(tenants::get)
+                .flatMap(first);
     }
 
     /** Called for each request that starts. */
     void started(Delivery delivery) {
         long tokens = tokensOf(delivery.tokens());
+        Tenant tenant = delivery.request().tenant();
         open.put(delivery, tokens);
-        accounts.get(delivery.request().tenant()).started(tokens);
+        openTokens.get(tenant).tokens += tokens;
+        order.started(tenant.name(), tokens);
     }
 
     /**
@@ -149,7 +88,9 @@ final class StartOrder {
     void ended(Delivery delivery, long used) {
         Long expected = open.remove(delivery);
         if (expected != null) {
-            accounts.get(delivery.request().tenant()).ended(expected, tokensOf(used));
+            Tenant tenant = delivery.request().tenant();
+            openTokens.get(tenant).tokens -= expected;
+            order.corrected(tenant.name(), tokensOf(used) - expected);
         }
     }
 

@@ -1,8 +1,10 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.request.Tenant;
+import io.tidemark.tenant.TenantWeights;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -59,10 +61,7 @@ public final class Tenants {
             topic.tenants().stream().skip(1).forEach(each -> named.put(each.claim(), each.tenant()));
             claims.put(topic.name(), named);
         });
-        this.all = topics.values().stream()
-                .flatMap(topic -> topic.tenants().stream())
-                .map(TenantShare::tenant)
-                .toList();
+        this.all = shares().stream().map(TenantShare::tenant).toList();
     }
 
     /** The tenant that has sent a record of a request topic. */
@@ -75,9 +74,31 @@ public final class Tenants {
                 : named.getOrDefault(new String(claim.value(), StandardCharsets.UTF_8), unnamed);
     }
 
-    /** The topics of each rank, the highest priority first. */
-    List<List<TopicShare>> ranks() {
-        return ranks;
+    /**
+     * How the tenants share a worker.
+     *
+     * @param lowerShare share of starts of the ranks below one that can start something, 0 to 1
+     */
+    public TenantWeights weights(double lowerShare) {
+        return new TenantWeights(
+                ranks.stream()
+                        .map(topics -> topics.stream().map(Tenants::weights).toList())
+                        .toList(),
+                lowerShare);
+    }
+
+    private static TenantWeights.Topic weights(TopicShare topic) {
+        Map<String, Integer> weights = new LinkedHashMap<>();
+        topic.tenants().forEach(each -> weights.put(each.tenant().name(), each.weight()));
+        return new TenantWeights.Topic(topic.weight(), weights);
+    }
+
+    /** The tenants of all topics. */
+    List<TenantShare> shares() {
+        return ranks.stream()
+                .flatMap(List::stream)
+                .flatMap(topic -> topic.tenants().stream())
+                .toList();
     }
 
     TopicShare topic(String name) {

@@ -1,4 +1,4 @@
-package io.tidemark.stream.delivery;
+package io.tidemark.tenant;
 
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,4 +1,4 @@
-package io.tidemark.stream.delivery;
+package io.tidemark.tenant;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
