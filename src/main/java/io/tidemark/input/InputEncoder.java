@@ -6,8 +6,10 @@ import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.text.ChatTemplateException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -31,12 +33,14 @@ public final class InputEncoder {
     }
 
     /**
-     * Encodes the input of a request. The number of tokens may exceed the context length.
+     * Encodes the input of a request. The number of tokens may exceed the context length. A text whose bytes alone say
+     * that it does is not tokenized, which would take a second for each megabyte.
      *
      * @param interrupted whether the chat template must end; read often, on the calling thread
      * @return at least one token id
      * @throws RejectedException with the code {@code chat_template_failed}, {@code chat_template_timeout} after an
-     *                               interruption, or {@code invalid_value} for an input without tokens
+     *                               interruption, {@code invalid_value} for an input without tokens, or
+     *                               {@code context_length_exceeded}
      */
     public List<Integer> encode(Input input, BooleanSupplier interrupted) throws RejectedException {
         List<Integer> tokens = tokens(input, input.field(), interrupted);
@@ -79,7 +83,27 @@ public final class InputEncoder {
         if (input instanceof Input.Messages chat) {
             return tokens(chat, field, interrupted);
         }
-        return model.tokenizer().encodePrompt(((Input.Prompt) input).prompt());
+        String prompt = ((Input.Prompt) input).prompt();
+        requireContext(prompt, field);
+        return model.tokenizer().encodePrompt(prompt);
+    }
+
+    /** @throws RejectedException if the text has more bytes than a text that fits into the context can have */
+    private void requireContext(String text, String field) throws RejectedException {
+        int context = model.config().contextLength();
+        OptionalLong most = model.tokenizer().mostBytes(context);
+        // a character has 1 to 3 bytes
+        if (most.isEmpty() || 3L * text.length() <= most.getAsLong()) {
+            return;
+        }
+        int bytes = text.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > most.getAsLong()) {
+            throw new RejectedException(
+                    "context_length_exceeded",
+                    field,
+                    "'" + field + "' has " + bytes + " bytes; the context of the model, " + context
+                            + " tokens, has at most " + most.getAsLong() + " bytes of text");
+        }
     }
 
     private List<Integer> tokens(Input.Messages chat, String field, BooleanSupplier interrupted)
@@ -87,6 +111,7 @@ public final class InputEncoder {
         try {
             String rendered = model.chatTemplate()
                     .render(chat.messages().stream().map(ChatTurn::fields).toList(), chat.tools(), interrupted);
+            requireContext(rendered, field);
             return model.tokenizer().encodePlain(rendered);
         } catch (ChatTemplateException e) {
             if (e.isInterrupted()) {

@@ -1,27 +1,21 @@
 package io.tidemark.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.JsonFields;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
-import java.util.regex.Pattern;
 
 /** The tokenizer of a model: {@code tokenizer.json}, run by Hugging Face's tokenizers library. Thread-safe. */
 public final class TextTokenizer implements AutoCloseable {
-
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final HuggingFaceTokenizer tokenizer;
     private final TokenKinds kinds;
@@ -60,6 +54,16 @@ public final class TextTokenizer implements AutoCloseable {
     /** The text of the tokens, without special tokens; incomplete characters become U+FFFD. */
     public String decode(List<Integer> tokens) {
         return tokenizer.decode(tokens.stream().mapToLong(Integer::longValue).toArray(), true);
+    }
+
+    /**
+     * The most bytes, in UTF-8, of a text that becomes at most this number of tokens. A longer text has more tokens.
+     *
+     * @return empty if no such length is known, because the tokenizer may drop text or merge any number of characters
+     */
+    public OptionalLong mostBytes(int tokens) {
+        OptionalInt longest = kinds.longestBytes();
+        return longest.isPresent() ? OptionalLong.of((long) tokens * longest.getAsInt()) : OptionalLong.empty();
     }
 
     /** Whether decoding skips the token, such as an end-of-sequence token. */
@@ -102,82 +106,5 @@ public final class TextTokenizer implements AutoCloseable {
                 .mapToInt(Math::toIntExact)
                 .boxed()
                 .toList();
-    }
-
-    /**
-     * The kinds of tokens in a {@code tokenizer.json}.
-     *
-     * @param special tokens that are left out of decoded text
-     * @param bytes   the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless the
-     *                decoder is {@code ByteFallback}
-     * @param texts   the tokens with text, if there are byte tokens; the head of a model may have more outputs than
-     *                there are tokens
-     */
-    private record TokenKinds(BitSet special, BitSet bytes, BitSet texts) {
-
-        private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
-
-        /** Skips the vocabulary, which may have tens of megabytes, unless it can contain byte tokens. */
-        static TokenKinds read(Path file) {
-            JsonNode added = MissingNode.getInstance();
-            JsonNode decoder = MissingNode.getInstance();
-            JsonNode model = MissingNode.getInstance();
-            try (JsonParser json = JSON.createParser(file.toFile())) {
-                json.nextToken();
-                while (json.nextToken() == JsonToken.FIELD_NAME) {
-                    String field = json.currentName();
-                    if (field.equals("model")
-                            && !added.isMissingNode()
-                            && !decoder.isMissingNode()
-                            && !isByteFallback(decoder)) {
-                        break; // the rest of the file has nothing to read
-                    }
-                    json.nextToken();
-                    if (field.equals("added_tokens")) {
-                        added = json.readValueAsTree();
-                    } else if (field.equals("decoder")) {
-                        decoder = json.readValueAsTree();
-                    } else if (field.equals("model") && (decoder.isMissingNode() || isByteFallback(decoder))) {
-                        model = json.readValueAsTree();
-                    } else {
-                        json.skipChildren();
-                    }
-                }
-            } catch (IOException e) {
-                throw InvalidModelException.broken(file, "is not JSON", e);
-            }
-            TokenKinds kinds = new TokenKinds(new BitSet(), new BitSet(), new BitSet());
-            if (isByteFallback(decoder)) {
-                kinds.add(model.path("vocab"));
-            }
-            added.forEach(token -> kinds.special()
-                    .set(token.path("id").intValue(), token.path("special").booleanValue()));
-            added.forEach(token -> kinds.texts().set(token.path("id").intValue()));
-            return kinds;
-        }
-
-        /** Whether decoding skips the token. */
-        boolean isSilent(int token) {
-            return special.get(token) || !bytes.isEmpty() && !texts.get(token);
-        }
-
-        private static boolean isByteFallback(JsonNode decoder) {
-            return decoder.findValuesAsText("type").contains("ByteFallback");
-        }
-
-        /** A vocabulary is an object from token to id, or a list of pairs of token and score. */
-        private void add(JsonNode vocabulary) {
-            vocabulary
-                    .fields()
-                    .forEachRemaining(e -> add(e.getKey(), e.getValue().intValue()));
-            for (int id = 0; vocabulary.isArray() && id < vocabulary.size(); id++) {
-                add(vocabulary.get(id).path(0).asText(), id);
-            }
-        }
-
-        private void add(String token, int id) {
-            texts.set(id);
-            bytes.set(id, BYTE.matcher(token).matches());
-        }
     }
 }

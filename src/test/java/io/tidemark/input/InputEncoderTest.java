@@ -58,6 +58,21 @@ class InputEncoderTest {
     }
 
     @Test
+    @DisplayName("Refuses a text of more bytes than the context can have before it is tokenized, and no shorter one")
+    void tooManyBytes() throws RejectedException {
+        int most = (int)
+                model.tokenizer().mostBytes(model.config().contextLength()).orElseThrow();
+        assertThat(encoder.encode(new Input.Prompt("x".repeat(most)))).hasSizeGreaterThan(most / 13);
+        for (Input input :
+                List.of(new Input.Prompt("x".repeat(most + 1)), new Input.Prompt("\u0142".repeat(most / 2 + 1)))) {
+            RejectedException refused = catchThrowableOfType(RejectedException.class, () -> encoder.encode(input));
+            assertThat(refused.error().code()).isEqualTo("context_length_exceeded");
+            assertThat(refused.error().param()).contains("prompt");
+            assertThat(refused.error().message()).contains("at most " + most + " bytes");
+        }
+    }
+
+    @Test
     @DisplayName("Refuses messages whose template was interrupted, with a code of its own")
     void interrupted() {
         assertThat(error(() -> encoder.encode(chat("slow"), () -> true)).code()).isEqualTo("chat_template_timeout");
