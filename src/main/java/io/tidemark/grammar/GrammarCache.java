@@ -3,6 +3,7 @@ package io.tidemark.grammar;
 import com.sun.jna.ptr.LongByReference;
 import io.tidemark.message.AnswerFormat;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -60,18 +61,40 @@ final class GrammarCache {
         return functions.tidemark_tokenizer_bytes(tokenizer);
     }
 
-    /** A reference to a grammar that is kept or in use. */
-    synchronized Optional<NativeGrammar> find(AnswerFormat format) {
-        return Optional.ofNullable(entries.get(format)).map(Entry::lease);
+    /** A reference of a tenant to a grammar that is kept or in use. */
+    synchronized Optional<NativeGrammar> find(AnswerFormat format, String tenant) {
+        return Optional.ofNullable(entries.get(format)).map(entry -> entry.lease(tenant));
     }
 
-    /** Takes a compiled grammar, and gives a reference to it. */
-    NativeGrammar add(AnswerFormat format, long pointer) {
+    /**
+     * The bytes of the grammars that tenants have references to, by tenant. A grammar of several tenants counts in
+     * equal parts.
+     */
+    synchronized Map<String, Double> heldBytes() {
+        Map<String, Double> held = new HashMap<>();
+        for (Entry entry : entries.values()) {
+            double part = (double) entry.bytes() / Math.max(1, entry.tenants.size());
+            entry.tenants.keySet().forEach(tenant -> held.merge(tenant, part, Double::sum));
+        }
+        return held;
+    }
+
+    /** The bytes of the grammars with references. */
+    synchronized long leasedBytes() {
+        long unused = 0;
+        for (Entry entry : entries.values()) {
+            unused += entry.references == 0 ? entry.bytes() : 0;
+        }
+        return keptBytes() - unused;
+    }
+
+    /** Takes a compiled grammar, and gives a reference to it to a tenant. */
+    NativeGrammar add(AnswerFormat format, long pointer, String tenant) {
         allocated.add(pointer);
         NativeGrammar lease;
         synchronized (this) {
             Entry entry = new Entry(format, pointer);
-            lease = entry.lease();
+            lease = entry.lease(tenant);
             if (!closed && entries.putIfAbsent(format, entry) == null) {
                 formatBytes += format.bytes();
             }
@@ -159,6 +182,9 @@ final class GrammarCache {
 
         private final AnswerFormat format;
         private final long pointer;
+        /** The references of tenants, by tenant. */
+        private final Map<String, Integer> tenants = new HashMap<>();
+
         private int references;
         private boolean freed;
         private long freeingBytes;
@@ -169,9 +195,18 @@ final class GrammarCache {
         }
 
         /** Called with the lock. */
-        private NativeGrammar lease() {
+        private NativeGrammar lease(String tenant) {
             references++;
-            return new NativeGrammar(this);
+            tenants.merge(tenant, 1, Integer::sum);
+            return new NativeGrammar(this, tenant);
+        }
+
+        /** Ends a reference of a tenant. */
+        void release(String tenant) {
+            synchronized (GrammarCache.this) {
+                tenants.computeIfPresent(tenant, (name, count) -> count > 1 ? count - 1 : null);
+            }
+            release();
         }
 
         /** Called with the lock, before the native memory is freed without it. */

@@ -4,24 +4,30 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.jna.ptr.LongByReference;
 import io.tidemark.message.AnswerFormat;
+import io.tidemark.tenant.TenantWeights;
 import java.io.ByteArrayOutputStream;
 import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntFunction;
 
 /**
  * Compiles formats for one tokenizer, and keeps the grammars that were used last. Thread-safe; a format is compiled on
  * the thread of its first caller, while other callers with an equal format wait for it.
  *
- * <p>Each call of {@link #find} and {@link #compile} gives a reference of its own, which the caller closes. The native
- * memory of all grammars, in use or kept, and of the states of their sequences is bounded by {@link
+ * <p>Each call of {@link #find} and {@link #compile} gives a reference of its own to a tenant, which the caller closes.
+ * The native memory of all grammars, in use or kept, and of the states of their sequences is bounded by {@link
  * GrammarLimits#cacheBytes}: unused grammars are freed, further formats are refused with {@link GrammarException#BUSY},
- * and at last those sequences fail that have added more than their share.
+ * and at last those sequences fail that have added more than their share. The last quarter of what compiled formats may
+ * use is divided among the tenants that hold grammars or wait for one: only a tenant that holds less than its share of
+ * it gets a grammar there.
  */
 public final class GrammarCompiler implements AutoCloseable {
 
@@ -35,20 +41,39 @@ public final class GrammarCompiler implements AutoCloseable {
     private final GrammarLibrary.Functions functions;
     private final GrammarLimits limits;
     private final GrammarCache cache;
+    private final TenantWeights weights;
     private final Map<AnswerFormat, CompletableFuture<Void>> running = new HashMap<>();
+    /** The tenants that compile a format. */
+    private final Set<String> compiling = ConcurrentHashMap.newKeySet();
 
-    private GrammarCompiler(GrammarLibrary.Functions functions, int vocabulary, GrammarLimits limits, long tokenizer) {
+    private GrammarCompiler(
+            GrammarLibrary.Functions functions,
+            int vocabulary,
+            GrammarLimits limits,
+            TenantWeights weights,
+            long tokenizer) {
         this.functions = functions;
         this.limits = limits;
+        this.weights = weights;
         this.cache = new GrammarCache(functions, tokenizer, vocabulary, limits);
     }
 
-    /** @throws GrammarUnavailableException if there is no native library for this platform */
+    /**
+     * For one tenant.
+     *
+     * @throws GrammarUnavailableException if there is no native library for this platform
+     */
     public static GrammarCompiler open(TokenBytes vocabulary, GrammarLimits limits) {
-        return open(GrammarLibrary.functions(), vocabulary, limits);
+        return open(vocabulary, limits, TenantWeights.EQUAL);
     }
 
-    static GrammarCompiler open(GrammarLibrary.Functions functions, TokenBytes vocabulary, GrammarLimits limits) {
+    /** @throws GrammarUnavailableException if there is no native library for this platform */
+    public static GrammarCompiler open(TokenBytes vocabulary, GrammarLimits limits, TenantWeights weights) {
+        return open(GrammarLibrary.functions(), vocabulary, limits, weights);
+    }
+
+    static GrammarCompiler open(
+            GrammarLibrary.Functions functions, TokenBytes vocabulary, GrammarLimits limits, TenantWeights weights) {
         int count = vocabulary.vocabulary();
         Flat later = Flat.of(count, vocabulary::later);
         Flat first = vocabulary.hasFirst() ? Flat.of(count, vocabulary::first) : new Flat(null, null);
@@ -72,7 +97,7 @@ public final class GrammarCompiler implements AutoCloseable {
             throw new GrammarUnavailableException("answers can't have a format with this tokenizer: "
                     + GrammarLibrary.text(message, 0, MESSAGE_BYTES));
         }
-        return new GrammarCompiler(functions, count, limits, out.getValue());
+        return new GrammarCompiler(functions, count, limits, weights, out.getValue());
     }
 
     /** Whether there is a native library for this platform. */
@@ -81,19 +106,26 @@ public final class GrammarCompiler implements AutoCloseable {
     }
 
     /** A reference to a grammar of an earlier call; never compiles. */
-    public Optional<CompiledGrammar> find(AnswerFormat format) {
-        return cache.find(format).map(CompiledGrammar.class::cast);
+    public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
+        return cache.find(format, tenant).map(CompiledGrammar.class::cast);
+    }
+
+    /** As {@link #compile(AnswerFormat, String)}, for the only tenant. */
+    public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
+        return compile(format, "");
     }
 
     /**
      * Compiles a format, or takes it from the cache.
+     *
+     * @param tenant holds the grammar
      *
      * @throws GrammarException         if the format is not supported, too large or too slow, if the formats in use
      *                                  take the memory of all formats, or if the compiler fails
      * @throws IllegalArgumentException if the format is free text
      * @throws IllegalStateException    if the compiler is closed
      */
-    public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
+    public CompiledGrammar compile(AnswerFormat format, String tenant) throws GrammarException {
         while (true) {
             CompletableFuture<Void> own = new CompletableFuture<>();
             CompletableFuture<Void> other;
@@ -101,23 +133,28 @@ public final class GrammarCompiler implements AutoCloseable {
                 if (cache.isClosed()) {
                     throw new IllegalStateException("the compiler is closed");
                 }
-                Optional<NativeGrammar> kept = cache.find(format);
+                Optional<NativeGrammar> kept = cache.find(format, tenant);
                 if (kept.isPresent()) {
                     return kept.get();
                 }
                 other = running.putIfAbsent(format, own);
             }
             if (other == null) {
-                return compile(format, own);
+                return compile(format, tenant, own);
             }
             await(other); // then it is kept, unless it was freed at once
         }
     }
 
-    private CompiledGrammar compile(AnswerFormat format, CompletableFuture<Void> done) throws GrammarException {
+    private CompiledGrammar compile(AnswerFormat format, String tenant, CompletableFuture<Void> done)
+            throws GrammarException {
+        compiling.add(tenant);
         try {
+            if (!mayHold(tenant)) {
+                throw busy();
+            }
             requireRoom(limits.admittedBytes());
-            NativeGrammar grammar = cache.add(format, compileNatively(format));
+            NativeGrammar grammar = cache.add(format, compileNatively(format), tenant);
             try {
                 requireRoom(limits.totalBytes());
             } catch (GrammarException e) {
@@ -130,19 +167,35 @@ public final class GrammarCompiler implements AutoCloseable {
             done.completeExceptionally(e);
             throw e;
         } finally {
+            compiling.remove(tenant);
             synchronized (this) {
                 running.remove(format);
             }
         }
     }
 
+    /** Whether a tenant may hold one more grammar. */
+    private boolean mayHold(String tenant) {
+        if (weights.isSingle() || cache.leasedBytes() <= limits.admittedBytes() - limits.sharedBytes()) {
+            return true;
+        }
+        Map<String, Double> held = cache.heldBytes();
+        Set<String> tenants = new HashSet<>(compiling);
+        tenants.addAll(held.keySet());
+        return held.getOrDefault(tenant, 0.0) < limits.sharedBytes() * weights.share(tenant, tenants);
+    }
+
     private void requireRoom(long bytes) throws GrammarException {
         if (!cache.reduceTo(bytes)) {
-            throw new GrammarException(
-                    GrammarException.BUSY,
-                    "the formats of open requests take the memory for all formats, %d bytes (tidemark.limits.format-cache-bytes); send the request again later"
-                            .formatted(limits.totalBytes()));
+            throw busy();
         }
+    }
+
+    private GrammarException busy() {
+        return new GrammarException(
+                GrammarException.BUSY,
+                "the formats of open requests take the memory for all formats, %d bytes (tidemark.limits.format-cache-bytes); send the request again later"
+                        .formatted(limits.totalBytes()));
     }
 
     private static void await(CompletableFuture<Void> other) throws GrammarException {

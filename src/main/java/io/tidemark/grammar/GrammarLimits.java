@@ -38,4 +38,9 @@ public record GrammarLimits(
     long admittedBytes() {
         return totalBytes() / 4 * 3;
     }
+
+    /** The last part of the admitted bytes: each tenant may use its share of it, whatever the others hold. */
+    long sharedBytes() {
+        return admittedBytes() / 4;
+    }
 }

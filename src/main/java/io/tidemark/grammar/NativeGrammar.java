@@ -11,14 +11,17 @@ final class NativeGrammar implements CompiledGrammar {
     private final AtomicBoolean closed;
     private final Cleaner.Cleanable cleanable;
 
-    /** @param entry with a reference for this owner */
-    NativeGrammar(GrammarCache.Entry entry) {
+    /**
+     * @param entry  with a reference for this owner
+     * @param tenant of the owner
+     */
+    NativeGrammar(GrammarCache.Entry entry, String tenant) {
         this.entry = entry;
         AtomicBoolean released = new AtomicBoolean();
         this.closed = released;
         this.cleanable = GrammarLibrary.CLEANER.register(this, () -> {
             released.set(true);
-            entry.release();
+            entry.release(tenant);
         });
     }
 

@@ -45,9 +45,9 @@ public final class AnswerFormats implements AutoCloseable {
     interface Compiler {
 
         /** A compiled format of an earlier request; takes microseconds. */
-        Optional<CompiledGrammar> find(AnswerFormat format);
+        Optional<CompiledGrammar> find(AnswerFormat format, String tenant);
 
-        CompiledGrammar compile(AnswerFormat format) throws GrammarException;
+        CompiledGrammar compile(AnswerFormat format, String tenant) throws GrammarException;
 
         /** The native memory of all grammars, in use or kept, in bytes. */
         long usedBytes();
@@ -82,13 +82,13 @@ public final class AnswerFormats implements AutoCloseable {
     private static Compiler nativeCompiler(GrammarCompiler compiler) {
         return new Compiler() {
             @Override
-            public Optional<CompiledGrammar> find(AnswerFormat format) {
-                return compiler.find(format);
+            public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
+                return compiler.find(format, tenant);
             }
 
             @Override
-            public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
-                return compiler.compile(format);
+            public CompiledGrammar compile(AnswerFormat format, String tenant) throws GrammarException {
+                return compiler.compile(format, tenant);
             }
 
             @Override
@@ -133,25 +133,27 @@ public final class AnswerFormats implements AutoCloseable {
     /**
      * A compiled format of an earlier request, which the caller closes; takes microseconds and opens nothing.
      *
+     * @param tenant holds the grammar
      * @throws RejectedException if the compiler can't be opened
      */
-    Optional<CompiledGrammar> find(FormatFields fields) throws RejectedException {
+    Optional<CompiledGrammar> find(FormatFields fields, String tenant) throws RejectedException {
         return state.get() instanceof State.Unopened
                 ? Optional.empty()
-                : compiler().find(fields.format());
+                : compiler().find(fields.format(), tenant);
     }
 
     /**
      * Compiles a format, which takes up to {@code tidemark.limits.format-compile-time}, and seconds more if the
      * compiler has to be {@linkplain #open opened}. The caller closes the grammar.
      *
+     * @param tenant holds the grammar
      * @throws RejectedException with the codes of {@link GrammarException#code} and the path of the field, or if the
      *     compiler can't be opened
      */
-    CompiledGrammar compile(FormatFields fields) throws RejectedException {
+    CompiledGrammar compile(FormatFields fields, String tenant) throws RejectedException {
         open();
         try {
-            return compiler().compile(fields.format());
+            return compiler().compile(fields.format(), tenant);
         } catch (GrammarException e) {
             if (e.isOfServer()) {
                 throw new RejectedException(ErrorBody.serverError(e.code(), e.getMessage()));

@@ -63,6 +63,15 @@ public record TenantWeights(List<List<Topic>> ranks, double lowerShare) {
         return (double) own.weight() / topics * own.tenants().get(tenant) / tenants;
     }
 
+    /** Whether at most one tenant is named. */
+    public boolean isSingle() {
+        return ranks.stream()
+                        .flatMap(List::stream)
+                        .mapToInt(topic -> topic.tenants().size())
+                        .sum()
+                < 2;
+    }
+
     private Topic topic(String tenant) {
         return find(tenant).orElseGet(() -> Topic.of(tenant));
     }

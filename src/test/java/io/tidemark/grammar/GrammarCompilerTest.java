@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.jna.ptr.LongByReference;
 import io.tidemark.message.AnswerFormat;
+import io.tidemark.tenant.TenantWeights;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.reflect.Proxy;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -92,13 +94,14 @@ class GrammarCompilerTest {
     void caches() throws GrammarException {
         try (Formats formats = Formats.of(Tokenizers.BYTE_LEVEL)) {
             GrammarCompiler compiler = formats.compiler();
-            assertThat(compiler.find(new AnswerFormat.Regex("a+"))).isEmpty();
+            assertThat(compiler.find(new AnswerFormat.Regex("a+"), "")).isEmpty();
             CompiledGrammar grammar = compiler.compile(new AnswerFormat.Regex("a+"));
             assertThat(isSame(compiler.compile(new AnswerFormat.Regex(new String("a+"))), grammar))
                     .isTrue();
-            assertThat(isSame(compiler.find(new AnswerFormat.Regex("a+")).orElseThrow(), grammar))
+            assertThat(isSame(compiler.find(new AnswerFormat.Regex("a+"), "").orElseThrow(), grammar))
                     .isTrue();
-            assertThat(compiler.find(new AnswerFormat.Choice(List.of("a+")))).isEmpty();
+            assertThat(compiler.find(new AnswerFormat.Choice(List.of("a+")), ""))
+                    .isEmpty();
             assertThat(grammar.bytes()).isBetween(1_000L, 10_000_000L);
         }
     }
@@ -114,13 +117,13 @@ class GrammarCompilerTest {
             kept.close();
             for (int i = 11; i < 20; i++) {
                 formats.compile(new AnswerFormat.Regex("a{1," + i + "}")).close();
-                CompiledGrammar again = formats.compiler().find(used).orElseThrow();
+                CompiledGrammar again = formats.compiler().find(used, "").orElseThrow();
                 again.close();
                 assertThat(formats.compiler().usedBytes()).isLessThanOrEqualTo(4 * bytes);
             }
-            assertThat(formats.compiler().find(new AnswerFormat.Regex("a{1,11}")))
+            assertThat(formats.compiler().find(new AnswerFormat.Regex("a{1,11}"), ""))
                     .isEmpty();
-            assertThat(formats.compiler().find(new AnswerFormat.Regex("a{1,19}")))
+            assertThat(formats.compiler().find(new AnswerFormat.Regex("a{1,19}"), ""))
                     .isPresent();
         }
     }
@@ -158,6 +161,46 @@ class GrammarCompilerTest {
     }
 
     @Test
+    @DisplayName("Keeps a part of the memory for tenants that hold less than their share of it")
+    void sharesOfTenants() throws GrammarException {
+        long bytes = bytesOf(new AnswerFormat.Regex("a{1,10}"));
+        TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
+        TenantWeights weights = new TenantWeights(
+                List.of(List.of(
+                        new TenantWeights.Topic(1000, Map.of("flood", 1)),
+                        new TenantWeights.Topic(1, Map.of("quiet", 1)),
+                        new TenantWeights.Topic(1, Map.of("third", 1)))),
+                0);
+        List<CompiledGrammar> held = new ArrayList<>();
+        // all formats have at most 15 times the bytes of one, and the last quarter has 3.75 of these
+        try (GrammarCompiler compiler =
+                GrammarCompiler.open(GrammarLibrary.functions(), vocabulary, limits(3 * bytes, 20 * bytes), weights)) {
+            GrammarException refusal = null;
+            for (int i = 10; refusal == null; i++) {
+                assertThat(i).isLessThan(40);
+                try {
+                    held.add(compiler.compile(new AnswerFormat.Regex("a{1," + i + "}"), "flood"));
+                } catch (GrammarException e) {
+                    refusal = e;
+                }
+            }
+            assertThat(refusal.code()).isEqualTo(GrammarException.BUSY);
+            held.add(compiler.compile(new AnswerFormat.Regex("b{1,10}"), "quiet"));
+            held.add(compiler.compile(new AnswerFormat.Regex("c{1,10}"), "third"));
+            assertThatThrownBy(() -> compiler.compile(new AnswerFormat.Regex("d{1,10}"), "quiet"))
+                    .isInstanceOf(GrammarException.class);
+            // a format in use needs no memory
+            held.add(compiler.compile(new AnswerFormat.Regex("a{1,10}"), "quiet"));
+            for (int i = 0; i < 8; i++) {
+                held.remove(0).close();
+            }
+            held.add(compiler.compile(new AnswerFormat.Regex("d{1,10}"), "quiet"));
+        } finally {
+            held.forEach(CompiledGrammar::close);
+        }
+    }
+
+    @Test
     @DisplayName("Compiles a format while another grammar is being freed, whose memory is not counted any more")
     void countsNoGrammarThatIsBeingFreed() throws Exception {
         CountDownLatch inCall = new CountDownLatch(1);
@@ -171,14 +214,15 @@ class GrammarCompilerTest {
         TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
         ExecutorService executor = Executors.newSingleThreadExecutor();
         // a format is compiled while all others have at most 2.6 times the bytes of one
-        try (GrammarCompiler compiler = GrammarCompiler.open(blocking, vocabulary, limits(3 * bytes, 7 * bytes / 2))) {
+        try (GrammarCompiler compiler =
+                GrammarCompiler.open(blocking, vocabulary, limits(3 * bytes, 7 * bytes / 2), TenantWeights.EQUAL)) {
             compiler.compile(new AnswerFormat.Regex("a{1,10}")).close();
             try (CompiledGrammar second = compiler.compile(new AnswerFormat.Regex("b{1,10}"));
                     CompiledGrammar third = compiler.compile(new AnswerFormat.Regex("c{1,10}"))) {
                 Future<CompiledGrammar> freeing =
                         executor.submit(() -> compiler.compile(new AnswerFormat.Regex("d{1,10}")));
                 inCall.await();
-                assertThat(compiler.find(new AnswerFormat.Regex("a{1,10}"))).isEmpty();
+                assertThat(compiler.find(new AnswerFormat.Regex("a{1,10}"), "")).isEmpty();
                 assertThat(compiler.usedBytes()).isGreaterThan(second.bytes() + third.bytes());
                 try (CompiledGrammar other = compiler.compile(new AnswerFormat.Regex("e{1,10}"))) {
                     assertThat(other.bytes()).isPositive();
@@ -199,7 +243,7 @@ class GrammarCompilerTest {
         try (Formats formats = new Formats(Tokenizers.BYTE_LEVEL, 450, limits(16 << 20, 0))) {
             AnswerFormat format = new AnswerFormat.Regex("[ab]{2}");
             CompiledGrammar first = formats.compile(format);
-            CompiledGrammar second = formats.compiler().find(format).orElseThrow();
+            CompiledGrammar second = formats.compiler().find(format, "").orElseThrow();
             GrammarState state = second.start();
             first.close();
             first.close();
@@ -212,7 +256,7 @@ class GrammarCompilerTest {
             state.close();
             state.close();
             assertThat(formats.compiler().usedBytes()).isZero();
-            assertThat(formats.compiler().find(format)).isEmpty();
+            assertThat(formats.compiler().find(format, "")).isEmpty();
         }
     }
 
@@ -228,11 +272,12 @@ class GrammarCompilerTest {
         });
         TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
         ExecutorService executor = Executors.newSingleThreadExecutor();
-        try (GrammarCompiler compiler = GrammarCompiler.open(blocking, vocabulary, GrammarLimits.DEFAULT)) {
+        try (GrammarCompiler compiler =
+                GrammarCompiler.open(blocking, vocabulary, GrammarLimits.DEFAULT, TenantWeights.EQUAL)) {
             Future<CompiledGrammar> compiled = executor.submit(() -> compiler.compile(new AnswerFormat.Regex("a")));
             inCall.await();
-            assertThat(compiler.find(new AnswerFormat.Regex("a"))).isEmpty();
-            assertThat(compiler.find(new AnswerFormat.Regex("b"))).isEmpty();
+            assertThat(compiler.find(new AnswerFormat.Regex("a"), "")).isEmpty();
+            assertThat(compiler.find(new AnswerFormat.Regex("b"), "")).isEmpty();
             assertThat(compiler.usedBytes()).isZero();
             goOn.countDown();
             assertThat(compiled.get().bytes()).isPositive();
@@ -246,7 +291,8 @@ class GrammarCompilerTest {
     void ownFailure() {
         GrammarLibrary.Functions failing = intercepted("tidemark_grammar_compile", proceed -> 4);
         TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
-        try (GrammarCompiler compiler = GrammarCompiler.open(failing, vocabulary, GrammarLimits.DEFAULT)) {
+        try (GrammarCompiler compiler =
+                GrammarCompiler.open(failing, vocabulary, GrammarLimits.DEFAULT, TenantWeights.EQUAL)) {
             assertThatThrownBy(() -> compiler.compile(new AnswerFormat.Regex("a")))
                     .isInstanceOfSatisfying(GrammarException.class, e -> {
                         assertThat(e.code()).isEqualTo(GrammarException.FAILED);

@@ -47,13 +47,13 @@ class AnswerFormatsTest {
         });
         List<CompletableFuture<CompiledGrammar>> first =
                 Stream.generate(() -> compileOnThread(formats)).limit(4).toList();
-        assertThat(formats.find(REGEX)).as("does not wait").isEmpty();
+        assertThat(formats.find(REGEX, "a")).as("does not wait").isEmpty();
         opened.countDown();
         for (CompletableFuture<CompiledGrammar> each : first) {
             assertThat(each.get()).isNotNull();
         }
         assertThat(openings).hasValue(1);
-        assertThat(formats.find(REGEX)).isPresent();
+        assertThat(formats.find(REGEX, "a")).isPresent();
     }
 
     static List<Throwable> failures() {
@@ -73,9 +73,9 @@ class AnswerFormatsTest {
         });
         List<String> log = LogCapture.of(AnswerFormats.class, () -> {
             for (int i = 0; i < 3; i++) {
-                assertUnavailable(() -> formats.compile(REGEX));
+                assertUnavailable(() -> formats.compile(REGEX, "a"));
             }
-            assertUnavailable(() -> formats.find(REGEX));
+            assertUnavailable(() -> formats.find(REGEX, "a"));
         });
         assertThat(log).singleElement().asString().contains("formats_unavailable", reason.getMessage());
         assertThat(openings).hasValue(1);
@@ -86,17 +86,17 @@ class AnswerFormatsTest {
     void close() throws Exception {
         AnswerFormats used = AnswerFormats.openedBy(this::compiler);
         assertThat(used.usedBytes()).isZero();
-        used.compile(REGEX);
+        used.compile(REGEX, "a");
         assertThat(used.usedBytes()).isEqualTo(7);
         used.close();
         assertThat(used.usedBytes()).isZero();
         used.close();
         assertThat(closings).hasValue(1);
-        assertUnavailable(() -> used.compile(REGEX));
+        assertUnavailable(() -> used.compile(REGEX, "a"));
 
         AnswerFormats unused = AnswerFormats.openedBy(this::compiler);
         unused.close();
-        assertUnavailable(() -> unused.compile(REGEX));
+        assertUnavailable(() -> unused.compile(REGEX, "a"));
         assertThat(openings).hasValue(1);
         assertThat(closings).hasValue(1);
     }
@@ -112,7 +112,7 @@ class AnswerFormatsTest {
         CompletableFuture<CompiledGrammar> first = compileOnThread(formats);
         formats.close();
         assertThat(first).as("the opening goes on").isNotDone();
-        assertUnavailable(() -> formats.find(REGEX));
+        assertUnavailable(() -> formats.find(REGEX, "a"));
         opened.countDown();
         assertThat(first)
                 .failsWithin(Duration.ofSeconds(20))
@@ -121,7 +121,7 @@ class AnswerFormatsTest {
                 .isInstanceOf(RejectedException.class);
         assertThat(openings).hasValue(1);
         assertThat(closings).hasValue(1);
-        assertUnavailable(() -> formats.compile(REGEX));
+        assertUnavailable(() -> formats.compile(REGEX, "a"));
     }
 
     private interface Call {
@@ -138,7 +138,7 @@ class AnswerFormatsTest {
     private static CompletableFuture<CompiledGrammar> compileOnThread(AnswerFormats formats) {
         Supplier<CompiledGrammar> compilation = () -> {
             try {
-                return formats.compile(REGEX);
+                return formats.compile(REGEX, "a");
             } catch (RejectedException e) {
                 throw new IllegalStateException(e);
             }
@@ -168,12 +168,12 @@ class AnswerFormatsTest {
             private volatile Optional<CompiledGrammar> kept = Optional.empty();
 
             @Override
-            public Optional<CompiledGrammar> find(AnswerFormat format) {
+            public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
                 return kept;
             }
 
             @Override
-            public CompiledGrammar compile(AnswerFormat format) {
+            public CompiledGrammar compile(AnswerFormat format, String tenant) {
                 kept = Optional.of(new FakeGrammars().compiled());
                 return kept.get();
             }
