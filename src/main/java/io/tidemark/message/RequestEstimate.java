@@ -2,13 +2,15 @@ package io.tidemark.message;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 
 /**
- * What a request may need, estimated before it is parsed: tokens, and bytes of heap. One pass over the value makes it,
- * without a tree.
+ * What is known of a request before it is parsed: what it may need, in tokens and bytes of heap, and its {@link
+ * RequestHead}. One pass over the value makes it, without a tree.
  *
  * <p>The bytes are upper estimates. They were measured with compressed object pointers on the worst values that are
  * permitted; a test compares them with the heap.
@@ -17,8 +19,9 @@ import java.util.Set;
  * @param keptBytes   of the parsed request without its value: fields that requests do not have are not kept
  * @param promptBytes of the most tokens that the prompt may have
  * @param answerBytes of the largest answer
+ * @param head        the fields that matter before the request is parsed
  */
-public record RequestEstimate(long tokens, long keptBytes, long promptBytes, long answerBytes) {
+public record RequestEstimate(long tokens, long keptBytes, long promptBytes, long answerBytes, RequestHead head) {
 
     /** Of JSON. Common tokenizers make a token of about 4 characters of English text. */
     private static final int BYTES_PER_TOKEN = 4;
@@ -57,8 +60,11 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
             "response_format",
             "structured_outputs");
 
+    /** The fields of {@link RequestHead}. */
+    private static final Set<String> HEAD = Set.of("id", "priority", "deadline", "timeout_ms");
+
     /** For a record that is rejected without parsing. */
-    public static final RequestEstimate REJECTED = new RequestEstimate(0, PER_REQUEST, 0, 0);
+    public static final RequestEstimate REJECTED = new RequestEstimate(0, PER_REQUEST, 0, 0, RequestHead.EMPTY);
 
     /**
      * Estimates a value of a request topic. A value that is no JSON object counts as it was read up to the fault: this
@@ -78,10 +84,16 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         long bytes = Math.max(0, Math.min(pass.chars * MAX_BYTES_PER_CHAR, value.length - otherChars));
         long tokens = pass.choices * Math.min(contextLength, pass.tokens);
         return new RequestEstimate(
-                value.length / BYTES_PER_TOKEN + tokens,
+                tokens(value.length) + tokens,
                 PER_REQUEST + PER_CHAR * pass.chars + PER_ELEMENT * pass.elements,
                 PER_PROMPT_TOKEN * Math.min(contextLength, bytes),
-                answerBytes(tokens, pass.logprobs(tokens)));
+                answerBytes(tokens, pass.logprobs(tokens)),
+                pass.head());
+    }
+
+    /** An estimate of the tokens of a text of JSON, by its size in bytes. */
+    public static long tokens(long bytes) {
+        return bytes / BYTES_PER_TOKEN;
     }
 
     /** Bytes of heap of the open request before its prompt is tokenized, with the answer, without the value. */
@@ -116,6 +128,8 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         /** Lists, objects, field names and values of kept fields. */
         private long elements;
 
+        private final ObjectNode headFields = JsonNodeFactory.instance.objectNode();
+
         private void read(JsonParser parser) throws IOException {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 return;
@@ -125,10 +139,11 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
                 String field = parser.currentName();
                 if (KEPT.contains(field)) {
                     long begin = parser.currentTokenLocation().getCharOffset();
-                    next = keep(parser);
+                    next = keep(field, parser);
                     chars += parser.currentTokenLocation().getCharOffset() - begin;
                 } else {
                     JsonToken value = parser.nextToken();
+                    head(field, parser);
                     if (value != null && value.isNumeric()) {
                         number(field, parser);
                     } else if (value == JsonToken.VALUE_TRUE) {
@@ -141,17 +156,46 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         }
 
         /** Counts the elements of a value, and returns the token after it. */
-        private JsonToken keep(JsonParser parser) throws IOException {
+        private JsonToken keep(String field, JsonParser parser) throws IOException {
             int depth = 0;
             do {
                 JsonToken token = parser.nextToken();
                 if (token == null) {
                     return null;
                 }
+                if (depth == 0) {
+                    head(field, parser);
+                }
                 depth += token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;
                 elements += token.isStructEnd() ? 0 : 1;
             } while (depth > 0);
             return parser.nextToken();
+        }
+
+        private void head(String field, JsonParser parser) throws IOException {
+            JsonToken token = parser.currentToken();
+            if (!HEAD.contains(field) || token == null) {
+                return;
+            }
+            switch (token) {
+                case VALUE_STRING -> headFields.put(field, parser.getText());
+                case VALUE_NUMBER_INT -> headFields.put(field, parser.getBigIntegerValue());
+                case VALUE_NUMBER_FLOAT -> headFields.put(field, parser.getDoubleValue());
+                default -> {
+                    // null is the same as an absent field, and the others are not valid
+                }
+            }
+        }
+
+        /** What is valid of the head: the rest is absent, and the request is rejected when it is parsed. */
+        private RequestHead head() {
+            while (true) {
+                try {
+                    return RequestHead.read(new Fields(headFields, ""));
+                } catch (Fields.Invalid e) {
+                    headFields.remove(e.asError().param().orElseThrow());
+                }
+            }
         }
 
         /** As in a request, 64.0 is an integer. Numbers out of range count as the nearest permitted one. */

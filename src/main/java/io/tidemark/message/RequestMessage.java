@@ -4,7 +4,6 @@ import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -15,7 +14,7 @@ import java.util.function.Predicate;
  * One value of the topic {@code generation-requests}. {@link #parse} applies the defaults and checks the ranges below;
  * {@link TopicJson} writes it.
  *
- * @param id       identifies the request, 1 to 256 characters; the worker derives an id if it is absent
+ * @param head     id, priority and end
  * @param model    the id of an adapter, or the name of the base model
  * @param input    {@code prompt}, or {@code messages} and optionally {@code tools}
  * @param sampling the sampling parameters
@@ -25,14 +24,11 @@ import java.util.function.Predicate;
  * @param logprobs the number of alternatives reported for each token, 0 to 20; absent for no log-probabilities
  * @param user     a label of the sender, at most 256 characters; Tidemark does not read it
  * @param stream   whether the worker sends events while it generates; default false
- * @param priority requests with a smaller number run first, any int; default 0
- * @param deadline the request ends at this instant, see {@link #expiry}; absent for no deadline
- * @param timeoutMs milliseconds from the timestamp of the request's record to its end, 1 or more; absent for no timeout
  * @param boundary overrides the boundary table for this request, 0 or more; the worker checks the upper end
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record RequestMessage(
-        Optional<String> id,
+        @JsonUnwrapped RequestHead head,
         String model,
         @JsonUnwrapped Input input,
         @JsonUnwrapped SamplingFields sampling,
@@ -42,9 +38,6 @@ public record RequestMessage(
         OptionalInt logprobs,
         Optional<String> user,
         boolean stream,
-        int priority,
-        Optional<Instant> deadline,
-        OptionalLong timeoutMs,
         OptionalInt boundary) {
 
     static final int MAX_CHOICES = 16;
@@ -97,24 +90,6 @@ public record RequestMessage(
                 Optional.empty(), TopicJson.tooLarge(bytes, maxBytes).asError());
     }
 
-    /**
-     * The instant at which the request ends: {@code deadline} or the end of {@code timeout_ms}, whichever is earlier. A
-     * request that has not run until then gets a result without text, with the finish reason {@code deadline}. A
-     * request that is running is cut, and its result has the text so far. The clock of the worker decides.
-     *
-     * @param timestamp of the request's record, milliseconds since 1970
-     * @return empty if the request has neither field; {@link Instant#toEpochMilli} never overflows
-     */
-    public Optional<Instant> expiry(long timestamp) {
-        if (timeoutMs.isEmpty()) {
-            return deadline;
-        }
-        // clients may choose both numbers, and the sum may exceed a long
-        long limit = Long.MAX_VALUE - Math.max(timestamp, 0);
-        Instant end = Instant.ofEpochMilli(timestamp + Math.min(timeoutMs.getAsLong(), limit));
-        return Optional.of(deadline.filter(end::isAfter).orElse(end));
-    }
-
     private static RequestMessage read(Fields fields) throws Fields.Invalid {
         rejectUnsupported(fields);
         RequestMessage message = readAll(fields);
@@ -135,7 +110,7 @@ public record RequestMessage(
 
     private static RequestMessage readAll(Fields fields) throws Fields.Invalid {
         return new RequestMessage(
-                fields.text("id", 1, Fields.MAX_NAME_LENGTH),
+                RequestHead.read(fields),
                 fields.requireText("model", 1, Fields.MAX_NAME_LENGTH),
                 Input.read(fields),
                 SamplingFields.read(fields),
@@ -145,9 +120,6 @@ public record RequestMessage(
                 logprobs(fields),
                 fields.text("user", 0, Fields.MAX_NAME_LENGTH),
                 fields.flag("stream", false),
-                (int) fields.integer("priority", Integer.MIN_VALUE, Integer.MAX_VALUE, 0),
-                fields.instant("deadline"),
-                fields.integer("timeout_ms", 1, Long.MAX_VALUE),
                 fields.smallInteger("boundary", 0, Integer.MAX_VALUE));
     }
 

@@ -34,7 +34,7 @@ import java.util.function.BooleanSupplier;
 /**
  * Turns parsed requests into requests for the engine: tokenizes the input, resolves the adapter, and pins its version
  * and boundary. {@link #prepare} and {@link #withFormat} do everything that needs no adapter weights, so that no
- * adapter is loaded for a request that is rejected. {@link #withFormat} may run on several threads at a time.
+ * adapter is loaded for a request that is rejected. Thread-safe.
  */
 public final class Admission {
 
@@ -97,11 +97,11 @@ public final class Admission {
      *
      * @throws RejectedException if this process enforces no format
      */
-    Optional<Prepared> withKnownFormat(Prepared prepared) throws RejectedException {
+    Optional<Prepared> withKnownFormat(Tenant tenant, Prepared prepared) throws RejectedException {
         FormatFields answer = prepared.message().answer();
         return answer.isFreeText()
                 ? Optional.of(prepared)
-                : formats.find(answer).map(prepared::withGrammar);
+                : formats.find(answer, tenant.name()).map(prepared::withGrammar);
     }
 
     /** Opens the compiler of formats unless that was tried before; takes seconds. See {@link AnswerFormats#open}. */
@@ -112,15 +112,15 @@ public final class Admission {
     /**
      * A prepared request with its format, which is compiled. Takes up to {@code tidemark.limits.format-compile-time}.
      *
-     * @throws RejectedException if the format is not supported, too large or too slow, or if this process enforces no
-     *     format
+     * @throws RejectedException if the format is not supported, too large or too slow, if the formats of open requests
+     *     take the memory for formats, or if this process enforces no format
      */
-    Prepared withFormat(Prepared prepared) throws RejectedException {
+    Prepared withFormat(Tenant tenant, Prepared prepared) throws RejectedException {
         long start = System.nanoTime();
         String outcome = "internal_error";
         try {
             Prepared compiled =
-                    prepared.withGrammar(formats.compile(prepared.message().answer()));
+                    prepared.withGrammar(formats.compile(prepared.message().answer(), tenant.name()));
             outcome = "compiled";
             return compiled;
         } catch (RejectedException e) {
@@ -135,8 +135,10 @@ public final class Admission {
      * Pins the boundary of a prepared request: the one in the request, else the one in force.
      *
      * @param engineId id of this delivery of the request in the engine
+     * @param waited   from the receipt of the request to this call
      */
-    AdmittedRequest admit(Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter) {
+    AdmittedRequest admit(
+            Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter, Duration waited) {
         Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
         return new AdmittedRequest(
                 prepared.id(),
@@ -148,8 +150,9 @@ public final class Admission {
                         prepared.params(),
                         adapter.map(LoadedAdapter::weights),
                         pinned.map(PinnedAdapter::boundary).orElseGet(() -> Boundary.full(numLayers)),
-                        prepared.message().priority(),
-                        tenant.name()));
+                        prepared.message().head().priority(),
+                        tenant.name()),
+                waited);
     }
 
     /**

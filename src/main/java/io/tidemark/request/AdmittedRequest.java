@@ -3,6 +3,7 @@ package io.tidemark.request;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.generation.GenerationRequest;
 import io.tidemark.message.RequestMessage;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -13,9 +14,14 @@ import java.util.OptionalLong;
  * @param message    as in the record
  * @param adapter    empty for the base model
  * @param generation the request for the engine
+ * @param waited     from its receipt to its admission to the engine
  */
 record AdmittedRequest(
-        String id, RequestMessage message, Optional<PinnedAdapter> adapter, GenerationRequest generation) {
+        String id,
+        RequestMessage message,
+        Optional<PinnedAdapter> adapter,
+        GenerationRequest generation,
+        Duration waited) {
 
     /**
      * @param digest         SHA-256 of the adapter

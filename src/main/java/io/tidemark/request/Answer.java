@@ -35,12 +35,16 @@ public record Answer(
                 : ((ErrorResult) result).model();
     }
 
-    /** Tokens that the engine has computed: those of the prompt that were not cached, and those of all choices. */
+    /**
+     * Tokens with which the request counts for its tenant: those that the engine has computed, which are those of the
+     * prompt that were not cached, and those of all choices. A request that the engine has not completed counts with
+     * its bytes.
+     */
     public long tokens() {
         return completion
                 .map(Completion::usage)
                 .map(usage -> (long) usage.promptTokens() - usage.cachedTokens() + usage.completionTokens())
-                .orElse(0L);
+                .orElseGet(() -> RequestEstimate.tokens(request.size()));
     }
 
     /** Bytes of heap until the answer is committed, without those of the request; an upper estimate. */

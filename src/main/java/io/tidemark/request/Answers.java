@@ -156,6 +156,7 @@ public final class Answers {
                 OptionalLong.of(admitted.generation().params().seed()),
                 worker,
                 request.attempt(),
+                OptionalDouble.of(admitted.waited().toNanos() / 1e6),
                 timing.map(t -> OptionalDouble.of(t.queuedMs())).orElse(OptionalDouble.empty()),
                 completion.map(Completion::firstTokenMs).orElse(OptionalDouble.empty()),
                 timing.map(t -> OptionalDouble.of(t.totalMs())).orElse(OptionalDouble.empty()));

@@ -1,6 +1,8 @@
 package io.tidemark.request;
 
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RequestHead;
+import java.time.Instant;
 import java.util.Optional;
 
 /**
@@ -9,6 +11,7 @@ import java.util.Optional;
  * @param source        the position of the request's record
  * @param value         the encoded request; empty if the record has no value
  * @param size          bytes of the encoded request; {@code value} has only the first of them if they exceed a limit
+ * @param head          what is known of its fields
  * @param timestamp     of the record, milliseconds since 1970
  * @param attempt       the {@code attempt} of its events and its result
  * @param receivedNanos {@link io.tidemark.time.Time#nanoTime} when the record was received
@@ -19,11 +22,22 @@ public record ReceivedRequest(
         Source source,
         Optional<byte[]> value,
         long size,
+        RequestHead head,
         long timestamp,
         long attempt,
         long receivedNanos,
         ReplyTarget reply,
         Tenant tenant) {
+
+    /** The id in the record, or the one derived from its position. */
+    String id() {
+        return head.id().orElseGet(this::derivedId);
+    }
+
+    /** When the request ends, whatever it waits for; empty without an end. */
+    Optional<Instant> expiry() {
+        return head.expiry(timestamp);
+    }
 
     /** The id of a request without one: its position, so that every delivery has the same id. */
     String derivedId() {

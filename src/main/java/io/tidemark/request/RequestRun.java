@@ -40,8 +40,8 @@ import org.jboss.logging.Logger;
  *
  * <p>A cancellation or a deadline ends a parsed or prepared request at once, also while its chat template is rendered,
  * its format is compiled or its adapter loads. A running request ends in the engine: at once if it waits in the queue,
- * otherwise after its step. The fields of a received request are not known; its cancellation or deadline is found when
- * it is parsed.
+ * otherwise after its step. The answer of a received request needs its fields, so it is parsed next, before other
+ * requests of its tenant, and ends then.
  *
  * <p>The methods may be called from any thread. Transitions hold the lock of this object.
  */
@@ -58,6 +58,7 @@ final class RequestRun {
     private final Engine engine;
     private final Answers answers;
     private final BooleanSupplier allAbandoned;
+    private final Consumer<RequestRun> parseNext;
     private final Consumer<Answer> taker;
     private final Consumer<Throwable> onFailure;
 
@@ -67,9 +68,13 @@ final class RequestRun {
     /** Guarded by this object. */
     private Runnable cancelDeadline = () -> {};
 
+    /** Why the request ends when it is parsed. Guarded by this object. */
+    private Optional<FinishReason> ending = Optional.empty();
+
     /**
      * @param engineId     id in the engine: two records may have the same id, and a record may be delivered twice
      * @param allAbandoned counts as the state Abandoned when it is true
+     * @param parseNext    has a received request parsed before others of its tenant
      * @param taker        takes the answer, on any thread, once, unless the request is abandoned
      * @param onFailure    ends the process
      */
@@ -79,6 +84,7 @@ final class RequestRun {
             Engine engine,
             Answers answers,
             BooleanSupplier allAbandoned,
+            Consumer<RequestRun> parseNext,
             Consumer<Answer> taker,
             Consumer<Throwable> onFailure) {
         this.request = request;
@@ -86,6 +92,7 @@ final class RequestRun {
         this.engine = engine;
         this.answers = answers;
         this.allAbandoned = allAbandoned;
+        this.parseNext = parseNext;
         this.taker = taker;
         this.onFailure = onFailure;
     }
@@ -98,9 +105,8 @@ final class RequestRun {
         return engineId;
     }
 
-    /** Id in the record once it is known, else the one derived from its position. */
     String id() {
-        return state instanceof Known known ? known.id() : request.derivedId();
+        return request.id();
     }
 
     /** The tokens of the prompt of an open request, once they are known. */
@@ -112,6 +118,11 @@ final class RequestRun {
         return current instanceof RequestState.Running running
                 ? OptionalInt.of(running.promptTokens())
                 : OptionalInt.empty();
+    }
+
+    /** Whether the request waits for its parsing. */
+    boolean isReceived() {
+        return state instanceof RequestState.Received;
     }
 
     boolean isInEngine() {
@@ -132,9 +143,15 @@ final class RequestRun {
         if (!(state instanceof RequestState.Received received)) {
             return Optional.empty();
         }
-        Parsed parsed = received.parsed(message.id().orElseGet(request::derivedId), message);
+        Parsed parsed = received.parsed(id(), message);
         state = parsed;
         return Optional.of(parsed);
+    }
+
+    /** Ends a request that should have ended while it was received. Returns whether there was a reason to. */
+    synchronized boolean endParsed() {
+        ending.ifPresent(this::cancel);
+        return ending.isPresent();
     }
 
     /** Ends the request with {@link FinishReason#DEADLINE} after a delay, unless it has ended before. */
@@ -185,9 +202,17 @@ final class RequestRun {
         answer(() -> answers.finished(request, admitted, outcome));
     }
 
-    /** Parsed or Prepared to Answered; a running request ends in the engine. No effect in the other states. */
+    /**
+     * Parsed or Prepared to Answered; a running request ends in the engine, and a received one when it is parsed. The
+     * first reason counts. No effect in the other states.
+     */
     synchronized void cancel(FinishReason reason) {
-        if (isInEngine()) {
+        if (isReceived()) {
+            if (ending.isEmpty()) {
+                ending = Optional.of(reason);
+                parseNext.accept(this);
+            }
+        } else if (isInEngine()) {
             cancelInEngine(reason);
         } else if (state instanceof Known known) {
             answer(() -> {

@@ -11,11 +11,9 @@ import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.request.RequestState.Prepared;
 import io.tidemark.tenant.TenantTurns;
-import io.tidemark.tenant.TenantWeights;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -23,12 +21,9 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
@@ -44,9 +39,12 @@ import org.jboss.logging.Logger;
  * onFailure}, which must end the process. {@link StackOverflowError} is treated as an exception, because
  * it depends on the input alone.
  *
- * <p>All methods may be called from any thread. Parsing and tokenization run on the executor of admission, which must
- * run one task at a time, in order. A request that waits for its format or its adapter does not block the requests
- * behind it: formats are compiled on threads of their own, one of a tenant at a time.
+ * <p>All methods may be called from any thread. Requests are parsed and tokenized in the turns of their tenants, one of
+ * a tenant at a time, those of a smaller priority first; so a large prompt delays requests of its own tenant only. A
+ * request that waits for its format or its adapter does not block the requests behind it: formats are compiled in turns
+ * of their own.
+ *
+ * <p>A deadline or a cancellation ends a request from its receipt on.
  */
 public final class RequestRunner {
 
@@ -54,17 +52,19 @@ public final class RequestRunner {
     public static final Duration CANCELLATION_RETENTION = Duration.ofMillis(RecentCancellations.RETENTION_MS);
 
     private static final Logger LOG = Logger.getLogger(RequestRunner.class);
+    /** What the admission of a small request costs, as bytes of a large one. */
+    private static final long MIN_ADMISSION_BYTES = 1024;
+
     private static final ErrorBody CRASHED = ErrorBody.serverError(
             "worker_crashed",
             "the worker process ended each time it ran this request alone; the request is not repeated");
 
     private final int maxRequestBytes;
     private final Admission admission;
-    private final Function<String, CompletableFuture<AdapterLease>> adapters;
+    private final Adapters adapters;
     private final Engine engine;
     private final Answers answers;
     private final Threads threads;
-    private final TenantTurns formats;
     private final Time time;
     private final Consumer<Throwable> onFailure;
     private final Watchdog watchdog;
@@ -73,6 +73,14 @@ public final class RequestRunner {
     private final RecentCancellations cancellations = new RecentCancellations();
     private final AtomicLong deliveries = new AtomicLong();
     private volatile boolean allAbandoned;
+
+    /** Leases adapters. */
+    @FunctionalInterface
+    public interface Adapters {
+
+        /** Leases an adapter for a request of a tenant; loads it if necessary. */
+        CompletableFuture<AdapterLease> lease(String adapter, String tenant);
+    }
 
     /** Runs tasks later. */
     @FunctionalInterface
@@ -85,22 +93,21 @@ public final class RequestRunner {
     /**
      * The threads of a runner. The caller ends them.
      *
-     * @param admission runs one task at a time, in order
-     * @param formats   compile the formats of answers; run tasks in the order in which they come
+     * @param admission parse, tokenize and submit requests
+     * @param formats   compile the formats of answers
      * @param deadlines ends requests whose deadline has passed
      * @param limits    checked by the {@link #watchdog}
      */
-    public record Threads(Executor admission, Executor formats, Timer deadlines, Watchdog.Limits limits) {}
+    public record Threads(TenantTurns admission, TenantTurns formats, Timer deadlines, Watchdog.Limits limits) {}
 
     /**
      * @param maxRequestBytes larger requests are rejected without parsing
-     * @param adapters        leases an adapter by id; loads it if necessary
      * @param onFailure       ends the process
      */
     public RequestRunner(
             int maxRequestBytes,
             Admission admission,
-            Function<String, CompletableFuture<AdapterLease>> adapters,
+            Adapters adapters,
             Engine engine,
             Answers answers,
             Threads threads,
@@ -112,7 +119,6 @@ public final class RequestRunner {
         this.engine = engine;
         this.answers = answers;
         this.threads = threads;
-        this.formats = new TenantTurns(threads.formats(), 2, TenantWeights.EQUAL);
         this.time = time;
         this.onFailure = onFailure;
         this.watchdog = new Watchdog(engine, threads.limits(), this::describe, onFailure);
@@ -130,38 +136,85 @@ public final class RequestRunner {
                 engine,
                 answers,
                 () -> allAbandoned,
+                this::parseNext,
                 answer -> {
                     runs.remove(request);
                     taker.accept(answer);
                 },
                 onFailure);
         runs.put(request, run);
-        onAdmission(run, interrupted -> parse(run, interrupted));
+        Optional<FinishReason> ending = ending(request);
+        if (ending.isPresent()) {
+            run.cancel(ending.get());
+            return;
+        }
+        request.expiry().ifPresent(end -> run.endAfter(Duration.between(time.instant(), end), threads.deadlines()));
+        threads.admission()
+                .execute(
+                        request.tenant().name(),
+                        request.head().priority(),
+                        Math.max(MIN_ADMISSION_BYTES, request.size()),
+                        () -> admit(run, interrupted -> parse(run, interrupted)));
     }
 
-    private void onAdmission(RequestRun run, Step step) {
+    private void parseNext(RequestRun run) {
+        admitFirst(run, interrupted -> parse(run, interrupted));
+    }
+
+    /** Before the requests of the tenant that are not parsed yet. */
+    private void admitFirst(RequestRun run, Step step) {
+        threads.admission().executeFirst(run.request().tenant().name(), () -> admit(run, step));
+    }
+
+    /** Why a request that the engine does not have yet ends now. */
+    private Optional<FinishReason> ending(ReceivedRequest request) {
+        if (request.expiry().filter(end -> !end.isAfter(time.instant())).isPresent()) {
+            return Optional.of(FinishReason.DEADLINE);
+        }
+        return isCancelled(request) ? Optional.of(FinishReason.CANCELLED) : Optional.empty();
+    }
+
+    /**
+     * The answer of a request that has not started, if it has ended: its deadline has passed, or it is cancelled.
+     * Parses it on the calling thread.
+     */
+    public Optional<Answer> unstarted(ReceivedRequest request) {
+        Optional<FinishReason> reason = ending(request);
+        return reason.isPresent()
+                ? parsed(request).map(parsed -> unstarted(request, parsed, reason.get()))
+                : Optional.empty();
+    }
+
+    private Answer unstarted(ReceivedRequest request, Parsed<RequestMessage> parsed, FinishReason reason) {
+        if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
+            return answers.rejected(request, request.id(), Optional.empty(), invalid.error());
+        }
+        RequestMessage message = ((Parsed.Valid<RequestMessage>) parsed).record();
+        Optional<ErrorBody> refusal = request.reply().refusal();
+        if (refusal.isPresent()) {
+            return answers.rejected(request, request.id(), Optional.of(message.model()), refusal.get());
+        }
+        RequestEvents.unstarted(request, request.id(), message, reason);
+        return answers.unstarted(request, request.id(), message, reason);
+    }
+
+    /** Parses a request that does not run; empty if that fails. */
+    private Optional<Parsed<RequestMessage>> parsed(ReceivedRequest request) {
         try {
-            threads.admission().execute(() -> admit(run, step));
-        } catch (RejectedExecutionException e) {
-            LOG.debugf("a request was read after the worker was closed: %s", e.getMessage());
+            return Optional.of(parse(request));
+        } catch (RuntimeException | StackOverflowError e) {
+            LOG.errorf(e, "the request at %s could not be parsed", request.position());
+            return Optional.empty();
         }
     }
 
     /** The answer of a crashing request, which is not run again. */
     public Answer crashed(ReceivedRequest request) {
-        Optional<RequestMessage> message = Optional.empty();
-        try {
-            if (parse(request) instanceof Parsed.Valid<RequestMessage> valid) {
-                message = Optional.of(valid.record());
-            }
-        } catch (RuntimeException | StackOverflowError e) {
-            LOG.errorf(e, "the request at %s could not be parsed", request.position());
-        }
-        return answers.rejected(
-                request,
-                message.flatMap(RequestMessage::id).orElseGet(request::derivedId),
-                message.map(RequestMessage::model),
-                CRASHED);
+        Optional<String> model = parsed(request)
+                .flatMap(parsed -> parsed instanceof Parsed.Valid<RequestMessage> valid
+                        ? Optional.of(valid.record().model())
+                        : Optional.empty());
+        return answers.rejected(request, request.id(), model, CRASHED);
     }
 
     /**
@@ -172,11 +225,13 @@ public final class RequestRunner {
      */
     public void cancel(CancellationMessage cancellation, long timestamp) {
         cancellations.add(cancellation, timestamp);
-        runs.values().stream().filter(this::isCancelled).forEach(run -> run.cancel(FinishReason.CANCELLED));
+        runs.values().stream()
+                .filter(run -> isCancelled(run.request()))
+                .forEach(run -> run.cancel(FinishReason.CANCELLED));
     }
 
-    private boolean isCancelled(RequestRun run) {
-        return cancellations.covers(run.id(), run.request());
+    private boolean isCancelled(ReceivedRequest request) {
+        return cancellations.covers(request.id(), request);
     }
 
     /** Ends a request without an answer. */
@@ -235,74 +290,63 @@ public final class RequestRunner {
     }
 
     private interface Step {
-        /**
-         * @param interrupted whether the admission has taken too long
-         * @return whether the engine has the request
-         */
-        boolean run(BooleanSupplier interrupted) throws RejectedException, RequestRejectedException;
+        /** @param interrupted whether the admission has taken too long */
+        void run(BooleanSupplier interrupted) throws RejectedException, RequestRejectedException;
     }
 
-    /**
-     * A step of the admission on one of its threads, within the time limit. Has no effect if the request is abandoned.
-     *
-     * @return whether the engine has the request
-     */
-    private boolean admit(RequestRun run, Step step) {
+    /** Takes a step of the admission on one of its threads, within the time limit. */
+    private void admit(RequestRun run, Step step) {
         Watchdog.AdmissionRun current = watchdog.admits(run.engineId());
         try {
-            return !run.isAbandoned() && step.run(current::isInterrupted);
+            step.run(current::isInterrupted);
         } catch (RejectedException | RequestRejectedException | RuntimeException | Error e) {
             run.fail(e);
-            return false;
         } finally {
             watchdog.admitted(current);
         }
     }
 
-    private boolean parse(RequestRun run, BooleanSupplier interrupted)
-            throws RejectedException, RequestRejectedException {
+    private void parse(RequestRun run, BooleanSupplier interrupted) throws RejectedException, RequestRejectedException {
+        if (!run.isReceived() || run.isAbandoned()) {
+            return;
+        }
         Parsed<RequestMessage> parsed = parse(run.request());
         if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
-            run.reject(invalid.id().orElseGet(run.request()::derivedId), invalid.error());
-            return false;
+            run.reject(run.id(), invalid.error());
+            return;
         }
         Optional<RequestState.Parsed> valid = run.parsed(((Parsed.Valid<RequestMessage>) parsed).record());
-        return valid.isPresent() && prepare(run, valid.get(), interrupted);
+        if (valid.isPresent()) {
+            prepare(run, valid.get(), interrupted);
+        }
     }
 
-    private boolean prepare(RequestRun run, RequestState.Parsed parsed, BooleanSupplier interrupted)
+    private void prepare(RequestRun run, RequestState.Parsed parsed, BooleanSupplier interrupted)
             throws RejectedException, RequestRejectedException {
         ReceivedRequest request = run.request();
         Optional<ErrorBody> refusal = request.reply().refusal();
         if (refusal.isPresent()) {
             run.reject(parsed.id(), refusal.get());
-            return false;
+            return;
         }
-        Optional<Instant> deadline = parsed.message().expiry(request.timestamp());
-        if (deadline.filter(end -> !end.isAfter(time.instant())).isPresent()) {
-            run.cancel(FinishReason.DEADLINE);
-            return false;
-        }
-        deadline.ifPresent(end -> run.endAfter(Duration.between(time.instant(), end), threads.deadlines()));
-        if (isCancelled(run)) {
-            run.cancel(FinishReason.CANCELLED);
-            return false;
+        if (run.endParsed()) {
+            return;
         }
         Prepared prepared =
                 admission.prepare(request.tenant(), parsed, () -> interrupted.getAsBoolean() || run.needsNoAnswer());
         engine.validate(prepared.prompt(), prepared.params());
         if (!run.prepared(prepared)) {
-            return false;
+            return;
         }
-        Optional<Prepared> ready = admission.withKnownFormat(prepared);
+        Optional<Prepared> ready = admission.withKnownFormat(request.tenant(), prepared);
         if (ready.isPresent()) {
-            return start(run, ready.get());
+            start(run, ready.get());
+        } else {
+            threads.formats().execute(request.tenant().name(), request.head().priority(), 1, () -> {
+                openFormats(run);
+                admit(run, never -> compile(run, prepared));
+            });
         }
-        formats.execute(request.tenant().name(), 0, 1, () -> {
-            openFormats(run);
-            admit(run, never -> compile(run, prepared));
-        });
-        return false;
     }
 
     /** Outside of the time limit of an admission: the first opening takes seconds, for which no request is to blame. */
@@ -317,43 +361,60 @@ public final class RequestRunner {
     }
 
     /** On a thread of formats: a compilation has limits of its own. The request goes on in admission. */
-    private boolean compile(RequestRun run, Prepared prepared) throws RejectedException {
+    private void compile(RequestRun run, Prepared prepared) throws RejectedException {
         if (!run.needsNoAnswer()) {
-            Prepared compiled = admission.withFormat(prepared);
+            Prepared compiled = admission.withFormat(run.request().tenant(), prepared);
             if (run.prepared(compiled)) {
-                onAdmission(run, interrupted -> start(run, compiled));
+                admitFirst(run, interrupted -> start(run, compiled));
             }
         }
-        return false;
     }
 
-    private boolean start(RequestRun run, Prepared prepared) throws RequestRejectedException {
+    private void start(RequestRun run, Prepared prepared) throws RequestRejectedException {
         if (!run.prepared(prepared)) {
-            return false;
-        }
-        if (prepared.adapter().isEmpty()) {
-            return submit(run, prepared, Optional.empty());
-        }
-        adapters.apply(prepared.adapter().get())
-                .whenCompleteAsync((lease, failure) -> onAdapter(run, prepared, lease, failure), threads.admission());
-        return false;
-    }
-
-    private void onAdapter(RequestRun run, Prepared prepared, AdapterLease lease, Throwable failure) {
-        if (failure != null) {
-            run.fail(failure);
             return;
         }
-        boolean submitted = admit(run, interrupted -> submit(run, prepared, Optional.of(lease)));
-        if (!submitted) {
-            lease.close();
+        if (prepared.adapter().isEmpty()) {
+            submit(run, prepared, Optional.empty());
+            return;
+        }
+        CompletableFuture<AdapterLease> lease =
+                adapters.lease(prepared.adapter().get(), run.request().tenant().name());
+        if (lease.isDone() && !lease.isCompletedExceptionally()) {
+            submit(run, prepared, lease.join());
+            return;
+        }
+        lease.whenComplete((leased, failure) -> {
+            if (failure == null) {
+                admitFirst(run, interrupted -> submit(run, prepared, leased));
+            } else {
+                run.fail(failure);
+            }
+        });
+    }
+
+    /** Closes the lease if the engine does not get the request. */
+    private void submit(RequestRun run, Prepared prepared, AdapterLease lease) throws RequestRejectedException {
+        boolean submitted = false;
+        try {
+            submitted = submit(run, prepared, Optional.of(lease));
+        } finally {
+            if (!submitted) {
+                lease.close();
+            }
         }
     }
 
+    /** Returns whether the engine has the request. */
     private boolean submit(RequestRun run, Prepared prepared, Optional<AdapterLease> lease)
             throws RequestRejectedException {
-        AdmittedRequest admitted =
-                admission.admit(run.request().tenant(), prepared, run.engineId(), lease.map(AdapterLease::adapter));
+        ReceivedRequest request = run.request();
+        AdmittedRequest admitted = admission.admit(
+                request.tenant(),
+                prepared,
+                run.engineId(),
+                lease.map(AdapterLease::adapter),
+                Duration.ofNanos(time.nanoTime() - request.receivedNanos()));
         return run.submit(admitted, lease);
     }
 }

@@ -46,11 +46,12 @@ public record Tenant(String name, Limits limits) {
             }
             atMost("logprobs", message.logprobs().getAsInt(), limits.maxLogprobs);
         }
-        if (message.priority() < limits.minPriority) {
+        if (message.head().priority() < limits.minPriority) {
             throw exceeded(
-                    "priority", "'priority' is " + message.priority() + " and must be at least " + limits.minPriority);
+                    "priority",
+                    "'priority' is " + message.head().priority() + " and must be at least " + limits.minPriority);
         }
-        atMost("priority", message.priority(), limits.maxPriority);
+        atMost("priority", message.head().priority(), limits.maxPriority);
     }
 
     private void atMost(String field, int value, int max) throws RejectedException {

@@ -70,7 +70,7 @@ class GenerationRequestTest {
                 .timeout(Duration.ofSeconds(3))
                 .boundary(4)
                 .streaming());
-        assertThat(message.id()).contains("r");
+        assertThat(message.head().id()).contains("r");
         assertThat(message.model()).isEqualTo("a");
         assertThat(message.input()).isEqualTo(new Input.Prompt("caf\u00e9 \ud83d\ude00"));
         assertThat(message.ending().maxTokens()).isEqualTo(5);
@@ -79,9 +79,9 @@ class GenerationRequestTest {
         assertThat(message.sampling().topP()).isEqualTo(0.5);
         assertThat(message.sampling().seed()).isEqualTo(OptionalLong.of(-3));
         assertThat(message.n()).isEqualTo(2);
-        assertThat(message.priority()).isEqualTo(-1);
-        assertThat(message.deadline()).contains(Instant.parse("2030-01-02T03:04:05Z"));
-        assertThat(message.timeoutMs()).isEqualTo(OptionalLong.of(3000));
+        assertThat(message.head().priority()).isEqualTo(-1);
+        assertThat(message.head().deadline()).contains(Instant.parse("2030-01-02T03:04:05Z"));
+        assertThat(message.head().timeoutMs()).isEqualTo(OptionalLong.of(3000));
         assertThat(message.boundary()).isEqualTo(OptionalInt.of(4));
         assertThat(message.stream()).isTrue();
     }

@@ -69,12 +69,13 @@ class HostileRecordsTest {
     }
 
     @Property(tries = 400)
-    @Label("The estimate of a valid request has all its tokens and log-probabilities")
+    @Label("The estimate of a valid request has all its tokens and log-probabilities, and its id, priority and end")
     void estimates(@ForAll("values") byte[] value) {
         RequestEstimate estimate = RequestEstimate.of(value, 1 << 30);
         if (RequestMessage.parse(value, MAX_BYTES) instanceof Parsed.Valid<RequestMessage> valid) {
             long tokens = (long) valid.record().n() * valid.record().ending().maxTokens();
             assertThat(estimate.tokens()).isGreaterThanOrEqualTo(tokens);
+            assertThat(estimate.head()).isEqualTo(valid.record().head());
             assertThat(estimate.answerBytes())
                     .isEqualTo(
                             RequestEstimate.answerBytes(tokens, valid.record().maxLogprobs()));

@@ -57,7 +57,7 @@ class OutgoingRecordsTest {
                         + "\"tidemark\":{\"source\":{\"topic\":\"generation-requests\",\"partition\":3,\"offset\":17},"
                         + "\"base_model\":\"smollm2\",\"adapter_digest\":\"3fa2\",\"boundary\":14,\"num_layers\":30,"
                         + "\"boundary_offset\":41,\"seed\":7,\"worker\":\"worker-1\",\"attempt\":4,"
-                        + "\"queued_ms\":1.5,\"first_token_ms\":12.5,\"total_ms\":20.0}}");
+                        + "\"admission_ms\":2.5,\"queued_ms\":1.5,\"first_token_ms\":12.5,\"total_ms\":20.0}}");
     }
 
     @Test

@@ -34,7 +34,11 @@ class RequestMessageTest {
 
         assertThat(request)
                 .isEqualTo(new RequestMessage(
-                        Optional.of("r1"),
+                        new RequestHead(
+                                Optional.of("r1"),
+                                -1,
+                                Optional.of(Instant.parse("2026-12-01T12:00:00Z")),
+                                OptionalLong.of(30_000)),
                         "restaurants",
                         new Input.Prompt("name[Aromi]"),
                         new SamplingFields(
@@ -45,9 +49,6 @@ class RequestMessageTest {
                         OptionalInt.of(3),
                         Optional.of("u"),
                         true,
-                        -1,
-                        Optional.of(Instant.parse("2026-12-01T12:00:00Z")),
-                        OptionalLong.of(30_000),
                         OptionalInt.of(12)));
     }
 
@@ -56,7 +57,7 @@ class RequestMessageTest {
     void defaults() {
         assertThat(valid("{\"model\": \"m\", \"prompt\": \"p\"}"))
                 .isEqualTo(new RequestMessage(
-                        Optional.empty(),
+                        RequestHead.EMPTY,
                         "m",
                         new Input.Prompt("p"),
                         new SamplingFields(1, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()),
@@ -66,9 +67,6 @@ class RequestMessageTest {
                         OptionalInt.empty(),
                         Optional.empty(),
                         false,
-                        0,
-                        Optional.empty(),
-                        OptionalLong.empty(),
                         OptionalInt.empty()));
     }
 
@@ -77,20 +75,23 @@ class RequestMessageTest {
     void expiry() {
         String request = "{\"model\": \"m\", \"prompt\": \"p\"";
         String deadline = request + ", \"deadline\": \"1970-01-01T00:00:02Z\"";
-        assertThat(valid(request + "}").expiry(1000)).isEmpty();
-        assertThat(valid(deadline + "}").expiry(1000)).contains(Instant.ofEpochMilli(2000));
-        assertThat(valid(request + ", \"timeout_ms\": 1}").expiry(1000)).contains(Instant.ofEpochMilli(1001));
-        assertThat(valid(deadline + ", \"timeout_ms\": 999}").expiry(1000)).contains(Instant.ofEpochMilli(1999));
-        assertThat(valid(deadline + ", \"timeout_ms\": 1001}").expiry(1000)).contains(Instant.ofEpochMilli(2000));
+        assertThat(valid(request + "}").head().expiry(1000)).isEmpty();
+        assertThat(valid(deadline + "}").head().expiry(1000)).contains(Instant.ofEpochMilli(2000));
+        assertThat(valid(request + ", \"timeout_ms\": 1}").head().expiry(1000)).contains(Instant.ofEpochMilli(1001));
+        assertThat(valid(deadline + ", \"timeout_ms\": 999}").head().expiry(1000))
+                .contains(Instant.ofEpochMilli(1999));
+        assertThat(valid(deadline + ", \"timeout_ms\": 1001}").head().expiry(1000))
+                .contains(Instant.ofEpochMilli(2000));
     }
 
     @Test
     @DisplayName("The largest timeout does not overflow, whatever the timestamp of the record")
     void largestTimeout() {
         RequestMessage request = valid("{\"model\": \"m\", \"prompt\": \"p\", \"timeout_ms\": " + Long.MAX_VALUE + "}");
-        assertThat(request.expiry(Long.MAX_VALUE).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE);
-        assertThat(request.expiry(1).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE);
-        assertThat(request.expiry(-1).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE - 1);
+        assertThat(request.head().expiry(Long.MAX_VALUE).orElseThrow().toEpochMilli())
+                .isEqualTo(Long.MAX_VALUE);
+        assertThat(request.head().expiry(1).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE);
+        assertThat(request.head().expiry(-1).orElseThrow().toEpochMilli()).isEqualTo(Long.MAX_VALUE - 1);
     }
 
     @Test

@@ -15,7 +15,7 @@ final class Samples {
     /** A greedy request, streamed, with the default of all other optional fields. */
     static RequestMessage request(Input input, OptionalInt boundary) {
         return new RequestMessage(
-                Optional.of("r"),
+                new RequestHead(Optional.of("r"), 0, Optional.empty(), OptionalLong.empty()),
                 "m",
                 input,
                 new SamplingFields(0, 1, 0, 0, 1, 0, 0, Map.of(), OptionalLong.empty()),
@@ -25,9 +25,6 @@ final class Samples {
                 OptionalInt.empty(),
                 Optional.empty(),
                 true,
-                0,
-                Optional.empty(),
-                OptionalLong.empty(),
                 boundary);
     }
 
@@ -63,6 +60,7 @@ final class Samples {
                         OptionalLong.of(7),
                         "worker-1",
                         4,
+                        OptionalDouble.of(2.5),
                         OptionalDouble.of(1.5),
                         OptionalDouble.of(12.5),
                         OptionalDouble.of(20)));

@@ -26,6 +26,13 @@ class AnswersTest {
     private final ReceivedRequest request = RequestRunnerFixture.received(17, 0, REQUEST, Optional.empty(), List.of());
 
     @Test
+    @DisplayName("A request that the engine has not run counts with a quarter of its bytes as tokens")
+    void chargedByBytes() {
+        Answer answer = answers.rejected(request, "r", Optional.empty(), ErrorBody.serverError("c", "m"));
+        assertThat(answer.tokens()).isEqualTo(request.size() / 4).isPositive();
+    }
+
+    @Test
     @DisplayName("Name the record of the request and the attempt, after a success and after an error")
     void source() {
         ErrorBody error = ErrorBody.serverError("engine_error", "it broke");

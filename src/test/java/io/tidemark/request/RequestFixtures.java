@@ -1,6 +1,10 @@
 package io.tidemark.request;
 
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RequestEstimate;
+import io.tidemark.message.RequestHead;
+import io.tidemark.tenant.TenantTurns;
+import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.VirtualTime;
 import java.time.Duration;
 import java.util.Optional;
@@ -17,7 +21,17 @@ public final class RequestFixtures {
 
     /** The threads of a runner, without time limits. */
     public static RequestRunner.Threads threads(Executor admission, RequestRunner.Timer deadlines) {
-        return new RequestRunner.Threads(admission, admission, deadlines, NO_LIMITS);
+        return threads(admission, admission, deadlines, NO_LIMITS);
+    }
+
+    /** The threads of a runner for tenants of equal weight. */
+    public static RequestRunner.Threads threads(
+            Executor admission, Executor formats, RequestRunner.Timer deadlines, Watchdog.Limits limits) {
+        return new RequestRunner.Threads(
+                new TenantTurns(admission, 2, TenantWeights.EQUAL),
+                new TenantTurns(formats, 2, TenantWeights.EQUAL),
+                deadlines,
+                limits);
     }
 
     /** Runs tasks when the time of the test has come. */
@@ -50,6 +64,14 @@ public final class RequestFixtures {
             long receivedNanos,
             ReplyTarget reply) {
         return new ReceivedRequest(
-                source, value, size, timestamp, attempt, receivedNanos, reply, Tenant.unlimited(source.topic()));
+                source,
+                value,
+                size,
+                value.map(bytes -> RequestEstimate.of(bytes, 1).head()).orElse(RequestHead.EMPTY),
+                timestamp,
+                attempt,
+                receivedNanos,
+                reply,
+                Tenant.unlimited(source.topic()));
     }
 }

@@ -58,6 +58,8 @@ final class RequestRunnerFixture implements AutoCloseable {
     private int openings;
     private final List<String> outcomes = new CopyOnWriteArrayList<>();
     private final Deque<Runnable> compilations = new ArrayDeque<>();
+    private final Deque<Runnable> admissions = new ArrayDeque<>();
+    private boolean holdsAdmissions;
     private final FakeGrammars grammars = new FakeGrammars();
     private final Set<AnswerFormat> compiled = new HashSet<>();
     private Function<AnswerFormat, Optional<Exception>> refusals = format -> Optional.empty();
@@ -95,15 +97,23 @@ final class RequestRunnerFixture implements AutoCloseable {
                 this::lease,
                 engine,
                 new Answers(FAMILY, fixture.model().config().numLayers(), "w", clock.apply(time)),
-                new RequestRunner.Threads(Runnable::run, compilations::add, this::schedule, LIMITS),
+                RequestFixtures.threads(this::runAdmission, compilations::add, RequestFixtures.timer(time), LIMITS),
                 time,
                 failures::add);
     }
 
-    private Runnable schedule(Duration delay, Runnable task) {
-        Runnable cancellation = RequestFixtures.timer(time).schedule(delay, task);
-        duringAdmission.run();
-        return cancellation;
+    private void runAdmission(Runnable task) {
+        if (holdsAdmissions) {
+            admissions.add(task);
+        } else {
+            task.run();
+        }
+    }
+
+    /** Tasks for the threads of admission, which the test runs from now on. */
+    Deque<Runnable> holdAdmissions() {
+        holdsAdmissions = true;
+        return admissions;
     }
 
     private AnswerFormats.Compiler compiler() {
@@ -111,12 +121,12 @@ final class RequestRunnerFixture implements AutoCloseable {
         duringOpening.run();
         return new AnswerFormats.Compiler() {
             @Override
-            public Optional<CompiledGrammar> find(AnswerFormat format) {
+            public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
                 return compiled.contains(format) ? Optional.of(grammars.compiled()) : Optional.empty();
             }
 
             @Override
-            public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
+            public CompiledGrammar compile(AnswerFormat format, String tenant) throws GrammarException {
                 Optional<Exception> refusal = refusals.apply(format);
                 if (refusal.isEmpty()) {
                     compiled.add(format);
@@ -173,7 +183,7 @@ final class RequestRunnerFixture implements AutoCloseable {
         return grammars.open();
     }
 
-    /** Runs an action in the admission of each request with a deadline, before its prompt is rendered. */
+    /** Runs an action in the admission of each request, after it is parsed and before its prompt is rendered. */
     void duringAdmission(Runnable action) {
         duringAdmission = action;
     }
@@ -259,11 +269,28 @@ final class RequestRunnerFixture implements AutoCloseable {
 
     /** @param refusal of the reply target */
     ReceivedRequest received(int offset, long timestamp, String body, Optional<ErrorBody> refusal) {
-        return received(offset, timestamp, body, refusal, events);
+        ReplyTarget target = target(refusal, events);
+        ReplyTarget hooked = new ReplyTarget() {
+            @Override
+            public Optional<ErrorBody> refusal() {
+                duringAdmission.run();
+                return target.refusal();
+            }
+
+            @Override
+            public void send(EventMessage event) {
+                target.send(event);
+            }
+        };
+        return received(offset, timestamp, body, hooked);
     }
 
     static ReceivedRequest received(
             int offset, long timestamp, String body, Optional<ErrorBody> refusal, List<EventMessage> events) {
+        return received(offset, timestamp, body, target(refusal, events));
+    }
+
+    private static ReceivedRequest received(int offset, long timestamp, String body, ReplyTarget target) {
         return RequestFixtures.received(
                 new Source("requests", 0, offset),
                 Optional.of(body.getBytes(StandardCharsets.UTF_8)),
@@ -271,7 +298,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                 timestamp,
                 3,
                 0,
-                target(refusal, events));
+                target);
     }
 
     /** A reply target that adds events to a list. */
@@ -307,10 +334,11 @@ final class RequestRunnerFixture implements AutoCloseable {
                 "r",
                 message,
                 Optional.empty(),
-                new GenerationRequest("r", List.of(1), params, Optional.empty(), Boundary.full(2)));
+                new GenerationRequest("r", List.of(1), params, Optional.empty(), Boundary.full(2)),
+                Duration.ZERO);
     }
 
-    private CompletableFuture<AdapterLease> lease(String id) {
+    private CompletableFuture<AdapterLease> lease(String id, String tenant) {
         return id.equals("warm")
                 ? CompletableFuture.completedFuture(store.awaitLease(id))
                 : leases.computeIfAbsent(id, name -> new CompletableFuture<>());

@@ -53,6 +53,7 @@ final class Delivery {
                 new Source(record.topic(), record.partition(), record.offset()),
                 Optional.ofNullable(record.value()),
                 Math.max(0, DeadLetter.size(record)),
+                estimate.head(),
                 record.timestamp(),
                 attempt,
                 receivedNanos,

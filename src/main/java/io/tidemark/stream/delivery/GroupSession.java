@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.request.Answer;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.CrashIsolation.Permit;
 import io.tidemark.time.Time;
@@ -53,6 +54,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private static final int READ_AHEAD = 32;
     /** Of one poll without work. */
     private static final Duration POLL = Duration.ofMillis(100);
+    /** Time between two searches for requests that end before they start. */
+    private static final long UNSTARTED_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
     /** Time between two commits of idle partitions. */
@@ -84,6 +87,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private final ConcurrentLinkedQueue<PendingAnswer> ended = new ConcurrentLinkedQueue<>();
 
     private long skippedNanos;
+
+    private long unstartedNanos;
 
     /** When no request ran alone last, or the last one did. */
     private long aloneNanos;
@@ -125,6 +130,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         this.commits = new AnswerCommits(
                 answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, status, time);
         this.skippedNanos = time.nanoTime();
+        this.unstartedNanos = skippedNanos;
         this.aloneNanos = skippedNanos;
     }
 
@@ -147,6 +153,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             releaseAll();
             return false;
         }
+        endUnstarted();
         startRequests();
         pausePartitions();
         read(poll());
@@ -296,6 +303,26 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         } else if (permit instanceof Permit.Anything) {
             startAny();
         }
+    }
+
+    /**
+     * Answers requests that have not started and have ended: their deadline has passed, or they are cancelled. While
+     * requests run alone, those that wait are not parsed.
+     */
+    private void endUnstarted() {
+        if (time.nanosSince(unstartedNanos) < UNSTARTED_NANOS
+                || control.isOver()
+                || !isolating().isEmpty()) {
+            return;
+        }
+        unstartedNanos = time.nanoTime();
+        readAhead.removeIf(delivery -> {
+            Optional<Answer> answer = answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION
+                    ? requests.unstarted(delivery.request())
+                    : Optional.empty();
+            answer.ifPresent(ended -> answers.add(new PendingAnswer(delivery, ended)));
+            return answer.isPresent();
+        });
     }
 
     private void startAny() {

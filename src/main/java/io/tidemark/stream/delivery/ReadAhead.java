@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
@@ -121,6 +122,21 @@ final class ReadAhead {
             partitions.put(delivery.partition(), queue);
             return taken(queue.remove());
         });
+    }
+
+    /** Removes the requests of which a predicate says so. */
+    void removeIf(Predicate<Delivery> ended) {
+        for (Map<TopicPartition, Deque<Delivery>> partitions : queues.values()) {
+            for (Deque<Delivery> queue : partitions.values()) {
+                queue.removeIf(delivery -> {
+                    boolean removed = ended.test(delivery);
+                    if (removed) {
+                        taken(delivery);
+                    }
+                    return removed;
+                });
+            }
+        }
     }
 
     private Delivery taken(Delivery delivery) {

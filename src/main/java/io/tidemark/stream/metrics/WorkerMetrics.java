@@ -144,14 +144,23 @@ public final class WorkerMetrics implements RequestListener {
         queueTime.record(duration(timing.queuedMs()));
         requestDuration.record(Duration.ofNanos(nanos - answer.request().receivedNanos()));
         commitTime.record(Duration.ofNanos(nanos - answer.endedNanos()));
-        completion
-                .firstTokenMs()
-                .ifPresent(milliseconds -> perAdapter(
-                                "tidemark.time.to.first.token",
-                                "time from admission into the batch to the first token",
-                                adapter,
-                                REQUEST_BUCKETS)
-                        .record(duration(milliseconds)));
+        completion.firstTokenMs().ifPresent(milliseconds -> {
+            perAdapter(
+                            "tidemark.time.to.first.token",
+                            "time from admission into the batch to the first token",
+                            adapter,
+                            REQUEST_BUCKETS)
+                    .record(duration(milliseconds));
+            answer.result()
+                    .tidemark()
+                    .admissionMs()
+                    .ifPresent(admission -> perAdapter(
+                                    "tidemark.arrival.to.first.token",
+                                    "time from the reading of a request to the first token",
+                                    adapter,
+                                    REQUEST_BUCKETS)
+                            .record(duration(admission + timing.queuedMs() + milliseconds)));
+        });
         int longest = completion.choices().stream()
                 .mapToInt(choice -> choice.tokens().size())
                 .max()

@@ -290,7 +290,8 @@ final class Assembly implements AutoCloseable {
                         limits.formatCompileTime(),
                         limits.formatGrammarBytes().asLongValue(),
                         limits.formatMaskTime(),
-                        limits.formatCacheBytes().asLongValue()));
+                        limits.formatCacheBytes().asLongValue()),
+                TenantShares.of(settings).weights(settings.worker().lowPriorityShare()));
     }
 
     private Service worker() {

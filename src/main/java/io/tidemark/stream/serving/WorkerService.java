@@ -18,6 +18,7 @@ import io.tidemark.stream.delivery.DeliveryStatus;
 import io.tidemark.stream.delivery.EventWriter;
 import io.tidemark.stream.delivery.LoopControl;
 import io.tidemark.stream.delivery.ReplyRouting;
+import io.tidemark.stream.delivery.Tenants;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
@@ -27,6 +28,8 @@ import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.tenant.TenantTurns;
+import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.List;
@@ -37,8 +40,10 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
@@ -56,6 +61,8 @@ final class WorkerService implements Service {
 
     private static final Duration ADMISSION_END = Duration.ofSeconds(10);
     private static final int RANDOM_CHARACTERS = 8;
+    /** The large prompts of one tenant delay those of no other. */
+    private static final int ADMISSION_THREADS = 2;
     /** The slow formats of one tenant delay those of no other. */
     private static final int FORMAT_THREADS = 2;
 
@@ -66,7 +73,7 @@ final class WorkerService implements Service {
     private final Duration grace;
     private final Runnable halt;
     private final Thread thread;
-    private final ExecutorService admissionThread = executor("tidemark-admission");
+    private final ExecutorService admissionThreads = Executors.newFixedThreadPool(ADMISSION_THREADS, admissionNames());
     private final ThreadPoolExecutor formatThreads;
     private final ExecutorService transactionThread = executor("tidemark-transactions");
     private final ExecutorService probeThread = executor("tidemark-probes");
@@ -120,6 +127,8 @@ final class WorkerService implements Service {
         Time time = Time.system();
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, time);
+        Tenants tenants = TenantShares.of(settings);
+        TenantWeights weights = tenants.weights(settings.worker().lowPriorityShare());
         formatThreads = new ThreadPoolExecutor(
                 FORMAT_THREADS,
                 FORMAT_THREADS,
@@ -137,10 +146,14 @@ final class WorkerService implements Service {
         requests = new RequestRunner(
                 maxRequestBytes,
                 admission,
-                adapters::lease,
+                (adapter, tenant) -> adapters.lease(adapter),
                 backend.engine(),
                 new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
-                new RequestRunner.Threads(admissionThread, formatThreads, deadlines, backend.limits()),
+                new RequestRunner.Threads(
+                        new TenantTurns(admissionThreads, ADMISSION_THREADS, weights),
+                        new TenantTurns(formatThreads, FORMAT_THREADS, weights),
+                        deadlines,
+                        backend.limits()),
                 time,
                 this::fail);
         String cancelled = cluster.topics().cancellations();
@@ -168,7 +181,7 @@ final class WorkerService implements Service {
                 new DeliveryLoop.Cluster(
                         cluster.kafka(),
                         cluster.topics(),
-                        TenantShares.of(settings),
+                        tenants,
                         new ReplyRouting(settings.replies().headers().orElse(List.of()), cluster.replies(), events)),
                 new DeliveryLoop.Requests(requests, work, metrics),
                 control,
@@ -205,6 +218,11 @@ final class WorkerService implements Service {
                 "tidemark-formats");
         thread.setDaemon(true);
         return thread;
+    }
+
+    private static ThreadFactory admissionNames() {
+        AtomicInteger number = new AtomicInteger();
+        return work -> new Thread(work, "tidemark-admission-" + number.incrementAndGet());
     }
 
     private static ExecutorService executor(String name) {
@@ -282,7 +300,7 @@ final class WorkerService implements Service {
         }
         LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
         cancellations.close();
-        admissionThread.shutdownNow();
+        admissionThreads.shutdownNow();
         // an interrupt would look like a failure of the opening
         formatThreads.shutdown();
         formatThreads.getQueue().clear();
@@ -295,7 +313,7 @@ final class WorkerService implements Service {
     /** An admission uses the model, which is closed next. The compiler of formats does not use it. */
     private void awaitAdmission() {
         try {
-            if (!admissionThread.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)) {
+            if (!admissionThreads.awaitTermination(ADMISSION_END.toSeconds(), TimeUnit.SECONDS)) {
                 LOG.error("the admission of a request does not end");
                 halt.run();
             }

@@ -71,7 +71,7 @@ final class Deliveries {
                         RequestFixtures.noFormats(),
                         AdapterSuggestions.NONE,
                         RequestListener.NONE),
-                adapters::lease,
+                (adapter, tenant) -> adapters.lease(adapter),
                 engine,
                 new Answers(model.name(), model.config().numLayers(), worker, time),
                 threads,

@@ -85,7 +85,7 @@ final class OneThreadDelivery implements AutoCloseable {
                 adapters,
                 engine,
                 "w",
-                new RequestRunner.Threads(Runnable::run, Runnable::run, RequestFixtures.timer(time), LIMITS),
+                RequestFixtures.threads(Runnable::run, Runnable::run, RequestFixtures.timer(time), LIMITS),
                 time,
                 failures::add);
         openSession();

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.FinishReason;
+import io.tidemark.message.CancellationMessage;
+import io.tidemark.request.Answer;
 import io.tidemark.request.RecordingEngine;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.SimulatedKafka.Transaction;
@@ -156,5 +158,28 @@ class OneThreadDeliveryTest {
         assertThat(engine.reasons()).isEmpty();
         time.sleep(Duration.ofSeconds(5));
         assertThat(engine.reasons()).containsExactly(FinishReason.DEADLINE);
+    }
+
+    @Test
+    @DisplayName("Answers requests that end before they start, while others run")
+    void endsBeforeItStarts() {
+        for (int i = 0; i < 4; i++) {
+            delivery.send(FIRST);
+        }
+        delivery.send(FIRST, ", \"deadline\": \"" + START.plusSeconds(5) + "\"");
+        delivery.send(FIRST, ", \"id\": \"cancelled\"");
+        delivery.send(FIRST);
+        delivery.turns(3);
+        assertThat(delivery.started()).hasSize(4);
+        time.sleep(Duration.ofSeconds(5));
+        delivery.requests()
+                .cancel(CancellationMessage.ofId("cancelled"), time.instant().toEpochMilli());
+        delivery.turns(3);
+        assertThat(delivery.answered()).containsExactly("0@4", "0@5");
+        assertThat(delivery.committed()).extracting(Answer::outcome).containsExactlyInAnyOrder("deadline", "cancelled");
+        delivery.finish("0@0");
+        delivery.turns(3);
+        assertThat(delivery.started()).hasSize(5);
+        assertThat(delivery.answered()).containsExactly("0@4", "0@5", "0@0");
     }
 }

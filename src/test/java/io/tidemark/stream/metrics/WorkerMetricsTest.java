@@ -21,6 +21,9 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -43,6 +46,16 @@ class WorkerMetricsTest {
                 .contains("tidemark_time_to_first_token_seconds_bucket{adapter=\"a\",le=\"0.1\",} 1")
                 .contains("tidemark_time_to_first_token_seconds_bucket{adapter=\"a\",le=\"600.0\",} 1")
                 .doesNotContain("quantile");
+    }
+
+    @Test
+    @DisplayName("Have a histogram of the time from reading a request to its first token, admission and queue included")
+    void arrivalToFirstToken() {
+        metrics.onCommitted(answer("a", new Completion.Timing(200, 80, 300), 1), 0);
+        assertThat(registry.scrape())
+                .contains("tidemark_arrival_to_first_token_seconds_bucket{adapter=\"a\",le=\"0.005\",} 0")
+                .contains("tidemark_arrival_to_first_token_seconds_bucket{adapter=\"a\",le=\"600.0\",} 1")
+                .contains("tidemark_arrival_to_first_token_seconds_sum{adapter=\"a\",} 2.28");
     }
 
     @Test
@@ -211,10 +224,27 @@ class WorkerMetricsTest {
                         model,
                         List.of(),
                         CompletionResult.Usage.of(4, tokens, 0),
-                        Provenance.rejected(SOURCE, "base", "w", 1)),
+                        admittedAfter(2_000)),
                 Optional.empty(),
                 "stop",
                 Optional.of(completion),
                 Duration.ofMillis(2_970).toNanos());
+    }
+
+    private static Provenance admittedAfter(double milliseconds) {
+        return new Provenance(
+                SOURCE,
+                "base",
+                Optional.empty(),
+                OptionalInt.empty(),
+                OptionalInt.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
+                "w",
+                1,
+                OptionalDouble.of(milliseconds),
+                OptionalDouble.empty(),
+                OptionalDouble.empty(),
+                OptionalDouble.empty());
     }
 }
