@@ -1,6 +1,7 @@
 package io.tidemark.adapter;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,9 @@ import java.util.stream.Stream;
  * its memory is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all
  * others out forever.
  *
+ * <p>The memory of an adapter is charged in equal parts to the tenants that have leases of it, or whose leases wait for
+ * its load.
+ *
  * <p>{@link AdapterLoads} fills the cache: it reserves memory, loads an adapter and adds it. It calls
  * {@link #freeUnused} on its thread, because freeing takes milliseconds. All methods may be called from any thread; all
  * but that one and {@link #close} return at once.
@@ -24,9 +28,12 @@ final class AdapterCache implements AutoCloseable {
     private final Runnable onRelease;
 
     /** In order of the last lease, the oldest first. */
-    private final Map<String, CachedAdapter> cached = new LinkedHashMap<>(16, 0.75f, true);
+    private final Map<String, CachedAdapter> cached = new LinkedHashMap<>();
     /** Evicted adapters that have leases, or that are not yet freed. */
     private final List<CachedAdapter> evicted = new ArrayList<>();
+
+    /** By adapter that loads. */
+    private final Map<String, Memory> reserved = new HashMap<>();
 
     private long cachedBytes;
     private long evictedBytes;
@@ -35,21 +42,51 @@ final class AdapterCache implements AutoCloseable {
     private long hits;
     private long evictions;
 
+    /** Memory of an adapter that is loaded or loads. */
+    private static final class Memory {
+
+        private final long bytes;
+        /** The number of leases by tenant. */
+        private final Map<String, Integer> leases = new HashMap<>();
+
+        private Memory(long bytes) {
+            this.bytes = bytes;
+        }
+
+        private void lease(String tenant) {
+            leases.merge(tenant, 1, Integer::sum);
+        }
+
+        private void release(String tenant) {
+            leases.computeIfPresent(tenant, (name, number) -> number == 1 ? null : number - 1);
+        }
+
+        private void addTo(Map<String, Double> charges) {
+            leases.keySet().forEach(tenant -> charges.merge(tenant, (double) bytes / leases.size(), Double::sum));
+        }
+
+        /** What another lease of a tenant adds to its charge. */
+        private double added(String tenant) {
+            return leases.containsKey(tenant) ? 0 : (double) bytes / (leases.size() + 1);
+        }
+    }
+
     private static final class CachedAdapter {
 
         private final LoadedAdapter adapter;
-        private int leases;
+        private final Memory memory;
 
         CachedAdapter(LoadedAdapter adapter) {
             this.adapter = adapter;
+            this.memory = new Memory(adapter.weights().bytes());
         }
 
         private long bytes() {
-            return adapter.weights().bytes();
+            return memory.bytes;
         }
 
         private boolean isUnused() {
-            return leases == 0;
+            return memory.leases.isEmpty();
         }
 
         private void free() {
@@ -62,7 +99,7 @@ final class AdapterCache implements AutoCloseable {
      *
      * @param adapters  in the cache
      * @param bytes     of all adapters in memory, evicted ones included
-     * @param leases    requested with {@link #lease}
+     * @param leases    requested with {@link #request}
      * @param hits      those of them whose adapter was in the cache
      * @param evictions adapters evicted
      */
@@ -81,24 +118,34 @@ final class AdapterCache implements AutoCloseable {
         return budget;
     }
 
-    /** Empty if the adapter is not in the cache. */
-    synchronized Optional<AdapterLease> lease(String id) {
+    /** Counts a request for a lease. */
+    synchronized void request(String id) {
         leases++;
-        Optional<CachedAdapter> found = Optional.ofNullable(cached.get(id));
-        if (found.isPresent()) {
+        if (cached.containsKey(id)) {
             hits++;
         }
-        return found.map(this::lease);
     }
 
-    private AdapterLease lease(CachedAdapter adapter) {
-        adapter.leases++;
-        return new AdapterLease(adapter.adapter, () -> release(adapter));
+    /** Whether an adapter is in the cache, or has memory reserved. */
+    synchronized boolean hasMemory(String id) {
+        return cached.containsKey(id) || reserved.containsKey(id);
     }
 
-    private void release(CachedAdapter adapter) {
+    /** A lease for a tenant. Empty if the adapter is not in the cache. */
+    synchronized Optional<AdapterLease> lease(String id, String tenant) {
+        Optional<CachedAdapter> found = Optional.ofNullable(cached.remove(id));
+        found.ifPresent(adapter -> cached.put(id, adapter));
+        return found.map(adapter -> lease(adapter, tenant));
+    }
+
+    private AdapterLease lease(CachedAdapter adapter, String tenant) {
+        adapter.memory.lease(tenant);
+        return new AdapterLease(adapter.adapter, () -> release(adapter, tenant));
+    }
+
+    private void release(CachedAdapter adapter, String tenant) {
         synchronized (this) {
-            adapter.leases--;
+            adapter.memory.release(tenant);
         }
         onRelease.run();
     }
@@ -109,31 +156,65 @@ final class AdapterCache implements AutoCloseable {
      *
      * @return whether the memory is reserved
      */
-    synchronized boolean reserve(long bytes) {
-        if (bytes <= budget - cachedBytes - evictedBytes - reservedBytes) {
-            reservedBytes += bytes;
-            return true;
+    synchronized boolean reserve(String id, long bytes) {
+        if (!fits(bytes)) {
+            evictFor(bytes);
+            return false;
         }
-        evictFor(bytes);
-        return false;
+        reserved.put(id, new Memory(bytes));
+        reservedBytes += bytes;
+        return true;
     }
 
-    synchronized void cancelReservation(long bytes) {
-        reservedBytes -= bytes;
+    /** Whether memory can be reserved without an eviction. */
+    synchronized boolean fits(long bytes) {
+        return bytes <= budget - cachedBytes - evictedBytes - reservedBytes;
+    }
+
+    /** Charges the reserved memory of an adapter to a tenant whose lease waits for the load. */
+    synchronized void charge(String id, String tenant) {
+        reserved.get(id).lease(tenant);
+    }
+
+    synchronized void cancelReservation(String id) {
+        reservedBytes -= reserved.remove(id).bytes;
+    }
+
+    /** The bytes that are charged to each tenant, of all adapters in memory and all reservations. */
+    synchronized Map<String, Double> charges() {
+        Map<String, Double> charges = new HashMap<>();
+        Stream.concat(cached.values().stream(), evicted.stream())
+                .map(adapter -> adapter.memory)
+                .forEach(memory -> memory.addTo(charges));
+        reserved.values().forEach(memory -> memory.addTo(charges));
+        return charges;
+    }
+
+    /**
+     * What a lease adds to the charge of a tenant; 0 if the tenant has a lease of the adapter already.
+     *
+     * @param bytes of the adapter, if it has no memory
+     */
+    synchronized double addedCharge(String id, String tenant, long bytes) {
+        return Optional.ofNullable(cached.get(id))
+                .map(adapter -> adapter.memory)
+                .or(() -> Optional.ofNullable(reserved.get(id)))
+                .map(memory -> memory.added(tenant))
+                .orElse((double) bytes);
     }
 
     /**
      * Adds an adapter, whose reservation has been cancelled. The reservation may have been too low, so that others are
      * evicted.
      *
-     * @param leased number of leases of it to return
+     * @param tenants of the leases to return, in this order
      */
-    synchronized List<AdapterLease> add(LoadedAdapter loaded, int leased) {
+    synchronized List<AdapterLease> add(LoadedAdapter loaded, List<String> tenants) {
         CachedAdapter adapter = new CachedAdapter(loaded);
         cached.put(loaded.id(), adapter);
         cachedBytes += adapter.bytes();
         List<AdapterLease> granted =
-                Stream.generate(() -> lease(adapter)).limit(leased).toList();
+                tenants.stream().map(tenant -> lease(adapter, tenant)).toList();
         evictFor(0);
         return granted;
     }

@@ -1,5 +1,6 @@
 package io.tidemark.adapter;
 
+import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.RunningTime;
 import io.tidemark.torch.BackgroundExecutor;
 import java.nio.file.Path;
@@ -17,17 +18,18 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Loads adapters into an {@link AdapterCache} when they are leased. All leases that wait for one adapter share one
- * load.
+ * load. {@link WaitingLoads} decides which load starts next, and which leases wait for those of other tenants.
  *
- * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, waits for memory and for a
- * thread that loads, one adapter after the other, and frees. At most {@value #MAX_LOADS} adapters load at a time, each
- * on a thread of the given executor. All methods except {@link #close} return without waiting for these threads.
+ * <p>The methods may be called from any thread. One thread, {@code tidemark-adapters}, frees memory, starts loads and
+ * grants leases, in a pass after each change that may allow it. At most {@value #MAX_LOADS} adapters load at a time,
+ * each on a thread of the given executor. All methods except {@link #close} return without waiting for these threads.
  *
  * <p>A load beyond its time limit <em>hangs</em>: whoever waits for it gets an {@link AdapterLoadTimeoutException}, as
  * do later leases of the adapter until the load ends. Its memory no longer counts, and another thread takes its place,
  * until {@value #MAX_THREADS} threads are in use. If all of them hang, no adapter can be loaded until one ends.
  *
  * <p>One lock guards all state. It is held while the cache adds or misses an adapter, so that no adapter loads twice.
+ * Futures are completed outside of it.
  */
 final class AdapterLoads implements AutoCloseable {
 
@@ -55,8 +57,11 @@ final class AdapterLoads implements AutoCloseable {
     /** Taken before the monitor of the cache, never after it. */
     private final Object lock = new Object();
 
+    private final WaitingLoads waiting;
     /** Adapters that load or wait for their thread. */
     private final Set<Load> loading = Collections.newSetFromMap(new IdentityHashMap<>());
+    /** Whether a pass will begin on {@code tidemark-adapters}. */
+    private boolean passQueued;
 
     /** The highest ratio of memory to file size of the loaded adapters; estimates the memory before a first load. */
     private double bytesPerFileByte = 1;
@@ -90,18 +95,21 @@ final class AdapterLoads implements AutoCloseable {
         private final String id;
         private final Path folder;
         private final long fileBytes;
-        private List<CompletableFuture<AdapterLease>> waiting = new ArrayList<>();
         private Optional<String> digest = Optional.empty();
         private OptionalLong loadedBytes = OptionalLong.empty();
         private Optional<InvalidAdapterException> refusal = Optional.empty();
         private long refusedNanos;
-        private boolean hangs;
+        private Optional<Load> load = Optional.empty();
 
         /** @param fileBytes size of the weights file */
         Registration(String id, Path folder, long fileBytes) {
             this.id = id;
             this.folder = folder;
             this.fileBytes = fileBytes;
+        }
+
+        String id() {
+            return id;
         }
 
         void refused(InvalidAdapterException reason, long nanos) {
@@ -125,10 +133,8 @@ final class AdapterLoads implements AutoCloseable {
             refusal = Optional.empty();
         }
 
-        private List<CompletableFuture<AdapterLease>> takeWaiting() {
-            List<CompletableFuture<AdapterLease>> taken = waiting;
-            waiting = new ArrayList<>();
-            return taken;
+        private boolean hangs() {
+            return load.isPresent() && load.get().hangs;
         }
     }
 
@@ -136,24 +142,43 @@ final class AdapterLoads implements AutoCloseable {
     private static final class Load {
 
         private final Registration registration;
-        private final long reservedBytes;
+        /** The leases to grant when the adapter is loaded. */
+        private List<Waiter> waiters = new ArrayList<>();
+
         private Optional<Thread> running = Optional.empty();
         private boolean hangs;
 
-        Load(Registration registration, long reservedBytes) {
+        Load(Registration registration) {
             this.registration = registration;
-            this.reservedBytes = reservedBytes;
+        }
+
+        private List<Waiter> takeWaiters() {
+            List<Waiter> taken = waiters;
+            waiters = new ArrayList<>();
+            return taken;
+        }
+    }
+
+    private record Waiter(String tenant, CompletableFuture<AdapterLease> future) {
+
+        /** A cancelled future takes no lease. */
+        private void grant(AdapterLease lease) {
+            if (!future.complete(lease)) {
+                lease.close();
+            }
         }
     }
 
     /**
      * @param budget      maximum bytes of all adapters in memory
+     * @param weights     how tenants share the budget
      * @param loadThreads has a thread for each of {@value #MAX_THREADS} tasks
      * @param loadLimit   time after which a load hangs, see {@link #tick}
      */
-    AdapterLoads(Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
+    AdapterLoads(Loader loader, long budget, TenantWeights weights, Executor loadThreads, Duration loadLimit) {
         this.loader = loader;
-        this.cache = new AdapterCache(budget, this::released);
+        this.cache = new AdapterCache(budget, this::passSoon);
+        this.waiting = new WaitingLoads(weights, cache, this::expectedBytes);
         this.thread = new BackgroundExecutor("tidemark-adapters", loader::lowerThreadPriority);
         this.loadThreads = loadThreads;
         this.loadLimit = loadLimit;
@@ -171,32 +196,71 @@ final class AdapterLoads implements AutoCloseable {
     }
 
     /**
-     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
+     * @param tenant whose share of the memory the lease uses
+     * @return completed if the adapter is in memory and the lease need not wait for other tenants, see
+     *     {@link WaitingLoads}; otherwise when it has been loaded and need not wait. Fails with
      *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago, with
      *     {@link AdapterLoadTimeoutException} if the load hangs, or with the {@link Error} that has ended the load
      */
-    CompletableFuture<AdapterLease> lease(Registration registration) {
+    CompletableFuture<AdapterLease> lease(Registration registration, String tenant) {
+        WaitingLoads.Wanted wanted = new WaitingLoads.Wanted(tenant, registration);
         synchronized (lock) {
-            Optional<AdapterLease> cached = cache.lease(registration.id);
-            if (cached.isPresent()) {
-                return CompletableFuture.completedFuture(cached.get());
+            cache.request(registration.id);
+            boolean hasMemory = cache.hasMemory(registration.id);
+            Optional<Throwable> failure = hasMemory ? Optional.empty() : failure(registration);
+            if (failure.isPresent()) {
+                return CompletableFuture.failedFuture(failure.get());
             }
-            Optional<InvalidAdapterException> refusal = closed
-                    ? Optional.of(closedRefusal(registration))
-                    : registration.refusedSince(System.nanoTime() - REFUSAL_NANOS);
-            if (refusal.isPresent()) {
-                return CompletableFuture.failedFuture(refusal.get());
+            Waiter waiter = new Waiter(tenant, new CompletableFuture<>());
+            if (!hasMemory || !waiting.mayHold(wanted)) {
+                waiting.add(wanted, waiter.future);
+                passSoon();
+            } else {
+                // nobody depends on the future yet
+                grant(wanted, List.of(waiter)).run();
             }
-            if (registration.hangs || allThreadsHang()) {
-                return CompletableFuture.failedFuture(timeout(registration));
-            }
-            CompletableFuture<AdapterLease> waiter = new CompletableFuture<>();
-            registration.waiting.add(waiter);
-            if (registration.waiting.size() == 1) {
-                thread.execute(() -> load(registration));
-            }
-            return waiter;
+            return waiter.future;
         }
+    }
+
+    /** Why an adapter without memory is not loaded now. */
+    private Optional<Throwable> failure(Registration registration) {
+        if (closed) {
+            return Optional.of(closedRefusal(registration));
+        }
+        Optional<InvalidAdapterException> refusal = registration.refusedSince(System.nanoTime() - REFUSAL_NANOS);
+        if (refusal.isPresent()) {
+            return Optional.of(refusal.get());
+        }
+        return registration.hangs() || allThreadsHang() ? Optional.of(timeout(registration)) : Optional.empty();
+    }
+
+    /**
+     * Grants leases of an adapter that has memory, or lets them wait for its load. Under the lock.
+     *
+     * @return completes the granted leases, outside the lock
+     */
+    private Runnable grant(WaitingLoads.Wanted wanted, List<Waiter> waiters) {
+        Registration registration = wanted.adapter();
+        if (registration.load.isPresent()) {
+            cache.charge(registration.id, wanted.tenant());
+            registration.load.get().waiters.addAll(waiters);
+            return () -> {};
+        }
+        return granted(
+                waiters,
+                waiters.stream()
+                        .map(waiter ->
+                                cache.lease(registration.id, waiter.tenant).orElseThrow())
+                        .toList());
+    }
+
+    private static Runnable granted(List<Waiter> waiters, List<AdapterLease> leases) {
+        return () -> {
+            for (int i = 0; i < leases.size(); i++) {
+                waiters.get(i).grant(leases.get(i));
+            }
+        };
     }
 
     /** The digest of the version that was loaded last; empty before the first load. */
@@ -228,29 +292,29 @@ final class AdapterLoads implements AutoCloseable {
      * {@link RunningTime}.
      */
     void tick() {
-        List<Load> late;
+        List<Runnable> effects = new ArrayList<>();
         synchronized (lock) {
             loadTimes.tick(
                     loading.stream().filter(load -> load.running.isPresent()).toList());
-            late = loadTimes.since(loadLimit).stream()
+            loadTimes.since(loadLimit).stream()
                     .filter(load -> !load.hangs && loading.contains(load))
-                    .toList();
-            for (Load load : late) {
-                load.hangs = true;
-                load.registration.hangs = true;
-                cache.cancelReservation(load.reservedBytes);
-                // may end a read from a volume that responds again
-                load.running.ifPresent(Thread::interrupt);
-            }
-            lock.notifyAll();
+                    .forEach(load -> effects.add(hangs(load)));
         }
-        for (Load load : late) {
-            LOG.log(
-                    System.Logger.Level.ERROR,
-                    "the load of adapter '" + load.registration.id + "' has not ended within " + loadLimit.toSeconds()
-                            + " s (tidemark.engine.adapter-load-limit): " + load.registration.folder);
-            failWaiting(load.registration, timeout(load.registration));
-        }
+        effects.forEach(Runnable::run);
+        passSoon();
+    }
+
+    private Runnable hangs(Load load) {
+        Registration registration = load.registration;
+        load.hangs = true;
+        cache.cancelReservation(registration.id);
+        // may end a read from a volume that responds again
+        load.running.ifPresent(Thread::interrupt);
+        LOG.log(
+                System.Logger.Level.ERROR,
+                "the load of adapter '" + registration.id + "' has not ended within " + loadLimit.toSeconds()
+                        + " s (tidemark.engine.adapter-load-limit): " + registration.folder);
+        return fail(registration, timeout(registration));
     }
 
     /**
@@ -259,11 +323,16 @@ final class AdapterLoads implements AutoCloseable {
      */
     @Override
     public void close() {
+        List<Runnable> effects = new ArrayList<>();
         synchronized (lock) {
             closed = true;
             loading.forEach(load -> load.running.ifPresent(Thread::interrupt));
-            lock.notifyAll();
+            // those that load are failed by their threads
+            waiting.adapters().stream()
+                    .filter(registration -> registration.load.isEmpty())
+                    .forEach(registration -> effects.add(fail(registration, closedRefusal(registration))));
         }
+        effects.forEach(Runnable::run);
         thread.close();
         awaitLoads();
         cache.close();
@@ -282,49 +351,83 @@ final class AdapterLoads implements AutoCloseable {
         }
     }
 
-    /** On the thread {@code tidemark-adapters}: waits until the adapter can load, and has it loaded. */
-    private void load(Registration registration) {
-        try {
-            requireWithinBudget(registration, registration.bytes(1));
-            Load load = reserve(registration);
-            loadThreads.execute(() -> run(load));
-        } catch (InvalidAdapterException e) {
-            refuse(registration, e);
-        } catch (AdapterLoadTimeoutException e) {
-            failWaiting(registration, e);
-        } catch (InterruptedException | RuntimeException e) {
-            refuse(registration, notLoaded(registration, e));
+    /** Called when a load may start, a lease may be granted, or memory can be freed. */
+    private void passSoon() {
+        synchronized (lock) {
+            if (!closed && !passQueued && (cache.canFree() || !waiting.isEmpty())) {
+                passQueued = true;
+                thread.execute(this::pass);
+            }
         }
     }
 
-    /**
-     * Waits until this adapter fits the budget and has a thread. An estimate above the budget is no reason to refuse
-     * it.
-     *
-     * @throws AdapterLoadTimeoutException if all threads hang
-     */
-    private Load reserve(Registration registration) throws InterruptedException {
-        while (true) {
+    /** On the thread {@code tidemark-adapters}: frees memory, starts loads and grants leases, as long as it can. */
+    private void pass() {
+        synchronized (lock) {
+            passQueued = false;
+        }
+        do {
             cache.freeUnused();
+            List<Runnable> effects = new ArrayList<>();
             synchronized (lock) {
-                if (closed) {
-                    throw closedRefusal(registration);
-                }
                 if (allThreadsHang()) {
-                    throw timeout(registration);
+                    unloaded().forEach(each -> effects.add(fail(each, timeout(each))));
                 }
-                long bytes = Math.min(
-                        cache.budget(), registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
-                if (hasThread() && cache.reserve(bytes)) {
-                    Load load = new Load(registration, bytes);
-                    loading.add(load);
-                    return load;
-                }
-                if (!cache.canFree()) {
-                    lock.wait();
+                boolean progress = !closed;
+                while (progress) {
+                    progress = startLoads(effects) || grantLeases(effects);
                 }
             }
+            effects.forEach(Runnable::run);
+        } while (cache.canFree());
+    }
+
+    private boolean startLoads(List<Runnable> effects) {
+        boolean started = false;
+        while (hasThread()) {
+            Optional<WaitingLoads.Wanted> next = waiting.start();
+            if (next.isEmpty()) {
+                break;
+            }
+            Load load = new Load(next.get().adapter());
+            load.registration.load = Optional.of(load);
+            loading.add(load);
+            grant(next.get(), waiters(next.get()));
+            effects.add(() -> execute(load));
+            started = true;
         }
+        return started;
+    }
+
+    private boolean grantLeases(List<Runnable> effects) {
+        Optional<WaitingLoads.Wanted> next = waiting.grantable();
+        next.ifPresent(wanted -> effects.add(grant(wanted, waiters(wanted))));
+        return next.isPresent();
+    }
+
+    private List<Waiter> waiters(WaitingLoads.Wanted wanted) {
+        return waiting.take(wanted).stream()
+                .map(future -> new Waiter(wanted.tenant(), future))
+                .toList();
+    }
+
+    private List<Registration> unloaded() {
+        return waiting.adapters().stream()
+                .filter(each -> !cache.hasMemory(each.id))
+                .toList();
+    }
+
+    private void execute(Load load) {
+        try {
+            loadThreads.execute(() -> run(load));
+        } catch (RuntimeException e) {
+            failed(load, notLoaded(load.registration, e));
+        }
+    }
+
+    /** The memory to reserve. An estimate above the budget is no reason to refuse an adapter. */
+    private long expectedBytes(Registration registration) {
+        return Math.min(cache.budget(), registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
     }
 
     /** On a thread that loads. */
@@ -347,29 +450,34 @@ final class AdapterLoads implements AutoCloseable {
                 throw e;
             }
         } catch (InvalidAdapterException e) {
-            ended(load);
-            refuse(registration, e);
+            failed(load, e);
         } catch (RuntimeException e) {
-            ended(load);
-            refuse(registration, notLoaded(registration, e));
+            failed(load, notLoaded(registration, e));
         } catch (Error e) {
             // whoever waits for the adapter ends the process
             LOG.log(System.Logger.Level.ERROR, "the load of adapter '" + registration.id + "' has failed", e);
-            ended(load);
-            failWaiting(registration, e);
+            failed(load, e);
         }
-        freeSoon();
+        passSoon();
     }
 
-    private void ended(Load load) {
+    private void failed(Load load, Throwable reason) {
+        Runnable failing;
         synchronized (lock) {
-            loading.remove(load);
-            load.registration.hangs = false;
-            if (!load.hangs) {
-                cache.cancelReservation(load.reservedBytes);
-            }
-            lock.notifyAll();
+            failing = fail(load.registration, reason);
+            ended(load);
         }
+        failing.run();
+    }
+
+    /** Under the lock. */
+    private void ended(Load load) {
+        loading.remove(load);
+        load.registration.load = Optional.empty();
+        if (!load.hangs) {
+            cache.cancelReservation(load.registration.id);
+        }
+        lock.notifyAll();
     }
 
     private int hangingLoads() {
@@ -387,64 +495,46 @@ final class AdapterLoads implements AutoCloseable {
     /** @throws InvalidAdapterException if the loads have been closed */
     private void add(Load load, LoadedAdapter adapter, long nanos) {
         Registration registration = load.registration;
-        List<CompletableFuture<AdapterLease>> waiting;
-        List<AdapterLease> granted;
+        Runnable granting;
         synchronized (lock) {
             if (closed) {
                 throw closedRefusal(registration);
             }
+            List<Waiter> waiters = load.takeWaiters();
             ended(load);
             loads++;
             loadNanos += nanos;
             registration.loaded(adapter);
             bytesPerFileByte =
                     Math.max(bytesPerFileByte, (double) adapter.weights().bytes() / registration.fileBytes);
-            waiting = registration.takeWaiting();
-            granted = cache.add(adapter, waiting.size());
+            granting = granted(
+                    waiters,
+                    cache.add(adapter, waiters.stream().map(Waiter::tenant).toList()));
         }
-        for (int i = 0; i < granted.size(); i++) {
-            // a cancelled future takes no lease
-            if (!waiting.get(i).complete(granted.get(i))) {
-                granted.get(i).close();
+        granting.run();
+    }
+
+    /**
+     * Fails all leases that wait for an adapter, and remembers a refusal. Under the lock.
+     *
+     * @return completes the leases and logs a refusal, outside the lock
+     */
+    private Runnable fail(Registration registration, Throwable reason) {
+        failures++;
+        List<CompletableFuture<AdapterLease>> leases = new ArrayList<>(waiting.take(registration));
+        registration.load.ifPresent(load -> load.takeWaiters().forEach(waiter -> leases.add(waiter.future)));
+        if (reason instanceof InvalidAdapterException refusal) {
+            registration.refused(refusal, System.nanoTime());
+        }
+        return () -> {
+            if (reason instanceof InvalidAdapterException) {
+                // once for each load: senders are not told the reason
+                LOG.log(
+                        System.Logger.Level.WARNING,
+                        "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage());
             }
-        }
-    }
-
-    private void refuse(Registration registration, InvalidAdapterException reason) {
-        synchronized (lock) {
-            registration.refused(reason, System.nanoTime());
-        }
-        // once for each load: senders are not told the reason
-        LOG.log(
-                System.Logger.Level.WARNING,
-                "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage());
-        failWaiting(registration, reason);
-    }
-
-    private void failWaiting(Registration registration, Throwable reason) {
-        List<CompletableFuture<AdapterLease>> waiting;
-        synchronized (lock) {
-            failures++;
-            waiting = registration.takeWaiting();
-        }
-        waiting.forEach(waiter -> waiter.completeExceptionally(reason));
-    }
-
-    /** On the thread that closes a lease: its adapter may be one that a load can replace. */
-    private void released() {
-        synchronized (lock) {
-            lock.notifyAll();
-        }
-        freeSoon();
-    }
-
-    /** Memory is freed on the thread {@code tidemark-adapters}. */
-    private void freeSoon() {
-        synchronized (lock) {
-            if (!closed && cache.canFree()) {
-                thread.execute(cache::freeUnused);
-            }
-        }
+            leases.forEach(lease -> lease.completeExceptionally(reason));
+        };
     }
 
     private void requireWithinBudget(Registration registration, long bytes) {

@@ -2,6 +2,7 @@ package io.tidemark.adapter;
 
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.tenant.TenantWeights;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
@@ -24,6 +25,9 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 public final class AdapterStore implements AutoCloseable {
 
+    /** The tenant of leases that belong to no request, such as those of a calibrator. No topic has this name. */
+    static final String OWN_TENANT = "(own)";
+
     private final String baseModel;
     private final AdapterLoads loads;
     private final Map<String, AdapterLoads.Registration> registered = new ConcurrentHashMap<>();
@@ -36,25 +40,21 @@ public final class AdapterStore implements AutoCloseable {
 
     /** @param budget maximum bytes of all adapters in memory, at least those of the largest adapter */
     public AdapterStore(LanguageModel model, long budget) {
-        this(model, budget, Duration.ofDays(1_000));
+        this(model, budget, TenantWeights.EQUAL, Duration.ofDays(1_000));
     }
 
     /**
      * @param budget    maximum bytes of all adapters in memory, at least those of the largest adapter
+     * @param weights   how tenants share the budget and take turns
      * @param loadLimit time after which a load hangs, checked by {@link #tick}
      */
-    public AdapterStore(LanguageModel model, long budget, Duration loadLimit) {
-        this(model.name(), new FolderLoader(model), budget, loadLimit);
+    public AdapterStore(LanguageModel model, long budget, TenantWeights weights, Duration loadLimit) {
+        this(model.name(), new FolderLoader(model), budget, weights, loadLimit);
     }
 
-    AdapterStore(String baseModel, AdapterLoads.Loader loader, long budget, Duration loadLimit) {
-        this(baseModel, loader, budget, loadThreads(loader), loadLimit);
-    }
-
-    /** @param loadThreads has a thread for each of {@link AdapterLoads#MAX_THREADS} tasks */
-    AdapterStore(String baseModel, AdapterLoads.Loader loader, long budget, Executor loadThreads, Duration loadLimit) {
+    AdapterStore(String baseModel, AdapterLoads.Loader loader, long budget, TenantWeights weights, Duration loadLimit) {
         this.baseModel = baseModel;
-        this.loads = new AdapterLoads(loader, budget, loadThreads, loadLimit);
+        this.loads = new AdapterLoads(loader, budget, weights, loadThreads(loader), loadLimit);
     }
 
     /**
@@ -117,17 +117,23 @@ public final class AdapterStore implements AutoCloseable {
         return loads.digest(registration(id));
     }
 
+    /** Leases an adapter for the process itself, see {@link #lease(String, String)}. */
+    public CompletableFuture<AdapterLease> lease(String id) {
+        return lease(id, OWN_TENANT);
+    }
+
     /**
-     * Leases an adapter. All leases that wait for one adapter share one load; different adapters begin to load
-     * in the order of their first lease.
+     * Leases an adapter for a tenant. All leases that wait for one adapter share one load. Tenants take turns in
+     * loading, and a lease above the share of its tenant waits while another tenant waits for a load within its share.
      *
-     * @return completed if the adapter is in memory, otherwise when it has been loaded; fails with
+     * @param tenant unique name of the tenant
+     * @return completed if the adapter is in memory, unless it waits for other tenants; fails with
      *     {@link InvalidAdapterException}, which is remembered for 30 seconds, or with {@link
      *     AdapterLoadTimeoutException}
      * @throws NoSuchElementException if the id is not registered
      */
-    public CompletableFuture<AdapterLease> lease(String id) {
-        return loads.lease(registration(id));
+    public CompletableFuture<AdapterLease> lease(String id, String tenant) {
+        return loads.lease(registration(id), tenant);
     }
 
     /**

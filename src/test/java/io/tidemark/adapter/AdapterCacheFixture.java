@@ -5,6 +5,7 @@ import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.tenant.TenantWeights;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -38,8 +39,12 @@ final class AdapterCacheFixture implements AutoCloseable {
 
     /** A store without adapters, which the fixture closes. */
     AdapterStore budget(long bytes) {
+        return budget(bytes, TenantWeights.EQUAL);
+    }
+
+    AdapterStore budget(long bytes, TenantWeights weights) {
         loader = new GatedLoader(new FolderLoader(fixture.model()));
-        AdapterStore store = new AdapterStore(FAMILY, loader, bytes, LOAD_LIMIT);
+        AdapterStore store = new AdapterStore(FAMILY, loader, bytes, weights, LOAD_LIMIT);
         stores.add(store);
         return store;
     }

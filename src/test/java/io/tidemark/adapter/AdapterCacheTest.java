@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -79,6 +80,21 @@ class AdapterCacheTest {
         assertThat(cold).isNotDone();
         gate.countDown();
         assertThat(cold.join().adapter().id()).isEqualTo("b");
+    }
+
+    @Test
+    @DisplayName("Four adapters load at a time, and the next one when one of them has ended")
+    void fourLoads() {
+        AdapterStore store = fixture.budget(Long.MAX_VALUE);
+        List<String> ids = List.of("a", "b", "c", "d", "e");
+        ids.forEach(id -> store.register(id, AdapterCacheFixture.folder()));
+        CountDownLatch gate = fixture.loader().hold();
+        List<CompletableFuture<AdapterLease>> leases =
+                ids.stream().map(store::lease).toList();
+        Awaitility.await().until(() -> fixture.loader().loads().size() == AdapterLoads.MAX_LOADS);
+        assertThat(fixture.loader().loads()).doesNotContain("e");
+        gate.countDown();
+        assertThat(leases).allSatisfy(lease -> assertThat(lease).succeedsWithin(Duration.ofSeconds(10)));
     }
 
     @Test

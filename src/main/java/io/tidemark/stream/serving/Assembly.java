@@ -176,6 +176,7 @@ final class Assembly implements AutoCloseable {
         store = new AdapterStore(
                 loaded.model(),
                 settings.engine().adapterBytes().asLongValue(),
+                TenantShares.of(settings).weights(settings.worker().lowPriorityShare()),
                 settings.engine().adapterLoadLimit());
         everyTick(store::tick);
         folders.forEach(store::register);
