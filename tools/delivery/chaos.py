@@ -14,6 +14,7 @@ found something, a request has no result, a worker ended by itself, or the run i
 """
 import argparse
 import heapq
+import json
 import logging
 import pathlib
 import random
@@ -35,13 +36,14 @@ from traffic import (QUIET, BatchReader, BatchSender, BoundarySender, HostileCli
 from verify import run_verifier, summary
 from workers import (CRASH_MARKER, HANG_MARKER, IMAGE_HEAP, MODEL, START_SECONDS, STEP_TIME_SETTING, WorkerError, Workers,
                      longer_model)
-from workload import Batches, Boundaries, Requests
+from workload import Batches, Boundaries, CostlyRequests, Requests
 
 LOG = logging.getLogger("chaos")
 
 SLOTS = 3
 GROUP = "tidemark-workers"
 REQUEST_TOPICS = ["urgent-requests", "generation-requests"]
+COSTLY_TOPIC = "costly-requests"   # a tenant beside the second of REQUEST_TOPICS
 RESULT_TOPIC = "generation-results"
 REPLY_TOPICS = ["replies-a", "replies-b"]
 ADAPTERS = ["all", "dora", "qv", "rslora", "some-layers"]
@@ -57,7 +59,8 @@ STALL_SECONDS = 120    # the longest time without a result of any request
 
 # no faults of a process: they have their own times
 LOST, BATCHES, UNWRITABLE, HOSTILE = "lost responses", "validation batches", "unwritable topics", "hostile client"
-BESIDE = (LOST, BATCHES, UNWRITABLE, HOSTILE)
+COSTLY = "costly requests"
+BESIDE = (LOST, BATCHES, UNWRITABLE, HOSTILE, COSTLY)
 LONG_SECONDS = 600     # a shorter run has none of LONG_FAULTS by default: each needs more than a minute
 LONG_FAULTS = (HANG,)
 # not with one broker: its partitions lose their leader while its coordinator still runs, and Kafka 4.4 then reports a
@@ -67,6 +70,7 @@ COMMIT_SECONDS = 4     # mean time between lost responses to commits
 BOUNDARY_SECONDS = 2
 BATCH_SECONDS = 2
 HOSTILE_SECONDS = 8    # between the transactions of the hostile client
+COSTLY_SECONDS = 15    # mean time between two bursts of costly requests
 BURST = 24             # large requests at once
 STEP_TIME = "10S"      # after which a step hangs
 MARKERS = {CRASH: ("crash", CRASH_MARKER * 5), HANG: ("hang", HANG_MARKER * 5)}
@@ -111,7 +115,7 @@ class Chaos:
         self._folder = folder
         # a source of random numbers each, so that the timing of one part does not change the others
         self._random = {name: random.Random(f"{options.seed}-{name}")
-                        for name in ("faults", "requests", "boundaries", "workers", "commits", "batches", "hostile")}
+                        for name in ("faults", "requests", "boundaries", "workers", "commits", "batches", "hostile", "costly")}
         ports = free_ports(4 * options.brokers + SLOTS)
         broker_ports = [tuple(ports[4 * n:4 * n + 3]) for n in range(options.brokers)]
         proxy_ports = ports[3:4 * options.brokers:4]
@@ -121,7 +125,7 @@ class Chaos:
         settings = {"TIDEMARK_MODEL_DIR": str(longer_model(folder, POSITIONS)),
                     "TIDEMARK_ADAPTER_FOLDER": str(MODEL / "adapters"), "TIDEMARK_ENGINE_THREADS": "1",
                     "TIDEMARK_ENGINE_PROCESSORS": "1", "TIDEMARK_ENGINE_KV_BYTES": "96M", "TIDEMARK_WORKER_SHUTDOWN_GRACE": "3S",
-                    "TIDEMARK_TOPICS_GENERATION_REQUESTS": ",".join(REQUEST_TOPICS),
+                    "TIDEMARK_TOPICS_GENERATION_REQUESTS": f"{','.join(REQUEST_TOPICS)}|{COSTLY_TOPIC}",
                     "TIDEMARK_REPLIES_TOPICS": ",".join([*REPLY_TOPICS, *self._unwritable()])}
         if HANG in options.faults:
             settings[STEP_TIME_SETTING] = STEP_TIME
@@ -132,6 +136,7 @@ class Chaos:
                                 ports[4 * options.brokers:], options.heap)
         self._ledger = Ledger()
         self._requests = self._new_requests("requests")
+        self._costly = costly_requests(self._random["costly"])
         self._schedule = Schedule(self._random["faults"], options.faults, options.every)
         self._metadata = None
         self._batches = None
@@ -141,6 +146,8 @@ class Chaos:
         self._takeovers = []
         self._broker_faults = []
         self._planted = []
+        self._bursts = []        # (seconds since the start, kind) of costly requests
+        self._outcomes = {}      # id of a costly request → permitted error codes and finish reasons
         self._begin = None
 
     def _unwritable(self):
@@ -217,14 +224,17 @@ class Chaos:
 
     def _break(self, sender):
         """Faults until the duration is over."""
-        faults, commits = self._random["faults"], self._random["commits"]
+        faults, commits, costly = (self._random[name] for name in ("faults", "commits", "costly"))
         end = self._begin + self._options.duration
-        next_fault, next_commit, next_sample = self._begin + 3, self._begin, self._begin
+        next_fault, next_costly, next_commit, next_sample = self._begin + 3, self._begin + 2, self._begin, self._begin
         while (now := time.monotonic()) < end:
             self._tick(now)
             if LOST in self._options.faults and now >= next_commit:
                 self._proxy.lose(commits.choices([commit_proxy.END_TXN, commit_proxy.TXN_OFFSET_COMMIT], [3, 1])[0])
                 next_commit = now + commits.expovariate(1 / COMMIT_SECONDS)
+            if COSTLY in self._options.faults and now >= next_costly:
+                self._send_costly(sender)
+                next_costly = now + self._options.costly_every * costly.uniform(0.7, 1.3)
             if now >= next_fault:
                 kind = self._next_kind()
                 if kind is not None and self._fault(kind, faults, sender):
@@ -237,6 +247,14 @@ class Chaos:
                 self._workers.sample_memory()
                 next_sample = now + 10
             time.sleep(0.1)
+
+    def _send_costly(self, sender):
+        kind, records = self._costly.burst()
+        for record in records:
+            self._outcomes[record.id] = record.outcomes
+            sender.send_next(record)
+        self._bursts.append((round(time.monotonic() - self._begin, 1), kind))
+        LOG.info("%6.1f s  costly requests: %d of the kind %s", self._bursts[-1][0], len(records), kind)
 
     def _next_kind(self):
         """The next fault that may begin now, or None."""
@@ -375,6 +393,7 @@ class Chaos:
             "seed": self._options.seed, "duration": self._options.duration, "brokers": self._options.brokers,
             "faults": [{"seconds": at, "kind": kind, "what": what} for at, kind, what in self._faults],
             "deferred": self._schedule.deferred,
+            "costly_bursts": [{"seconds": at, "kind": kind} for at, kind in self._bursts],
             "lost_responses": [name for _, name in self._proxy.lost],
             "boundary_records": boundaries.counts,
             "batches": batches.counts if batches else {}, "transactions": hostile.counts if hostile else {},
@@ -405,13 +424,23 @@ class Chaos:
     def _verify(self):
         planted = self._folder / "planted"
         planted.write_text("\n".join(self._planted))
-        options = ["--requests", ",".join(REQUEST_TOPICS), "--reply-topics", ",".join(REPLY_TOPICS), "--events", "generation-events",
+        outcomes = self._folder / "outcomes"
+        outcomes.write_text("\n".join(f"{ident}\t{','.join(each)}" for ident, each in self._outcomes.items()))
+        options = ["--requests", ",".join([*REQUEST_TOPICS, COSTLY_TOPIC]), "--outcomes", str(outcomes),
+                   "--reply-topics", ",".join(REPLY_TOPICS), "--events", "generation-events",
                    "--cancellations", "generation-cancellations", "--planted-crashes", str(planted)]
         if self._unwritable():
             options += ["--unwritable-topics", ",".join(self._unwritable())]
         if self._batches is not None:
             options += ["--validation-batches", "validation-batches"]
         return run_verifier(self._cluster.clients, *options)
+
+
+def costly_requests(random):
+    """For the copy of the model, whose tokenizer has an alphabet of bytes: a character of a token is a byte."""
+    vocabulary = json.loads((MODEL / "tokenizer.json").read_text())["model"]["vocab"]
+    return CostlyRequests(random, BASE, ADAPTERS, COSTLY_TOPIC, POSITIONS * max(map(len, vocabulary)), vocabulary["\u00c3"],
+                          vocabulary["a"])
 
 
 def print_report(report):
@@ -422,6 +451,7 @@ def print_report(report):
     if report["deferred"]:
         print("faults deferred: " + ", ".join(f"{count} because {why}" for why, count in report["deferred"].items()))
     print(f"responses to commits lost: {len(report['lost_responses'])}; boundary records: {report['boundary_records']}")
+    print("bursts of costly requests: " + (", ".join(burst["kind"] for burst in report["costly_bursts"]) or "none"))
     print(f"validation batches: {report['batches']}; transactions of the hostile client: {report['transactions']}")
     print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} crashed and "
           f"{report['planted_hangs']} hung at one of {report['crashing_requests']} requests; rebalances: {report['rebalances']}")
@@ -464,6 +494,8 @@ def main():
     parser.add_argument("--every", type=float, metavar="SECONDS",
                         help="time between two faults, none of which overlap; each kill then needs another worker that "
                              "takes over. By default random times that depend on the fault")
+    parser.add_argument("--costly-every", type=float, default=COSTLY_SECONDS, metavar="SECONDS",
+                        help="mean time between two bursts of costly requests (default %(default)s)")
     parser.add_argument("--backlog", type=int, default=200, help="open requests that the sender aims at (default 200)")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
     ProgramRun.add_option(parser)

@@ -401,6 +401,25 @@ class VerifierTest(unittest.TestCase):
             report = self.check({"worker_crashed": 2}, "--planted-crashes", file.name)
         self.assertEqual({"named": 1, "crashed": 1}, report["planted"])
 
+    def test_wrong_outcome(self):
+        s = self.scene
+        s.error(s.request(BASE, id="refused"), "context_length_exceeded")
+        s.error(s.request(BASE, id="failed"), "grammar_failed")                      # may be refused only
+        s.answer(s.request(BASE, id="answered"))                                     # may be refused only
+        s.answer(s.request(BASE, id="ended"), finish="length")
+        s.answer(s.request(BASE, id="not ended"), finish="stop")                     # must have ended at its length
+        s.error(s.request(BASE, id="another tenant"), "formats_busy")
+        s.error(s.request(BASE, id="other error"), "grammar_failed")                 # of a request that is not named
+        s.request(BASE, id="lost")
+        lines = ["refused\tcontext_length_exceeded", "failed\tformat_too_large,formats_busy", "answered\tcontext_length_exceeded",
+                 "ended\tlength", "not ended\tdeadline,length", "lost\tlength"]
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("\n".join(lines))
+            file.flush()
+            report = self.check({"wrong_outcome": 4, "missing": 1}, "--outcomes", file.name)
+        self.assertIn("grammar_failed", report["findings"]["wrong_outcome"]["first"][0])
+        self.check({"missing": 1})
+
     def test_error_without_dead_letter(self):
         self.scene.error(self.scene.request(BASE), letter=False)
         self.check({"error_without_dead_letter": 1})

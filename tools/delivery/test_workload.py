@@ -6,7 +6,7 @@ import unittest
 from calibration import hash_of
 from records import Schema, parse_json
 from workers import CRASH_MARKER, HANG_MARKER
-from workload import WORDS, Batches, Requests
+from workload import WORDS, Batches, CostlyRequests, Requests
 
 
 def valid(schema, value):
@@ -49,6 +49,36 @@ class WorkloadTest(unittest.TestCase):
 
     def test_no_other_request_has_a_character_of_a_marker(self):
         self.assertEqual(set(), set(CRASH_MARKER + HANG_MARKER) & set(" ".join(WORDS)))
+
+    def costly(self, bursts=8):
+        requests = CostlyRequests(random.Random(7), "base", ["a", "b"], "costly", 106_496, 129, 66)
+        return [requests.burst() for _ in range(bursts)]
+
+    def test_costly_requests_are_valid_and_each_has_outcomes_and_an_id_of_its_own(self):
+        schema, bursts = Schema("request"), self.costly()
+        records = [record for _, burst in bursts for record in burst]
+        for record in records:
+            self.assertTrue(valid(schema, record.value), record.value[:200])
+            self.assertLess(len(record.value), 1 << 20)
+            self.assertTrue(record.outcomes)
+            self.assertEqual(record.id, json.loads(record.value)["id"])
+        self.assertEqual(len(records), len({record.id for record in records}))
+        self.assertTrue(any(record.cancel_after is not None for record in records))
+
+    def test_each_round_has_each_burst_of_costly_requests_once_in_one_partition(self):
+        bursts = self.costly()
+        for number in (0, 4):
+            self.assertEqual({"prompts", "formats", "texts", "ends"}, {kind for kind, _ in bursts[number:number + 4]})
+        self.assertEqual([1] * len(bursts), [len({record.key for record in burst}) for _, burst in bursts])
+
+    def test_costly_formats_fit_the_limit_and_no_two_are_equal(self):
+        values = [json.loads(record.value) for _, burst in self.costly() for record in burst]
+        formats = [value["structured_outputs"] for value in values if "structured_outputs" in value]
+        texts = [each.get("grammar") or json.dumps(each["json"]) for each in formats]
+        self.assertEqual(len(texts), len(set(texts)))
+        for text in texts:
+            self.assertLess(len(text), 64 << 10)
+        self.assertGreater(min(len(each["grammar"]) for each in formats if "grammar" in each), 55_000)
 
     def test_batches_are_new_repeated_or_invalid(self):
         schema, batches = Schema("validation-batch"), Batches(random.Random(7), ["a", "b"])

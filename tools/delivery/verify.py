@@ -42,6 +42,7 @@ KINDS = {
     "stale_boundary": "results with a boundary that was replaced too long before",
     "wrong_end": "results cut without a reason",
     "wrong_format": "finished answers that the format of the request does not permit",
+    "wrong_outcome": "results with an outcome that the sender does not expect",
     "bad_request_answered": "invalid requests with an answer",
     "worker_crashed": "results worker_crashed of requests that were not planted",
     "error_without_dead_letter": "error results without a dead letter",
@@ -57,6 +58,8 @@ KINDS = {
 REPLY_HEADERS = (("kafka_replyTopic", "kafka_replyPartition"), ("REPLY_TOPIC", "REPLY_PARTITION"))
 REPLY_REFUSALS = ("reply_topic_not_allowed", "invalid_reply_partition")
 REPLY_FAILED = "reply_topic_failed"
+# what only senders of costly formats may get
+BUSY = "formats_busy"
 
 
 class Unverifiable(Exception):
@@ -151,6 +154,7 @@ class Verifier:
         self.counts = collections.Counter()                  # topic -> records
         self.later = 0
         self.planted = set()
+        self.outcomes = {}                                   # id -> permitted error codes and finish reasons
         self._schemas = {name: Schema(name)
                          for name in ("request", "result", "boundary-record", "dead-letter-headers", "event", "validation-batch",
                                       "calibration-state", "boundary-decision")}
@@ -167,6 +171,9 @@ class Verifier:
         if self.options.planted_crashes:
             lines = pathlib.Path(self.options.planted_crashes).read_text("utf-8").splitlines()
             self.planted = {line.strip() for line in lines if line.strip()}
+        if self.options.outcomes:
+            lines = pathlib.Path(self.options.outcomes).read_text("utf-8").splitlines()
+            self.outcomes = {ident: frozenset(outcomes.split(",")) for ident, outcomes in (line.split("\t") for line in lines if line)}
         topics = Topics(self.options.client, [*self.options.requests, *self._result_topics, self.options.dead_letters,
                                               self.options.boundaries, *self._optional])
         try:
@@ -394,6 +401,7 @@ class Verifier:
         self._judge_identity(request, result)
         self._judge_adapter(request, result)
         self._judge_end(request, result)
+        self._judge_outcome(request, result)
         if request.format is not None and not request.format.issuperset(result.finished):
             self.found.add("wrong_format", f"{request}: {result.place}")
         fault = self._boundary_fault(request, result)
@@ -448,6 +456,15 @@ class Verifier:
                 self.found.add("wrong_end", f"{request}: {result.place} ended at a deadline that it does not have")
             elif result.at + self.options.clock_skew * 1000 < request.expires:
                 self.found.add("wrong_end", f"{request}: {result.place} ended {request.expires - result.at:.0f} ms early")
+
+    def _judge_outcome(self, request, result):
+        outcome = set(result.ends.split(",")) if result.error is None else {result.error}
+        if request.id in self.outcomes:
+            wrong = outcome - self.outcomes[request.id]
+        else:
+            wrong = outcome & {BUSY} if self.outcomes else ()
+        if wrong:
+            self.found.add("wrong_outcome", f"{request}: {result.place} is {', '.join(sorted(wrong))}")
 
     @staticmethod
     def _admitted(result):
@@ -591,6 +608,9 @@ def arguments(argv=None):
     parser.add_argument("--clock-skew", type=float, default=0, metavar="SECONDS",
                         help="the largest difference of the clocks of clients, workers and brokers (%(default)s)")
     parser.add_argument("--planted-crashes", metavar="FILE", help="ids of requests that may be worker_crashed, one a line")
+    parser.add_argument("--outcomes", metavar="FILE",
+                        help="lines of an id, a tab, and the error codes and finish reasons that its results may have, comma-separated; "
+                             f"requests that the file does not name must not be {BUSY}")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS",
                         help="wait so long for the results of all requests that are there at the start (%(default)s)")
     parser.add_argument("--offenders", type=int, default=20, help="how many of each kind are named (%(default)s)")

@@ -1,7 +1,7 @@
 """The records of a run: requests of random shape, poison records, and boundary records.
 
-`Requests`, `StreamingRequests` and `Boundaries` are sequences of records that depend on their random numbers only. They
-send nothing.
+`Requests`, `StreamingRequests`, `CostlyRequests` and `Boundaries` are sequences of records that depend on their random
+numbers only. They send nothing.
 """
 import dataclasses
 import datetime
@@ -27,6 +27,7 @@ class Record:
     cancel_after: float | None = None   # seconds from the broker's acknowledgement to the cancellation
     cancel_by_source: bool = False
     id: str | None = None
+    outcomes: tuple = ()   # permitted error codes and finish reasons; empty if any is
 
 
 class Requests:
@@ -192,6 +193,91 @@ class StreamingRequests(Requests):
         if share < 0.97:
             return r.randint(61, 300)
         return r.randint(self._long_tokens // 2, self._long_tokens)
+
+
+class CostlyRequests:
+    """
+    Bursts of requests that cost much before or beside the steps of the engine, in the order prompts, formats, texts and ends
+    of each round. All records of a burst are in one partition, so that they wait for each other.
+    """
+
+    # what a format that is enforced or refused as too costly for the worker may lead to
+    FORMAT_OUTCOMES = ("format_too_large", "format_too_slow", "formats_busy", "length", "stop")
+
+    def __init__(self, random, base, adapters, topic, bound, lead_byte, letter):
+        """
+        bound: bytes above which a prompt cannot fit the context; lead_byte, letter: tokens, the first one of a byte that begins a
+        character of several bytes, the second one of the letter 'a'
+        """
+        self._random = random
+        self._models = [base, *adapters]
+        self._topic = topic
+        self._bound = bound
+        self._tokens = lead_byte, letter
+        self._count = 0
+        self._round = []
+
+    def burst(self):
+        """The kind of the next burst, and its records."""
+        if not self._round:
+            self._round = self._random.sample(["prompts", "formats", "texts", "ends"], 4)
+        kind = self._round.pop()
+        key = self._random.randbytes(4).hex().encode()
+        return kind, [self._record(kind, key, *each) for each in getattr(self, f"_{kind}")()]
+
+    def _record(self, kind, key, fields, outcomes, cancel_after=None):
+        self._count += 1
+        value = {"id": f"costly-{self._count}", "model": self._random.choice(self._models), "prompt": "the inn", "temperature": 0, **fields}
+        return Record(self._topic, encode(value, compact=True), key, kind=f"costly {kind}", cancel_after=cancel_after,
+                      cancel_by_source=self._random.random() < 0.5, id=value["id"], outcomes=tuple(outcomes))
+
+    def _prompts(self):
+        """Too long for the context: far above the bound, or so near below it that their tokens have to be counted."""
+        for size in self._random.sample([LARGE, LARGE, 650_000, 650_000, *[self._bound * 95 // 100] * 4], 8):
+            yield {"prompt": ("the inn " * (size // 8 + 1))[:size], "max_tokens": 1}, ["context_length_exceeded"]
+
+    def _formats(self):
+        """Large grammars that stay in memory while a text runs, and schemas of few bytes whose products are large."""
+        schemas = [conjunction([50, 50], self._random.randrange(10 ** 6)), conjunction([20, 20, 20], self._random.randrange(10 ** 6))]
+        grammars = [{"grammar": chain(self._random.randrange(10 ** 6), 60_000)} for _ in range(8)]
+        formats = grammars + [{"json": schema} for schema in schemas]
+        for each in self._random.sample(formats, len(formats)):
+            yield {"structured_outputs": each, "max_tokens": 100}, self.FORMAT_OUTCOMES
+
+    def _texts(self):
+        """Texts that almost contain their long stop texts, and texts whose last character is never complete."""
+        lead_byte, letter = self._tokens
+        stops = ["a" * 998 + f"{n:02}" for n in range(16)]
+        for _ in range(3):
+            yield {"max_tokens": 1200, "ignore_eos": True, "stop": stops, "logit_bias": {str(letter): 100}}, ["length"]
+            yield {"max_tokens": 1200, "ignore_eos": True, "stream": True, "logit_bias": {str(lead_byte): 100}}, ["length"]
+
+    def _ends(self):
+        """Requests that end while they wait behind long prompts and a format."""
+        yield from list(self._prompts())[:4]
+        yield {"structured_outputs": {"grammar": chain(self._random.randrange(10 ** 6), 60_000)}, "max_tokens": 100}, self.FORMAT_OUTCOMES
+        long = {"max_tokens": 400, "ignore_eos": True}
+        for _ in range(4):
+            yield {**long, "timeout_ms": 1}, ["deadline"]
+            yield {**long, "deadline": instant(-5)}, ["deadline"]
+            yield {**long, "timeout_ms": self._random.choice([50, 300, 1000])}, ["deadline", "length"]
+            yield long, ["cancelled", "length"], self._random.choice([0, 0.1, 0.5])
+
+
+def conjunction(counts, number):
+    """A schema of integer properties that is a conjunction of alternatives: as many combinations as the product of the counts."""
+    parts = [{"anyOf": [{"type": "object", "required": [f"r{number}_{part}_{n}"]} for n in range(count)]}
+             for part, count in enumerate(counts)]
+    return {"type": "object", "properties": {f"p{n}": {"type": "integer"} for n in range(15)}, "allOf": parts}
+
+
+def chain(number, size):
+    """A grammar in Lark of at most so many bytes, whose rules name each other in turn."""
+    lines, length = [f"start: \"{number}\" r0"], 100
+    while length + (line := len(f"r{len(lines)}: \"a{len(lines)}\" r{len(lines)}\n") + 1) < size:
+        lines.append(f"r{len(lines) - 1}: \"a{len(lines)}\" r{len(lines)}")
+        length += line
+    return "\n".join([*lines, f"r{len(lines) - 1}: \"end\""])
 
 
 class Boundaries:
