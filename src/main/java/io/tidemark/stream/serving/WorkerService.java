@@ -146,7 +146,7 @@ final class WorkerService implements Service {
         requests = new RequestRunner(
                 maxRequestBytes,
                 admission,
-                (adapter, tenant) -> adapters.lease(adapter),
+                adapters::lease,
                 backend.engine(),
                 new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
                 new RequestRunner.Threads(

@@ -71,7 +71,7 @@ final class Deliveries {
                         RequestFixtures.noFormats(),
                         AdapterSuggestions.NONE,
                         RequestListener.NONE),
-                (adapter, tenant) -> adapters.lease(adapter),
+                adapters::lease,
                 engine,
                 new Answers(model.name(), model.config().numLayers(), worker, time),
                 threads,
