@@ -45,6 +45,7 @@ import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.clients.producer.MockProducer;
@@ -107,6 +108,7 @@ public final class SimulatedKafka implements KafkaClients {
     /** Transactional ids whose last transaction is committed, and has not the markers of all partitions. */
     private final Set<String> unmarked = new HashSet<>();
 
+    private final Set<TopicPartition> leaderless = new HashSet<>();
     private Optional<Duration> holding = Optional.empty();
     /** Until when the committed offsets wait for the marker of a transaction. */
     private Instant offsetsPending = Instant.MIN;
@@ -149,6 +151,11 @@ public final class SimulatedKafka implements KafkaClients {
         Log log = logs.get(partition);
         log.start = before;
         log.records.removeIf(record -> record.offset() < before);
+    }
+
+    /** From now on, polls get no records of a partition. */
+    public void loseLeader(TopicPartition partition) {
+        leaderless.add(partition);
     }
 
     /** An unclean election: the new leader has only the records before an offset, and a larger epoch. */
@@ -254,7 +261,9 @@ public final class SimulatedKafka implements KafkaClients {
 
     @Override
     public Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides) {
-        return new SimulatedConsumer();
+        SimulatedConsumer consumer = new SimulatedConsumer();
+        consumer.maxRecords = limits.pollRecords();
+        return consumer;
     }
 
     @Override
@@ -465,6 +474,9 @@ public final class SimulatedKafka implements KafkaClients {
 
         private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition) {
             Log log = logs.get(partition);
+            if (leaderless.contains(partition)) {
+                return List.of();
+            }
             long position = position(partition);
             if (position < log.start || position > log.end) {
                 if (!resets) {
@@ -531,6 +543,16 @@ public final class SimulatedKafka implements KafkaClients {
         @Override
         public Map<TopicPartition, Long> endOffsets(Collection<TopicPartition> of, Duration timeout) {
             return endOffsets(of);
+        }
+
+        /** Records have no timestamps: all are newer than any moment. */
+        @Override
+        public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+                Map<TopicPartition, Long> times, Duration timeout) {
+            return times.entrySet().stream()
+                    .collect(Collectors.toMap(
+                            Map.Entry::getKey,
+                            time -> new OffsetAndTimestamp(logs.get(time.getKey()).start, time.getValue())));
         }
 
         @Override
