@@ -15,7 +15,8 @@ public sealed interface Parsed<T> {
     /**
      * The record breaks a rule.
      *
-     * @param id    the client's id of the record ({@code id} or {@code batch_id}), if that field is valid
+     * @param id    the client's id of the record ({@code id} or {@code batch_id}), if that field is valid and, in a
+     *              document that exceeds a limit of the parser, stands before the limit
      * @param error what is wrong; contains no text of the client
      */
     record Invalid<T>(Optional<String> id, ErrorBody error) implements Parsed<T> {}

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonStreamContext;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
@@ -78,6 +79,20 @@ public final class TopicJson {
     /** Writes what clients send. NaN and infinities are no JSON, but a text in their place would be another value. */
     private static final ObjectMapper CLIENT_WRITER =
             JsonMapper.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build();
+
+    /** A document exceeds a limit of the parser, which has read it up to there. */
+    private static final class LimitExceeded extends Fields.Invalid {
+
+        private static final long serialVersionUID = 1L;
+
+        private final transient String text;
+
+        /** @param text of the document */
+        LimitExceeded(String text, String code, String param, String message) {
+            super(code, param, message);
+            this.text = text;
+        }
+    }
 
     private TopicJson() {}
 
@@ -165,6 +180,8 @@ public final class TopicJson {
             Fields fields = new Fields(document(json, value, maxBytes), "");
             id = validId(fields, idField);
             return new Parsed.Valid<>(reader.read(fields));
+        } catch (LimitExceeded limit) {
+            return new Parsed.Invalid<>(idBefore(json, limit.text, idField), limit.asError());
         } catch (Fields.Invalid invalid) {
             return new Parsed.Invalid<>(id, invalid.asError());
         }
@@ -188,6 +205,23 @@ public final class TopicJson {
         try {
             return fields.text(idField, 1, Fields.MAX_NAME_LENGTH);
         } catch (Fields.Invalid invalid) {
+            return Optional.empty();
+        }
+    }
+
+    /** The id of a document that exceeds a limit, if its field stands before the limit and is valid. */
+    private static Optional<String> idBefore(ObjectReader json, String text, String idField) {
+        try (JsonParser parser = json.createParser(text)) {
+            parser.nextToken();
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                boolean isId = parser.currentName().equals(idField);
+                if (parser.nextToken() == JsonToken.VALUE_STRING && isId) {
+                    return validId(new Fields(MAPPER.createObjectNode().put(idField, parser.getText()), ""), idField);
+                }
+                parser.skipChildren();
+            }
+            return Optional.empty();
+        } catch (IOException e) {
             return Optional.empty();
         }
     }
@@ -238,7 +272,8 @@ public final class TopicJson {
         } catch (StreamConstraintsException e) {
             if (e.getOriginalMessage().startsWith("Token count")) {
                 Optional<String> list = list(parser);
-                throw new Fields.Invalid(
+                throw new LimitExceeded(
+                        text,
                         "out_of_range",
                         list.orElse(null),
                         "the JSON has more than "
@@ -247,7 +282,8 @@ public final class TopicJson {
                                 + list.map(name -> "; it exceeds the limit in '" + name + "'")
                                         .orElse(""));
             }
-            throw new Fields.Invalid(
+            throw new LimitExceeded(
+                    text,
                     "invalid_json",
                     null,
                     "the JSON is nested deeper than " + MAX_NESTING + " levels or has a number that is too long");

@@ -267,6 +267,27 @@ class RequestMessageTest {
     }
 
     @Test
+    @DisplayName("The error of a document that exceeds a limit has the id, if a valid one stands before the limit")
+    void idBeforeTheLimit() {
+        String elements = "\"secret\": [" + "1,".repeat(100_000) + "1]";
+        String before = "\"model\": {\"id\": \"other\"}, \"id\": ";
+        assertThat(idOf("{" + before + "\"r1\", " + elements + "}")).contains("r1");
+        assertThat(idOf("{" + before + "\"r1\", \"secret\": " + "[".repeat(40))).contains("r1");
+        assertThat(idOf("{" + before + "\"r1\", \"secret\": " + "1".repeat(2_000) + "}"))
+                .contains("r1");
+        assertThat(idOf("{" + elements + ", \"id\": \"r1\"}")).isEmpty();
+        assertThat(idOf("{" + before + "7, " + elements + "}")).isEmpty();
+        assertThat(idOf("{" + before + "\"" + "x".repeat(257) + "\", " + elements + "}"))
+                .isEmpty();
+        assertThat(idOf("[" + "1,".repeat(100_000) + "1]")).isEmpty();
+    }
+
+    private static Optional<String> idOf(String json) {
+        Parsed<RequestMessage> parsed = RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES);
+        return ((Parsed.Invalid<RequestMessage>) parsed).id();
+    }
+
+    @Test
     @DisplayName("The arguments of a tool call have the same limit")
     void tooManyArguments() {
         refused(

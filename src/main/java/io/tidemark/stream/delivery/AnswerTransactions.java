@@ -125,7 +125,12 @@ final class AnswerTransactions implements AutoCloseable {
             }
             producer.sendOffsetsToTransaction(offsets, group);
             committing = true;
-            commit();
+            if (!commit()) {
+                failure = Optional.of("a partition does not take the end of a transaction");
+                renew(false);
+                replace();
+                return Outcome.UNKNOWN;
+            }
             failure = Optional.empty();
             renewals = 0;
             repair.committed(sent);
@@ -184,15 +189,25 @@ final class AnswerTransactions implements AutoCloseable {
         return failure;
     }
 
-    /** Repeats a commit of unknown outcome, which has no effect if the transaction is committed already. */
-    private void commit() {
+    /**
+     * Repeats a commit of unknown outcome, which has no effect if the transaction is committed already. The coordinator
+     * refuses the repetition while the markers of a decided transaction are not written, for as long as a partition
+     * does not take its marker. A transaction that is not decided must be repeated: nothing fences the id later, so it
+     * could be committed behind the next one.
+     *
+     * @return false if the end is decided and a partition does not take the marker
+     */
+    private boolean commit() {
         while (true) {
             try {
                 producer.commitTransaction();
-                return;
+                return true;
             } catch (TimeoutException e) {
                 if (givesUp.getAsBoolean()) {
                     throw e;
+                }
+                if (producers.isStuck()) {
+                    return false;
                 }
                 LOG.warnf("the commit of a transaction is repeated: %s", e.getMessage());
             }

@@ -7,8 +7,12 @@ import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.text.LogText;
+import io.tidemark.time.Time;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jboss.logging.Logger;
 
@@ -27,23 +31,36 @@ public final class CancellationReader implements AutoCloseable {
         void onCancellation(CancellationMessage cancellation, long timestamp);
     }
 
-    private final TopicFollower follower;
+    /** Between two lines in the log about invalid cancellations: their number is up to the clients. */
+    private static final long LOG_NANOS = Duration.ofMinutes(1).toNanos();
 
-    private CancellationReader(TopicFollower follower) {
-        this.follower = follower;
+    private final Listener listener;
+    private final Time time;
+    private final TopicFollower follower;
+    private final AtomicLong invalid = new AtomicLong();
+
+    /** When an invalid cancellation was logged, and how many there were then. Used by one thread at a time. */
+    private OptionalLong loggedNanos = OptionalLong.empty();
+
+    private long logged;
+
+    private CancellationReader(KafkaThread thread, String topic, TopicFollower.Limits limits, Listener listener) {
+        this.listener = listener;
+        this.time = thread.time();
+        Instant since = time.instant().minus(RequestRunner.CANCELLATION_RETENTION);
+        this.follower = TopicFollower.since(thread, topic, CancellationMessage.MAX_BYTES, since, limits, this::handle);
     }
 
     /**
      * Passes the cancellations of the last hour to {@code listener}, on the calling thread, and returns at the end of
-     * the topic. Later cancellations are passed on the thread of the follower.
+     * the topic, or after {@link TopicFollower.Limits#load} if there are more than can be read in this time. Later ones
+     * are passed on the thread of the follower.
      *
-     * @throws TableReadException if the end is not reached within {@link TopicFollower.Limits#load}
+     * @throws TableReadException if the end is not reached and no cancellation arrives any more
      */
     public static CancellationReader start(
             KafkaThread thread, String topic, TopicFollower.Limits limits, Listener listener) {
-        Instant since = thread.time().instant().minus(RequestRunner.CANCELLATION_RETENTION);
-        return new CancellationReader(TopicFollower.since(
-                thread, topic, CancellationMessage.MAX_BYTES, since, limits, record -> handle(record, listener)));
+        return new CancellationReader(thread, topic, limits, listener);
     }
 
     /** False after the thread has ended. From then on, no cancellations are read. */
@@ -61,7 +78,12 @@ public final class CancellationReader implements AutoCloseable {
         return follower;
     }
 
-    private static void handle(ConsumerRecord<byte[], byte[]> record, Listener listener) {
+    /** Number of cancellations that were ignored because they are invalid. */
+    public long invalid() {
+        return invalid.get();
+    }
+
+    private void handle(ConsumerRecord<byte[], byte[]> record) {
         if (record.serializedValueSize() > CancellationMessage.MAX_BYTES) {
             // the value has only a part of it
             invalid(record, "it has more than " + CancellationMessage.MAX_BYTES + " bytes");
@@ -70,15 +92,21 @@ public final class CancellationReader implements AutoCloseable {
         Parsed<CancellationMessage> parsed = CancellationMessage.parse(record.value());
         if (parsed instanceof Parsed.Valid<CancellationMessage> valid) {
             listener.onCancellation(valid.record(), record.timestamp());
-        } else if (parsed instanceof Parsed.Invalid<CancellationMessage> invalid) {
-            invalid(record, invalid.error().message());
+        } else if (parsed instanceof Parsed.Invalid<CancellationMessage> refused) {
+            invalid(record, refused.error().message());
         }
     }
 
-    private static void invalid(ConsumerRecord<byte[], byte[]> record, String why) {
+    private void invalid(ConsumerRecord<byte[], byte[]> record, String why) {
+        long count = invalid.incrementAndGet();
+        if (loggedNanos.isPresent() && time.nanosSince(loggedNanos.getAsLong()) < LOG_NANOS) {
+            return;
+        }
         LOG.warnf(
-                "ignored an invalid cancellation at %s-%d@%d: %s",
-                record.topic(), record.partition(), record.offset(), LogText.of(why));
+                "ignored %d invalid cancellations since the last such line, the latest one at %s-%d@%d: %s",
+                count - logged, record.topic(), record.partition(), record.offset(), LogText.of(why));
+        loggedNanos = OptionalLong.of(time.nanoTime());
+        logged = count;
     }
 
     @Override

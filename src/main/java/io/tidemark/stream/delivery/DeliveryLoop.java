@@ -121,7 +121,7 @@ public final class DeliveryLoop {
         }
     }
 
-    /** Opens the clients of a session. */
+    /** Opens the clients of a session. A takeover finds the transactions of living members by their client ids. */
     GroupSession open() {
         Consumer<byte[], byte[]> consumer =
                 cluster.kafka().newGroupMember(options.group(), options.transactionalId(), reads(), "none");

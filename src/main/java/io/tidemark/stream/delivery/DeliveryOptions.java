@@ -7,7 +7,7 @@ import java.time.Duration;
  * How a worker takes part in the delivery of requests.
  *
  * @param group           consumer group of the workers
- * @param transactionalId of this process; further ones of the process begin with it
+ * @param transactionalId of this process, and its client id in the group; further ones of the process begin with it
  * @param maxRunning      requests that have started and have no answer, at most
  * @param lowerShare      share of starts of lower topics, see {@link ReadAhead}
  * @param maxRequestBytes larger requests are rejected, and not kept completely

@@ -20,6 +20,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsSpec;
 import org.apache.kafka.clients.admin.ListTransactionsOptions;
+import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -48,8 +49,8 @@ final class PartitionTakeover {
     /** Time of one call of the consumer. */
     private static final Duration CALL = Duration.ofSeconds(5);
     /**
-     * Age from which an open transaction counts as one of a dead worker: those of a live worker usually take
-     * milliseconds.
+     * Age from which the open transaction of a worker that is no member of the group counts as left behind: a worker
+     * that has just left the group ends its last one itself.
      */
     private static final long LEFT_BEHIND_MS = 2_000;
 
@@ -185,7 +186,7 @@ final class PartitionTakeover {
             try {
                 return consumer.committed(all, CALL);
             } catch (TimeoutException e) {
-                // of an owner that has died in its first transaction, which no commit names
+                // the owner may have died in its first transaction, which no commit names
                 endTransactionsOf(leftBehind());
                 throw e;
             }
@@ -204,12 +205,13 @@ final class PartitionTakeover {
     }
 
     /**
-     * The transactional ids of workers of the group whose transactions have been open for long. A probe commits no
-     * offsets, and waits for its topic on purpose.
+     * The transactional ids of workers that are no members of the group any more and whose transactions are open. The
+     * client id of a member is the transactional id of its process. If a member has another client id, all open
+     * transactions may be its own. A probe commits no offsets, and waits for its topic on purpose.
      */
     private Set<String> leftBehind() {
         try {
-            return await(admin.listTransactions(new ListTransactionsOptions()
+            Set<String> open = await(admin.listTransactions(new ListTransactionsOptions()
                                     .filterStates(Set.of(TransactionState.ONGOING))
                                     .filterOnDuration(LEFT_BEHIND_MS))
                             .all())
@@ -219,10 +221,37 @@ final class PartitionTakeover {
                             && !DeliveryOptions.isOf(options.transactionalId(), id)
                             && !DeliveryOptions.isOfProbe(id))
                     .collect(Collectors.toSet());
+            if (open.isEmpty()) {
+                return open;
+            }
+            // asked after the transactions: a worker that joins meanwhile is one of them
+            Set<String> members = members();
+            Optional<String> unknown =
+                    members.stream().filter(id -> !isOfGroup(id)).findAny();
+            if (unknown.isPresent()) {
+                LOG.warnf(
+                        "the member '%s' of the group has no client id of a worker and may own an open transaction; the"
+                                + " timeout ends those of %s",
+                        LogText.of(unknown.get()), LogText.of(String.join(", ", open)));
+                return Set.of();
+            }
+            open.removeIf(id -> members.stream().anyMatch(member -> DeliveryOptions.isOf(member, id)));
+            return open;
         } catch (KafkaException e) {
             LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());
             return Set.of();
         }
+    }
+
+    /** The client ids of the members of the group. */
+    private Set<String> members() {
+        return await(admin.describeConsumerGroups(Set.of(options.group()))
+                        .describedGroups()
+                        .get(options.group()))
+                .members()
+                .stream()
+                .map(MemberDescription::clientId)
+                .collect(Collectors.toSet());
     }
 
     private void endTransactionsOf(Set<String> owners) {

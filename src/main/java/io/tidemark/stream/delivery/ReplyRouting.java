@@ -5,14 +5,16 @@ import io.tidemark.stream.topics.ReplyTopics;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.header.Headers;
 
 /**
  * The headers of a request that concern its answer: those that are copied, and those that name its topic. Follows
@@ -39,6 +41,9 @@ public final class ReplyRouting {
             List.of(new Form("kafka_replyTopic", "kafka_replyPartition"), new Form("REPLY_TOPIC", "REPLY_PARTITION"));
 
     private final Set<String> copied;
+    /** The names of all headers that concern an answer. */
+    private final Set<String> names;
+
     private final ReplyTopics topics;
     private final EventWriter events;
 
@@ -58,6 +63,8 @@ public final class ReplyRouting {
     public ReplyRouting(List<String> headers, ReplyTopics topics, EventWriter events) {
         this.copied = new LinkedHashSet<>(ALWAYS_COPIED);
         this.copied.addAll(headers);
+        this.names = new HashSet<>(copied);
+        FORMS.forEach(form -> names.addAll(List.of(form.topic, form.partition)));
         this.topics = topics;
         this.events = events;
     }
@@ -67,11 +74,11 @@ public final class ReplyRouting {
      * with a value above {@value #MAX_VALUE_BYTES} bytes is left out, and so is one with which all would exceed
      * {@value #MAX_COPIED_BYTES} bytes.
      */
-    private List<Header> copiedHeaders(ConsumerRecord<byte[], byte[]> request) {
+    private List<Header> copiedHeaders(Map<String, Header> found) {
         List<Header> headers = new ArrayList<>();
         int bytes = 0;
         for (String name : copied) {
-            Header header = request.headers().lastHeader(name);
+            Header header = found.get(name);
             if (header == null || header.value() == null || header.value().length > MAX_VALUE_BYTES) {
                 continue;
             }
@@ -86,16 +93,27 @@ public final class ReplyRouting {
 
     /** Where the answer of a request goes. */
     TopicReply reply(ConsumerRecord<byte[], byte[]> request) {
-        List<Header> copies = copiedHeaders(request);
-        Headers headers = request.headers();
+        Map<String, Header> found = lastHeaders(request);
+        List<Header> copies = copiedHeaders(found);
         for (Form form : FORMS) {
-            Optional<Header> topic = Optional.ofNullable(headers.lastHeader(form.topic));
-            Optional<Header> partition = Optional.ofNullable(headers.lastHeader(form.partition));
+            Optional<Header> topic = Optional.ofNullable(found.get(form.topic));
+            Optional<Header> partition = Optional.ofNullable(found.get(form.partition));
             if (topic.isPresent() || partition.isPresent()) {
                 return reply(topic, partition, copies);
             }
         }
         return accepted(topics.results(), OptionalInt.empty(), copies);
+    }
+
+    /** The last header of each name that concerns an answer, in one pass: a record may have millions of headers. */
+    private Map<String, Header> lastHeaders(ConsumerRecord<byte[], byte[]> request) {
+        Map<String, Header> found = new HashMap<>();
+        for (Header header : request.headers()) {
+            if (names.contains(header.key())) {
+                found.put(header.key(), header);
+            }
+        }
+        return found;
     }
 
     private TopicReply reply(Optional<Header> topicHeader, Optional<Header> partitionHeader, List<Header> copies) {

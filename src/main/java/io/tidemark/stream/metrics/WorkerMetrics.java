@@ -18,11 +18,11 @@ import io.tidemark.request.Answer;
 import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.CancellationReader;
 import io.tidemark.stream.delivery.DeliveryStatus;
 import io.tidemark.stream.delivery.EventWriter;
 import io.tidemark.stream.delivery.RequestTopicStatus;
 import io.tidemark.stream.tables.BoundaryTable;
-import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;
@@ -185,14 +185,19 @@ public final class WorkerMetrics implements RequestListener {
     }
 
     /** Registers the meters of the delivery of requests. */
-    public void bind(DeliveryStatus delivery, EventWriter events, TopicFollower cancellations) {
+    public void bind(DeliveryStatus delivery, EventWriter events, CancellationReader cancellations) {
         gauge("tidemark.open.requests", "requests that run or wait in the engine", delivery::runningRequests);
         counter("tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
         gauge(
                 "tidemark.reply.topics.set.aside",
                 "reply topics that do not take records, so that their results become errors on the results topic",
                 () -> delivery.topicsSetAside().size());
-        TableMetrics.bind(registry, cancellations);
+        counter(
+                "tidemark.cancellations.invalid",
+                "cancellations that were ignored because they are invalid",
+                cancellations,
+                CancellationReader::invalid);
+        TableMetrics.bind(registry, cancellations.follower());
     }
 
     /** Registers the failures of the delivery of requests, and what it does to keep them apart. */

@@ -115,7 +115,7 @@ final class WorkerService implements Service {
      * Reads the cancellations of the last hour, then starts to read requests.
      *
      * @param halt ends the process at once: an admission hangs, so that the model can't be closed
-     * @throws TableReadException if the cancellations are not read within {@code tidemark.tables.load-timeout}
+     * @throws TableReadException if no cancellations can be read within {@code tidemark.tables.load-timeout}
      */
     WorkerService(TidemarkSettings settings, Cluster cluster, Backend backend, WorkerMetrics metrics, Runnable halt) {
         this.halt = halt;
@@ -188,7 +188,7 @@ final class WorkerService implements Service {
                 status,
                 new DeliveryLoop.Threads(transactionThread, probeThread),
                 time);
-        metrics.bind(status, events, cancellations.follower());
+        metrics.bind(status, events, cancellations);
         metrics.bindReplyTopics(settings.replies().topics().orElse(List.of()));
         metrics.bind(budget, status);
         metrics.bind(status);

@@ -5,7 +5,19 @@ public final class TableReadException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
+    private final boolean progressing;
+
     TableReadException(String message) {
+        this(message, false);
+    }
+
+    /** @param progressing whether records arrived until the timeout, so that the read would end with more time */
+    TableReadException(String message, boolean progressing) {
         super(message);
+        this.progressing = progressing;
+    }
+
+    boolean isProgressing() {
+        return progressing;
     }
 }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +25,7 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
@@ -233,6 +235,7 @@ public final class TableReader implements AutoCloseable {
     private void readTo(Map<TopicPartition, Long> ends, Sink sink, Duration timeout) {
         long start = time.nanoTime();
         long reported = start;
+        OptionalLong passed = OptionalLong.empty();
         while (true) {
             Map<TopicPartition, Long> positions = positions();
             Optional<TopicPartition> behind = partitions.stream()
@@ -243,15 +246,28 @@ public final class TableReader implements AutoCloseable {
             }
             long now = time.nanoTime();
             if (now - start > timeout.toNanos()) {
-                throw new TableReadException("topic '" + topic + "' was not read to its end within "
-                        + timeout.toMillis() + " ms: " + progress(behind.get(), positions, ends));
+                throw new TableReadException(
+                        "topic '" + topic + "' was not read to its end within " + timeout.toMillis() + " ms: "
+                                + progress(behind.get(), positions, ends) + "; " + unread(positions, ends)
+                                + " offsets of all partitions are left",
+                        passed.isPresent() && now - passed.getAsLong() < REPORT.toNanos());
             }
             if (now - reported > REPORT.toNanos()) {
                 reported = now;
                 LOG.infof("reading topic '%s': %s", topic, progress(behind.get(), positions, ends));
             }
-            consumer.poll(POLL).forEach(sink::accept);
+            ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+            records.forEach(sink::accept);
+            if (!records.isEmpty()) {
+                passed = OptionalLong.of(time.nanoTime());
+            }
         }
+    }
+
+    private static long unread(Map<TopicPartition, Long> positions, Map<TopicPartition, Long> ends) {
+        return ends.entrySet().stream()
+                .mapToLong(end -> Math.max(0, end.getValue() - positions.get(end.getKey())))
+                .sum();
     }
 
     private String progress(

@@ -68,8 +68,12 @@ public final class TopicFollower implements AutoCloseable {
 
     private long watchedAt;
 
-    /** @param reader has read the topic to its end; closed with the follower */
-    private TopicFollower(KafkaThread thread, TableReader reader, Duration staleness, TableReader.Sink sink) {
+    /**
+     * @param reader     has read the topic; closed with the follower
+     * @param completeAt as of which moment it has read all records, or has none of those that it was to read
+     */
+    private TopicFollower(
+            KafkaThread thread, TableReader reader, Duration staleness, TableReader.Sink sink, long completeAt) {
         this.time = thread.time();
         this.topic = reader.topic();
         this.isolation = reader.isolation();
@@ -77,10 +81,9 @@ public final class TopicFollower implements AutoCloseable {
         this.consumer = reader.consumer();
         this.sink = sink;
         this.admin = thread.kafka().newAdmin();
-        long now = time.nanoTime();
-        this.watch = new TableWatch(topic, staleness, now);
+        this.watch = new TableWatch(topic, staleness, completeAt);
         this.watchNanos = Math.min(MAX_WATCH.toNanos(), staleness.toNanos() / 4);
-        this.watchedAt = now - watchNanos;
+        this.watchedAt = time.nanoTime() - watchNanos;
     }
 
     /**
@@ -91,35 +94,55 @@ public final class TopicFollower implements AutoCloseable {
      * @throws TableReadException if the end is not reached within {@link Limits#load}
      */
     public static TopicFollower ofTable(KafkaThread thread, String topic, Limits limits, TableReader.Sink sink) {
-        return follow(thread, new TableReader(thread.kafka(), thread.time(), topic), limits, sink);
+        return follow(thread, new TableReader(thread.kafka(), thread.time(), topic), limits, sink, false);
     }
 
     /**
      * Reads the records of a topic since a moment to its end on the calling thread, then follows it. Also passes
-     * records of open and of aborted transactions.
+     * records of open and of aborted transactions. If the end is not reached within {@link Limits#load} and records
+     * still arrive, the rest is passed by the follower, and {@link #disruption} names it until then: whoever may write
+     * to the topic must not keep a process from starting.
      *
      * @param thread   runs the follower until it is closed
      * @param maxBytes most bytes of a value that is read completely; a longer value is cut, and
      *                 {@code serializedValueSize} of the record has its size
      * @param sink     called by one thread at a time
-     * @throws TableReadException if the end is not reached within {@link Limits#load}
+     * @throws TableReadException if the end is not reached within {@link Limits#load} and no records arrive any more
      */
     public static TopicFollower since(
             KafkaThread thread, String topic, int maxBytes, Instant since, Limits limits, TableReader.Sink sink) {
         TableReader reader = TableReader.since(thread.kafka(), thread.time(), topic, maxBytes, since, limits.load());
-        return follow(thread, reader, limits, sink);
+        return follow(thread, reader, limits, sink, true);
     }
 
-    private static TopicFollower follow(KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink) {
+    /** @param mayBeLong whether the follower may start before the end is reached */
+    private static TopicFollower follow(
+            KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink, boolean mayBeLong) {
         TableReader.Sink passing = record -> pass(record, sink);
         try {
-            reader.readToEnd(passing, limits.load());
-            TopicFollower follower = new TopicFollower(thread, reader, limits.staleness(), passing);
+            long completeAt = read(thread.time(), reader, limits.load(), passing, mayBeLong);
+            TopicFollower follower = new TopicFollower(thread, reader, limits.staleness(), passing, completeAt);
             thread.thread().execute(follower::run);
             return follower;
         } catch (RuntimeException e) {
             reader.close();
             throw e;
+        }
+    }
+
+    /** Reads a topic to its end. Returns when it had all records: now, or the start if the end is not reached. */
+    private static long read(
+            Time time, TableReader reader, Duration timeout, TableReader.Sink sink, boolean mayBeLong) {
+        long start = time.nanoTime();
+        try {
+            reader.readToEnd(sink, timeout);
+            return time.nanoTime();
+        } catch (TableReadException e) {
+            if (!mayBeLong || !e.isProgressing()) {
+                throw e;
+            }
+            LOG.warnf("%s; they are read from now on beside the work of the process", e.getMessage());
+            return start;
         }
     }
 

@@ -14,12 +14,18 @@ public final class DeadLetter {
     /** Limit for key and headers, each, so that the record fits into its topic. */
     private static final int MAX_KEPT_BYTES = 64 * 1024;
 
+    /** Of a header besides its name and value: its objects in memory, which are more than its lengths in a record. */
+    private static final int HEADER_BYTES = 128;
+
+    /** Of a character in UTF-8, at most. */
+    private static final int CHARACTER_BYTES = 3;
+
     private DeadLetter() {}
 
     /**
      * Builds a record with the key, the headers and the first 64 KiB of the value of {@code source}, and with the error
      * and the position of {@code source} in more headers. A key above 64 KiB is left out, and so are headers that
-     * exceed 64 KiB together.
+     * exceed 64 KiB together, as {@link #headerBytes} counts them.
      */
     public static ProducerRecord<byte[], byte[]> of(
             ConsumerRecord<byte[], byte[]> source, ErrorBody error, String topic) {
@@ -67,8 +73,9 @@ public final class DeadLetter {
                 + (source.value() == null ? 0 : Math.min(DeadLetterHeaders.KEPT_BYTES, source.value().length));
     }
 
-    private static boolean keepsHeaders(ConsumerRecord<byte[], byte[]> source) {
-        return headerBytes(source.headers()) <= MAX_KEPT_BYTES;
+    /** Whether the dead letter of a record has its headers. */
+    public static boolean keepsHeaders(ConsumerRecord<byte[], byte[]> source) {
+        return headerBytes(source.headers(), MAX_KEPT_BYTES) <= MAX_KEPT_BYTES;
     }
 
     /** A truncated key would be a different key. */
@@ -76,11 +83,21 @@ public final class DeadLetter {
         return key == null || key.length > MAX_KEPT_BYTES ? null : key;
     }
 
-    /** Bytes of the names and values of headers. */
+    /** Upper bound of the bytes of headers, in a record and in memory. A header costs memory even if it is empty. */
     public static long headerBytes(Iterable<Header> headers) {
+        return headerBytes(headers, Long.MAX_VALUE);
+    }
+
+    /** As above; counts no further above a limit, because a record may have millions of headers. */
+    private static long headerBytes(Iterable<Header> headers, long limit) {
         long bytes = 0;
         for (Header header : headers) {
-            bytes += header.key().length() + (header.value() == null ? 0 : header.value().length);
+            bytes += HEADER_BYTES
+                    + (long) CHARACTER_BYTES * header.key().length()
+                    + (header.value() == null ? 0 : header.value().length);
+            if (bytes > limit) {
+                break;
+            }
         }
         return bytes;
     }

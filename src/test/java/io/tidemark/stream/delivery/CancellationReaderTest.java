@@ -6,11 +6,14 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.stream.LogCapture;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.LargeBatch;
+import io.tidemark.stream.topics.SimulatedKafka;
+import io.tidemark.time.VirtualTime;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +29,7 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -77,6 +81,35 @@ class CancellationReaderTest {
                 }
             }
         }
+    }
+
+    @Test
+    @DisplayName("Logs invalid cancellations in one line a minute, with their number, and counts them")
+    void invalid() {
+        VirtualTime time = new VirtualTime();
+        SimulatedKafka kafka = new SimulatedKafka(time, Map.of(TOPIC, 1));
+        for (int minute = 0; minute < 3; minute++) {
+            for (int i = 0; i < 100; i++) {
+                append(kafka, "{}");
+            }
+            append(kafka, "{\"id\": \"valid\"}");
+        }
+        List<CancellationReader> readers = new ArrayList<>();
+        List<String> logged = LogCapture.of(
+                CancellationReader.class,
+                () -> readers.add(CancellationReader.start(
+                        new KafkaThread(kafka, time, task -> {}),
+                        TOPIC,
+                        new TopicFollower.Limits(Duration.ofHours(1), TIMEOUT),
+                        (cancellation, timestamp) -> time.sleep(Duration.ofMinutes(1)))));
+        assertThat(readers.get(0).invalid()).isEqualTo(300);
+        assertThat(logged).hasSize(3);
+        assertThat(logged.get(0)).contains("ignored 1 invalid cancellations", TOPIC + "-0@0");
+        assertThat(logged.get(1)).contains("ignored 100 invalid cancellations", TOPIC + "-0@101");
+    }
+
+    private static void append(SimulatedKafka kafka, String value) {
+        kafka.append(new TopicPartition(TOPIC, 0), null, value.getBytes(StandardCharsets.UTF_8));
     }
 
     @Test

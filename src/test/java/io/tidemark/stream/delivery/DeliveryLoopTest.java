@@ -345,6 +345,18 @@ class DeliveryLoopTest {
     }
 
     @Test
+    @DisplayName("Is a member of its group whose client id is the transactional id of the process")
+    void clientId() {
+        topics = CLUSTER.newCase(1);
+        topics.send(0, 1);
+        LoopWorker worker = topics.startWorker();
+        worker.awaitStarted(1);
+        assertThat(topics.clientIds()).containsExactly(worker.transactionalId());
+        worker.finish("0@0");
+        worker.stop();
+    }
+
+    @Test
     @DisplayName("Ignores metadata that it can't parse, and keeps the offset")
     void garbage() {
         topics = CLUSTER.newCase(1);

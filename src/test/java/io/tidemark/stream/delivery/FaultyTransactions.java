@@ -48,6 +48,8 @@ final class FaultyTransactions {
     /** A producer whose faults the test plants. */
     static final class FaultyProducer extends MockProducer<byte[], byte[]> {
 
+        /** Thrown by the commit before it has an effect. */
+        final List<RuntimeException> beforeCommit = new ArrayList<>();
         /** Thrown by the commit after its effect. */
         final List<RuntimeException> afterCommit = new ArrayList<>();
         /** Given to the callback of a send. */
@@ -92,6 +94,9 @@ final class FaultyTransactions {
         public void commitTransaction() {
             callbacks.forEach(callback -> callback.onCompletion(null, state.orElseThrow()));
             callbacks.clear();
+            if (!beforeCommit.isEmpty()) {
+                throw beforeCommit.remove(0);
+            }
             if (!effective) {
                 super.commitTransaction();
                 effective = true;

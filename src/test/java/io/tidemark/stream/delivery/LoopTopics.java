@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
@@ -304,6 +305,18 @@ final class LoopTopics implements AutoCloseable {
             // the client's answer for a group without members
             assertThat(e.getCause()).hasCauseInstanceOf(IllegalArgumentException.class);
         }
+    }
+
+    /** The client ids of the members of the group. */
+    List<String> clientIds() {
+        return LoopFixture.await(cluster.admin()
+                        .describeConsumerGroups(List.of(name))
+                        .describedGroups()
+                        .get(name))
+                .members()
+                .stream()
+                .map(MemberDescription::clientId)
+                .toList();
     }
 
     /** All committed results so far. */

@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.util.OptionalDouble;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -78,6 +79,42 @@ class OneThreadDeliveryTest {
         assertThat(delivery.answered()).containsExactly("0@0", "0@1");
         assertThat(delivery.committed()).hasSize(2);
         assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains(2L);
+    }
+
+    @Test
+    @DisplayName("Writes a result once when its commit is decided and never confirmed, and goes on with a new id")
+    void decidedCommit() {
+        delivery.send(FIRST);
+        delivery.send(FIRST);
+        delivery.turns(3);
+        kafka.holdNextMarker(Duration.ofSeconds(12));
+        delivery.finish("0@1");
+        Instant before = time.instant();
+        delivery.turns(3);
+        assertThat(Duration.between(before, time.instant()))
+                .as("the outcome is read when the offsets are stable")
+                .isGreaterThan(Duration.ofSeconds(12));
+        assertThat(delivery.committed()).hasSize(1);
+        assertThat(delivery.metadata(FIRST).owner()).contains(DeliveryOptions.renewed(OWNER, 1));
+        delivery.finish("0@0");
+        delivery.turns(3);
+        assertThat(delivery.answered()).containsExactly("0@1", "0@0");
+        assertThat(delivery.committed()).hasSize(2);
+        assertThat(kafka.committed(FIRST)).map(OffsetAndMetadata::offset).contains(2L);
+        assertThat(kafka.fenced()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Repeats a commit that times out while the transaction is open, with the same id")
+    void openCommit() {
+        delivery.send(FIRST);
+        delivery.turns(3);
+        kafka.failNextCommit(new TimeoutException("planted"));
+        delivery.finish("0@0");
+        delivery.turns(3);
+        assertThat(delivery.answered()).containsExactly("0@0");
+        assertThat(delivery.metadata(FIRST).owner()).contains(OWNER);
+        assertThat(status.failedTransactions()).isZero();
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.tidemark.stream.delivery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.load.HeapBudget;
+import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.time.Time;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Proxy;
@@ -32,22 +33,45 @@ class PartitionTakeoverTest {
     private static final TopicPartition PARTITION = new TopicPartition("requests", 0);
     private static final String OWN = "group/w-1";
 
-    private final List<String> open = new ArrayList<>();
+    private final List<String> open = new ArrayList<>(List.of(
+            "group/w-2",
+            DeliveryOptions.renewed("group/w-3", 1),
+            "group/w-4.probes",
+            "group/w-6",
+            DeliveryOptions.renewed("group/w-7", 2),
+            DeliveryOptions.ofProbe("group/w-2", 1),
+            DeliveryOptions.ofProbe("group/w-5", 27),
+            OWN,
+            DeliveryOptions.renewed(OWN, 2),
+            DeliveryOptions.ofProbe(OWN, 3),
+            "payments/w-1"));
+    private final List<String> members = new ArrayList<>(List.of("group/w-6", "group/w-7", OWN));
     private final List<String> fenced = new ArrayList<>();
 
     @Test
-    @DisplayName("Ends long transactions of other workers of the group, and no probes, which hold no offset")
+    @DisplayName("Ends long transactions of workers that are no members of the group any more, and no probes")
     void leftBehind() {
-        open.addAll(List.of(
-                "group/w-2",
-                DeliveryOptions.renewed("group/w-3", 1),
-                "group/w-4.probes",
-                DeliveryOptions.ofProbe("group/w-2", 1),
-                DeliveryOptions.ofProbe("group/w-5", 27),
-                OWN,
-                DeliveryOptions.renewed(OWN, 2),
-                DeliveryOptions.ofProbe(OWN, 3),
-                "payments/w-1"));
+        takeOver();
+        assertThat(fenced).containsExactlyInAnyOrder("group/w-2", "group/w-3.1", "group/w-4.probes");
+    }
+
+    @Test
+    @DisplayName("Ends no transaction of a worker that lives, however slow the brokers are")
+    void living() {
+        members.addAll(List.of("group/w-2", "group/w-3", "group/w-4"));
+        takeOver();
+        assertThat(fenced).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Ends no transaction that no commit names while the client id of a member is not that of a worker")
+    void unknownMember() {
+        members.add("consumer-group-1");
+        takeOver();
+        assertThat(fenced).isEmpty();
+    }
+
+    private void takeOver() {
         BlockedOnce consumer = new BlockedOnce();
         PartitionLogs logs = new PartitionLogs(admin(), new RequestTopicStatus(), Time.system());
         PartitionTakeover takeover = new PartitionTakeover(
@@ -65,7 +89,6 @@ class PartitionTakeoverTest {
                 new ReadPositions(consumer, logs),
                 () -> false);
         assertThat(takeover.committed(List.of(PARTITION))).containsKey(PARTITION);
-        assertThat(fenced).containsExactlyInAnyOrder("group/w-2", "group/w-3.1", "group/w-4.probes");
     }
 
     /** Its committed offset can't be read at first, because a transaction on it is open. */
@@ -103,6 +126,7 @@ class PartitionTakeoverTest {
                                 KafkaFuture.class,
                                 KafkaFuture.completedFuture(Map.of(0, listed)));
                     }
+                    case "describeConsumerGroups" -> SimulatedKafka.described("group", members);
                     case "fenceProducers" -> {
                         ((Collection<?>) arguments[0]).forEach(id -> fenced.add(String.valueOf(id)));
                         yield newResult(FenceProducersResult.class, Map.class, Map.of());

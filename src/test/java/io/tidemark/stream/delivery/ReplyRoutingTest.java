@@ -7,13 +7,19 @@ import io.smallrye.reactive.messaging.kafka.reply.KafkaRequestReply;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.topics.ReplyTopics;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -166,6 +172,57 @@ class ReplyRoutingTest {
 
     private void with(String name, byte[] value) {
         request.headers().add(name, value);
+    }
+
+    @Test
+    @DisplayName("Are read in one pass, and cost no heap later if they are too long for a dead letter")
+    void manyHeaders() {
+        AtomicInteger passes = new AtomicInteger();
+        Headers many = new RecordHeaders() {
+            @Override
+            public Iterator<Header> iterator() {
+                passes.incrementAndGet();
+                return super.iterator();
+            }
+
+            @Override
+            public Header lastHeader(String key) {
+                throw new AssertionError("a pass for one name");
+            }
+        };
+        many.add("kafka_replyTopic", "spring-replies".getBytes(UTF_8));
+        many.add("traceparent", "first".getBytes(UTF_8));
+        for (int i = 0; i < 10_000; i++) {
+            many.add("", new byte[0]);
+        }
+        many.add("traceparent", "last".getBytes(UTF_8));
+        ConsumerRecord<byte[], byte[]> request = new ConsumerRecord<>(
+                "requests",
+                0,
+                7,
+                1,
+                TimestampType.LOG_APPEND_TIME,
+                2,
+                3,
+                new byte[2],
+                new byte[3],
+                many,
+                Optional.of(4));
+        TopicReply reply = routing("a,b,c").reply(request);
+        assertThat(passes).hasValue(1);
+        assertAccepted(reply, "spring-replies", OptionalInt.empty());
+        assertThat(reply.headers())
+                .singleElement()
+                .satisfies(header -> assertThat(header.value()).asString().isEqualTo("last"));
+
+        Delivery delivery = Deliveries.delivery(
+                Deliveries.progress(new TopicPartition("requests", 0)), request, Deliveries.toResults("results"));
+        assertThat(delivery.record().headers()).isEmpty();
+        assertThat(delivery.readBytes()).isLessThan(1_000);
+        assertThat(delivery.record())
+                .usingRecursiveComparison()
+                .ignoringFields("headers")
+                .isEqualTo(request);
     }
 
     private static ReplyRouting routing(String headers) {

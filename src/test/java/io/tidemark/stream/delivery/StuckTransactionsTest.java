@@ -43,6 +43,36 @@ class StuckTransactionsTest {
     }
 
     @Test
+    @DisplayName("Go on with a new transactional id when the commit is decided and times out again and again")
+    void decidedCommit() {
+        for (int i = 0; i < 1_000; i++) {
+            faulty.latest().afterCommit.add(new TimeoutException("concurrent transactions"));
+        }
+        faulty.stick("worker");
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.UNKNOWN);
+        assertThat(faulty.transactions().transactionalId()).isEqualTo("worker.1");
+        assertThat(faulty.transactions().failure()).isPresent();
+        assertThat(faulty.producers()).hasSize(2);
+        assertThat(faulty.producers().get(0).afterCommit).hasSize(999);
+        assertThat(faulty.producers().get(0).closed()).isTrue();
+        assertThat(faulty.results()).hasSize(1);
+        assertThat(faulty.write(List.of(faulty.answer(1)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.results()).hasSize(2);
+    }
+
+    @Test
+    @DisplayName("Repeat the commit of an open transaction with the same id, until it is decided")
+    void undecidedCommit() {
+        for (int i = 0; i < 20; i++) {
+            faulty.latest().beforeCommit.add(new TimeoutException("no broker"));
+        }
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.transactions().transactionalId()).isEqualTo("worker");
+        assertThat(faulty.producers()).hasSize(1);
+        assertThat(faulty.results()).hasSize(1);
+    }
+
+    @Test
     @DisplayName("Keep the transactional id when the broker does not answer for another reason")
     void notStuck() {
         faulty.latest().sendException = new TimeoutException("no broker");

@@ -2,6 +2,7 @@ package io.tidemark.stream.tables;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.stream.LogCapture;
 import io.tidemark.stream.topics.KafkaThread;
@@ -37,6 +38,16 @@ class OneThreadFollowerTest {
 
     private void collect(ConsumerRecord<byte[], byte[]> record) {
         values.add(new String(record.value(), UTF_8));
+    }
+
+    private TopicFollower since(TableReader.Sink sink) {
+        return TopicFollower.since(
+                new KafkaThread(kafka, time, started::add), "followed", 1 << 20, time.instant(), LIMITS, sink);
+    }
+
+    private void collectSlowly(ConsumerRecord<byte[], byte[]> record) {
+        collect(record);
+        time.sleep(Duration.ofSeconds(2));
     }
 
     private void append(TopicPartition partition, String value) {
@@ -116,6 +127,49 @@ class OneThreadFollowerTest {
             }
         });
         assertThat(values).containsExactly("a", "b");
+    }
+
+    @Test
+    @DisplayName("of a topic since a moment starts with a part of a backlog that is longer than the time to read it")
+    void longBacklog() {
+        for (int i = 0; i < 40; i++) {
+            append(FIRST, "a" + i);
+        }
+        List<String> logged = LogCapture.of(TopicFollower.class, () -> {
+            TopicFollower follower = since(this::collectSlowly);
+            assertThat(values).hasSize(16);
+            assertThat(follower.disruption())
+                    .get()
+                    .asString()
+                    .contains("topic 'followed' has not been read to its end for 32 s");
+            follower.turn();
+            assertThat(follower.disruption())
+                    .get()
+                    .asString()
+                    .contains("partition 0 of 'followed' is read up to offset 32 of 40");
+            follower.turn();
+            follower.turn();
+            assertThat(values).hasSize(40).doesNotHaveDuplicates();
+            assertThat(follower.disruption()).isEmpty();
+        });
+        assertThat(logged).singleElement().asString().contains("24 offsets of all partitions are left");
+    }
+
+    @Test
+    @DisplayName("of a topic since a moment does not start while no records arrive, and one of a table never behind")
+    void noProgress() {
+        append(FIRST, "a");
+        append(SECOND, "b");
+        kafka.loseLeader(SECOND);
+        assertThatThrownBy(() -> since(this::collect))
+                .isInstanceOf(TableReadException.class)
+                .hasMessageContaining("'followed' was not read to its end within 10000 ms");
+        for (int i = 0; i < 40; i++) {
+            append(FIRST, "c" + i);
+        }
+        assertThatThrownBy(() -> start(this::collectSlowly)).isInstanceOf(TableReadException.class);
+        assertThat(started).isEmpty();
+        assertThat(kafka.openClients()).isZero();
     }
 
     @Test

@@ -20,13 +20,22 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ConsumerGroupDescription;
+import org.apache.kafka.clients.admin.DescribeConsumerGroupsResult;
 import org.apache.kafka.clients.admin.DescribeTopicsResult;
+import org.apache.kafka.clients.admin.DescribeTransactionsResult;
 import org.apache.kafka.clients.admin.FenceProducersResult;
 import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsResult;
 import org.apache.kafka.clients.admin.ListOffsetsResult;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.ListTransactionsResult;
+import org.apache.kafka.clients.admin.MemberAssignment;
+import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.admin.TransactionDescription;
+import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.admin.internals.CoordinatorKey;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -36,16 +45,22 @@ import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.GroupType;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.internals.KafkaFutureImpl;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -90,6 +105,14 @@ public final class SimulatedKafka implements KafkaClients {
     private final List<SimulatedConsumer> consumers = new ArrayList<>();
     private final List<MockProducer<byte[], byte[]>> producers = new ArrayList<>();
     private final List<String> fenced = new ArrayList<>();
+    /** Transactional ids whose last transaction is committed, and has not the markers of all partitions. */
+    private final Set<String> unmarked = new HashSet<>();
+
+    private final Set<TopicPartition> leaderless = new HashSet<>();
+    private Optional<Duration> holding = Optional.empty();
+    /** Until when the committed offsets wait for the marker of a transaction. */
+    private Instant offsetsPending = Instant.MIN;
+
     private Optional<SimulatedConsumer> member = Optional.empty();
     private Set<TopicPartition> assignment = Set.of();
     private Optional<RuntimeException> failure = Optional.empty();
@@ -128,6 +151,11 @@ public final class SimulatedKafka implements KafkaClients {
         Log log = logs.get(partition);
         log.start = before;
         log.records.removeIf(record -> record.offset() < before);
+    }
+
+    /** From now on, polls get no records of a partition. */
+    public void loseLeader(TopicPartition partition) {
+        leaderless.add(partition);
     }
 
     /** An unclean election: the new leader has only the records before an offset, and a larger epoch. */
@@ -191,6 +219,16 @@ public final class SimulatedKafka implements KafkaClients {
         failsAfterCommit = true;
     }
 
+    /**
+     * The next transaction is committed, and a partition never takes its marker: its producer gets no answer, however
+     * often it asks.
+     *
+     * @param pending how long the committed offsets can't be read
+     */
+    public void holdNextMarker(Duration pending) {
+        holding = Optional.of(pending);
+    }
+
     /** Runs before each commit of a transaction; may call {@link #failNextCommit} or {@link #loseNextAnswer}. */
     public void beforeCommits(Runnable task) {
         beforeCommits = task;
@@ -223,7 +261,9 @@ public final class SimulatedKafka implements KafkaClients {
 
     @Override
     public Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides) {
-        return new SimulatedConsumer();
+        SimulatedConsumer consumer = new SimulatedConsumer();
+        consumer.maxRecords = limits.pollRecords();
+        return consumer;
     }
 
     @Override
@@ -243,10 +283,10 @@ public final class SimulatedKafka implements KafkaClients {
 
     @Override
     public Producer<byte[], byte[]> newTransactionalProducer(String transactionalId, Map<String, Object> overrides) {
-        return new SimulatedProducer();
+        return new SimulatedProducer(transactionalId);
     }
 
-    /** Knows the end offsets and the offsets of the group, and fences producers. */
+    /** Knows the end offsets, the offsets of the group and the states of transactions, and fences producers. */
     @Override
     public Admin newAdmin() {
         onThread();
@@ -279,6 +319,23 @@ public final class SimulatedKafka implements KafkaClients {
                         ((Collection<?>) arguments[0]).forEach(id -> fenced.add(String.valueOf(id)));
                         yield newResult(FenceProducersResult.class, Map.of());
                     }
+                    case "describeTransactions" ->
+                        newResult(
+                                DescribeTransactionsResult.class,
+                                ((Collection<?>) arguments[0])
+                                        .stream()
+                                                .map(String::valueOf)
+                                                .collect(Collectors.toMap(
+                                                        CoordinatorKey::byTransactionalId,
+                                                        id -> KafkaFuture.completedFuture(transaction(id)))));
+                    case "listTransactions" -> {
+                        KafkaFutureImpl<Collection<TransactionListing>> none = new KafkaFutureImpl<>();
+                        none.complete(List.of());
+                        Constructor<ListTransactionsResult> constructor =
+                                ListTransactionsResult.class.getDeclaredConstructor(KafkaFuture.class);
+                        constructor.setAccessible(true);
+                        yield constructor.newInstance(KafkaFuture.completedFuture(Map.of(0, none)));
+                    }
                     case "close" -> null;
                     default -> throw new UnsupportedOperationException(method.getName());
                 });
@@ -289,6 +346,37 @@ public final class SimulatedKafka implements KafkaClients {
         Constructor<T> constructor = type.getDeclaredConstructor(Map.class);
         constructor.setAccessible(true);
         return constructor.newInstance(futures);
+    }
+
+    private TransactionDescription transaction(String id) {
+        return new TransactionDescription(
+                1,
+                unmarked.contains(id) ? TransactionState.PREPARE_COMMIT : TransactionState.ONGOING,
+                1,
+                1,
+                10_000,
+                OptionalLong.empty(),
+                Set.of());
+    }
+
+    /** The description of a group whose members have these client ids. */
+    public static DescribeConsumerGroupsResult described(String group, Collection<String> clientIds) {
+        return new DescribeConsumerGroupsResult(Map.of(
+                group,
+                KafkaFuture.completedFuture(new ConsumerGroupDescription(
+                        group,
+                        false,
+                        clientIds.stream()
+                                .map(id -> new MemberDescription(
+                                        "member-" + id, Optional.empty(), id, "host", new MemberAssignment(Set.of())))
+                                .toList(),
+                        "cooperative-sticky",
+                        GroupType.CLASSIC,
+                        GroupState.STABLE,
+                        Node.noNode(),
+                        Set.of(),
+                        Optional.empty(),
+                        Optional.empty()))));
     }
 
     /** The transactional ids whose producers were fenced. */
@@ -386,6 +474,9 @@ public final class SimulatedKafka implements KafkaClients {
 
         private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition) {
             Log log = logs.get(partition);
+            if (leaderless.contains(partition)) {
+                return List.of();
+            }
             long position = position(partition);
             if (position < log.start || position > log.end) {
                 if (!resets) {
@@ -454,11 +545,30 @@ public final class SimulatedKafka implements KafkaClients {
             return endOffsets(of);
         }
 
+        /** Records have no timestamps: all are newer than any moment. */
+        @Override
+        public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+                Map<TopicPartition, Long> times, Duration timeout) {
+            return times.entrySet().stream()
+                    .collect(Collectors.toMap(
+                            Map.Entry::getKey,
+                            time -> new OffsetAndTimestamp(logs.get(time.getKey()).start, time.getValue())));
+        }
+
         @Override
         public synchronized Map<TopicPartition, OffsetAndMetadata> committed(Set<TopicPartition> of) {
             return committed.entrySet().stream()
                     .filter(offset -> of.contains(offset.getKey()))
                     .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+        }
+
+        @Override
+        public synchronized Map<TopicPartition, OffsetAndMetadata> committed(Set<TopicPartition> of, Duration timeout) {
+            if (time.instant().isBefore(offsetsPending)) {
+                time.sleep(timeout);
+                throw new TimeoutException("an offset is not stable");
+            }
+            return committed(of);
         }
 
         @Override
@@ -479,8 +589,11 @@ public final class SimulatedKafka implements KafkaClients {
 
     private final class SimulatedProducer extends MockProducer<byte[], byte[]> {
 
-        SimulatedProducer() {
+        private final String transactionalId;
+
+        SimulatedProducer(String transactionalId) {
             super(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+            this.transactionalId = transactionalId;
             onThread();
             producers.add(this);
         }
@@ -488,6 +601,9 @@ public final class SimulatedKafka implements KafkaClients {
         @Override
         public void commitTransaction() {
             onThread();
+            if (unmarked.contains(transactionalId)) {
+                throw new TimeoutException("concurrent transactions");
+            }
             beforeCommits.run();
             Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
             uncommittedOffsets().values().forEach(offsets::putAll);
@@ -500,6 +616,12 @@ public final class SimulatedKafka implements KafkaClients {
                 apply(transaction);
                 afterCommits.accept(transaction);
             }
+            holding.ifPresent(pending -> {
+                holding = Optional.empty();
+                unmarked.add(transactionalId);
+                offsetsPending = time.instant().plus(pending);
+                throw new TimeoutException("no answer");
+            });
             failing.ifPresent(reason -> {
                 throw reason;
             });
