@@ -72,6 +72,11 @@ public final class TextTokenizer implements AutoCloseable {
         return kinds.bytes().get(token);
     }
 
+    /** Whether a token may have a part of a character: the decoder makes text of the bytes of all tokens together. */
+    boolean splitsCharacters() {
+        return kinds.splitCharacters();
+    }
+
     /**
      * The end-of-sequence token that follows a scored completion: {@code eos_token} of {@code tokenizer_config.json},
      * which trainers append and chat templates use to end a message, if it is one of the model's end-of-sequence
@@ -107,17 +112,18 @@ public final class TextTokenizer implements AutoCloseable {
     /**
      * The kinds of tokens in a {@code tokenizer.json}.
      *
-     * @param special tokens that are left out of decoded text
-     * @param bytes   the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless the
-     *                decoder is {@code ByteFallback}
-     * @param texts   the tokens with text, if there are byte tokens; the head of a model may have more outputs than
-     *                there are tokens
+     * @param splitCharacters whether the decoder is {@code ByteLevel}
+     * @param special         tokens that are left out of decoded text
+     * @param bytes           the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless
+     *                        the decoder is {@code ByteFallback}
+     * @param texts           all tokens, unless the decoder is {@code ByteLevel}; the head of a model may have more
+     *                        outputs than there are tokens
      */
-    private record TokenKinds(BitSet special, BitSet bytes, BitSet texts) {
+    private record TokenKinds(boolean splitCharacters, BitSet special, BitSet bytes, BitSet texts) {
 
         private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
 
-        /** Skips the vocabulary, which may have tens of megabytes, unless it can contain byte tokens. */
+        /** Skips the vocabulary, which may have tens of megabytes, if the decoder is {@code ByteLevel}. */
         static TokenKinds read(Path file) {
             JsonNode added = MissingNode.getInstance();
             JsonNode decoder = MissingNode.getInstance();
@@ -129,7 +135,7 @@ public final class TextTokenizer implements AutoCloseable {
                     if (field.equals("model")
                             && !added.isMissingNode()
                             && !decoder.isMissingNode()
-                            && !isByteFallback(decoder)) {
+                            && has("ByteLevel", decoder)) {
                         break; // the rest of the file has nothing to read
                     }
                     json.nextToken();
@@ -137,7 +143,7 @@ public final class TextTokenizer implements AutoCloseable {
                         added = json.readValueAsTree();
                     } else if (field.equals("decoder")) {
                         decoder = json.readValueAsTree();
-                    } else if (field.equals("model") && (decoder.isMissingNode() || isByteFallback(decoder))) {
+                    } else if (field.equals("model") && !has("ByteLevel", decoder)) {
                         model = json.readValueAsTree();
                     } else {
                         json.skipChildren();
@@ -146,9 +152,9 @@ public final class TextTokenizer implements AutoCloseable {
             } catch (IOException e) {
                 throw InvalidModelException.broken(file, "is not JSON", e);
             }
-            TokenKinds kinds = new TokenKinds(new BitSet(), new BitSet(), new BitSet());
-            if (isByteFallback(decoder)) {
-                kinds.add(model.path("vocab"));
+            TokenKinds kinds = new TokenKinds(has("ByteLevel", decoder), new BitSet(), new BitSet(), new BitSet());
+            if (!kinds.splitCharacters()) {
+                kinds.add(model.path("vocab"), has("ByteFallback", decoder));
             }
             added.forEach(token -> kinds.special()
                     .set(token.path("id").intValue(), token.path("special").booleanValue()));
@@ -158,26 +164,26 @@ public final class TextTokenizer implements AutoCloseable {
 
         /** Whether decoding skips the token. */
         boolean isSilent(int token) {
-            return special.get(token) || !bytes.isEmpty() && !texts.get(token);
+            return special.get(token) || !splitCharacters && !texts.get(token);
         }
 
-        private static boolean isByteFallback(JsonNode decoder) {
-            return decoder.findValuesAsText("type").contains("ByteFallback");
+        private static boolean has(String type, JsonNode decoder) {
+            return decoder.findValuesAsText("type").contains(type);
         }
 
         /** A vocabulary is an object from token to id, or a list of pairs of token and score. */
-        private void add(JsonNode vocabulary) {
+        private void add(JsonNode vocabulary, boolean hasBytes) {
             vocabulary
                     .fields()
-                    .forEachRemaining(e -> add(e.getKey(), e.getValue().intValue()));
+                    .forEachRemaining(e -> add(e.getKey(), e.getValue().intValue(), hasBytes));
             for (int id = 0; vocabulary.isArray() && id < vocabulary.size(); id++) {
-                add(vocabulary.get(id).path(0).asText(), id);
+                add(vocabulary.get(id).path(0).asText(), id, hasBytes);
             }
         }
 
-        private void add(String token, int id) {
+        private void add(String token, int id, boolean hasBytes) {
             texts.set(id);
-            bytes.set(id, BYTE.matcher(token).matches());
+            bytes.set(id, hasBytes && BYTE.matcher(token).matches());
         }
     }
 }
