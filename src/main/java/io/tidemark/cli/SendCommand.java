@@ -231,7 +231,14 @@ final class SendCommand implements Callable<Integer> {
                 : send.run(requests, result -> printResult(result));
         results.ifPresent(path -> err.println(path + " has " + summary.results() + " results, " + summary.errors()
                 + " of them errors; " + summary.earlier() + " are of earlier runs"));
+        summary.unfinished()
+                .ifPresent(number -> err.println("line " + number + " of " + requests
+                        + " was not sent: it has no line end and is not JSON, so it may be still being written. When it"
+                        + " is complete, run the command again"));
         err.flush();
+        if (summary.unfinished().isPresent()) {
+            return 1;
+        }
         return summary.errors() == 0 ? 0 : ERRORS;
     }
 

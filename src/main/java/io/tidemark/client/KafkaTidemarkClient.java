@@ -19,12 +19,8 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Flow;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
@@ -38,16 +34,18 @@ import org.apache.kafka.common.KafkaException;
  *
  * <p>One thread {@code tidemark-client} reads. Callbacks and subscribers run on the executor of the builder, by default
  * on up to eight daemon threads {@code tidemark-callbacks-N}: callbacks that block take these threads from each other,
- * and never from the reader. These threads end when the client is closed and the last callback has run. A callback that
- * an executor refuses runs on the thread that has the result.
+ * and never from the reader. If all of them block and others wait, there is one thread more each second, so that
+ * callbacks can wait for other requests. These threads end when the client is closed and the last callback has run. A
+ * callback that an executor refuses runs on the thread that has the result.
  *
  * <p>A result may be written before a client reads the topic. Therefore building a client waits until the ends of the
  * topics are known, and no request is sent before.
  */
 public final class KafkaTidemarkClient implements TidemarkClient {
 
-    private static final int CALLBACK_THREADS = 8;
-    private static final long IDLE_SECONDS = 10;
+    /** How long callbacks may all block until there is one thread more. */
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
+
     /** For cancellations that are not acknowledged when the client is closed. */
     private static final Duration LONGEST_SEND = Duration.ofSeconds(2);
 
@@ -58,7 +56,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private final Executor callbacks;
 
     /** The threads of callbacks, unless the builder got an executor. */
-    private final Optional<ExecutorService> ownCallbacks;
+    private final Optional<CallbackThreads> ownCallbacks;
 
     private final AtomicLong streamBudget;
     private final Producer<String, byte[]> producer;
@@ -77,8 +75,9 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private KafkaTidemarkClient(Builder builder) {
         this.topics = builder.topics;
         this.replyTopic = builder.replyTopic.map(name -> name.getBytes(StandardCharsets.UTF_8));
-        this.ownCallbacks = builder.callbacks.isPresent() ? Optional.empty() : Optional.of(newCallbacks());
-        this.callbacks = refusingNone(builder.callbacks.or(() -> ownCallbacks).orElseThrow());
+        this.ownCallbacks =
+                builder.callbacks.isPresent() ? Optional.empty() : Optional.of(new CallbackThreads(PATIENCE));
+        this.callbacks = refusingNone(builder.callbacks.orElseGet(ownCallbacks::orElseThrow));
         this.streamBudget = new AtomicLong(builder.limits.streamBytes());
         this.open = new OpenRequests(topics, builder.limits, System::nanoTime);
         this.boundaries = new BoundaryTopic(builder.cluster, topics);
@@ -166,8 +165,9 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         }
 
         /**
-         * Runs callbacks and subscribers. The client does not shut it down. What it refuses runs on a thread of the
-         * client, which reads no results meanwhile.
+         * Runs callbacks and subscribers, failures after the limit of time and those of closing included. If all of
+         * its threads wait for other requests, none of these ends. The client does not shut it down. What it refuses
+         * runs on a thread of the client, which reads no results meanwhile.
          */
         public Builder callbacks(Executor executor) {
             this.callbacks = Optional.of(executor);
@@ -370,7 +370,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         batches.stop();
         watch.close();
         producer.close(maxWait.compareTo(LONGEST_SEND) < 0 ? maxWait : LONGEST_SEND);
-        ownCallbacks.ifPresent(ExecutorService::shutdown);
+        ownCallbacks.ifPresent(CallbackThreads::shutdown);
         try {
             // a callback on the thread that reads cannot wait for its end
             if (thread.isPresent() && thread.get() != Thread.currentThread()) {
@@ -393,18 +393,5 @@ public final class KafkaTidemarkClient implements TidemarkClient {
                 task.run();
             }
         };
-    }
-
-    private static ExecutorService newCallbacks() {
-        AtomicLong number = new AtomicLong();
-        ThreadPoolExecutor executor = new ThreadPoolExecutor(
-                CALLBACK_THREADS,
-                CALLBACK_THREADS,
-                IDLE_SECONDS,
-                TimeUnit.SECONDS,
-                new LinkedBlockingQueue<>(),
-                task -> daemon(task, "tidemark-callbacks-" + number.incrementAndGet()));
-        executor.allowCoreThreadTimeOut(true);
-        return executor;
     }
 }

@@ -202,52 +202,55 @@ final class TextStream implements Flow.Publisher<RequestEvent> {
         return restart || choices.stream().anyMatch(Choice::hasText);
     }
 
-    /** Calls the subscriber outside the lock. */
+    /** Calls the subscriber outside the lock, until there is nothing to publish. */
     private void drain() {
-        while (true) {
-            Flow.Subscriber<? super RequestEvent> target;
-            Optional<RequestEvent> event;
-            synchronized (this) {
-                if (subscriber.isEmpty()) {
-                    draining = false;
-                    return;
-                }
-                target = subscriber.get();
-                event = demand > 0 ? next() : Optional.empty();
-                if (event.isEmpty() && !(ended && !hasEvent())) {
-                    draining = false;
-                    return;
-                }
-                if (event.isPresent()) {
-                    demand--;
-                } else {
-                    subscriber = Optional.empty();
-                    choices.clear();
-                }
-            }
-            if (event.isEmpty()) {
-                end(target);
-                return;
-            }
-            try {
-                target.onNext(event.get());
-            } catch (RuntimeException e) {
-                // the rules of Flow: a subscriber that throws has cancelled
-                cancel();
-            }
+        try {
+            boolean more;
+            do {
+                more = publish();
+            } while (more);
+        } catch (RuntimeException e) {
+            // the rules of Flow: a subscriber must not throw, and one that does has cancelled
+            abandon();
+        } catch (Error e) {
+            abandon();
+            // not thrown, because the thread may be the one that reads results
+            Thread thread = Thread.currentThread();
+            thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
         }
     }
 
-    private void end(Flow.Subscriber<? super RequestEvent> target) {
-        try {
-            if (failure.isPresent()) {
-                target.onError(failure.get());
-            } else {
-                target.onComplete();
+    /** Returns false if there was nothing to publish, or after the end. */
+    private boolean publish() {
+        Flow.Subscriber<? super RequestEvent> target;
+        Optional<RequestEvent> event;
+        synchronized (this) {
+            event = demand > 0 && subscriber.isPresent() ? next() : Optional.empty();
+            if (subscriber.isEmpty() || event.isEmpty() && !(ended && !hasEvent())) {
+                draining = false;
+                return false;
             }
-        } catch (RuntimeException e) {
-            // the rules of Flow: a subscriber must not throw; the thread may be the one that reads results
+            target = subscriber.get();
+            if (event.isPresent()) {
+                demand--;
+            } else {
+                subscriber = Optional.empty();
+                choices.clear();
+            }
         }
+        if (event.isPresent()) {
+            target.onNext(event.get());
+        } else if (failure.isPresent()) {
+            target.onError(failure.get());
+        } else {
+            target.onComplete();
+        }
+        return true;
+    }
+
+    private synchronized void abandon() {
+        cancel();
+        draining = false;
     }
 
     private Optional<RequestEvent> next() {

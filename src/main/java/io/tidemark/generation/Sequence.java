@@ -36,7 +36,7 @@ final class Sequence {
     private final KvSlot slot;
     private final TextTokenizer tokenizer;
     private final StreamingDetokenizer detokenizer;
-    private final StopStrings stops;
+    private final StopStrings.Search stops;
     /** The tokens that end the choice. */
     private final Set<Integer> endTokens;
     /** The tokens that penalties apply to. */
@@ -70,7 +70,7 @@ final class Sequence {
         this.slot = slot;
         this.tokenizer = tokenizer;
         this.detokenizer = new StreamingDetokenizer(tokenizer);
-        this.stops = new StopStrings(params.stopConditions().stop());
+        this.stops = owner.stops().search();
         this.endTokens = new HashSet<>(params.stopConditions().stopTokens());
         if (!params.stopConditions().ignoreEos()) {
             endTokens.addAll(endOfSequence);

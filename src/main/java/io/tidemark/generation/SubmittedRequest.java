@@ -5,6 +5,7 @@ import io.tidemark.generation.Completion.Timing;
 import io.tidemark.generation.Completion.Usage;
 import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.text.LogText;
+import io.tidemark.text.StopStrings;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -21,6 +22,7 @@ final class SubmittedRequest {
 
     private final GenerationRequest request;
     private final GenerationListener listener;
+    private final StopStrings stops;
     private final long submittedNanos;
     private final List<Choice> finished = new ArrayList<>();
     private long startedNanos;
@@ -31,12 +33,18 @@ final class SubmittedRequest {
     SubmittedRequest(GenerationRequest request, GenerationListener listener, long submittedNanos) {
         this.request = request;
         this.listener = listener;
+        this.stops = new StopStrings(request.params().stopConditions().stop());
         this.submittedNanos = submittedNanos;
         this.startedNanos = submittedNanos;
     }
 
     GenerationRequest request() {
         return request;
+    }
+
+    /** The stop strings, which all choices share. They are prepared by the thread that submits the request. */
+    StopStrings stops() {
+        return stops;
     }
 
     /** Marks a request that has not started; the instance to which it is offered ends it. Any thread may call. */

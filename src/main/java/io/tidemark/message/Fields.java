@@ -285,8 +285,14 @@ record Fields(ObjectNode object, String path) {
 
     /** An unpaired surrogate is not Unicode and cannot be encoded as UTF-8. */
     private static void requireUnicode(String text, String name) throws Invalid {
-        if (text.codePoints().anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE)) {
-            throw new Invalid("invalid_value", name, "'" + name + "' has an unpaired surrogate");
+        for (int i = 0; i < text.length(); i++) {
+            if (Character.isSurrogate(text.charAt(i))) {
+                // a pair is one character
+                if (!Character.isSupplementaryCodePoint(text.codePointAt(i))) {
+                    throw new Invalid("invalid_value", name, "'" + name + "' has an unpaired surrogate");
+                }
+                i++;
+            }
         }
     }
 }

@@ -29,6 +29,9 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
     /** For each character of a kept field: its text in UTF-16. */
     private static final int PER_CHAR = 2;
 
+    /** For each character of {@code stop}: what the search for stop strings keeps beside their text. */
+    private static final int PER_STOP_CHAR = 4;
+
     /** For each list, object, field name and value of a kept field: a plain value in a list or a map. */
     private static final int PER_ELEMENT = 130;
 
@@ -85,7 +88,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         long tokens = pass.choices * Math.min(contextLength, pass.tokens);
         return new RequestEstimate(
                 tokens(value.length) + tokens,
-                PER_REQUEST + PER_CHAR * pass.chars + PER_ELEMENT * pass.elements,
+                PER_REQUEST + PER_CHAR * pass.chars + PER_STOP_CHAR * pass.stopChars + PER_ELEMENT * pass.elements,
                 PER_PROMPT_TOKEN * Math.min(contextLength, bytes),
                 answerBytes(tokens, pass.logprobs(tokens)),
                 pass.head());
@@ -125,6 +128,8 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         private boolean logprobs;
         /** Characters of kept fields. */
         private long chars;
+        /** Of these, the characters of {@code stop}. */
+        private long stopChars;
         /** Lists, objects, field names and values of kept fields. */
         private long elements;
 
@@ -140,7 +145,9 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
                 if (KEPT.contains(field)) {
                     long begin = parser.currentTokenLocation().getCharOffset();
                     next = keep(field, parser);
-                    chars += parser.currentTokenLocation().getCharOffset() - begin;
+                    long length = parser.currentTokenLocation().getCharOffset() - begin;
+                    chars += length;
+                    stopChars += field.equals("stop") ? length : 0;
                 } else {
                     JsonToken value = parser.nextToken();
                     head(field, parser);

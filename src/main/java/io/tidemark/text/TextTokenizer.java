@@ -76,6 +76,11 @@ public final class TextTokenizer implements AutoCloseable {
         return kinds.bytes().get(token);
     }
 
+    /** Whether a token may have a part of a character: the decoder makes text of the bytes of all tokens together. */
+    boolean splitsCharacters() {
+        return kinds.splitCharacters();
+    }
+
     /**
      * The end-of-sequence token that follows a scored completion: {@code eos_token} of {@code tokenizer_config.json},
      * which trainers append and chat templates use to end a message, if it is one of the model's end-of-sequence

@@ -18,15 +18,16 @@ import java.util.regex.Pattern;
 /**
  * What the tokens of a {@code tokenizer.json} stand for.
  *
- * @param special      tokens that are left out of decoded text
- * @param bytes        the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless the
- *                     decoder is {@code ByteFallback}
- * @param texts        the tokens with text, if there are byte tokens; the head of a model may have more outputs than
- *                     there are tokens
- * @param longestBytes the most bytes of a text, in UTF-8, that one token stands for; empty if the tokenizer may drop
- *                     text or make one token of any number of characters
+ * @param splitCharacters whether the decoder is {@code ByteLevel}
+ * @param special         tokens that are left out of decoded text
+ * @param bytes           the tokens {@code <0x00>} to {@code <0xFF>}, which stand for one byte each; empty unless the
+ *                        decoder is {@code ByteFallback}
+ * @param texts           all tokens; the head of a model may have more outputs than there are tokens
+ * @param longestBytes    the most bytes of a text, in UTF-8, that one token stands for; empty if the tokenizer may drop
+ *                        text or make one token of any number of characters
  */
-record TokenKinds(BitSet special, BitSet bytes, BitSet texts, OptionalInt longestBytes) {
+record TokenKinds(
+        boolean splitCharacters, BitSet special, BitSet bytes, BitSet texts, OptionalInt longestBytes) {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
@@ -55,16 +56,22 @@ record TokenKinds(BitSet special, BitSet bytes, BitSet texts, OptionalInt longes
         } catch (IOException e) {
             throw InvalidModelException.broken(file, "is not JSON", e);
         }
-        boolean byteFallback = fields.path("decoder").findValuesAsText("type").contains("ByteFallback");
         BitSet special = new BitSet();
-        BitSet texts = byteFallback ? vocabulary.all : new BitSet();
         for (JsonNode token : fields.path("added_tokens")) {
             int id = token.path("id").intValue();
             special.set(id, token.path("special").booleanValue());
-            texts.set(id);
+            vocabulary.texts.set(id);
         }
         return new TokenKinds(
-                special, byteFallback ? vocabulary.bytes : new BitSet(), texts, longestBytes(fields, vocabulary));
+                has("ByteLevel", fields.path("decoder")),
+                special,
+                has("ByteFallback", fields.path("decoder")) ? vocabulary.bytes : new BitSet(),
+                vocabulary.texts,
+                longestBytes(fields, vocabulary));
+    }
+
+    private static boolean has(String type, JsonNode step) {
+        return step.findValuesAsText("type").contains(type);
     }
 
     /** The fields of a model but its vocabulary and merges. */
@@ -98,7 +105,7 @@ record TokenKinds(BitSet special, BitSet bytes, BitSet texts, OptionalInt longes
 
     /** Whether decoding skips the token. */
     boolean isSilent(int token) {
-        return special.get(token) || !bytes.isEmpty() && !texts.get(token);
+        return special.get(token) || !splitCharacters && !texts.get(token);
     }
 
     private static OptionalInt longestBytes(JsonNode tokenizer, Vocabulary vocabulary) {
@@ -155,7 +162,7 @@ record TokenKinds(BitSet special, BitSet bytes, BitSet texts, OptionalInt longes
     /** What is kept of the vocabulary. */
     private static final class Vocabulary {
 
-        private final BitSet all = new BitSet();
+        private final BitSet texts = new BitSet();
         private final BitSet bytes = new BitSet();
         /** The characters with a token of their own that stand for a byte in byte-level tokens. */
         private final BitSet alphabet = new BitSet();
@@ -164,7 +171,7 @@ record TokenKinds(BitSet special, BitSet bytes, BitSet texts, OptionalInt longes
         private int longestBytes;
 
         private void add(String token, int id) {
-            all.set(id);
+            texts.set(id);
             bytes.set(id, BYTE.matcher(token).matches());
             if (token.length() == 1 && isByteLevel(token.charAt(0))) {
                 alphabet.set(token.charAt(0));

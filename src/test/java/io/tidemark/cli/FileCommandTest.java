@@ -79,6 +79,23 @@ class FileCommandTest {
     }
 
     @Test
+    @DisplayName("A last line that is still being written fails the run and is sent by the next one")
+    void unfinishedInput() throws Exception {
+        Files.writeString(input, "{\"prompt\": \"a\"}\n{\"prompt\": \"b");
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun first = run();
+            assertThat(first.exitCode()).isEqualTo(1);
+            assertThat(first.err()).contains("has 1 results, 0 of them errors", "line 2 of " + input + " was not sent");
+            Files.writeString(input, Files.readString(input) + "\"}\n");
+            assertThat(run().exitCode()).isZero();
+            assertThat(ids("id")).hasSize(2).doesNotHaveDuplicates();
+            assertThat(worker.seen())
+                    .extracting(request -> request.path("prompt").asText())
+                    .containsExactly("a", "b");
+        }
+    }
+
+    @Test
     @DisplayName("A run that ended before the results continues: it sends nothing again, and each id has one result")
     void continuesOpenRequests() throws Exception {
         StringBuilder lines = new StringBuilder();

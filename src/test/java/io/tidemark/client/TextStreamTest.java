@@ -198,6 +198,34 @@ class TextStreamTest {
         assertThat(fails.seen()).containsExactly("a", "end");
     }
 
+    @Test
+    @DisplayName("An error of a subscriber cancels, is reported by the thread, and leaves the thread running")
+    void error() {
+        Thread thread = Thread.currentThread();
+        List<Throwable> reported = new ArrayList<>();
+        Collector fails = new Collector() {
+            @Override
+            public void onNext(RequestEvent event) {
+                super.onNext(event);
+                throw new LinkageError("a missing class of the program");
+            }
+        };
+        stream.subscribe(fails);
+        Thread.UncaughtExceptionHandler before = thread.getUncaughtExceptionHandler();
+        thread.setUncaughtExceptionHandler((on, failure) -> reported.add(failure));
+        try {
+            fails.request(5);
+            event(1, 0, "a");
+            event(1, 1, "b");
+            stream.end(result("abc"));
+        } finally {
+            thread.setUncaughtExceptionHandler(before);
+        }
+        assertThat(fails.seen()).containsExactly("a");
+        assertThat(reported).singleElement().isInstanceOf(LinkageError.class);
+        assertThat(budget).hasValue(100);
+    }
+
     private void event(long attempt, long sequence, String text) {
         stream.onEvent(new EventMessage("r", attempt, 0, sequence, text, Optional.empty()));
     }

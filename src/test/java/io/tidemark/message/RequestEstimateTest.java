@@ -61,6 +61,14 @@ class RequestEstimateTest {
     }
 
     @Test
+    @DisplayName("Has the bytes of stop strings in UTF-16, and of the tables with which they are searched")
+    void stopStrings() {
+        String stops = ("\"" + "x".repeat(1_000) + "\",").repeat(15) + "\"\u4e16\"";
+        assertThat(estimate("{\"stop\":[" + stops + "],\"max_tokens\":1}").keptBytes())
+                .isBetween(6 * 15_000L, 6 * 15_000 + SMALL);
+    }
+
+    @Test
     @DisplayName("Has the bytes of a format in either field")
     void formats() {
         String schema = "{\"description\":\"" + "x".repeat(10_000) + "\"}";

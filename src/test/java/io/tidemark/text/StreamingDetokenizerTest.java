@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.fixture.FixtureModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
@@ -94,19 +95,75 @@ class StreamingDetokenizerTest {
     void anyTokensOfAnyKind(String kind) {
         try (TextTokenizer each = ofKind(kind)) {
             Random random = new Random(7);
-            for (int run = 0; run < 500; run++) {
-                // Runs of byte tokens, valid and invalid, are rare among random tokens, so every second list draws from
-                // the lower ids
-                // only.
-                List<Integer> tokens = random.ints(1 + random.nextInt(30), 0, run % 2 == 0 ? 264 : 420)
-                        .boxed()
-                        .toList();
+            for (int run = 0; run < 4_000; run++) {
+                // Runs of byte tokens, valid and invalid, are rare among random tokens, so other lists draw from the
+                // lower ids or from a few tokens only. Ids above the vocabulary have no text.
+                int[] some = random.ints(1 + random.nextInt(6), 0, run % 2 == 0 ? 264 : 440)
+                        .toArray();
+                List<Integer> tokens = run % 3 == 0
+                        ? random.ints(60, 0, some.length)
+                                .map(i -> some[i])
+                                .boxed()
+                                .toList()
+                        : random.ints(1 + random.nextInt(30), 0, run % 2 == 0 ? 264 : 440)
+                                .boxed()
+                                .toList();
                 List<String> chunks = chunks(each, tokens);
                 assertThat(String.join("", chunks)).as("tokens %s", tokens).isEqualTo(each.decode(tokens));
                 assertThat(chunks)
                         .noneMatch(chunk ->
                                 !chunk.isEmpty() && Character.isHighSurrogate(chunk.charAt(chunk.length() - 1)));
             }
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("A token that is repeated thousands of times gives the text of decoding all at once")
+    @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
+    void anyTokenRepeated(String kind) {
+        try (TextTokenizer each = ofKind(kind)) {
+            List<Integer> words = each.encodePlain("the");
+            for (int token = 0; token < 440; token++) {
+                List<Integer> tokens = new ArrayList<>(words);
+                tokens.addAll(Collections.nCopies(token % 40 == 0 ? 4_000 : 40, token));
+                tokens.addAll(words);
+                assertThat(String.join("", chunks(each, tokens)))
+                        .as("token %s", token)
+                        .isEqualTo(each.decode(tokens));
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("Decodes at most three earlier tokens again, whichever token is repeated")
+    @ValueSource(strings = {"byte-level", "sentencepiece-bpe", "sentencepiece-unigram"})
+    void decodesFewTokens(String kind) {
+        try (TextTokenizer each = ofKind(kind)) {
+            int word = each.encodePlain("the").get(0);
+            for (int token = 0; token < 440; token++) {
+                StreamingDetokenizer detokenizer = new StreamingDetokenizer(each);
+                detokenizer.add(word);
+                for (int i = 0; i < 100; i++) {
+                    detokenizer.add(token);
+                }
+                detokenizer.add(word);
+                assertThat(detokenizer.context()).as("token %s", token).isBetween(1, 3);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("Bytes that cannot become a character are emitted as U+FFFD, all but the last one")
+    void emitsBytesThatCannotBecomeACharacter() {
+        try (TextTokenizer each = ofKind("byte-level")) {
+            int first = each.encodePlain("🙂").get(0);
+            StreamingDetokenizer detokenizer = new StreamingDetokenizer(each);
+            assertThat(detokenizer.add(first)).isEmpty();
+            for (int i = 0; i < 10; i++) {
+                assertThat(detokenizer.add(first)).isEqualTo("\uFFFD");
+            }
+            assertThat(detokenizer.add(each.encodePlain("a").get(0))).isEqualTo("\uFFFDa");
+            assertThat(detokenizer.finish()).isEmpty();
         }
     }
 

@@ -19,6 +19,7 @@ final class ByteLines {
     private final int maxBytes;
     private final byte[] buffer = new byte[BUFFER_BYTES];
     private final MessageDigest digest = sha256();
+    private MessageDigest digestBefore = sha256();
     private int at;
     private int end;
 
@@ -54,6 +55,7 @@ final class ByteLines {
         terminated = false;
         blank = true;
         start = offset;
+        MessageDigest before = copy(digest);
         while (!terminated && (at < end || fill())) {
             int stop = at;
             while (stop < end && buffer[stop] != '\n') {
@@ -70,6 +72,7 @@ final class ByteLines {
         if (offset == start) {
             return false;
         }
+        digestBefore = before;
         digest.update((byte) '\n');
         number++;
         return true;
@@ -119,8 +122,17 @@ final class ByteLines {
 
     /** The SHA-256 of all lines so far, each with a line feed. */
     String digest() {
+        return HexFormat.of().formatHex(copy(digest).digest());
+    }
+
+    /** As {@link #digest}, of the lines before the last one that was read. */
+    String digestBefore() {
+        return HexFormat.of().formatHex(copy(digestBefore).digest());
+    }
+
+    private static MessageDigest copy(MessageDigest digest) {
         try {
-            return HexFormat.of().formatHex(((MessageDigest) digest.clone()).digest());
+            return (MessageDigest) digest.clone();
         } catch (CloneNotSupportedException e) {
             throw new IllegalStateException("the digest cannot be copied", e);
         }

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletionException;
 
 /**
@@ -81,19 +82,27 @@ final class FileRun {
     }
 
     /**
-     * Sends all lines that have no result, and waits for all results.
+     * Sends all lines that have no result, and waits for all results. An unfinished line is neither sent nor refused.
      *
      * @param run  of the header; empty if the output cannot be continued
      * @param tick runs often on the calling thread
+     * @return the number of the last line if it is unfinished and has no result
      * @throws ClientException  when a request cannot be sent
      * @throws io.tidemark.cli.console.CommandException when there is no result for too long
      */
-    void send(RequestLines lines, Optional<String> run, Runnable tick) throws IOException, InterruptedException {
+    OptionalLong send(RequestLines lines, Optional<String> run, Runnable tick)
+            throws IOException, InterruptedException {
+        OptionalLong unfinished = OptionalLong.empty();
         for (Optional<RequestLines.Line> line = lines.next(); line.isPresent(); line = lines.next()) {
             take(line.get(), run, tick);
+            if (line.get().content() instanceof RequestLines.Unfinished last
+                    && !finished.isFinished(line.get().id())) {
+                unfinished = OptionalLong.of(last.number());
+            }
             tick.run();
         }
         window.awaitNone(tick);
+        return unfinished;
     }
 
     private void take(RequestLines.Line line, Optional<String> run, Runnable tick) throws InterruptedException {

@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -59,11 +60,12 @@ public final class FileSend {
     /**
      * What the output has.
      *
-     * @param results of all lines, those of earlier runs included
-     * @param errors  how many of them are errors
-     * @param earlier how many results earlier runs have written
+     * @param results    of all lines, those of earlier runs included
+     * @param errors     how many of them are errors
+     * @param earlier    how many results earlier runs have written
+     * @param unfinished the number of the last line if it has no result, because it has no line feed and is no JSON
      */
-    public record Summary(long results, long errors, long earlier) {}
+    public record Summary(long results, long errors, long earlier, OptionalLong unfinished) {}
 
     /**
      * Sends the lines that have no result in a file, and waits until each has one. Requests that an earlier run has
@@ -121,6 +123,7 @@ public final class FileSend {
         private final long earlier;
         private volatile long results;
         private volatile long errors;
+        private OptionalLong unfinished = OptionalLong.empty();
         private long saved = System.nanoTime();
 
         private Run(
@@ -140,7 +143,7 @@ public final class FileSend {
         }
 
         private Summary summary() {
-            return new Summary(results, errors, earlier);
+            return new Summary(results, errors, earlier, unfinished);
         }
 
         /** Called by one thread at a time. */
@@ -161,10 +164,11 @@ public final class FileSend {
                     journal.ifPresent(
                             each -> run.attach(sent, each.state().since().minus(CLOCKS)));
                     RequestLines lines = new RequestLines(in, ids, options);
-                    run.send(lines, journal.map(each -> each.state().run()), () -> {
-                        progress.stepTo(results);
-                        save(lines);
-                    });
+                    unfinished =
+                            run.send(lines, journal.map(each -> each.state().run()), () -> {
+                                progress.stepTo(results);
+                                save(lines);
+                            });
                     progress.stepTo(results);
                 } catch (InterruptedException e) {
                     Thread.currentThread().interrupt();

@@ -58,9 +58,15 @@ final class RequestLines {
     /** A line that cannot be sent. */
     record Invalid(ErrorBody error) implements Content {}
 
+    /** The last line, if it is no JSON and has no line feed: another program may be writing it. */
+    record Unfinished(long number) implements Content {}
+
     private final ByteLines lines;
     private final LineIds ids;
     private final Consumer<ObjectNode> options;
+
+    /** Whether the last line may become another one: it has no line feed, and is blank or no JSON. */
+    private boolean unfinished;
 
     /** @param options changes the fields of a request before it gets its id */
     RequestLines(InputStream in, LineIds ids, Consumer<ObjectNode> options) {
@@ -72,20 +78,23 @@ final class RequestLines {
     Optional<Line> next() throws IOException {
         while (lines.next()) {
             if (!lines.isBlank()) {
-                return Optional.of(parse(ids.id(lines.number())));
+                Line line = parse(ids.id(lines.number()));
+                unfinished = line.content() instanceof Unfinished;
+                return Optional.of(line);
             }
+            unfinished = !lines.isTerminated();
         }
         return Optional.empty();
     }
 
-    /** How many lines are read, blank ones included. */
+    /** How many lines are read, blank ones included, without an unfinished one. */
     long read() {
-        return lines.number();
+        return unfinished ? lines.number() - 1 : lines.number();
     }
 
-    /** As {@link ByteLines#digest}. */
+    /** The SHA-256 of these lines, each with a line feed. */
     String digest() {
-        return lines.digest();
+        return unfinished ? lines.digestBefore() : lines.digest();
     }
 
     private Line parse(String lineId) {
@@ -106,14 +115,19 @@ final class RequestLines {
             }
             return invalid(lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "is not a JSON object");
         } catch (JacksonException e) {
-            return invalid(
-                    lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "is not JSON: " + e.getOriginalMessage());
+            return noJson(lineId, "invalid_json", "is not JSON: " + e.getOriginalMessage());
         } catch (NumberFormatException e) {
             return invalid(
                     lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "has a number whose exponent is too large");
         } catch (IOException e) {
-            return invalid(lineId, lineId, LineFormat.TIDEMARK, "invalid_utf8", "is not UTF-8");
+            return noJson(lineId, "invalid_utf8", "is not UTF-8");
         }
+    }
+
+    private Line noJson(String lineId, String code, String problem) {
+        return lines.isTerminated()
+                ? invalid(lineId, lineId, LineFormat.TIDEMARK, code, problem)
+                : new Line(lineId, lineId, LineFormat.TIDEMARK, new Unfinished(lines.number()));
     }
 
     private Line openAi(String lineId, ObjectNode line, int bytes) {

@@ -19,15 +19,19 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Enumeration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("A run of a file")
 class FileRunTest {
@@ -151,6 +155,39 @@ class FileRunTest {
                 .as("only the line whose id is new")
                 .extracting(LineResult::id)
                 .containsExactly("b");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("leaves a last line without a line feed that is no JSON for the next run, as if it were not there")
+    @ValueSource(strings = {"{\"prompt\": \"2", "{\"prompt\": tru", "{", "2\u00e9", "  "})
+    void leavesAnUnfinishedLine(String part) throws Exception {
+        byte[] text = ("{\"prompt\": \"1\"}\n" + part).getBytes(StandardCharsets.UTF_8);
+        // the last byte of \u00e9 is not yet written
+        byte[] written = part.endsWith("\u00e9") ? Arrays.copyOf(text, text.length - 1) : text;
+        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        RequestLines lines = new RequestLines(new ByteArrayInputStream(written), IDS, request -> {});
+        OptionalLong unfinished = run(service, THREE).send(lines, Optional.empty(), () -> {});
+        assertThat(unfinished).isEqualTo(part.isBlank() ? OptionalLong.empty() : OptionalLong.of(2));
+        assertThat(results).extracting(LineResult::id).containsExactly("f:0:1");
+        RequestLines before = lines("{\"prompt\": \"1\"}\n");
+        before.next();
+        assertThat(lines.read()).isEqualTo(1);
+        assertThat(lines.digest()).isEqualTo(before.digest());
+
+        finished.finish("f:0:1");
+        send(run(service, THREE), "{\"prompt\": \"1\"}\n{\"prompt\": \"2\"}\n");
+        assertThat(results).extracting(LineResult::isError).containsExactly(false, false);
+    }
+
+    @Test
+    @DisplayName("sends a last line without a line feed that is JSON, and refuses one that can't become a request")
+    void takesALastLineWithoutLineFeed() throws Exception {
+        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        RequestLines lines = lines("{\"prompt\": \"1\"}\n{\"prompt\": \"2\"}");
+        assertThat(run(service, THREE).send(lines, Optional.empty(), () -> {})).isEmpty();
+        assertThat(lines.read()).isEqualTo(2);
+        send(run(service, THREE), prompts(2) + "[1]");
+        assertThat(results).extracting(LineResult::isError).containsExactly(false, false, false, false, true);
     }
 
     @Test
