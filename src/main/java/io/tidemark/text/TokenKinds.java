@@ -26,8 +26,7 @@ import java.util.regex.Pattern;
  * @param longestBytes    the most bytes of a text, in UTF-8, that one token stands for; empty if the tokenizer may drop
  *                        text or make one token of any number of characters
  */
-record TokenKinds(
-        boolean splitCharacters, BitSet special, BitSet bytes, BitSet texts, OptionalInt longestBytes) {
+record TokenKinds(boolean splitCharacters, BitSet special, BitSet bytes, BitSet texts, OptionalInt longestBytes) {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
