@@ -39,9 +39,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -73,8 +71,8 @@ final class WorkerService implements Service {
     private final Duration grace;
     private final Runnable halt;
     private final Thread thread;
-    private final ExecutorService admissionThreads = Executors.newFixedThreadPool(ADMISSION_THREADS, admissionNames());
-    private final ThreadPoolExecutor formatThreads;
+    private final ExecutorService admissionThreads;
+    private final ExecutorService formatThreads;
     private final ExecutorService transactionThread = executor("tidemark-transactions");
     private final ExecutorService probeThread = executor("tidemark-probes");
     private final DeadlineTimer deadlines = DeadlineTimer.create();
@@ -129,13 +127,8 @@ final class WorkerService implements Service {
         control = new LoopControl(grace, time);
         Tenants tenants = TenantShares.of(settings);
         TenantWeights weights = tenants.weights(settings.worker().lowPriorityShare());
-        formatThreads = new ThreadPoolExecutor(
-                FORMAT_THREADS,
-                FORMAT_THREADS,
-                0,
-                TimeUnit.SECONDS,
-                new LinkedBlockingQueue<>(),
-                work -> formatThread(model, work));
+        admissionThreads = Executors.newFixedThreadPool(ADMISSION_THREADS, lowPriority(model, "tidemark-admission-"));
+        formatThreads = Executors.newFixedThreadPool(FORMAT_THREADS, lowPriority(model, "tidemark-formats-"));
         Admission admission = new Admission(
                 model,
                 adapters,
@@ -206,23 +199,21 @@ final class WorkerService implements Service {
     }
 
     /**
-     * A compilation may wait; the steps of the engine must not. The process ends without a wait for this thread: with
-     * its priority, the opening of the compiler takes long on a busy machine.
+     * An admission or a compilation may wait; the steps of the engine must not. The process ends without a wait for the
+     * opening of the compiler: with this priority, it takes long on a busy machine.
      */
-    private static Thread formatThread(LanguageModel model, Runnable work) {
-        Thread thread = new Thread(
-                () -> {
-                    model.lowerThreadPriority();
-                    work.run();
-                },
-                "tidemark-formats");
-        thread.setDaemon(true);
-        return thread;
-    }
-
-    private static ThreadFactory admissionNames() {
+    private static ThreadFactory lowPriority(LanguageModel model, String prefix) {
         AtomicInteger number = new AtomicInteger();
-        return work -> new Thread(work, "tidemark-admission-" + number.incrementAndGet());
+        return work -> {
+            Thread thread = new Thread(
+                    () -> {
+                        model.lowerThreadPriority();
+                        work.run();
+                    },
+                    prefix + number.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        };
     }
 
     private static ExecutorService executor(String name) {
@@ -303,7 +294,6 @@ final class WorkerService implements Service {
         admissionThreads.shutdownNow();
         // an interrupt would look like a failure of the opening
         formatThreads.shutdown();
-        formatThreads.getQueue().clear();
         deadlines.close();
         transactionThread.shutdownNow();
         probeThread.shutdownNow();
