@@ -27,11 +27,15 @@ const SLOW: [&str; 6] = [
 ];
 
 /// Panics of llguidance that only a format causes which has too much of something: what they say, and what to do.
-const UNSUPPORTED_PANICS: [(&str, &str); 1] = [(
-    "class too large",
-    "the grammar has more than 255 nested grammars that differ in what '%ignore' leaves out, or in '%llguidance'; give \
-     them the same, or send fewer",
-)];
+const PANICS: [(&str, i32, &str); 2] = [
+    (
+        "class too large",
+        UNSUPPORTED,
+        "the grammar has more than 255 nested grammars that differ in what '%ignore' leaves out, or in '%llguidance'; \
+         give them the same, or send fewer",
+    ),
+    ("assertion failed: grammar.symbols.len() <", TOO_LARGE, "the format has more than 65,000 symbols"),
+];
 
 /// The longest message in characters: messages may quote a part of the format.
 const CHARACTERS: usize = 400;
@@ -72,8 +76,8 @@ impl Failure {
     }
 
     fn panicked(message: &str) -> Self {
-        match UNSUPPORTED_PANICS.iter().find(|(panic, _)| message.starts_with(panic)) {
-            Some((_, what)) => Self::unsupported(*what),
+        match PANICS.iter().find(|(panic, _, _)| message.starts_with(panic)) {
+            Some((_, code, what)) => Self::new(*code, *what),
             None => Self::new(INTERNAL, shortened(message)),
         }
     }

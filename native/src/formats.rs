@@ -69,7 +69,7 @@ fn ipv6() -> String {
 /// RFC 3986 with a host name or IPv4 address as authority, or without authority.
 fn uri() -> String {
     let encoded = "%[0-9A-Fa-f]{2}";
-    let plain = r"A-Za-z0-9._~!$&'()*+,;=-";
+    let plain = r"A-Za-z0-9._~!$&'()*+,;=\-";
     let segment = format!(r"(?:[{plain}:@]|{encoded})");
     let path = format!("(?:/{segment}*)*");
     let host = format!(r"{LABEL}(?:\.{LABEL}){{0,6}}");
@@ -78,4 +78,18 @@ fn uri() -> String {
     format!(
         r"[A-Za-z][A-Za-z0-9+.-]*:(?:{authority}|{rest})(?:\?(?:[{plain}:@/?]|{encoded})*)?(?:#(?:[{plain}:@/?]|{encoded})*)?"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_format_is_a_regular_expression() {
+        for format in ["date", "time", "date-time", "duration", "uuid", "ipv4", "ipv6", "hostname", "email", "uri"] {
+            let expression = regex(format).expect(format);
+            assert!(regex_syntax::parse(&expression).is_ok(), "{format}");
+        }
+        assert_eq!(regex("iri"), None);
+    }
 }

@@ -38,12 +38,18 @@ const STEP_FUEL: u64 = 10_000;
 const STEP_ITEMS: u64 = 20_000;
 /// A lexer state takes about so many bytes.
 const STATE_BYTES: u64 = 2_000;
-/// A symbol of a grammar, with the rows that it adds.
-const SYMBOL_BYTES: u64 = 200;
+/// A symbol of a grammar takes about so many bytes while the grammar is compiled, with the parts of a schema that it is
+/// made of and the copies of it. No schema of up to 64 KiB in SchemaStore has more than 18,000 symbols.
+const SYMBOL_BYTES: u64 = 2_000;
+/// llguidance numbers the symbols with 16 bits, and panics at more.
+const MAX_SYMBOLS: usize = 65_000;
 /// Compilation recurses; the stack of a JVM's thread may be small. Only touched pages take memory. Rules that name each
 /// other take about 600 bytes of stack for a byte of the format.
 const STACK_BYTES: usize = 256 << 20;
 const STACK_BYTES_A_BYTE: usize = 2_000;
+/// A compilation that has allocated more than this gives back what it has freed. The C library keeps that for threads to
+/// come, and each compilation may be in another one of its arenas.
+const RETURNED_BYTES: i64 = 4 << 20;
 /// How large the terminals of a Lark grammar become, compared with the limit of its text.
 const TERMINALS: u64 = 2;
 
@@ -64,7 +70,7 @@ impl Limits {
             step_lexer_fuel: self.mask_micros.saturating_mul(STEP_FUEL) / 1000,
             step_max_items: (self.mask_micros.saturating_mul(STEP_ITEMS) / 1000) as usize,
             max_lexer_states: (self.grammar_bytes / STATE_BYTES) as usize,
-            max_grammar_size: ((self.grammar_bytes / SYMBOL_BYTES) as usize).min(500_000),
+            max_grammar_size: ((self.grammar_bytes / SYMBOL_BYTES) as usize).min(MAX_SYMBOLS),
             verbose_errors: false,
             ..ParserLimits::default()
         }
@@ -183,17 +189,21 @@ impl Grammar {
                 ),
             ));
         }
-        std::thread::scope(|scope| {
+        let (result, most) = std::thread::scope(|scope| {
             std::thread::Builder::new()
                 .name("tidemark-grammar".to_string())
                 .stack_size(STACK_BYTES.max(text.len().saturating_mul(STACK_BYTES_A_BYTE)))
                 .spawn_scoped(scope, || {
-                    guarded(|| Self::compile_here(tokenizer, kind, text, limits))
+                    (guarded(|| Self::compile_here(tokenizer, kind, text, limits)), memory::most_allocated())
                 })
                 .map_err(|error| Failure::new(INTERNAL, format!("no thread: {error}")))?
                 .join()
-                .unwrap_or_else(|_| Err(Failure::new(INTERNAL, "the compiling thread failed")))
-        })
+                .map_err(|_| Failure::new(INTERNAL, "the compiling thread failed"))
+        })?;
+        if most > RETURNED_BYTES {
+            memory::give_back();
+        }
+        result
     }
 
     fn compile_here(

@@ -9,16 +9,36 @@ pub struct CountingAllocator;
 
 thread_local! {
     static ALLOCATED: Cell<i64> = const { Cell::new(0) };
+    static MOST: Cell<i64> = const { Cell::new(0) };
 }
 
 fn add(bytes: i64) {
     // A thread that ends has no counter any more; its last frees are not counted.
-    let _ = ALLOCATED.try_with(|counter| counter.set(counter.get() + bytes));
+    let _ = ALLOCATED.try_with(|counter| {
+        let now = counter.get() + bytes;
+        counter.set(now);
+        let _ = MOST.try_with(|most| most.set(most.get().max(now)));
+    });
 }
 
 /// Bytes that this thread has allocated, less those that it has freed.
 pub fn allocated() -> i64 {
     ALLOCATED.with(Cell::get)
+}
+
+/// The most that it has been since the thread started.
+pub fn most_allocated() -> i64 {
+    MOST.with(Cell::get)
+}
+
+extern "C" {
+    fn malloc_trim(pad: usize) -> std::ffi::c_int;
+}
+
+/// Gives the free pages of all arenas of the C library back to the system.
+pub fn give_back() {
+    // Safety: it takes the locks of the arenas, as malloc does.
+    unsafe { malloc_trim(0) };
 }
 
 unsafe impl GlobalAlloc for CountingAllocator {

@@ -265,6 +265,54 @@ fn what_becomes_too_large_is_refused_before_it_is_compiled() {
     }
 }
 
+/// What matches one of some alternatives of each of several lists, which the objects that they require tell apart.
+fn product(lists: &[&str], count: usize, properties: usize) -> String {
+    let alternatives = |list: &&str| {
+        let each = |i| json!({ "type": "object", "required": [format!("{list}{i}")] });
+        json!({ "anyOf": (0..count).map(each).collect::<Vec<_>>() })
+    };
+    let names: serde_json::Map<String, Value> =
+        (0..properties).map(|i| (format!("p{i}"), json!({ "type": "integer" }))).collect();
+    json!({ "properties": names, "allOf": lists.iter().map(alternatives).collect::<Vec<_>>() }).to_string()
+}
+
+#[test]
+fn a_schema_that_becomes_too_many_symbols_is_refused_before_they_are_all_made() {
+    for schema in [product(&["a", "b"], 50, 15), product(&["a", "b", "c"], 20, 0)] {
+        let (result, most) = std::thread::scope(|scope| {
+            let compiling = || (Grammar::compile_here(tokenizer(), JSON_SCHEMA, &schema, limits()), memory::most_allocated());
+            scope.spawn(compiling).join().unwrap()
+        });
+        let failure = result.err().expect("accepted");
+        assert_eq!(failure.code, TOO_LARGE, "{failure:?}");
+        assert!(most < limits().grammar_bytes as i64, "{most} bytes");
+    }
+    // published schemas have half as many symbols
+    assert!(Grammar::compile(tokenizer(), JSON_SCHEMA, &product(&["a", "b"], 35, 0), limits()).is_ok());
+}
+
+#[test]
+fn more_symbols_than_llguidance_can_number_are_the_fault_of_the_format() {
+    let compile = |limits: Limits, max_grammar_size: usize| {
+        let grammar = TopLevelGrammar::from_lark(format!("start: {}\nr: \"x\" r | \"y\"", "(\"a\"|r) ".repeat(66_000)));
+        guarded(|| {
+            let parser = tokenizer().factory.create_parser_from_init_ext(
+                GrammarInit::Serialized(grammar),
+                Logger::new(0, 0),
+                InferenceCapabilities::default(),
+                ParserLimits { max_grammar_size, ..limits.parser() },
+            );
+            parser.map(drop).map_err(|error| Failure::of(&error))
+        })
+    };
+    let large = Limits { grammar_bytes: 1 << 30, ..limits() };
+    let failure = compile(large, 500_000).expect_err("accepted");
+    assert_eq!(failure, Failure::new(TOO_LARGE, "the format has more than 65,000 symbols"));
+    let failure = compile(large, large.parser().max_grammar_size).expect_err("accepted");
+    assert_eq!(failure.code, TOO_LARGE);
+    assert!(failure.message.contains("number of symbols"), "{failure:?}");
+}
+
 #[test]
 fn nested_grammars_that_differ_in_what_they_ignore_are_limited() {
     let nested = |count: usize, ignored: fn(usize) -> usize| {

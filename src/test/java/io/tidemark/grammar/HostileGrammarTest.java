@@ -136,6 +136,33 @@ class HostileGrammarTest {
         assertThat(refusal.getMessage()).isNotBlank().hasSizeLessThan(600).doesNotContain("panic", "backtrace", ".rs");
     }
 
+    static Stream<Arguments> products() {
+        String integers = joined(15, i -> "\"p" + i + "\":{\"type\":\"integer\"}");
+        return Stream.of(
+                Arguments.of("50 x 50 with 15 properties", product(50, "ab", integers)),
+                Arguments.of("20 x 20 x 20", product(20, "abc", "")));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("Whose alternatives multiply is too large: an error of its request, not of the server")
+    @MethodSource("products")
+    void isTooLarge(String name, AnswerFormat schema) {
+        try (Formats usual = new Formats(Tokenizers.BYTE_LEVEL, 450, GrammarLimits.DEFAULT)) {
+            assertThat(usual.refusal(schema))
+                    .hasValueSatisfying(refusal -> assertThat(refusal.code()).isEqualTo(GrammarException.TOO_LARGE));
+        }
+    }
+
+    /** Objects that have the properties, and for each letter one of some required names. */
+    private static AnswerFormat product(int count, String letters, String properties) {
+        String lists = letters.chars()
+                .mapToObj(letter -> "{\"anyOf\":["
+                        + joined(count, i -> "{\"type\":\"object\",\"required\":[\"" + (char) letter + i + "\"]}")
+                        + "]}")
+                .collect(Collectors.joining(","));
+        return new AnswerFormat.JsonSchema("{\"properties\":{" + properties + "},\"allOf\":[" + lists + "]}");
+    }
+
     /** The parts of all numbers below a count, with commas between them. */
     private static String joined(int count, IntFunction<String> part) {
         return IntStream.range(0, count).mapToObj(part).collect(Collectors.joining(","));
@@ -184,10 +211,10 @@ class HostileGrammarTest {
                 Arguments.of(
                         "many rules",
                         lark.apply("start: r0\n"
-                                + IntStream.range(0, 5000)
+                                + IntStream.range(0, 3000)
                                         .mapToObj(i -> "r" + i + ": \"(\" r" + (i + 1) + " \")\" | r" + (i + 1) + "\n")
                                         .collect(Collectors.joining())
-                                + "r5000: \"x\"")),
+                                + "r3000: \"x\"")),
                 Arguments.of("count of a rule", lark.apply("start: a{0,100000}\na: \"x\" | \"y\" a")),
                 Arguments.of(
                         "intersection",
