@@ -214,12 +214,23 @@ final class AdapterLoads implements AutoCloseable {
             Waiter waiter = new Waiter(tenant, new CompletableFuture<>());
             if (!hasMemory || !waiting.mayHold(wanted)) {
                 waiting.add(wanted, waiter.future);
+                waiter.future.whenComplete((lease, reason) -> removeCancelled(wanted, waiter.future));
                 passSoon();
             } else {
                 // nobody depends on the future yet
                 grant(wanted, List.of(waiter)).run();
             }
             return waiter.future;
+        }
+    }
+
+    /** A cancelled lease waits no longer: its adapter is not loaded for it, and others do not wait for it. */
+    private void removeCancelled(WaitingLoads.Wanted wanted, CompletableFuture<AdapterLease> lease) {
+        if (lease.isCancelled()) {
+            synchronized (lock) {
+                waiting.remove(wanted, lease);
+                passSoon();
+            }
         }
     }
 

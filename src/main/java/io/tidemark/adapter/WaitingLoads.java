@@ -81,6 +81,15 @@ final class WaitingLoads {
         return adapters;
     }
 
+    /** Removes a lease, if it waits. */
+    void remove(Wanted wanted, CompletableFuture<AdapterLease> lease) {
+        List<CompletableFuture<AdapterLease>> own =
+                leases.getOrDefault(wanted.tenant, Map.of()).getOrDefault(wanted.adapter, List.of());
+        if (own.remove(lease) && own.isEmpty()) {
+            take(wanted);
+        }
+    }
+
     /** Removes the leases of a tenant that wait for an adapter. */
     List<CompletableFuture<AdapterLease>> take(Wanted wanted) {
         Map<Registration, List<CompletableFuture<AdapterLease>>> own = leases.getOrDefault(wanted.tenant, Map.of());

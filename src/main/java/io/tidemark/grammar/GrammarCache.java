@@ -36,6 +36,8 @@ final class GrammarCache {
     private long formatBytes;
     /** The bytes of grammars that are being freed, which the native library still counts. */
     private long freeingBytes;
+    /** The bytes of grammars in the map without a reference. */
+    private long unusedBytes;
 
     private boolean closed;
 
@@ -73,19 +75,23 @@ final class GrammarCache {
     synchronized Map<String, Double> heldBytes() {
         Map<String, Double> held = new HashMap<>();
         for (Entry entry : entries.values()) {
-            double part = (double) entry.bytes() / Math.max(1, entry.tenants.size());
-            entry.tenants.keySet().forEach(tenant -> held.merge(tenant, part, Double::sum));
+            if (!entry.tenants.isEmpty()) {
+                double part = (double) entry.bytes() / entry.tenants.size();
+                entry.tenants.keySet().forEach(tenant -> held.merge(tenant, part, Double::sum));
+            }
         }
         return held;
     }
 
     /** The bytes of the grammars with references. */
     synchronized long leasedBytes() {
-        long unused = 0;
-        for (Entry entry : entries.values()) {
-            unused += entry.references == 0 ? entry.bytes() : 0;
-        }
-        return keptBytes() - unused;
+        return keptBytes() - unusedBytes;
+    }
+
+    /** Whether a grammar has a reference. */
+    synchronized boolean isLeased(AnswerFormat format) {
+        Entry entry = entries.get(format);
+        return entry != null && entry.references > 0;
     }
 
     /** Takes a compiled grammar, and gives a reference to it to a tenant. */
@@ -188,6 +194,8 @@ final class GrammarCache {
         private int references;
         private boolean freed;
         private long freeingBytes;
+        /** Its bytes while it is in the map without a reference. */
+        private long unusedBytes;
 
         private Entry(AnswerFormat format, long pointer) {
             this.format = format;
@@ -196,6 +204,7 @@ final class GrammarCache {
 
         /** Called with the lock. */
         private NativeGrammar lease(String tenant) {
+            used();
             references++;
             tenants.merge(tenant, 1, Integer::sum);
             return new NativeGrammar(this, tenant);
@@ -209,8 +218,15 @@ final class GrammarCache {
             release();
         }
 
+        /** Called with the lock, when it gets its first reference or is freed. */
+        private void used() {
+            GrammarCache.this.unusedBytes -= unusedBytes;
+            unusedBytes = 0;
+        }
+
         /** Called with the lock, before the native memory is freed without it. */
         private void beginFree() {
+            used();
             freeingBytes = bytes();
             GrammarCache.this.freeingBytes += freeingBytes;
             freed = true;
@@ -260,6 +276,9 @@ final class GrammarCache {
                 isLast = references == 0 && !freed && entries.get(format) != this;
                 if (isLast) {
                     beginFree();
+                } else if (references == 0 && !freed) {
+                    unusedBytes = bytes();
+                    GrammarCache.this.unusedBytes += unusedBytes;
                 }
             }
             if (isLast) {

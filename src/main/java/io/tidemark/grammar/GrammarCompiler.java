@@ -105,9 +105,16 @@ public final class GrammarCompiler implements AutoCloseable {
         return GrammarLibrary.isAvailable();
     }
 
-    /** A reference to a grammar of an earlier call; never compiles. */
+    /**
+     * A reference to a grammar of an earlier call; never compiles. Empty also if the grammar is kept without being in
+     * use, and the tenant may not hold one more.
+     */
     public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
-        return cache.find(format, tenant).map(CompiledGrammar.class::cast);
+        return kept(format, tenant).map(CompiledGrammar.class::cast);
+    }
+
+    private Optional<NativeGrammar> kept(AnswerFormat format, String tenant) {
+        return cache.isLeased(format) || mayHold(tenant) ? cache.find(format, tenant) : Optional.empty();
     }
 
     /** As {@link #compile(AnswerFormat, String)}, for the only tenant. */
@@ -133,7 +140,7 @@ public final class GrammarCompiler implements AutoCloseable {
                 if (cache.isClosed()) {
                     throw new IllegalStateException("the compiler is closed");
                 }
-                Optional<NativeGrammar> kept = cache.find(format, tenant);
+                Optional<NativeGrammar> kept = kept(format, tenant);
                 if (kept.isPresent()) {
                     return kept.get();
                 }
@@ -142,7 +149,7 @@ public final class GrammarCompiler implements AutoCloseable {
             if (other == null) {
                 return compile(format, tenant, own);
             }
-            await(other); // then it is kept, unless it was freed at once
+            await(other); // then it is usually kept
         }
     }
 
@@ -153,13 +160,11 @@ public final class GrammarCompiler implements AutoCloseable {
             if (!mayHold(tenant)) {
                 throw busy();
             }
-            requireRoom(limits.admittedBytes());
+            cache.reduceTo(limits.admittedBytes());
             NativeGrammar grammar = cache.add(format, compileNatively(format), tenant);
-            try {
-                requireRoom(limits.totalBytes());
-            } catch (GrammarException e) {
+            if (!cache.reduceTo(limits.totalBytes())) {
                 grammar.close();
-                throw e;
+                throw busy();
             }
             done.complete(null);
             return grammar;
@@ -174,21 +179,19 @@ public final class GrammarCompiler implements AutoCloseable {
         }
     }
 
-    /** Whether a tenant may hold one more grammar. */
+    /**
+     * Whether a tenant may hold one more grammar. Beyond the part that is for all tenants, one that holds less than its
+     * share of the rest may; what sequences add leaves this to it.
+     */
     private boolean mayHold(String tenant) {
-        if (weights.isSingle() || cache.leasedBytes() <= limits.admittedBytes() - limits.sharedBytes()) {
-            return true;
+        long leased = cache.leasedBytes();
+        if (weights.isSingle() || leased <= limits.admittedBytes() - limits.sharedBytes()) {
+            return leased <= limits.admittedBytes();
         }
         Map<String, Double> held = cache.heldBytes();
         Set<String> tenants = new HashSet<>(compiling);
         tenants.addAll(held.keySet());
         return held.getOrDefault(tenant, 0.0) < limits.sharedBytes() * weights.share(tenant, tenants);
-    }
-
-    private void requireRoom(long bytes) throws GrammarException {
-        if (!cache.reduceTo(bytes)) {
-            throw busy();
-        }
     }
 
     private GrammarException busy() {
@@ -198,14 +201,17 @@ public final class GrammarCompiler implements AutoCloseable {
                         .formatted(limits.totalBytes()));
     }
 
+    /** Returns when another caller has compiled a format, or was refused because of the memory that it holds. */
     private static void await(CompletableFuture<Void> other) throws GrammarException {
         try {
             other.join();
         } catch (CompletionException e) {
-            if (e.getCause() instanceof GrammarException refused) {
+            if (!(e.getCause() instanceof GrammarException refused)) {
+                throw e;
+            }
+            if (!refused.code().equals(GrammarException.BUSY)) {
                 throw new GrammarException(refused.code(), refused.getMessage());
             }
-            throw e;
         }
     }
 

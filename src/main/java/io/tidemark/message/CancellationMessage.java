@@ -43,7 +43,7 @@ public record CancellationMessage(Optional<String> id, Optional<Source> source, 
      * @param value the value of the Kafka record, which may be null
      */
     public static Parsed<CancellationMessage> parse(byte[] value) {
-        return TopicJson.parse(value, MAX_BYTES, "id", CancellationMessage::read);
+        return TopicJson.parse(value, MAX_BYTES, CancellationMessage::read);
     }
 
     private static CancellationMessage read(Fields fields) throws Fields.Invalid {

@@ -34,7 +34,7 @@ record Fields(ObjectNode object, String path) {
     }
 
     /** A field breaks a rule. Ends the parsing of the document and does not leave this package. */
-    static class Invalid extends Exception {
+    static final class Invalid extends Exception {
 
         private static final long serialVersionUID = 1L;
 

@@ -1,7 +1,5 @@
 package io.tidemark.message;
 
-import java.util.Optional;
-
 /**
  * The outcome of parsing a record that a client sent. Parsing never throws an exception because of the content.
  *
@@ -15,9 +13,7 @@ public sealed interface Parsed<T> {
     /**
      * The record breaks a rule.
      *
-     * @param id    the client's id of the record ({@code id} or {@code batch_id}), if that field is valid and, in a
-     *              document that exceeds a limit of the parser, stands before the limit
      * @param error what is wrong; contains no text of the client
      */
-    record Invalid<T>(Optional<String> id, ErrorBody error) implements Parsed<T> {}
+    record Invalid<T>(ErrorBody error) implements Parsed<T> {}
 }

@@ -81,13 +81,12 @@ public record RequestMessage(
      * @param maxBytes larger values are rejected without parsing, {@code tidemark.limits.request-bytes}
      */
     public static Parsed<RequestMessage> parse(byte[] value, int maxBytes) {
-        return TopicJson.parseRequest(value, maxBytes, "id", RequestMessage::read);
+        return TopicJson.parseRequest(value, maxBytes, RequestMessage::read);
     }
 
     /** The error of a value above the limit, of which only a part was read. */
     public static Parsed<RequestMessage> tooLarge(long bytes, int maxBytes) {
-        return new Parsed.Invalid<>(
-                Optional.empty(), TopicJson.tooLarge(bytes, maxBytes).asError());
+        return new Parsed.Invalid<>(TopicJson.tooLarge(bytes, maxBytes).asError());
     }
 
     private static RequestMessage read(Fields fields) throws Fields.Invalid {

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonStreamContext;
-import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
@@ -80,20 +79,6 @@ public final class TopicJson {
     private static final ObjectMapper CLIENT_WRITER =
             JsonMapper.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build();
 
-    /** A document exceeds a limit of the parser, which has read it up to there. */
-    private static final class LimitExceeded extends Fields.Invalid {
-
-        private static final long serialVersionUID = 1L;
-
-        private final transient String text;
-
-        /** @param text of the document */
-        LimitExceeded(String text, String code, String param, String message) {
-            super(code, param, message);
-            this.text = text;
-        }
-    }
-
     private TopicJson() {}
 
     /** Encodes a record as the value of a Kafka record. Characters above U+FFFF are escaped. */
@@ -162,28 +147,21 @@ public final class TopicJson {
      * Parses the value of a record that a client sent.
      *
      * @param maxBytes  larger values are rejected without parsing
-     * @param idField   the field with the client's id; returned with an error where the field itself is valid
      */
-    static <T> Parsed<T> parse(byte[] value, int maxBytes, String idField, Fields.Reader<T> reader) {
-        return parse(CLIENT_READER, value, maxBytes, idField, reader);
+    static <T> Parsed<T> parse(byte[] value, int maxBytes, Fields.Reader<T> reader) {
+        return parse(CLIENT_READER, value, maxBytes, reader);
     }
 
-    /** As {@link #parse(byte[], int, String, Fields.Reader)}, for at most {@link #MAX_TOKENS} tokens. */
-    static <T> Parsed<T> parseRequest(byte[] value, int maxBytes, String idField, Fields.Reader<T> reader) {
-        return parse(REQUEST_READER, value, maxBytes, idField, reader);
+    /** As {@link #parse(byte[], int, Fields.Reader)}, for at most {@link #MAX_TOKENS} tokens. */
+    static <T> Parsed<T> parseRequest(byte[] value, int maxBytes, Fields.Reader<T> reader) {
+        return parse(REQUEST_READER, value, maxBytes, reader);
     }
 
-    private static <T> Parsed<T> parse(
-            ObjectReader json, byte[] value, int maxBytes, String idField, Fields.Reader<T> reader) {
-        Optional<String> id = Optional.empty();
+    private static <T> Parsed<T> parse(ObjectReader json, byte[] value, int maxBytes, Fields.Reader<T> reader) {
         try {
-            Fields fields = new Fields(document(json, value, maxBytes), "");
-            id = validId(fields, idField);
-            return new Parsed.Valid<>(reader.read(fields));
-        } catch (LimitExceeded limit) {
-            return new Parsed.Invalid<>(idBefore(json, limit.text, idField), limit.asError());
+            return new Parsed.Valid<>(reader.read(new Fields(document(json, value, maxBytes), "")));
         } catch (Fields.Invalid invalid) {
-            return new Parsed.Invalid<>(id, invalid.asError());
+            return new Parsed.Invalid<>(invalid.asError());
         }
     }
 
@@ -197,31 +175,6 @@ public final class TopicJson {
         try {
             return REQUEST_READER.readTree(text) instanceof ObjectNode object ? Optional.of(object) : Optional.empty();
         } catch (JsonProcessingException e) {
-            return Optional.empty();
-        }
-    }
-
-    private static Optional<String> validId(Fields fields, String idField) {
-        try {
-            return fields.text(idField, 1, Fields.MAX_NAME_LENGTH);
-        } catch (Fields.Invalid invalid) {
-            return Optional.empty();
-        }
-    }
-
-    /** The id of a document that exceeds a limit, if its field stands before the limit and is valid. */
-    private static Optional<String> idBefore(ObjectReader json, String text, String idField) {
-        try (JsonParser parser = json.createParser(text)) {
-            parser.nextToken();
-            while (parser.nextToken() == JsonToken.FIELD_NAME) {
-                boolean isId = parser.currentName().equals(idField);
-                if (parser.nextToken() == JsonToken.VALUE_STRING && isId) {
-                    return validId(new Fields(MAPPER.createObjectNode().put(idField, parser.getText()), ""), idField);
-                }
-                parser.skipChildren();
-            }
-            return Optional.empty();
-        } catch (IOException e) {
             return Optional.empty();
         }
     }
@@ -272,8 +225,7 @@ public final class TopicJson {
         } catch (StreamConstraintsException e) {
             if (e.getOriginalMessage().startsWith("Token count")) {
                 Optional<String> list = list(parser);
-                throw new LimitExceeded(
-                        text,
+                throw new Fields.Invalid(
                         "out_of_range",
                         list.orElse(null),
                         "the JSON has more than "
@@ -282,8 +234,7 @@ public final class TopicJson {
                                 + list.map(name -> "; it exceeds the limit in '" + name + "'")
                                         .orElse(""));
             }
-            throw new LimitExceeded(
-                    text,
+            throw new Fields.Invalid(
                     "invalid_json",
                     null,
                     "the JSON is nested deeper than " + MAX_NESTING + " levels or has a number that is too long");

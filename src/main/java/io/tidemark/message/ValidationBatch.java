@@ -33,7 +33,7 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
          * @param maxBytes larger values are rejected without parsing
          */
         public static Parsed<Example> parse(byte[] value, int maxBytes) {
-            return TopicJson.parse(value, maxBytes, "id", Example::read);
+            return TopicJson.parse(value, maxBytes, Example::read);
         }
 
         private static Example read(Fields fields) throws Fields.Invalid {
@@ -50,7 +50,7 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
      * @param maxExamples batches with more examples are rejected
      */
     public static Parsed<ValidationBatch> parse(byte[] value, int maxBytes, int maxExamples) {
-        return TopicJson.parse(value, maxBytes, "batch_id", fields -> read(fields, maxExamples));
+        return TopicJson.parse(value, maxBytes, fields -> read(fields, maxExamples));
     }
 
     private static ValidationBatch read(Fields fields, int maxExamples) throws Fields.Invalid {

@@ -14,10 +14,12 @@ import io.tidemark.message.RequestMessage;
 import io.tidemark.request.RequestState.Known;
 import io.tidemark.request.RequestState.Parsed;
 import io.tidemark.request.RequestState.Prepared;
+import io.tidemark.tenant.TenantTurns;
 import io.tidemark.text.LogText;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -58,7 +60,6 @@ final class RequestRun {
     private final Engine engine;
     private final Answers answers;
     private final BooleanSupplier allAbandoned;
-    private final Consumer<RequestRun> parseNext;
     private final Consumer<Answer> taker;
     private final Consumer<Throwable> onFailure;
 
@@ -71,10 +72,15 @@ final class RequestRun {
     /** Why the request ends when it is parsed. Guarded by this object. */
     private Optional<FinishReason> ending = Optional.empty();
 
+    /** The task for which the request waits, if any. Guarded by this object. */
+    private Optional<TenantTurns.Task> task = Optional.empty();
+
+    /** The adapter for which the request waits, if any. Guarded by this object. */
+    private Optional<CompletableFuture<AdapterLease>> lease = Optional.empty();
+
     /**
      * @param engineId     id in the engine: two records may have the same id, and a record may be delivered twice
      * @param allAbandoned counts as the state Abandoned when it is true
-     * @param parseNext    has a received request parsed before others of its tenant
      * @param taker        takes the answer, on any thread, once, unless the request is abandoned
      * @param onFailure    ends the process
      */
@@ -84,7 +90,6 @@ final class RequestRun {
             Engine engine,
             Answers answers,
             BooleanSupplier allAbandoned,
-            Consumer<RequestRun> parseNext,
             Consumer<Answer> taker,
             Consumer<Throwable> onFailure) {
         this.request = request;
@@ -92,7 +97,6 @@ final class RequestRun {
         this.engine = engine;
         this.answers = answers;
         this.allAbandoned = allAbandoned;
-        this.parseNext = parseNext;
         this.taker = taker;
         this.onFailure = onFailure;
     }
@@ -125,6 +129,11 @@ final class RequestRun {
         return state instanceof RequestState.Received;
     }
 
+    /** Whether the request is tokenized and waits for its format or its adapter. */
+    boolean isHeld() {
+        return state instanceof Prepared;
+    }
+
     boolean isInEngine() {
         return state instanceof RequestState.Running;
     }
@@ -148,8 +157,26 @@ final class RequestRun {
         return Optional.of(parsed);
     }
 
-    /** Ends a request that should have ended while it was received. Returns whether there was a reason to. */
-    synchronized boolean endParsed() {
+    /** Sets the task for which the request waits; it is removed when the request ends. */
+    synchronized void waitsFor(TenantTurns.Task waiting) {
+        task = Optional.of(waiting);
+        if (state.hasEnded()) {
+            waiting.remove();
+        } else if (ending.isPresent()) {
+            waiting.first();
+        }
+    }
+
+    /** Sets the lease for which the request waits; it is cancelled when the request ends. */
+    synchronized void waitsFor(CompletableFuture<AdapterLease> waiting) {
+        lease = Optional.of(waiting);
+        if (state.hasEnded()) {
+            waiting.cancel(false);
+        }
+    }
+
+    /** Ends a request whose end came before it was parsed. Returns whether that is so. */
+    synchronized boolean endIfDue() {
         ending.ifPresent(this::cancel);
         return ending.isPresent();
     }
@@ -210,7 +237,7 @@ final class RequestRun {
         if (isReceived()) {
             if (ending.isEmpty()) {
                 ending = Optional.of(reason);
-                parseNext.accept(this);
+                task.ifPresent(TenantTurns.Task::first);
             }
         } else if (isInEngine()) {
             cancelInEngine(reason);
@@ -286,6 +313,9 @@ final class RequestRun {
         }
         state = ended;
         cancelDeadline.run();
+        task.ifPresent(TenantTurns.Task::remove);
+        // has no effect on a lease that the request has
+        lease.ifPresent(waiting -> waiting.cancel(false));
     }
 
     private void cancelInEngine(FinishReason reason) {

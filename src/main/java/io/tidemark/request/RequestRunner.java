@@ -136,7 +136,6 @@ public final class RequestRunner {
                 engine,
                 answers,
                 () -> allAbandoned,
-                this::parseNext,
                 answer -> {
                     runs.remove(request);
                     taker.accept(answer);
@@ -146,24 +145,25 @@ public final class RequestRunner {
         Optional<FinishReason> ending = ending(request);
         if (ending.isPresent()) {
             run.cancel(ending.get());
-            return;
+        } else {
+            request.expiry().ifPresent(end -> run.endAfter(Duration.between(time.instant(), end), threads.deadlines()));
         }
-        request.expiry().ifPresent(end -> run.endAfter(Duration.between(time.instant(), end), threads.deadlines()));
-        threads.admission()
+        run.waitsFor(threads.admission()
                 .execute(
                         request.tenant().name(),
                         request.head().priority(),
                         Math.max(MIN_ADMISSION_BYTES, request.size()),
-                        () -> admit(run, interrupted -> parse(run, interrupted)));
+                        () -> admit(run, interrupted -> parse(run, interrupted))));
     }
 
-    private void parseNext(RequestRun run) {
-        admitFirst(run, interrupted -> parse(run, interrupted));
-    }
-
-    /** Before the requests of the tenant that are not parsed yet. */
+    /** A short step, before the requests of the tenant that are not parsed yet. */
     private void admitFirst(RequestRun run, Step step) {
-        threads.admission().executeFirst(run.request().tenant().name(), () -> admit(run, step));
+        threads.admission().executeFirst(run.request().tenant().name(), MIN_ADMISSION_BYTES, () -> admit(run, step));
+    }
+
+    /** Whether a request that has not started ends now: its deadline has passed, or it is cancelled. */
+    public boolean hasEnded(ReceivedRequest request) {
+        return ending(request).isPresent();
     }
 
     /** Why a request that the engine does not have yet ends now. */
@@ -174,46 +174,16 @@ public final class RequestRunner {
         return isCancelled(request) ? Optional.of(FinishReason.CANCELLED) : Optional.empty();
     }
 
-    /**
-     * The answer of a request that has not started, if it has ended: its deadline has passed, or it is cancelled.
-     * Parses it on the calling thread.
-     */
-    public Optional<Answer> unstarted(ReceivedRequest request) {
-        Optional<FinishReason> reason = ending(request);
-        return reason.isPresent()
-                ? parsed(request).map(parsed -> unstarted(request, parsed, reason.get()))
-                : Optional.empty();
-    }
-
-    private Answer unstarted(ReceivedRequest request, Parsed<RequestMessage> parsed, FinishReason reason) {
-        if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
-            return answers.rejected(request, request.id(), Optional.empty(), invalid.error());
-        }
-        RequestMessage message = ((Parsed.Valid<RequestMessage>) parsed).record();
-        Optional<ErrorBody> refusal = request.reply().refusal();
-        if (refusal.isPresent()) {
-            return answers.rejected(request, request.id(), Optional.of(message.model()), refusal.get());
-        }
-        RequestEvents.unstarted(request, request.id(), message, reason);
-        return answers.unstarted(request, request.id(), message, reason);
-    }
-
-    /** Parses a request that does not run; empty if that fails. */
-    private Optional<Parsed<RequestMessage>> parsed(ReceivedRequest request) {
-        try {
-            return Optional.of(parse(request));
-        } catch (RuntimeException | StackOverflowError e) {
-            LOG.errorf(e, "the request at %s could not be parsed", request.position());
-            return Optional.empty();
-        }
-    }
-
     /** The answer of a crashing request, which is not run again. */
     public Answer crashed(ReceivedRequest request) {
-        Optional<String> model = parsed(request)
-                .flatMap(parsed -> parsed instanceof Parsed.Valid<RequestMessage> valid
-                        ? Optional.of(valid.record().model())
-                        : Optional.empty());
+        Optional<String> model = Optional.empty();
+        try {
+            if (parse(request) instanceof Parsed.Valid<RequestMessage> valid) {
+                model = Optional.of(valid.record().model());
+            }
+        } catch (RuntimeException | StackOverflowError e) {
+            LOG.errorf(e, "the request at %s could not be parsed", request.position());
+        }
         return answers.rejected(request, request.id(), model, CRASHED);
     }
 
@@ -259,6 +229,11 @@ public final class RequestRunner {
     public OptionalInt promptTokens(ReceivedRequest request) {
         RequestRun run = runs.get(request);
         return run == null ? OptionalInt.empty() : run.promptTokens();
+    }
+
+    /** Requests that wait for their format or their adapter. */
+    public int held() {
+        return (int) runs.values().stream().filter(RequestRun::isHeld).count();
     }
 
     /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their format or adapter. */
@@ -329,7 +304,7 @@ public final class RequestRunner {
             run.reject(parsed.id(), refusal.get());
             return;
         }
-        if (run.endParsed()) {
+        if (run.endIfDue()) {
             return;
         }
         Prepared prepared =
@@ -342,10 +317,11 @@ public final class RequestRunner {
         if (ready.isPresent()) {
             start(run, ready.get());
         } else {
-            threads.formats().execute(request.tenant().name(), request.head().priority(), 1, () -> {
-                openFormats(run);
-                admit(run, never -> compile(run, prepared));
-            });
+            run.waitsFor(threads.formats()
+                    .execute(request.tenant().name(), request.head().priority(), 1, () -> {
+                        openFormats(run);
+                        admit(run, never -> compile(run, prepared));
+                    }));
         }
     }
 
@@ -384,6 +360,7 @@ public final class RequestRunner {
             submit(run, prepared, lease.join());
             return;
         }
+        run.waitsFor(lease);
         lease.whenComplete((leased, failure) -> {
             if (failure == null) {
                 admitFirst(run, interrupted -> submit(run, prepared, leased));

@@ -16,7 +16,8 @@ import org.jboss.logging.Logger;
  * TenantOrder}. With T threads, the tasks of T - 1 tenants delay no task of another one, however many and however slow
  * they are. The tasks of one tenant run by priority, and those of equal priority in the order in which they came.
  *
- * <p>The waiting tasks belong to open requests, whose bytes are bounded. Thread-safe.
+ * <p>The waiting tasks belong to open requests, whose bytes are bounded; {@link Task#remove} removes that of a request
+ * that has ended. Thread-safe.
  */
 public final class TenantTurns {
 
@@ -32,11 +33,55 @@ public final class TenantTurns {
     /** The tenants of which a task runs. */
     private final Set<String> running = new HashSet<>();
 
-    /** @param priority the smallest is first */
-    private record Task(String tenant, long priority, long number, long cost, Runnable work) {
+    /** A task that waits for its turn, runs or has ended. */
+    public final class Task {
 
         private static final Comparator<Task> ORDER =
-                Comparator.comparingLong(Task::priority).thenComparingLong(Task::number);
+                Comparator.comparingLong((Task task) -> task.priority).thenComparingLong(task -> task.number);
+
+        private final String tenant;
+        private final long number;
+        private final long cost;
+        private final Runnable work;
+        private long priority;
+
+        private Task(String tenant, long priority, long number, long cost, Runnable work) {
+            this.tenant = tenant;
+            this.priority = priority;
+            this.number = number;
+            this.cost = cost;
+            this.work = work;
+        }
+
+        /** Puts the task before the other tasks of its tenant if it waits. */
+        public void first() {
+            synchronized (TenantTurns.this) {
+                if (dequeue()) {
+                    priority = Long.MIN_VALUE;
+                    enqueue();
+                }
+            }
+        }
+
+        /** Removes the task if it waits. */
+        public void remove() {
+            synchronized (TenantTurns.this) {
+                dequeue();
+            }
+        }
+
+        private void enqueue() {
+            waiting.computeIfAbsent(tenant, name -> new PriorityQueue<>(ORDER)).add(this);
+        }
+
+        private boolean dequeue() {
+            PriorityQueue<Task> own = waiting.get(tenant);
+            boolean removed = own != null && own.remove(this);
+            if (removed && own.isEmpty()) {
+                waiting.remove(tenant);
+            }
+            return removed;
+        }
     }
 
     /** Threads for tasks of tenants, in turn. */
@@ -51,24 +96,26 @@ public final class TenantTurns {
      *
      * @param priority among the tasks of the tenant; the smallest is first
      * @param cost     what the task costs in relation to others, above 0; tenants share the cost by weight
-     * @param task     throws no exception
+     * @param work     throws no exception
      */
-    public void execute(String tenant, int priority, long cost, Runnable task) {
-        add(tenant, priority, cost, task);
+    public Task execute(String tenant, int priority, long cost, Runnable work) {
+        return add(tenant, priority, cost, work);
     }
 
-    /** Runs a short task before the other tasks of the tenant that wait. */
-    public void executeFirst(String tenant, Runnable task) {
-        add(tenant, Long.MIN_VALUE, 1, task);
+    /** As {@link #execute}, before the other tasks of the tenant that wait. */
+    public Task executeFirst(String tenant, long cost, Runnable work) {
+        return add(tenant, Long.MIN_VALUE, cost, work);
     }
 
-    private void add(String tenant, long priority, long cost, Runnable task) {
+    private Task add(String tenant, long priority, long cost, Runnable work) {
+        Task task;
         synchronized (this) {
             order.add(tenant);
-            waiting.computeIfAbsent(tenant, name -> new PriorityQueue<>(Task.ORDER))
-                    .add(new Task(tenant, priority, added++, cost, task));
+            task = new Task(tenant, priority, added++, cost, work);
+            task.enqueue();
         }
         dispatch();
+        return task;
     }
 
     /** Starts tasks while a thread is free. */
@@ -88,26 +135,23 @@ public final class TenantTurns {
         if (freeThreads == 0) {
             return Optional.empty();
         }
-        Optional<String> tenant = order.next(each -> waiting.containsKey(each) && !running.contains(each));
-        return tenant.map(name -> {
-            PriorityQueue<Task> own = waiting.get(name);
-            Task task = own.remove();
-            if (own.isEmpty()) {
-                waiting.remove(name);
-            }
-            order.started(name, task.cost());
-            running.add(name);
-            freeThreads--;
-            return task;
-        });
+        return order.next(each -> waiting.containsKey(each) && !running.contains(each))
+                .map(tenant -> {
+                    Task task = waiting.get(tenant).element();
+                    task.dequeue();
+                    order.started(tenant, task.cost);
+                    running.add(tenant);
+                    freeThreads--;
+                    return task;
+                });
     }
 
     private void run(Task task) {
         try {
-            task.work().run();
+            task.work.run();
         } finally {
             synchronized (this) {
-                running.remove(task.tenant());
+                running.remove(task.tenant);
                 freeThreads++;
             }
             dispatch();

@@ -1,24 +1,25 @@
 package io.tidemark.tenant;
 
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
 /**
  * How tenants share what a worker has: by the rank of their topic, and in a rank by weight. A tenant that is not named
  * is a topic of its own in the lowest rank, with weight 1. Immutable.
- *
- * @param ranks      the topics of each rank, the highest priority first
- * @param lowerShare share of starts of the ranks below one that can start something, 0 to 1
  */
-public record TenantWeights(List<List<Topic>> ranks, double lowerShare) {
+public final class TenantWeights {
 
     /** All tenants are equal. */
     public static final TenantWeights EQUAL = new TenantWeights(List.of(), 0);
+
+    private final List<List<Topic>> ranks;
+    private final double lowerShare;
+    private final Map<String, Topic> topics = new HashMap<>();
 
     /**
      * A topic whose tenants share its weight.
@@ -38,8 +39,29 @@ public record TenantWeights(List<List<Topic>> ranks, double lowerShare) {
         }
     }
 
-    public TenantWeights {
-        ranks = ranks.stream().map(List::copyOf).toList();
+    /**
+     * @param ranks      the topics of each rank, the highest priority first
+     * @param lowerShare share of starts of the ranks below one that can start something, 0 to 1
+     */
+    public TenantWeights(List<List<Topic>> ranks, double lowerShare) {
+        this.ranks = ranks.stream().map(List::copyOf).toList();
+        this.lowerShare = lowerShare;
+        ranks.stream()
+                .flatMap(List::stream)
+                .forEach(topic -> topic.tenants().keySet().forEach(tenant -> topics.put(tenant, topic)));
+    }
+
+    List<List<Topic>> ranks() {
+        return ranks;
+    }
+
+    double lowerShare() {
+        return lowerShare;
+    }
+
+    /** Whether at most one tenant is named. */
+    public boolean isSingle() {
+        return topics.size() < 2;
     }
 
     /**
@@ -56,30 +78,15 @@ public record TenantWeights(List<List<Topic>> ranks, double lowerShare) {
                 .filter(each -> each.getKey().equals(tenant) || among.contains(each.getKey()))
                 .mapToInt(Map.Entry::getValue)
                 .sum();
-        int topics = Stream.concat(Stream.of(own), among.stream().map(this::topic))
+        int all = Stream.concat(Stream.of(own), among.stream().map(this::topic))
                 .distinct()
                 .mapToInt(Topic::weight)
                 .sum();
-        return (double) own.weight() / topics * own.tenants().get(tenant) / tenants;
-    }
-
-    /** Whether at most one tenant is named. */
-    public boolean isSingle() {
-        return ranks.stream()
-                        .flatMap(List::stream)
-                        .mapToInt(topic -> topic.tenants().size())
-                        .sum()
-                < 2;
+        return (double) own.weight() / all * own.tenants().get(tenant) / tenants;
     }
 
     private Topic topic(String tenant) {
-        return find(tenant).orElseGet(() -> Topic.of(tenant));
-    }
-
-    private Optional<Topic> find(String tenant) {
-        return ranks.stream()
-                .flatMap(List::stream)
-                .filter(topic -> topic.tenants().containsKey(tenant))
-                .findFirst();
+        Topic named = topics.get(tenant);
+        return named == null ? Topic.of(tenant) : named;
     }
 }

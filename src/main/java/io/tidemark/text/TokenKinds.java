@@ -179,9 +179,14 @@ record TokenKinds(boolean splitCharacters, BitSet special, BitSet bytes, BitSet 
             longestBytes = Math.max(longestBytes, utf8Bytes(token));
         }
 
-        /** The characters of GPT-2's byte-level alphabet: printable bytes are themselves, the others follow U+00FF. */
+        /**
+         * The characters of GPT-2's byte-level alphabet, without those of bytes that never occur in UTF-8. Printable
+         * bytes are themselves, the others follow U+00FF.
+         */
         private static boolean isByteLevel(char character) {
-            return character > ' ' && character < 0x144 && character != 0xAD && (character < 0x7F || character > 0xA0);
+            boolean isPrintable = character > ' ' && character < 0x7F || character > 0xA0 && character < 0x100;
+            boolean occurs = character != 0xC0 && character != 0xC1 && (character < 0xF5 || character > 0xFF);
+            return (isPrintable && character != 0xAD || character > 0xFF && character < 0x144) && occurs;
         }
     }
 }

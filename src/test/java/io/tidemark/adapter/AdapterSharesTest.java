@@ -63,6 +63,20 @@ class AdapterSharesTest {
     }
 
     @Test
+    @DisplayName("A cancelled lease loads no adapter, and nobody waits for it")
+    void cancelled() {
+        AdapterStore store = fixture.memoryFor(1);
+        AdapterLease held = store.lease("a", "flood").join();
+        CompletableFuture<AdapterLease> cold = store.lease("b", "other");
+        CompletableFuture<AdapterLease> again = store.lease("c", "flood");
+        cold.cancel(false);
+        assertThat(again).isNotDone();
+        held.close();
+        assertThat(again).succeedsWithin(Duration.ofSeconds(10));
+        assertThat(fixture.loader().loads()).containsExactly("a", "c");
+    }
+
+    @Test
     @DisplayName("A lease above the share, of an adapter in memory, waits while another tenant waits for a load")
     void cached() {
         AdapterStore store = fixture.memoryFor(3);

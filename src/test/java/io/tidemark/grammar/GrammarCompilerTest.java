@@ -175,6 +175,7 @@ class GrammarCompilerTest {
         // all formats have at most 15 times the bytes of one, and the last quarter has 3.75 of these
         try (GrammarCompiler compiler =
                 GrammarCompiler.open(GrammarLibrary.functions(), vocabulary, limits(3 * bytes, 20 * bytes), weights)) {
+            compiler.compile(new AnswerFormat.Regex("k{1,10}"), "flood").close();
             GrammarException refusal = null;
             for (int i = 10; refusal == null; i++) {
                 assertThat(i).isLessThan(40);
@@ -185,6 +186,13 @@ class GrammarCompilerTest {
                 }
             }
             assertThat(refusal.code()).isEqualTo(GrammarException.BUSY);
+            // formats that are kept and not in use would be in use, too
+            assertThat(compiler.find(new AnswerFormat.Regex("k{1,10}"), "flood"))
+                    .isEmpty();
+            assertThat(compiler.find(new AnswerFormat.Regex("k{1,10}"), "quiet"))
+                    .isPresent()
+                    .get()
+                    .satisfies(CompiledGrammar::close);
             held.add(compiler.compile(new AnswerFormat.Regex("b{1,10}"), "quiet"));
             held.add(compiler.compile(new AnswerFormat.Regex("c{1,10}"), "third"));
             assertThatThrownBy(() -> compiler.compile(new AnswerFormat.Regex("d{1,10}"), "quiet"))

@@ -267,7 +267,7 @@ class RequestMessageTest {
     }
 
     @Test
-    @DisplayName("The error of a document that exceeds a limit has the id, if a valid one stands before the limit")
+    @DisplayName("The id of a document that exceeds a limit is known, if a valid one stands before the limit")
     void idBeforeTheLimit() {
         String elements = "\"secret\": [" + "1,".repeat(100_000) + "1]";
         String before = "\"model\": {\"id\": \"other\"}, \"id\": ";
@@ -283,8 +283,11 @@ class RequestMessageTest {
     }
 
     private static Optional<String> idOf(String json) {
-        Parsed<RequestMessage> parsed = RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES);
-        return ((Parsed.Invalid<RequestMessage>) parsed).id();
+        assertThat(RequestMessage.parse(json.getBytes(StandardCharsets.UTF_8), MAX_BYTES))
+                .isInstanceOf(Parsed.Invalid.class);
+        return RequestEstimate.of(json.getBytes(StandardCharsets.UTF_8), 1)
+                .head()
+                .id();
     }
 
     @Test
@@ -340,6 +343,9 @@ class RequestMessageTest {
         assertThat(invalid.error().type()).isEqualTo("invalid_request_error");
         assertThat(invalid.error().param()).contains(param);
         assertThat(invalid.error().message()).doesNotContain("SECRET").contains("'" + param + "'");
-        assertThat(invalid.id()).isEqualTo(Optional.ofNullable(id));
+        assertThat(RequestEstimate.of(json.getBytes(StandardCharsets.UTF_8), 1)
+                        .head()
+                        .id())
+                .isEqualTo(Optional.ofNullable(id));
     }
 }

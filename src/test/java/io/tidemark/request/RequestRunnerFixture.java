@@ -341,7 +341,8 @@ final class RequestRunnerFixture implements AutoCloseable {
     private CompletableFuture<AdapterLease> lease(String id, String tenant) {
         return id.equals("warm")
                 ? CompletableFuture.completedFuture(store.awaitLease(id))
-                : leases.computeIfAbsent(id, name -> new CompletableFuture<>());
+                : leases.compute(
+                        id, (name, last) -> last == null || last.isCancelled() ? new CompletableFuture<>() : last);
     }
 
     @Override

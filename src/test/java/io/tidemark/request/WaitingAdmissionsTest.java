@@ -56,6 +56,32 @@ class WaitingAdmissionsTest {
     }
 
     @Test
+    @DisplayName("Leaves no task behind when it ends, whatever its priority")
+    void leavesNothing() {
+        fixture.deliver(1, "warm");
+        ReceivedRequest abandoned = fixture.received(2, now(), body(2, ", \"priority\": 9"));
+        fixture.deliver(abandoned);
+        fixture.deliver(3, now(), body(3, ", \"priority\": 9"));
+        fixture.requests().abandon(abandoned);
+        fixture.requests().cancel(CancellationMessage.ofId("r3"), now());
+        // the first request and the end of the third one
+        threads.remove().run();
+        threads.remove().run();
+        assertThat(threads).isEmpty();
+        assertThat(fixture.answers()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Cancels the lease for which it waits when it ends")
+    void cancelsItsLease() {
+        fixture.deliver(1, now(), body(1, ", \"timeout_ms\": 3000").replace("warm", "cold"));
+        runAll();
+        assertThat(fixture.coldLease()).isNotDone();
+        fixture.time().sleep(Duration.ofSeconds(4));
+        assertThat(fixture.coldLease()).isCancelled();
+    }
+
+    @Test
     @DisplayName("Gets an error when it ends and is not valid, and one result")
     void invalid() {
         fixture.deliver(1, "warm");

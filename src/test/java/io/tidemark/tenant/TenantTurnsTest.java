@@ -74,14 +74,14 @@ class TenantTurnsTest {
     }
 
     @Test
-    @DisplayName("Run the tasks of a tenant by priority, and short ones before all others")
+    @DisplayName("Run the tasks of a tenant by priority, and those that come first before all others")
     void priority() {
         add("b", "b0");
         add("a", "a0");
         turns.execute("a", 5, 1, () -> ran.add("late"));
         turns.execute("a", -5, 1, () -> ran.add("early"));
         turns.execute("a", -5, 1, () -> ran.add("early, too"));
-        turns.executeFirst("a", () -> ran.add("first"));
+        turns.executeFirst("a", 1, () -> ran.add("first"));
         runAll();
         assertThat(ran).containsExactly("b0", "a0", "first", "early", "early, too", "late");
     }
@@ -141,7 +141,7 @@ class TenantTurnsTest {
                 },
                 2,
                 TenantWeights.EQUAL);
-        assertThatCode(() -> ended.executeFirst("a", () -> {})).doesNotThrowAnyException();
+        assertThatCode(() -> ended.executeFirst("a", 1, () -> {})).doesNotThrowAnyException();
     }
 
     @Test

@@ -127,7 +127,7 @@ final class AnswerTransactions implements AutoCloseable {
             committing = true;
             if (!commit()) {
                 failure = Optional.of("a partition does not take the end of a transaction");
-                renew(false);
+                renew(repair.failed(sent, true));
                 replace();
                 return Outcome.UNKNOWN;
             }

@@ -1,6 +1,5 @@
 package io.tidemark.stream.delivery;
 
-import io.tidemark.request.Answer;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.CrashIsolation.Permit;
 import io.tidemark.time.Time;
@@ -54,8 +53,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private static final int READ_AHEAD = 32;
     /** Of one poll without work. */
     private static final Duration POLL = Duration.ofMillis(100);
-    /** Time between two searches for requests that end before they start. */
-    private static final long UNSTARTED_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** Time between two searches for requests that have ended before they start. */
+    private static final long ENDED_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
     /** Time between two commits of idle partitions. */
@@ -88,7 +87,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
 
     private long skippedNanos;
 
-    private long unstartedNanos;
+    private long endedNanos;
 
     /** When no request ran alone last, or the last one did. */
     private long aloneNanos;
@@ -130,7 +129,7 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         this.commits = new AnswerCommits(
                 answers, parts.takeover(), options.transactionalId(), owned, consumer::groupMetadata, status, time);
         this.skippedNanos = time.nanoTime();
-        this.unstartedNanos = skippedNanos;
+        this.endedNanos = skippedNanos;
         this.aloneNanos = skippedNanos;
     }
 
@@ -153,7 +152,6 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
             releaseAll();
             return false;
         }
-        endUnstarted();
         startRequests();
         pausePartitions();
         read(poll());
@@ -305,36 +303,29 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
         }
     }
 
-    /**
-     * Answers requests that have not started and have ended: their deadline has passed, or they are cancelled. While
-     * requests run alone, those that wait are not parsed.
-     */
-    private void endUnstarted() {
-        if (time.nanosSince(unstartedNanos) < UNSTARTED_NANOS
-                || control.isOver()
-                || !isolating().isEmpty()) {
-            return;
-        }
-        unstartedNanos = time.nanoTime();
-        readAhead.removeIf(delivery -> {
-            Optional<Answer> answer = answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION
-                    ? requests.unstarted(delivery.request())
-                    : Optional.empty();
-            answer.ifPresent(ended -> answers.add(new PendingAnswer(delivery, ended)));
-            return answer.isPresent();
-        });
-    }
-
     private void startAny() {
         OpenShares open = openShares();
+        startEnded(open);
+        // a request that waits for its format or its adapter keeps no other one from the engine; the heap bounds them
+        int most = options.maxRunning() + requests.held();
         // results that can't be written don't pile up
-        while (running.size() < options.maxRunning() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
+        while (running.size() < most && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
             Optional<Delivery> next = readAhead.take(open);
             if (next.isEmpty()) {
                 return;
             }
             start(next.get());
             open.add(next.get(), openBytes(next.get()), true);
+        }
+    }
+
+    /** Starts requests whose deadline has passed or that are cancelled: they need no place in the engine. */
+    private void startEnded(OpenShares open) {
+        if (time.nanosSince(endedNanos) >= ENDED_NANOS) {
+            endedNanos = time.nanoTime();
+            readAhead
+                    .take(open, delivery -> requests.hasEnded(delivery.request()))
+                    .forEach(this::start);
         }
     }
 

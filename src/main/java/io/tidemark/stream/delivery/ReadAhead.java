@@ -3,10 +3,12 @@ package io.tidemark.stream.delivery;
 import io.tidemark.load.HeapBudget;
 import io.tidemark.request.Tenant;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -124,19 +126,30 @@ final class ReadAhead {
         });
     }
 
-    /** Removes the requests of which a predicate says so. */
-    void removeIf(Predicate<Delivery> ended) {
-        for (Map<TopicPartition, Deque<Delivery>> partitions : queues.values()) {
-            for (Deque<Delivery> queue : partitions.values()) {
-                queue.removeIf(delivery -> {
-                    boolean removed = ended.test(delivery);
-                    if (removed) {
-                        taken(delivery);
+    /**
+     * Removes requests in any order.
+     *
+     * @param open  those that started; the result is added
+     * @param which requests to remove, if the heap has space for them
+     */
+    List<Delivery> take(OpenShares open, Predicate<Delivery> which) {
+        List<Delivery> taken = new ArrayList<>();
+        queues.values().stream()
+                .flatMap(partitions -> partitions.values().stream())
+                .flatMap(Deque::stream)
+                .filter(which)
+                .forEach(delivery -> {
+                    if (open.partitionFits(delivery, delivery.openBytes())
+                            && open.fits(delivery, delivery.openBytes())) {
+                        open.add(delivery, delivery.openBytes(), true);
+                        taken.add(delivery);
                     }
-                    return removed;
                 });
-            }
+        for (Delivery delivery : taken) {
+            queues.get(delivery.request().tenant()).get(delivery.partition()).remove(delivery);
+            taken(delivery);
         }
+        return taken;
     }
 
     private Delivery taken(Delivery delivery) {
