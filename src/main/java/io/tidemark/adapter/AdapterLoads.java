@@ -203,7 +203,7 @@ final class AdapterLoads implements AutoCloseable {
      *     {@link AdapterLoadTimeoutException} if the load hangs, or with the {@link Error} that has ended the load
      */
     CompletableFuture<AdapterLease> lease(Registration registration, String tenant) {
-        WaitingLoads.Wanted wanted = new WaitingLoads.Wanted(tenant, registration);
+        WaitingLoads.Pending pending = new WaitingLoads.Pending(tenant, registration);
         synchronized (lock) {
             cache.request(registration.id);
             boolean hasMemory = cache.hasMemory(registration.id);
@@ -212,23 +212,23 @@ final class AdapterLoads implements AutoCloseable {
                 return CompletableFuture.failedFuture(failure.get());
             }
             Waiter waiter = new Waiter(tenant, new CompletableFuture<>());
-            if (!hasMemory || !waiting.mayHold(wanted)) {
-                waiting.add(wanted, waiter.future);
-                waiter.future.whenComplete((lease, reason) -> removeCancelled(wanted, waiter.future));
+            if (!hasMemory || !waiting.mayHold(pending)) {
+                waiting.add(pending, waiter.future);
+                waiter.future.whenComplete((lease, reason) -> removeCancelled(pending, waiter.future));
                 passSoon();
             } else {
                 // nobody depends on the future yet
-                grant(wanted, List.of(waiter)).run();
+                grant(pending, List.of(waiter)).run();
             }
             return waiter.future;
         }
     }
 
     /** A cancelled lease waits no longer: its adapter is not loaded for it, and others do not wait for it. */
-    private void removeCancelled(WaitingLoads.Wanted wanted, CompletableFuture<AdapterLease> lease) {
+    private void removeCancelled(WaitingLoads.Pending pending, CompletableFuture<AdapterLease> lease) {
         if (lease.isCancelled()) {
             synchronized (lock) {
-                waiting.remove(wanted, lease);
+                waiting.remove(pending, lease);
                 passSoon();
             }
         }
@@ -251,10 +251,10 @@ final class AdapterLoads implements AutoCloseable {
      *
      * @return completes the granted leases, outside the lock
      */
-    private Runnable grant(WaitingLoads.Wanted wanted, List<Waiter> waiters) {
-        Registration registration = wanted.adapter();
+    private Runnable grant(WaitingLoads.Pending pending, List<Waiter> waiters) {
+        Registration registration = pending.adapter();
         if (registration.load.isPresent()) {
-            cache.charge(registration.id, wanted.tenant());
+            cache.charge(registration.id, pending.tenant());
             registration.load.get().waiters.addAll(waiters);
             return () -> {};
         }
@@ -396,7 +396,7 @@ final class AdapterLoads implements AutoCloseable {
     private boolean startLoads(List<Runnable> effects) {
         boolean started = false;
         while (hasThread()) {
-            Optional<WaitingLoads.Wanted> next = waiting.start();
+            Optional<WaitingLoads.Pending> next = waiting.start();
             if (next.isEmpty()) {
                 break;
             }
@@ -411,14 +411,14 @@ final class AdapterLoads implements AutoCloseable {
     }
 
     private boolean grantLeases(List<Runnable> effects) {
-        Optional<WaitingLoads.Wanted> next = waiting.grantable();
-        next.ifPresent(wanted -> effects.add(grant(wanted, waiters(wanted))));
+        Optional<WaitingLoads.Pending> next = waiting.grantable();
+        next.ifPresent(pending -> effects.add(grant(pending, waiters(pending))));
         return next.isPresent();
     }
 
-    private List<Waiter> waiters(WaitingLoads.Wanted wanted) {
-        return waiting.take(wanted).stream()
-                .map(future -> new Waiter(wanted.tenant(), future))
+    private List<Waiter> waiters(WaitingLoads.Pending pending) {
+        return waiting.take(pending).stream()
+                .map(future -> new Waiter(pending.tenant(), future))
                 .toList();
     }
 

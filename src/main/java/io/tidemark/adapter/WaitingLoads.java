@@ -24,10 +24,10 @@ import java.util.stream.Stream;
  * load in the order of their first lease. While the next load does not fit, one that fits without an eviction may pass
  * it, at most {@value #MAX_PASSES} times.
  *
- * <p><em>Shares.</em> Tenants that have or want adapters share the budget by weight. A lease is within the share of its
- * tenant if the memory charged to the tenant, see {@link AdapterCache}, then is at most the share, or if the tenant has
- * no adapter or has this one already. Any other lease waits while another tenant waits for a load that is within its
- * own share. So a tenant can use the whole budget as long as nobody else needs it.
+ * <p><em>Shares.</em> Tenants that have adapters or wait for one share the budget by weight. A lease is within the
+ * share of its tenant if the memory charged to the tenant, see {@link AdapterCache}, then is at most the share, or if
+ * the tenant has no adapter or has this one already. Any other lease waits while another tenant waits for a load that
+ * is within its own share. So a tenant can use the whole budget as long as nobody else needs it.
  *
  * <p>Not thread-safe: guarded by the lock of {@link AdapterLoads}. The waiting leases belong to open requests, whose
  * bytes are bounded.
@@ -48,12 +48,12 @@ final class WaitingLoads {
     /** By tenant and adapter, in the order of the first lease. */
     private final Map<String, Map<Registration, List<CompletableFuture<AdapterLease>>>> leases = new LinkedHashMap<>();
     /** The load whose turn it is, until it fits. */
-    private Optional<Wanted> next = Optional.empty();
+    private Optional<Pending> next = Optional.empty();
     /** How many loads have passed an adapter. */
     private final Map<Registration, Integer> passes = new HashMap<>();
 
     /** An adapter that leases of a tenant wait for. */
-    record Wanted(String tenant, Registration adapter) {}
+    record Pending(String tenant, Registration adapter) {}
 
     /** @param bytes the memory that an adapter is expected to take, at most the budget */
     WaitingLoads(TenantWeights weights, AdapterCache cache, ToLongFunction<Registration> bytes) {
@@ -63,10 +63,10 @@ final class WaitingLoads {
         this.bytes = bytes;
     }
 
-    void add(Wanted wanted, CompletableFuture<AdapterLease> lease) {
-        order.add(wanted.tenant);
-        leases.computeIfAbsent(wanted.tenant, tenant -> new LinkedHashMap<>())
-                .computeIfAbsent(wanted.adapter, adapter -> new ArrayList<>())
+    void add(Pending pending, CompletableFuture<AdapterLease> lease) {
+        order.add(pending.tenant);
+        leases.computeIfAbsent(pending.tenant, tenant -> new LinkedHashMap<>())
+                .computeIfAbsent(pending.adapter, adapter -> new ArrayList<>())
                 .add(lease);
     }
 
@@ -82,23 +82,23 @@ final class WaitingLoads {
     }
 
     /** Removes a lease, if it waits. */
-    void remove(Wanted wanted, CompletableFuture<AdapterLease> lease) {
+    void remove(Pending pending, CompletableFuture<AdapterLease> lease) {
         List<CompletableFuture<AdapterLease>> own =
-                leases.getOrDefault(wanted.tenant, Map.of()).getOrDefault(wanted.adapter, List.of());
+                leases.getOrDefault(pending.tenant, Map.of()).getOrDefault(pending.adapter, List.of());
         if (own.remove(lease) && own.isEmpty()) {
-            take(wanted);
+            take(pending);
         }
     }
 
     /** Removes the leases of a tenant that wait for an adapter. */
-    List<CompletableFuture<AdapterLease>> take(Wanted wanted) {
-        Map<Registration, List<CompletableFuture<AdapterLease>>> own = leases.getOrDefault(wanted.tenant, Map.of());
-        if (!own.containsKey(wanted.adapter)) {
+    List<CompletableFuture<AdapterLease>> take(Pending pending) {
+        Map<Registration, List<CompletableFuture<AdapterLease>>> own = leases.getOrDefault(pending.tenant, Map.of());
+        if (!own.containsKey(pending.adapter)) {
             return List.of();
         }
-        List<CompletableFuture<AdapterLease>> taken = own.remove(wanted.adapter);
+        List<CompletableFuture<AdapterLease>> taken = own.remove(pending.adapter);
         if (own.isEmpty()) {
-            leases.remove(wanted.tenant);
+            leases.remove(pending.tenant);
         }
         return taken;
     }
@@ -107,24 +107,24 @@ final class WaitingLoads {
     List<CompletableFuture<AdapterLease>> take(Registration adapter) {
         passes.remove(adapter);
         return List.copyOf(leases.keySet()).stream()
-                .flatMap(tenant -> take(new Wanted(tenant, adapter)).stream())
+                .flatMap(tenant -> take(new Pending(tenant, adapter)).stream())
                 .toList();
     }
 
-    /** Whether a lease of an adapter that has memory need not wait. */
-    boolean mayHold(Wanted wanted) {
+    /** Whether a lease of an adapter that has memory can be granted now. */
+    boolean mayHold(Pending pending) {
         // most often nobody waits
-        return leases.isEmpty() || new Shares().permitted(wanted.tenant).test(wanted.adapter);
+        return leases.isEmpty() || new Shares().permitted(pending.tenant).test(pending.adapter);
     }
 
     /** Leases that wait although their adapter has memory, and need not wait any more. */
-    Optional<Wanted> grantable() {
+    Optional<Pending> grantable() {
         Shares shares = new Shares();
         return leases.keySet().stream()
                 .flatMap(tenant -> leases.get(tenant).keySet().stream()
                         .filter(adapter -> cache.hasMemory(adapter.id()))
                         .filter(shares.permitted(tenant))
-                        .map(adapter -> new Wanted(tenant, adapter)))
+                        .map(adapter -> new Pending(tenant, adapter)))
                 .findFirst();
     }
 
@@ -134,12 +134,12 @@ final class WaitingLoads {
      *
      * @return empty if no load can start before memory is freed
      */
-    Optional<Wanted> start() {
+    Optional<Pending> start() {
         next = next.filter(this::mayLoad).or(() -> choose(adapter -> true));
         if (next.isEmpty()) {
             return Optional.empty();
         }
-        Wanted first = next.get();
+        Pending first = next.get();
         if (cache.reserve(first.adapter.id(), bytes(first.adapter))) {
             next = Optional.empty();
             started(first);
@@ -149,38 +149,38 @@ final class WaitingLoads {
         if (cache.canFree() || passes.getOrDefault(first.adapter, 0) == MAX_PASSES) {
             return Optional.empty();
         }
-        Optional<Wanted> passing = choose(adapter -> cache.fits(bytes(adapter)));
-        passing.ifPresent(wanted -> {
-            cache.reserve(wanted.adapter.id(), bytes(wanted.adapter));
+        Optional<Pending> passing = choose(adapter -> cache.fits(bytes(adapter)));
+        passing.ifPresent(pending -> {
+            cache.reserve(pending.adapter.id(), bytes(pending.adapter));
             passes.merge(first.adapter, 1, Integer::sum);
-            started(wanted);
+            started(pending);
         });
         return passing;
     }
 
-    private void started(Wanted wanted) {
-        passes.remove(wanted.adapter);
-        order.started(wanted.tenant, bytes(wanted.adapter));
+    private void started(Pending pending) {
+        passes.remove(pending.adapter);
+        order.started(pending.tenant, bytes(pending.adapter));
     }
 
     private long bytes(Registration adapter) {
         return bytes.applyAsLong(adapter);
     }
 
-    private Optional<Wanted> choose(Predicate<Registration> condition) {
+    private Optional<Pending> choose(Predicate<Registration> condition) {
         Shares shares = new Shares();
-        Map<String, Wanted> choices = new HashMap<>();
+        Map<String, Pending> choices = new HashMap<>();
         leases.keySet()
                 .forEach(tenant -> loads(tenant)
                         .filter(condition)
                         .filter(shares.permitted(tenant))
                         .findFirst()
-                        .ifPresent(adapter -> choices.put(tenant, new Wanted(tenant, adapter))));
+                        .ifPresent(adapter -> choices.put(tenant, new Pending(tenant, adapter))));
         return order.next(choices::containsKey).map(choices::get);
     }
 
-    private boolean mayLoad(Wanted wanted) {
-        return loads(wanted.tenant).anyMatch(wanted.adapter::equals) && mayHold(wanted);
+    private boolean mayLoad(Pending pending) {
+        return loads(pending.tenant).anyMatch(pending.adapter::equals) && mayHold(pending);
     }
 
     /** The adapters that a tenant waits for and that have no memory. */

@@ -22,16 +22,16 @@ final class CallbackThreads implements Executor {
     private static final int THREADS = 8;
     private static final long IDLE_SECONDS = 10;
 
-    private final Duration patience;
+    private final Duration growAfter;
     private final AtomicLong threads = new AtomicLong();
     private final AtomicLong begun = new AtomicLong();
     private final AtomicBoolean watched = new AtomicBoolean();
     private final ThreadPoolExecutor executor = new ThreadPoolExecutor(
             THREADS, THREADS, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), this::callbackThread);
 
-    /** @param patience how long no callback begins, although some are queued, until there is one thread more */
-    CallbackThreads(Duration patience) {
-        this.patience = patience;
+    /** @param growAfter how long callbacks are queued and none begins until one thread is added */
+    CallbackThreads(Duration growAfter) {
+        this.growAfter = growAfter;
         executor.allowCoreThreadTimeOut(true);
     }
 
@@ -72,7 +72,7 @@ final class CallbackThreads implements Executor {
             try {
                 while (isQueued()) {
                     long before = begun.get();
-                    TimeUnit.NANOSECONDS.sleep(patience.toNanos());
+                    TimeUnit.NANOSECONDS.sleep(growAfter.toNanos());
                     if (isQueued() && begun.get() == before) {
                         size(executor.getPoolSize() + 1);
                     }

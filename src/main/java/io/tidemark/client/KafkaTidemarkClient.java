@@ -44,7 +44,7 @@ import org.apache.kafka.common.KafkaException;
 public final class KafkaTidemarkClient implements TidemarkClient {
 
     /** How long callbacks may all block until there is one thread more. */
-    private static final Duration PATIENCE = Duration.ofSeconds(1);
+    private static final Duration CALLBACK_THREADS_GROW_AFTER = Duration.ofSeconds(1);
 
     /** For cancellations that are not acknowledged when the client is closed. */
     private static final Duration LONGEST_SEND = Duration.ofSeconds(2);
@@ -75,8 +75,9 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private KafkaTidemarkClient(Builder builder) {
         this.topics = builder.topics;
         this.replyTopic = builder.replyTopic.map(name -> name.getBytes(StandardCharsets.UTF_8));
-        this.ownCallbacks =
-                builder.callbacks.isPresent() ? Optional.empty() : Optional.of(new CallbackThreads(PATIENCE));
+        this.ownCallbacks = builder.callbacks.isPresent()
+                ? Optional.empty()
+                : Optional.of(new CallbackThreads(CALLBACK_THREADS_GROW_AFTER));
         this.callbacks = refusingNone(builder.callbacks.orElseGet(ownCallbacks::orElseThrow));
         this.streamBudget = new AtomicLong(builder.limits.streamBytes());
         this.open = new OpenRequests(topics, builder.limits, System::nanoTime);

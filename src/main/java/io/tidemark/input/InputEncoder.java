@@ -33,8 +33,8 @@ public final class InputEncoder {
     }
 
     /**
-     * Encodes the input of a request. The number of tokens may exceed the context length. A text whose bytes alone say
-     * that it does is not tokenized, which would take a second for each megabyte.
+     * Encodes the input of a request. The number of tokens may exceed the context length. A text that is too
+     * long in bytes to fit the context is refused without tokenizing, which takes up to a second per megabyte.
      *
      * @param interrupted whether the chat template must end; read often, on the calling thread
      * @return at least one token id
@@ -101,8 +101,8 @@ public final class InputEncoder {
             throw new RejectedException(
                     "context_length_exceeded",
                     field,
-                    "'" + field + "' has " + bytes + " bytes; the context of the model, " + context
-                            + " tokens, has at most " + most.getAsLong() + " bytes of text");
+                    "'" + field + "' has " + bytes + " bytes; a text of at most " + most.getAsLong()
+                            + " bytes can fit into the model's context of " + context + " tokens");
         }
     }
 

@@ -21,10 +21,10 @@ import java.util.OptionalLong;
  * @param seed           the seed of the random numbers
  * @param worker         the name of the worker
  * @param attempt        the {@code attempt} of the events that belong to this result; see {@link EventMessage}
- * @param admissionMs    milliseconds from the reading of the request's record to its arrival in the engine
- * @param queuedMs       milliseconds from arrival in the engine to admission to the batch
+ * @param admissionMs    milliseconds from the reading of the request's record to its submission to the engine
+ * @param queuedMs       milliseconds from submission to the engine to admission to the batch
  * @param firstTokenMs   milliseconds from admission to the first token; absent if there was none
- * @param totalMs        milliseconds from arrival in the engine to the end
+ * @param totalMs        milliseconds from submission to the engine to the end
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record Provenance(

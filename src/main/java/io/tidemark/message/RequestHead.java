@@ -18,7 +18,7 @@ import java.util.OptionalLong;
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record RequestHead(Optional<String> id, int priority, Optional<Instant> deadline, OptionalLong timeoutMs) {
 
-    /** Of a request without any of the fields. */
+    /** A head without any field. */
     public static final RequestHead EMPTY =
             new RequestHead(Optional.empty(), 0, Optional.empty(), OptionalLong.empty());
 

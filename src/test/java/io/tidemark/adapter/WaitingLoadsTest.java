@@ -3,7 +3,7 @@ package io.tidemark.adapter;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterLoads.Registration;
-import io.tidemark.adapter.WaitingLoads.Wanted;
+import io.tidemark.adapter.WaitingLoads.Pending;
 import io.tidemark.tenant.TenantWeights;
 import io.tidemark.tenant.TenantWeights.Topic;
 import java.nio.file.Path;
@@ -168,7 +168,7 @@ class WaitingLoadsTest {
         hold("a", "a2", 60);
         assertThat(waiting.grantable()).isEmpty();
         waiting.take(adapters.get("c1"));
-        assertThat(waiting.grantable()).contains(new Wanted("a", adapters.get("b1")));
+        assertThat(waiting.grantable()).contains(new Pending("a", adapters.get("b1")));
     }
 
     private void budget(long budget, TenantWeights weights) {
@@ -194,26 +194,26 @@ class WaitingLoadsTest {
     }
 
     private void want(String tenant, String id, long size) {
-        waiting.add(new Wanted(tenant, adapter(id, size)), new CompletableFuture<>());
+        waiting.add(new Pending(tenant, adapter(id, size)), new CompletableFuture<>());
     }
 
     private boolean mayHold(String tenant, String id, long size) {
-        return waiting.mayHold(new Wanted(tenant, adapter(id, size)));
+        return waiting.mayHold(new Pending(tenant, adapter(id, size)));
     }
 
     private Optional<String> start() {
-        Optional<Wanted> started = waiting.start();
+        Optional<Pending> started = waiting.start();
         started.ifPresent(this::charge);
-        for (Optional<Wanted> more = waiting.grantable(); started.isPresent() && more.isPresent(); ) {
+        for (Optional<Pending> more = waiting.grantable(); started.isPresent() && more.isPresent(); ) {
             charge(more.get());
             more = waiting.grantable();
         }
-        return started.map(wanted -> wanted.adapter().id());
+        return started.map(pending -> pending.adapter().id());
     }
 
-    private void charge(Wanted wanted) {
-        assertThat(waiting.take(wanted)).isNotEmpty();
-        cache.charge(wanted.adapter().id(), wanted.tenant());
+    private void charge(Pending pending) {
+        assertThat(waiting.take(pending)).isNotEmpty();
+        cache.charge(pending.adapter().id(), pending.tenant());
     }
 
     private List<String> startAll() {

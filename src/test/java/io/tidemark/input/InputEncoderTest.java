@@ -68,7 +68,7 @@ class InputEncoderTest {
             RejectedException refused = catchThrowableOfType(RejectedException.class, () -> encoder.encode(input));
             assertThat(refused.error().code()).isEqualTo("context_length_exceeded");
             assertThat(refused.error().param()).contains("prompt");
-            assertThat(refused.error().message()).contains("at most " + most + " bytes");
+            assertThat(refused.error().message()).contains("at most " + most + " bytes can fit");
         }
     }
 

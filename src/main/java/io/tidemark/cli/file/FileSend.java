@@ -63,7 +63,7 @@ public final class FileSend {
      * @param results    of all lines, those of earlier runs included
      * @param errors     how many of them are errors
      * @param earlier    how many results earlier runs have written
-     * @param unfinished the number of the last line if it has no result, because it has no line feed and is no JSON
+     * @param unfinished the number of the last line if it has no result, because it has no line feed and is not JSON
      */
     public record Summary(long results, long errors, long earlier, OptionalLong unfinished) {}
 

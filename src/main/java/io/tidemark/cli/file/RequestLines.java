@@ -58,7 +58,7 @@ final class RequestLines {
     /** A line that cannot be sent. */
     record Invalid(ErrorBody error) implements Content {}
 
-    /** The last line, if it is no JSON and has no line feed: another program may be writing it. */
+    /** The last line, if it is not JSON and has no line feed: another program may be writing it. */
     record Unfinished(long number) implements Content {}
 
     private final ByteLines lines;

@@ -193,7 +193,7 @@ final class AnswerTransactions implements AutoCloseable {
      * Repeats a commit of unknown outcome, which has no effect if the transaction is committed already. The coordinator
      * refuses the repetition while the markers of a decided transaction are not written, for as long as a partition
      * does not take its marker. A transaction that is not decided must be repeated: nothing fences the id later, so it
-     * could be committed behind the next one.
+     * could be committed after the next one.
      *
      * @return false if the end is decided and a partition does not take the marker
      */

@@ -31,7 +31,7 @@ public final class CancellationReader implements AutoCloseable {
         void onCancellation(CancellationMessage cancellation, long timestamp);
     }
 
-    /** Between two lines in the log about invalid cancellations: their number is up to the clients. */
+    /** Minimum time between two log lines about invalid cancellations, whose number depends on the clients. */
     private static final long LOG_NANOS = Duration.ofMinutes(1).toNanos();
 
     private final Listener listener;

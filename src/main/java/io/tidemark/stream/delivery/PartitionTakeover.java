@@ -49,7 +49,7 @@ final class PartitionTakeover {
     /** Time of one call of the consumer. */
     private static final Duration CALL = Duration.ofSeconds(5);
     /**
-     * Age from which the open transaction of a worker that is no member of the group counts as left behind: a worker
+     * Age from which the open transaction of a worker that is not a member of the group counts as left behind: a worker
      * that has just left the group ends its last one itself.
      */
     private static final long LEFT_BEHIND_MS = 2_000;
@@ -205,7 +205,7 @@ final class PartitionTakeover {
     }
 
     /**
-     * The transactional ids of workers that are no members of the group any more and whose transactions are open. The
+     * The transactional ids of workers that are not members of the group any more and whose transactions are open. The
      * client id of a member is the transactional id of its process. If a member has another client id, all open
      * transactions may be its own. A probe commits no offsets, and waits for its topic on purpose.
      */
@@ -224,7 +224,7 @@ final class PartitionTakeover {
             if (open.isEmpty()) {
                 return open;
             }
-            // asked after the transactions: a worker that joins meanwhile is one of them
+            // read after the transactions, so that a worker that joins in between counts as a member
             Set<String> members = members();
             Optional<String> unknown =
                     members.stream().filter(id -> !isOfGroup(id)).findAny();

@@ -15,6 +15,7 @@ import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
+import io.tidemark.stream.delivery.Tenants;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;
@@ -33,6 +34,7 @@ import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.RunningTime;
 import io.tidemark.time.Time;
 import java.net.InetAddress;
@@ -87,6 +89,7 @@ final class Assembly implements AutoCloseable {
     // set before the services that use them are opened
     private Optional<ReplyTopics> replies = Optional.empty();
     private SortedMap<String, Path> folders = new TreeMap<>();
+    private Tenants tenants;
     private LoadedModel loaded;
     private AdapterStore store;
     private BoundaryTable table;
@@ -143,6 +146,7 @@ final class Assembly implements AutoCloseable {
      */
     synchronized void open() {
         folders = AdapterFolders.of(settings);
+        tenants = TenantShares.of(settings);
         try (Admin admin = kafka.newAdmin()) {
             ClusterSettings.check(admin, settings.role().generates());
             TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create(), Time.system());
@@ -176,7 +180,7 @@ final class Assembly implements AutoCloseable {
         store = new AdapterStore(
                 loaded.model(),
                 settings.engine().adapterBytes().asLongValue(),
-                TenantShares.of(settings).weights(settings.worker().lowPriorityShare()),
+                weights(),
                 settings.engine().adapterLoadLimit());
         everyTick(store::tick);
         folders.forEach(store::register);
@@ -292,13 +296,13 @@ final class Assembly implements AutoCloseable {
                         limits.formatGrammarBytes().asLongValue(),
                         limits.formatMaskTime(),
                         limits.formatCacheBytes().asLongValue()),
-                TenantShares.of(settings).weights(settings.worker().lowPriorityShare()));
+                weights());
     }
 
     private Service worker() {
         WorkerService worker = new WorkerService(
                 settings,
-                new WorkerService.Cluster(processName, kafka, topics, replies.orElseThrow(), events),
+                new WorkerService.Cluster(processName, kafka, topics, tenants, replies.orElseThrow(), events),
                 new WorkerService.Backend(
                         loaded.model(),
                         store,
@@ -312,6 +316,10 @@ final class Assembly implements AutoCloseable {
         worker.error().thenRun(onFailure);
         everyTick(worker::tick);
         return worker;
+    }
+
+    private TenantWeights weights() {
+        return tenants.weights(settings.worker().lowPriorityShare());
     }
 
     private boolean isModel(String name) {

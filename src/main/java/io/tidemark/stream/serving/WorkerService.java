@@ -82,6 +82,7 @@ final class WorkerService implements Service {
      * The cluster as a worker sees it.
      *
      * @param worker  name of the process in results, and a part of its transactional id
+     * @param tenants who may send requests
      * @param replies the topics that results may go to
      * @param events  the channel of events; throws an exception if its buffer is full
      */
@@ -89,6 +90,7 @@ final class WorkerService implements Service {
             String worker,
             KafkaConnection kafka,
             TopicLayout topics,
+            Tenants tenants,
             ReplyTopics replies,
             Consumer<Message<byte[]>> events) {}
 
@@ -125,8 +127,7 @@ final class WorkerService implements Service {
         Time time = Time.system();
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, time);
-        Tenants tenants = TenantShares.of(settings);
-        TenantWeights weights = tenants.weights(settings.worker().lowPriorityShare());
+        TenantWeights weights = cluster.tenants().weights(settings.worker().lowPriorityShare());
         admissionThreads = Executors.newFixedThreadPool(ADMISSION_THREADS, lowPriority(model, "tidemark-admission-"));
         formatThreads = Executors.newFixedThreadPool(FORMAT_THREADS, lowPriority(model, "tidemark-formats-"));
         Admission admission = new Admission(
@@ -174,7 +175,7 @@ final class WorkerService implements Service {
                 new DeliveryLoop.Cluster(
                         cluster.kafka(),
                         cluster.topics(),
-                        tenants,
+                        cluster.tenants(),
                         new ReplyRouting(settings.replies().headers().orElse(List.of()), cluster.replies(), events)),
                 new DeliveryLoop.Requests(requests, work, metrics),
                 control,

@@ -70,7 +70,7 @@ public final class TopicFollower implements AutoCloseable {
 
     /**
      * @param reader     has read the topic; closed with the follower
-     * @param completeAt as of which moment it has read all records, or has none of those that it was to read
+     * @param completeAt when it had read all records; the start of the read if it has not reached the end
      */
     private TopicFollower(
             KafkaThread thread, TableReader reader, Duration staleness, TableReader.Sink sink, long completeAt) {
@@ -115,12 +115,12 @@ public final class TopicFollower implements AutoCloseable {
         return follow(thread, reader, limits, sink, true);
     }
 
-    /** @param mayBeLong whether the follower may start before the end is reached */
+    /** @param startsBehind whether the follower may start before the end is reached */
     private static TopicFollower follow(
-            KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink, boolean mayBeLong) {
+            KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink, boolean startsBehind) {
         TableReader.Sink passing = record -> pass(record, sink);
         try {
-            long completeAt = read(thread.time(), reader, limits.load(), passing, mayBeLong);
+            long completeAt = read(thread.time(), reader, limits.load(), passing, startsBehind);
             TopicFollower follower = new TopicFollower(thread, reader, limits.staleness(), passing, completeAt);
             thread.thread().execute(follower::run);
             return follower;
@@ -132,13 +132,13 @@ public final class TopicFollower implements AutoCloseable {
 
     /** Reads a topic to its end. Returns when it had all records: now, or the start if the end is not reached. */
     private static long read(
-            Time time, TableReader reader, Duration timeout, TableReader.Sink sink, boolean mayBeLong) {
+            Time time, TableReader reader, Duration timeout, TableReader.Sink sink, boolean startsBehind) {
         long start = time.nanoTime();
         try {
             reader.readToEnd(sink, timeout);
             return time.nanoTime();
         } catch (TableReadException e) {
-            if (!mayBeLong || !e.isProgressing()) {
+            if (!startsBehind || !e.isProgressing()) {
                 throw e;
             }
             LOG.warnf("%s; they are read from now on beside the work of the process", e.getMessage());

@@ -14,10 +14,10 @@ public final class DeadLetter {
     /** Limit for key and headers, each, so that the record fits into its topic. */
     private static final int MAX_KEPT_BYTES = 64 * 1024;
 
-    /** Of a header besides its name and value: its objects in memory, which are more than its lengths in a record. */
+    /** Heap that a header takes besides its name and value; more than its lengths in a record. */
     private static final int HEADER_BYTES = 128;
 
-    /** Of a character in UTF-8, at most. */
+    /** Most bytes of a character in UTF-8. */
     private static final int CHARACTER_BYTES = 3;
 
     private DeadLetter() {}
