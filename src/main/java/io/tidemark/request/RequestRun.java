@@ -129,11 +129,6 @@ final class RequestRun {
         return state instanceof RequestState.Received;
     }
 
-    /** Whether the request is tokenized and waits for its format or its adapter. */
-    boolean isHeld() {
-        return state instanceof Prepared;
-    }
-
     boolean isInEngine() {
         return state instanceof RequestState.Running;
     }

@@ -231,11 +231,6 @@ public final class RequestRunner {
         return run == null ? OptionalInt.empty() : run.promptTokens();
     }
 
-    /** Requests that wait for their format or their adapter. */
-    public int held() {
-        return (int) runs.values().stream().filter(RequestRun::isHeld).count();
-    }
-
     /** Requests of a topic that the engine does not have yet: they are parsed, or wait for their format or adapter. */
     public int admitting(String topic) {
         return (int) runs.values().stream()

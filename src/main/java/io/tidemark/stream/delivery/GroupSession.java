@@ -306,10 +306,8 @@ final class GroupSession implements ConsumerRebalanceListener, AutoCloseable {
     private void startAny() {
         OpenShares open = openShares();
         startEnded(open);
-        // a request that waits for its format or its adapter keeps no other one from the engine; the heap bounds them
-        int most = options.maxRunning() + requests.held();
         // results that can't be written don't pile up
-        while (running.size() < most && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
+        while (running.size() < options.maxRunning() && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
             Optional<Delivery> next = readAhead.take(open);
             if (next.isEmpty()) {
                 return;
