@@ -84,9 +84,12 @@ final class WaitingLoads {
     /** Removes a lease, if it waits. */
     void remove(Pending pending, CompletableFuture<AdapterLease> lease) {
         List<CompletableFuture<AdapterLease>> own =
-                leases.getOrDefault(pending.tenant, Map.of()).getOrDefault(pending.adapter, List.of());
-        if (own.remove(lease) && own.isEmpty()) {
+                leases.getOrDefault(pending.tenant, Map.of()).get(pending.adapter);
+        if (own != null && own.remove(lease) && own.isEmpty()) {
             take(pending);
+            if (!adapters().contains(pending.adapter)) {
+                passes.remove(pending.adapter);
+            }
         }
     }
 

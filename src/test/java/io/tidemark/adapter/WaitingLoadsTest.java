@@ -77,6 +77,21 @@ class WaitingLoadsTest {
     }
 
     @Test
+    @DisplayName("A lease that is removed does not wait any more, and can be removed once it has left the queue")
+    void removed() {
+        budget(100, TenantWeights.EQUAL);
+        want("a", "x", 10);
+        CompletableFuture<AdapterLease> lease = new CompletableFuture<>();
+        Pending pending = new Pending("b", adapters.get("x"));
+        waiting.add(pending, lease);
+        waiting.remove(pending, lease);
+        waiting.remove(pending, lease);
+        assertThat(waiting.adapters()).containsExactly(adapters.get("x"));
+        assertThat(waiting.take(pending)).isEmpty();
+        assertThat(startAll()).containsExactly("x");
+    }
+
+    @Test
     @DisplayName("An adapter that several tenants want loads once, at the turn of the first of them")
     void shared() {
         budget(Long.MAX_VALUE, TenantWeights.EQUAL);
