@@ -180,8 +180,8 @@ public final class GrammarCompiler implements AutoCloseable {
     }
 
     /**
-     * Whether a tenant may hold one more grammar. Beyond the part that is for all tenants, one that holds less than its
-     * share of the rest may; what sequences add leaves this to it.
+     * Whether a tenant may hold one more grammar. Below the shared part, every tenant may. Above it, only a tenant that
+     * holds less than its share of this part may, even if the states of sequences use more than the admitted bytes.
      */
     private boolean mayHold(String tenant) {
         long leased = cache.leasedBytes();

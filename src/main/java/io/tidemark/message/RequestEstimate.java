@@ -63,9 +63,6 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
             "response_format",
             "structured_outputs");
 
-    /** The fields of {@link RequestHead}. */
-    private static final Set<String> HEAD = Set.of("id", "priority", "deadline", "timeout_ms");
-
     /** For a record that is rejected without parsing. */
     public static final RequestEstimate REJECTED = new RequestEstimate(0, PER_REQUEST, 0, 0, RequestHead.EMPTY);
 
@@ -181,7 +178,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
 
         private void head(String field, JsonParser parser) throws IOException {
             JsonToken token = parser.currentToken();
-            if (!HEAD.contains(field) || token == null) {
+            if (!RequestHead.FIELDS.contains(field) || token == null) {
                 return;
             }
             switch (token) {

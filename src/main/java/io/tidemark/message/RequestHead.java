@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * The fields of a request that say when it ends and which request of its sender comes first. {@link RequestEstimate}
@@ -21,6 +22,9 @@ public record RequestHead(Optional<String> id, int priority, Optional<Instant> d
     /** A head without any field. */
     public static final RequestHead EMPTY =
             new RequestHead(Optional.empty(), 0, Optional.empty(), OptionalLong.empty());
+
+    /** The names of the fields. */
+    static final Set<String> FIELDS = Set.of("id", "priority", "deadline", "timeout_ms");
 
     static RequestHead read(Fields fields) throws Fields.Invalid {
         return new RequestHead(
