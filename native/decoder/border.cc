@@ -150,9 +150,11 @@ const char* check_pass(const Model* model, int64_t rows, int64_t threads) {
   if (!model) return NO_MODEL;
   if (!model->complete()) return "the model lacks weights";
   if (rows < 1 || rows > LARGEST_ROWS) return "the number of rows is out of range";
-  if (threads < 1 || threads > MAX_THREADS) return "the number of threads is out of range";
+  if (threads < 1) return "a pass needs at least one thread";
   return nullptr;
 }
+
+int64_t most_threads(int64_t threads) { return min<int64_t>(threads, MAX_THREADS); }
 
 }  // namespace
 
@@ -297,7 +299,7 @@ const char* tidemark_run_layers(int64_t model, float* x, int64_t rows, const int
   if (!list.reserve(segment_count)) return "out of memory";
   if (const char* error = read_segments(*m, rows, segments, segment_count, list.data())) return error;
   if (const char* error = check_slots(list.data(), segment_count)) return error;
-  return run_layers(m, x, rows, list.data(), segment_count, first, end, threads);
+  return run_layers(m, x, rows, list.data(), segment_count, first, end, most_threads(threads));
 }
 
 const char* tidemark_run_forced(int64_t model, float* x, int64_t rows, int64_t length, int64_t layer, int64_t adapter, int64_t boundary,
@@ -309,13 +311,13 @@ const char* tidemark_run_forced(int64_t model, float* x, int64_t rows, int64_t l
   if (boundary < 0) return "the boundary is negative";
   Adapter* with = adapter ? adapter_of(adapter) : nullptr;
   if (adapter && (!with || with->model != m)) return NO_ADAPTER;
-  return run_forced(m, x, rows / length, length, layer, with, min<int64_t>(boundary, m->shape.layers), threads);
+  return run_forced(m, x, rows / length, length, layer, with, min<int64_t>(boundary, m->shape.layers), most_threads(threads));
 }
 
 const char* tidemark_run_head(int64_t model, const float* h, int64_t rows, float* logits, int64_t threads) {
   Model* m = model_of(model);
   if (const char* error = check_pass(m, rows, threads)) return error;
-  return run_head(m, h, rows, logits, threads);
+  return run_head(m, h, rows, logits, most_threads(threads));
 }
 
 }  // extern "C"

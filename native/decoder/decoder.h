@@ -140,8 +140,8 @@ enum tidemark_segment {
 /*
  * Changes states x [rows, hidden] before the layer `first` to those after the layer `end - 1`, and stores keys and values.
  * segments is [segment_count, TIDEMARK_SEGMENT_FIELDS]; the rows of the segments follow each other in x. No two segments
- * have the same slot. Uses `threads` threads, of which the calling one is the first: 1 runs beside other calls, more use
- * the threads of the process, which run one call at a time.
+ * have the same slot. Uses `threads` threads, at most 64, of which the calling one is the first: 1 runs beside other calls,
+ * more use the threads of the process, which run one call at a time.
  *
  * Within a family, the result of a row does not depend, bit for bit, on the other rows, on the number of threads, or on
  * how a prompt is split into steps.

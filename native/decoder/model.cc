@@ -8,7 +8,8 @@ namespace tidemark {
 
 namespace {
 
-constexpr int64_t LARGEST = 1 << 24;  // of any size of a model: products of two of them fit 64 bits
+constexpr int64_t LARGEST = 1 << 20;  // of any size of a model except for the vocabulary: bytes fit 64 bits
+constexpr int64_t LARGEST_VOCABULARY = 1 << 24;
 
 const Kernels* kernels_of(int family) {
   switch (family) {
@@ -32,7 +33,7 @@ inline bf16 rounded(float f) {
 
 const char* Shape::read(const int64_t* n, Shape* s) {
   for (int i = TIDEMARK_SHAPE_LAYERS; i < TIDEMARK_SHAPE_FIELDS; i++)
-    if (n[i] < (i == TIDEMARK_SHAPE_LARGE_INPUTS ? 0 : 1) || n[i] > LARGEST) return "a size of the model's shape is out of range";
+    if (n[i] < (i == TIDEMARK_SHAPE_LARGE_INPUTS ? 0 : 1) || n[i] > (i == TIDEMARK_SHAPE_VOCABULARY ? LARGEST_VOCABULARY : LARGEST)) return "a size of the model's shape is out of range";
   if (n[TIDEMARK_SHAPE_FAMILY] < 0 || n[TIDEMARK_SHAPE_FAMILY] > tidemark_best_family())
     return "the processor does not support this family of kernels";
   s->family = static_cast<int>(n[TIDEMARK_SHAPE_FAMILY]);

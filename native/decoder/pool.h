@@ -125,6 +125,7 @@ class Team {
       for (int c = 0; c < n; c++) compute(c), commit(c);
       return true;
     }
+    if (n == 0) return true;
     uint64_t number = phase_++;
     Phase& p = pool_->phases_[number % Pool::PHASES];
     uint64_t shortest = UINT64_MAX;  // the others may include time off the processor
