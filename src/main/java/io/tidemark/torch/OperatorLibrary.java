@@ -8,6 +8,10 @@ import java.util.Optional;
 /**
  * The operators {@code tidemark::*} of {@code native/decoder}, which scripts call as {@code ops.tidemark.*}. They compute
  * the layers and the head of a decoder in int8 on x86-64 Linux.
+ *
+ * <p>libtorch takes an operator for a function of its arguments: it removes a call whose result is not used and that
+ * writes to no tensor in use, and may merge two equal calls of a method. A script therefore returns the results of
+ * operators, or a sum of them, and makes one new object in a call.
  */
 public final class OperatorLibrary {
 

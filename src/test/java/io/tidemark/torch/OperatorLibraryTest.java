@@ -114,10 +114,12 @@ class OperatorLibraryTest {
         }
 
         @Test
-        @DisplayName("A call whose result is not used is made")
+        @DisplayName("Calls are made in their order if a sum with their results is returned")
         void keepsCalls() {
-            try (Value handle = torch.number(-1)) {
-                assertFails("forgetful", "tidemark::close: ", handle);
+            try (Value invalid = torch.number(-1);
+                    Value tensor = torch.floats(1)) {
+                assertFails("close_first", "tidemark::close: ", invalid, tensor);
+                assertFails("close_last", "tidemark::address: argument 't' must be contiguous", invalid, tensor);
             }
         }
 
