@@ -15,7 +15,7 @@ use_tools() {
   export PATH=$tools/bin:$PATH
 }
 
-# publish LIBRARY LICENCES: replaces the resources of a library by these files and its digest, or compares
+# publish LIBRARY [LICENCES]: replaces the resources of a library by these files and its digest, or compares
 publish() {
   local name resources=$native/../src/main/resources/native/linux-x86_64 staged newest file
   name=$(basename "$1")
@@ -30,7 +30,7 @@ publish() {
   cp "$1" "$staged/$name"
   chmod 644 "$staged/$name"
   (cd "$staged" && sha256sum "$name" >"$name.sha256")
-  cp "$2" "$staged/$name.licences.txt"
+  [ $# = 1 ] || cp "$2" "$staged/$name.licences.txt"
   for file in "$staged"/*; do
     if [ -z "$check" ]; then
       cp "$file" "$resources/"

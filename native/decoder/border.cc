@@ -57,6 +57,20 @@ void* find(Kind kind, int64_t handle) {
 Model* model_of(int64_t handle) { return static_cast<Model*>(find(Kind::MODEL, handle)); }
 Adapter* adapter_of(int64_t handle) { return static_cast<Adapter*>(find(Kind::ADAPTER, handle)); }
 
+// The model of a handle of any kind, or null.
+Model* model_behind(int64_t handle) {
+  Lock lock(objects_lock);
+  Object* object = find_object(handle);
+  if (!object) return nullptr;
+  switch (object->kind) {
+    case Kind::MODEL: return static_cast<Model*>(object->pointer);
+    case Kind::ADAPTER: return static_cast<Adapter*>(object->pointer)->model;
+    case Kind::BLOCK: return static_cast<Block*>(object->pointer)->model;
+  }
+  return nullptr;
+}
+
+constexpr const char* NO_OBJECT = "there is no object with this handle";
 constexpr const char* NO_MODEL = "there is no model with this handle";
 constexpr const char* NO_ADAPTER = "there is no adapter with this handle";
 
@@ -195,6 +209,23 @@ const char* tidemark_model_head(int64_t model, const int64_t* small_inputs, cons
   return m ? m->set_head(inputs, scales) : NO_MODEL;
 }
 
+const char* tidemark_shape(int64_t handle, int64_t* shape) {
+  Model* m = model_behind(handle);
+  if (!m) return NO_OBJECT;
+  const Shape& s = m->shape;
+  shape[TIDEMARK_SHAPE_FAMILY] = s.family;
+  shape[TIDEMARK_SHAPE_LAYERS] = s.layers;
+  shape[TIDEMARK_SHAPE_HIDDEN] = s.hidden;
+  shape[TIDEMARK_SHAPE_HEADS] = s.heads;
+  shape[TIDEMARK_SHAPE_KV_HEADS] = s.kv_heads;
+  shape[TIDEMARK_SHAPE_HEAD_DIM] = s.head_dim;
+  shape[TIDEMARK_SHAPE_INNER] = s.inner;
+  shape[TIDEMARK_SHAPE_VOCABULARY] = s.vocabulary;
+  shape[TIDEMARK_SHAPE_SMALL_INPUTS] = s.head_inputs[0];
+  shape[TIDEMARK_SHAPE_LARGE_INPUTS] = s.head_inputs[1];
+  return nullptr;
+}
+
 const char* tidemark_model_bytes(int64_t model, int64_t* bytes) {
   Model* m = model_of(model);
   if (!m) return NO_MODEL;
@@ -266,7 +297,7 @@ const char* tidemark_close(int64_t handle) {
   {
     Lock lock(objects_lock);
     Object* found = find_object(handle);
-    if (!found) return "there is no object with this handle";
+    if (!found) return NO_OBJECT;
     object = *found;
     if (object.kind == Kind::MODEL)
       for (const Object& other : objects) {

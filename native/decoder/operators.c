@@ -470,7 +470,7 @@ const char *tidemark_register_operators(void) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static int registered;
   static const char *failure;
-  /* two class loaders load two copies of the library, but libtorch accepts a namespace once: the first copy registers */
+  /* class loaders load copies of the library, but libtorch accepts a namespace once: the first copy registers */
   void *process = dlopen(NULL, RTLD_LAZY);
   const char *(*first)(void) = (const char *(*)(void))dlsym(process, "tidemark_register_operators");
   if (first && first != tidemark_register_operators) {

@@ -1,6 +1,6 @@
 /*
  * The functions of libtorch that operators.c uses, with the names and types of libtorch 2.7.1:
- * torch/csrc/inductor/aoti_torch/c/shim.h. They are C functions, so that this library needs no C++ library of libtorch's.
+ * torch/csrc/inductor/aoti_torch/c/shim.h. They are C functions, so that this library needs no C++ library.
  * Those that return int give 0 for success. native/decoder/build makes a stub of libtorch from the names below.
  */
 #ifndef TIDEMARK_TORCH_H
