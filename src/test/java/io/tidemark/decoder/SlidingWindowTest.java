@@ -141,14 +141,16 @@ class SlidingWindowTest {
             double[] expected = forced(model, tokens);
             for (List<Integer> chunkSizes :
                     List.of(List.of(LENGTH - 20, 1), List.of(17, 1, 300, 1, 1, 64), List.of(256))) {
-                assertAgrees(model, tokens, chunkSizes, expected);
+                // the last bit of a float decides how a value on the border between two bytes is rounded
+                assertAgrees(
+                        model, tokens, chunkSizes, expected, model.kernels().isFamily() ? 0.06 : 2e-4);
             }
         }
     }
 
     /** Runs the sequence in chunks of these sizes in turn, and a second one some tokens later in the next slot. */
     private static void assertAgrees(
-            LanguageModel model, List<Integer> tokens, List<Integer> chunkSizes, double[] expected) {
+            LanguageModel model, List<Integer> tokens, List<Integer> chunkSizes, double[] expected, double error) {
         try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             List<KvSlot> slots = List.of(
                     pool.reserve(LENGTH).orElseThrow(), pool.reserve(LENGTH).orElseThrow());
@@ -173,7 +175,7 @@ class SlidingWindowTest {
                     int end = batch.get(i).position() + batch.get(i).tokens().size();
                     assertThat(logprob(logits.get(i), tokens.get(end)))
                             .as("%s, token %d", chunkSizes, end)
-                            .isCloseTo(expected[end - 1], within(2e-4));
+                            .isCloseTo(expected[end - 1], within(error));
                 }
             }
         }
