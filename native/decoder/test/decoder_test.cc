@@ -53,8 +53,10 @@ static void test(const std::string& name, const std::function<std::string()>& bo
 
 // ---- the reference ----
 
-constexpr double BOUND = 0.02;  // of the norm of what a layer adds to a row, or of a row's logits
-constexpr double SEEN = 5;      // a planted fault has an error of at least this many times the bound
+// Errors are relative to the norm of what a layer adds to a row, or of a row's logits. Most rows are equal up to the
+// precision of float; in some, numbers are rounded to a neighbouring byte.
+constexpr double LARGEST_ERROR = 0.04, MEAN_ERROR = 0.002;
+constexpr double SEEN_ERROR = 0.5;  // the least of a planted fault
 
 // What a model computed: for each row of each layer its state before and after, in an order in which the rows of a
 // sequence are in the order of their positions.
@@ -85,26 +87,30 @@ class Comparison {
   }
   size_t rows() const { return recording_.rows.size() + recording_.logits.size(); }
 
-  // The largest error of a row.
-  double error(Fault fault) {
+  struct Errors {
+    double largest = 0, mean = 0;
+    void add(double error, size_t of) {
+      largest = error <= largest ? largest : error;  // also if it is NaN
+      mean += error / of;
+    }
+  };
+  Errors errors(Fault fault) {
     reference_.fault = fault;
-    double largest = 0;
+    Errors errors;
     std::vector<Reference::Cache> caches(recording_.sequences * data_.shape.layers());
     for (const Recording::Row& row : recording_.rows) {
       std::vector<float> x = row.before;
       const AdapterData* adapter = row.adapter < 0 ? nullptr : &adapters_[row.adapter];
       Reference::Cache& cache = caches[row.sequence * data_.shape.layers() + row.layer];
       reference_.layer(x.data(), row.position, cache, row.layer, adapter, row.boundary);
-      double error = distance(row.after, x) / distance(row.before, x);
-      largest = error <= largest ? largest : error;  // also if it is NaN
+      errors.add(distance(row.after, x) / distance(row.before, x), rows());
     }
     for (size_t i = 0; i < recording_.normed.size(); i++) {
       Reference::Vector y = reference_.head(recording_.normed[i].data());
       std::vector<float> logits(y.begin(), y.end()), zeros(y.size());
-      double error = distance(recording_.logits[i], logits) / distance(zeros, logits);
-      largest = error <= largest ? largest : error;
+      errors.add(distance(recording_.logits[i], logits) / distance(zeros, logits), rows());
     }
-    return largest;
+    return errors;
   }
 
  private:
@@ -208,19 +214,20 @@ static void test_reference(int family, bool with_faults) {
   for (const Shape& shape : all)
     test(format("%s: reference, %s", FAMILIES[family], shape.name.c_str()), [&] {
       auto comparison = std::make_unique<Comparison>(shape, family, random.next());
-      double error = comparison->error(planted);
-      std::string detail = format("%zu rows, largest error %.3f%%", comparison->rows(), 100 * error);
-      if (!(error < BOUND)) fail(detail);
+      Comparison::Errors e = comparison->errors(planted);
+      std::string detail =
+          format("%zu rows, mean error %.3f%%, largest %.2f%%", comparison->rows(), 100 * e.mean, 100 * e.largest);
+      if (!(e.mean < MEAN_ERROR && e.largest < LARGEST_ERROR)) fail(detail);
       if (shape.hidden < 400) comparisons.push_back(std::move(comparison));  // the others take long
       return detail;
     });
   for (int f = 1; with_faults && planted == Fault::NONE && f < static_cast<int>(Fault::COUNT); f++)
     test(format("%s: reference with the fault %s", FAMILIES[family], FAULT_NAMES[f]), [&] {
       double largest = 0;
-      for (size_t i = 0; i < comparisons.size() && largest < SEEN * BOUND; i++)
-        largest = std::max(largest, comparisons[i]->error(static_cast<Fault>(f)));
+      for (size_t i = 0; i < comparisons.size() && largest < SEEN_ERROR; i++)
+        largest = std::max(largest, comparisons[i]->errors(static_cast<Fault>(f)).largest);
       std::string detail = format("largest error at least %.1f%%", 100 * largest);
-      if (largest < SEEN * BOUND) fail(detail);
+      if (largest < SEEN_ERROR) fail(detail);
       return detail;
     });
 }
@@ -245,7 +252,8 @@ static void test_traffic(int family) {
     Random random(seed + 2);
     Scene scene(SMALL, family, random, 0, 1);
     Adapter adapter(scene.model, scene.adapters[0]);
-    int hidden = SMALL.hidden, model = scene.model.handle.value, runs = 0;
+    int64_t model = scene.model.handle.value;
+    int hidden = SMALL.hidden, runs = 0;
     for (int length : {1, 5, 33, 70}) {
       std::vector<float> alone = random.normals(length * hidden, 0.3), input = alone;
       require(tidemark_run_forced(model, alone.data(), length, length, 1, adapter.handle.value, 2, 1));
@@ -264,7 +272,8 @@ static void test_traffic(int family) {
   test(format("%s: rows that are not finite change no other row", FAMILIES[family]), [&] {
     Scene scene(SMALL, family, Random(seed + 3), 8, 30);
     Adapter adapter(scene.model, scene.adapters[0]);
-    int hidden = SMALL.hidden, model = scene.model.handle.value;
+    int64_t model = scene.model.handle.value;
+    int hidden = SMALL.hidden;
     for (float bad : {NAN, INFINITY, 3e38f, 0.f})
       for (int threads = 1; threads < 4; threads++) {
         const Text& text = scene.texts[threads == 2 ? 4 : 0];  // without an adapter
@@ -322,14 +331,14 @@ class Tormentor {
       closedir(folder);
       for (int i = 0; i < 20; i++) {
         if (!syscall(SYS_tgkill, getpid(), random.one_of(threads), SIGUSR1)) sent_++;
-        usleep(random.between(50, 600));
+        usleep(random.between(100, 2500));
       }
     }
   }
 };
 
 static void test_threads(int family) {
-  int steps = (long_run ? 50000 : 3000) / (SANITIZED ? 5 : 1);
+  int steps = (long_run ? 50000 : 1500) / (SANITIZED ? 4 : 1);
   test(format("%s: threads that are suspended at random", FAMILIES[family]), [&] {
     Scene scene(TINY, family, Random(seed + 4), 10, 60);
     Tormentor tormentor;
@@ -352,7 +361,7 @@ static void test_threads(int family) {
           options.threads = c < 2 ? 2 : 1, options.fixed = true;
           options.shared = &shared, options.first_shared = 3 * c, options.end_shared = 3 * c + 3;
           Traffic traffic(scene, seed + c, options);
-          for (int i = 0; i < steps / 3; i++) traffic.step();
+          for (int i = 0; i < steps; i++) traffic.step();
         } catch (const std::exception& e) {
           std::lock_guard<std::mutex> lock(mutex);
           failure = format("caller %d: %s", c, e.what());
@@ -360,7 +369,7 @@ static void test_threads(int family) {
       });
     for (std::thread& t : callers) t.join();
     if (!failure.empty()) fail(failure);
-    return format("4 callers, %d steps each, ", steps / 3) + tormentor.signals();
+    return format("4 callers, %d steps each, ", steps) + tormentor.signals();
   });
 }
 
@@ -368,7 +377,7 @@ static void test_threads(int family) {
 
 static void test_fuzz(int family) {
   test(format("%s: random calls", FAMILIES[family]),
-       [&] { return Fuzz(family, seed + 6).run((long_run ? 100000 : 4000) / (SANITIZED ? 2 : 1)); });
+       [&] { return Fuzz(family, seed + 6).run((long_run ? 50000 : 600) / (SANITIZED ? 2 : 1)); });
   test(format("%s: a model closed before its blocks and adapters", FAMILIES[family]), [&] {
     ModelData data(TINY, *std::make_unique<Random>(seed));
     Model model(data, family);

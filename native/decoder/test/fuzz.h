@@ -10,7 +10,7 @@
 class Fuzz {
  public:
   Fuzz(int family, uint64_t seed)
-      : random_(seed), scene_(SMALL, family, random_, 8, STEP_TOKENS), other_(TINY, family, random_, 0, 1),
+      : random_(seed), scene_(SMALL, family, random_, 8, 40), other_(TINY, family, random_, 0, 1),
         family_(family), empty_(scene_.data, family, false), block_(scene_.model, 6, CAPACITY, RING),
         second_(scene_.model, 3, 128, 128), other_block_(other_.model, 4, CAPACITY, RING),
         empty_block_(empty_, 2, CAPACITY, RING), other_adapter_(other_.model, other_.adapters[0]) {
@@ -116,7 +116,7 @@ class Fuzz {
           s.tokens > b->capacity - s.position || !is_adapter(s.adapter) || !slots.insert({s.block, s.slot}).second)
         return REFUSED;
       rows += s.tokens;
-      either |= s.boundary < 0 || s.boundary > SMALL.layers() || s.tokens > STEP_TOKENS;
+      either |= s.boundary < 0 || s.boundary > SMALL.layers();
     }
     return rows != p.rows ? REFUSED : either ? EITHER : ACCEPTED;
   }

@@ -90,13 +90,16 @@ class Reference {
   const Shape& shape_;
   std::vector<Quantized> linears_;  // by layer and module, then the parts of the head
 
+  // In float as in the library, because a number near the middle of two bytes becomes another byte in double.
+  static int8_t byte(float value, float largest) {
+    return largest > 0 ? std::nearbyint(value * (1 / (largest / 127))) : 0;
+  }
   static Quantized quantize(const std::vector<float>& weight, size_t inputs) {
     Quantized out;
     for (size_t first = 0; first < weight.size(); first += inputs) {
-      double largest = 0;
-      for (size_t i = first; i < first + inputs; i++) largest = std::max<double>(largest, std::abs(weight[i]));
-      for (size_t i = first; i < first + inputs; i++)
-        out.weight.push_back(largest > 0 ? std::nearbyint(weight[i] * 127 / largest) : 0);
+      float largest = 0;
+      for (size_t i = first; i < first + inputs; i++) largest = std::max(largest, std::abs(weight[i]));
+      for (size_t i = first; i < first + inputs; i++) out.weight.push_back(byte(weight[i], largest));
       out.scale.push_back(largest / 127);
     }
     return out;
@@ -108,7 +111,7 @@ class Reference {
     double largest = 0;
     for (double v : x) largest = std::max(largest, std::abs(v));
     std::vector<int8_t> bytes;
-    for (double v : x) bytes.push_back(largest > 0 ? std::nearbyint(v * 127 / largest) : 0);
+    for (double v : x) bytes.push_back(byte(v, largest));
     size_t rank = lora ? lora->rank : 0, columns = rank * part_ends.size();
     Vector low(columns), y(outputs);
     for (size_t i = 0; i < inputs; i++)
@@ -144,6 +147,7 @@ class Reference {
       if (!head_norms.empty() && fault != Fault::HEAD_NORM) norm_head(&qkv[h * dim], &head_norms[h * dim]);
       rotate(&qkv[h * dim], position);
     }
+    for (int i = 0; i < shape_.heads * dim; i++) qkv[i] /= std::sqrt(dim);
     for (double& v : qkv) v = bf16(v);
     cache.keys.insert(cache.keys.end(), qkv.begin() + shape_.heads * dim, qkv.begin() + rotated * dim);
     cache.values.insert(cache.values.end(), qkv.begin() + rotated * dim, qkv.end());
@@ -156,7 +160,7 @@ class Reference {
       for (int t = first; t <= last; t++) {
         double score = 0;
         for (int i = 0; i < dim; i++) score += qkv[h * dim + i] * cache.keys[(t * kv_heads + kv) * dim + i];
-        largest = std::max(largest, scores[t] = score / std::sqrt(dim));
+        largest = std::max(largest, scores[t] = score);
       }
       for (int t = first; t <= last; t++) sum += scores[t] = std::exp(scores[t] - largest);
       for (int t = first; t <= last; t++)

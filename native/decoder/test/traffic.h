@@ -12,7 +12,7 @@ struct Text {
   std::vector<float> x, states, logits;
 };
 
-constexpr int CAPACITY = 192, RING = 64, STEP_TOKENS = 40;
+constexpr int CAPACITY = 192, RING = 64;
 
 class Scene {
  public:
@@ -94,7 +94,8 @@ class Traffic {
     float* to = x;
     for (Sequence* s : chosen)
       to = std::copy_n(&scene_.texts[s->text].x[s->position * hidden], s->tokens * hidden, to);
-    int threads = o_.fixed ? o_.threads : random_.between(1, o_.threads), model = scene_.model.handle.value;
+    int threads = o_.fixed ? o_.threads : random_.between(1, o_.threads);
+    int64_t model = scene_.model.handle.value;
     for (size_t first = 0, end; first < layers; first = end) {
       end = random_.chance(0.8) ? layers : random_.between(first + 1, layers);
       require(tidemark_run_layers(model, x, count, &plan->block, chosen.size(), first, end, threads));
@@ -147,8 +148,9 @@ class Traffic {
     bool all = random_.chance(0.5), decode = random_.chance(0.4);
     int room = MOST_ROWS;
     for (Sequence& s : live_) {
-      int left = std::min<int64_t>(scene_.texts[s.text].length - s.position, STEP_TOKENS);
-      s.tokens = decode || random_.chance(0.5) ? 1 : random_.between(1, left);
+      int left = scene_.texts[s.text].length - s.position;  // may be more than a ring
+      int most = random_.chance(0.8) ? std::min(left, 40) : left;
+      s.tokens = decode || random_.chance(0.5) ? 1 : random_.between(1, most);
       if ((!all && random_.chance(0.5)) || s.tokens > room) continue;
       room -= s.tokens;
       chosen.push_back(&s);
