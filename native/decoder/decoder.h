@@ -23,6 +23,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* Instruction sets of the kernels, from the most general to the fastest. */
 enum tidemark_family {
@@ -88,6 +89,9 @@ const char *tidemark_model_layer(int64_t model, int64_t layer, const float *atte
 const char *tidemark_model_head(int64_t model, const int64_t *small_inputs, const float *small_scale,
                                 const int64_t *large_inputs, const float *large_scale);
 
+/* The shape of a model, or of the model of a block or adapter, as in tidemark_model_new. */
+const char *tidemark_shape(int64_t handle, int64_t *shape);
+
 /* Bytes of the packed weights. */
 const char *tidemark_model_bytes(int64_t model, int64_t *bytes);
 
@@ -140,8 +144,8 @@ enum tidemark_segment {
 /*
  * Changes states x [rows, hidden] before the layer `first` to those after the layer `end - 1`, and stores keys and values.
  * segments is [segment_count, TIDEMARK_SEGMENT_FIELDS]; the rows of the segments follow each other in x. No two segments
- * have the same slot. Uses `threads` threads, of which the calling one is the first: 1 runs beside other calls, more use
- * the threads of the process, which run one call at a time.
+ * have the same slot. Uses `threads` threads, at most 64, of which the calling one is the first: 1 runs beside other calls,
+ * more use the threads of the process, which run one call at a time.
  *
  * Within a family, the result of a row does not depend, bit for bit, on the other rows, on the number of threads, or on
  * how a prompt is split into steps.
@@ -159,6 +163,10 @@ const char *tidemark_run_forced(int64_t model, float *x, int64_t rows, int64_t l
 /* logits [rows, vocabulary] of normed states h [rows, hidden]. */
 const char *tidemark_run_head(int64_t model, const float *h, int64_t rows, float *logits, int64_t threads);
 
+/* Registers the operators of operators.c in libtorch, once in a process. */
+const char *tidemark_register_operators(void);
+
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -1,33 +1,21 @@
 package io.tidemark.grammar;
 
 import com.sun.jna.Library;
-import com.sun.jna.Native;
-import com.sun.jna.Platform;
 import com.sun.jna.ptr.LongByReference;
+import io.tidemark.library.LibraryResource;
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.ref.Cleaner;
 import java.nio.IntBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Optional;
 
-/**
- * The native library of {@code native/}, through JNA. It is a resource with its digest. A copy in the folder of {@code
- * jna.boot.library.path}, where an image has its unpacked libraries, is used in place; otherwise a temporary file is
- * loaded and deleted. Either must have the digest.
- */
+/** The native library of answer formats. */
 final class GrammarLibrary {
 
     /** The version of the functions below, which the library gives. */
     private static final int VERSION = 3;
 
-    private static final String FILE = "libtidemark_grammar.so";
-    private static final String FOLDER = "/native/linux-x86_64/";
+    private static final LibraryResource LIBRARY = new LibraryResource("libtidemark_grammar.so");
 
     /** Frees the native memory of objects that are not referenced any more. */
     static final Cleaner CLEANER = Cleaner.create(action -> {
@@ -115,7 +103,7 @@ final class GrammarLibrary {
             } catch (IOException | RuntimeException | LinkageError e) {
                 return new Loading(
                         Optional.empty(),
-                        Optional.of(new GrammarUnavailableException(FILE + " can't be loaded: " + e, e)));
+                        Optional.of(new GrammarUnavailableException(LIBRARY.file() + " can't be loaded: " + e, e)));
             }
         }
 
@@ -147,62 +135,10 @@ final class GrammarLibrary {
     }
 
     private static Functions open() throws IOException {
-        if (!Platform.isLinux() || !Platform.isIntel() || !Platform.is64Bit()) {
+        if (!LibraryResource.supportsPlatform()) {
             throw new GrammarUnavailableException("answers can have a format on Linux on x86-64 only, not on "
                     + System.getProperty("os.name") + " on " + System.getProperty("os.arch"));
         }
-        String digest = new String(resource(FILE + ".sha256"), StandardCharsets.US_ASCII)
-                .strip()
-                .split(" ")[0];
-        Functions functions = openVerified(digest);
-        if (functions.tidemark_grammar_version() != VERSION) {
-            throw new GrammarUnavailableException(
-                    FILE + " has version " + functions.tidemark_grammar_version() + " instead of " + VERSION);
-        }
-        return functions;
-    }
-
-    private static Functions openVerified(String digest) throws IOException {
-        String unpacked = System.getProperty("jna.boot.library.path");
-        if (unpacked != null && Files.isRegularFile(Path.of(unpacked, FILE))) {
-            Path file = Path.of(unpacked, FILE).toAbsolutePath();
-            verify(Files.readAllBytes(file), digest, file.toString());
-            return load(file);
-        }
-        byte[] library = resource(FILE);
-        verify(library, digest, "the resource " + FOLDER + FILE);
-        Path file = Files.createTempFile("tidemark-", "-" + FILE);
-        try {
-            Files.write(file, library);
-            return load(file);
-        } finally {
-            Files.delete(file);
-        }
-    }
-
-    private static Functions load(Path file) {
-        Functions functions = Native.load(file.toString(), Functions.class);
-        functions.tidemark_grammar_version(); // JNA loads the library here at the latest
-        return functions;
-    }
-
-    private static byte[] resource(String name) throws IOException {
-        try (InputStream stream = GrammarLibrary.class.getResourceAsStream(FOLDER + name)) {
-            if (stream == null) {
-                throw new IOException("the resource " + FOLDER + name + " is missing");
-            }
-            return stream.readAllBytes();
-        }
-    }
-
-    static void verify(byte[] library, String digest, String name) throws IOException {
-        try {
-            byte[] actual = MessageDigest.getInstance("SHA-256").digest(library);
-            if (!HexFormat.of().formatHex(actual).equals(digest)) {
-                throw new IOException(name + " has not the digest of " + FOLDER + FILE + ".sha256");
-            }
-        } catch (NoSuchAlgorithmException e) {
-            throw new IOException(e);
-        }
+        return LIBRARY.load(Functions.class, Functions::tidemark_grammar_version, VERSION);
     }
 }

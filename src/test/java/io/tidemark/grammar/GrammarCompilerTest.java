@@ -7,9 +7,7 @@ import com.sun.jna.ptr.LongByReference;
 import io.tidemark.message.AnswerFormat;
 import io.tidemark.tenant.TenantWeights;
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.reflect.Proxy;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -39,25 +37,6 @@ class GrammarCompilerTest {
     @DisplayName("Is available on this platform")
     void isAvailable() {
         assertThat(GrammarCompiler.isAvailable()).isTrue();
-    }
-
-    @Test
-    @DisplayName("Loads no library that has not the digest of the resource")
-    void checksDigest() throws IOException {
-        String folder = "/native/linux-x86_64/libtidemark_grammar.so";
-        try (InputStream library = GrammarLibrary.class.getResourceAsStream(folder);
-                InputStream digest = GrammarLibrary.class.getResourceAsStream(folder + ".sha256");
-                InputStream licences = GrammarLibrary.class.getResourceAsStream(folder + ".licences.txt")) {
-            byte[] bytes = library.readAllBytes();
-            String expected = new String(digest.readAllBytes(), StandardCharsets.US_ASCII).split(" ")[0];
-            GrammarLibrary.verify(bytes, expected, "the resource");
-            bytes[1000] ^= 1;
-            assertThatThrownBy(() -> GrammarLibrary.verify(bytes, expected, "the file"))
-                    .isInstanceOf(IOException.class)
-                    .hasMessageContaining("the file has not the digest");
-            assertThat(new String(licences.readAllBytes(), StandardCharsets.UTF_8))
-                    .contains("llguidance 1.9.1: MIT");
-        }
     }
 
     static List<Throwable> failuresOfTheLibrary() {

@@ -1,0 +1,609 @@
+#include "step.h"
+
+#include <math.h>
+
+namespace tidemark {
+
+namespace {
+
+constexpr int LARGEST_CHUNK = 512;   // outputs of a linear
+constexpr int CHUNKS_PER_THREAD = 4;  // of a linear, at least
+constexpr int OWN_ROWS = 2;          // up to this number, each thread rounds all inputs for itself, without a phase
+constexpr int HELPED_ROWS = 64;      // up to this number, chunks are short and threads help each other
+constexpr int MANY_ROWS = 64;        // above this number, chunks of a linear are narrow
+
+// The pool of the process, made by the first pass with several threads; null if there is no memory for it.
+Pool* pool(bool make) {
+  static Mutex mutex;
+  static Pool* pool = nullptr;
+  Lock lock(mutex);
+  if (!pool && make) pool = create<Pool>();
+  return pool;
+}
+
+// Neighbouring rows of one adapter and boundary, or without an adapter; at most ROWS.
+struct Unit {
+  const Adapter* adapter;
+  int boundary, first, rows;
+};
+
+// Queries of each key head that are one Attention.
+struct Queries {
+  int segment, first_row, tokens;
+  int first_head, heads;  // of a group
+};
+
+// What a pass computes, with its lists in the same memory.
+struct Plan {
+  Model* model;
+  Workspace* workspace;
+  int rows, segments, units, queries, rounds;
+  int first, end;    // layers
+  int rank_blocks;   // the most of an adapter in the pass; 0 without LoRA
+  int forced_slots;  // of the workspace
+  int64_t forced_capacity;
+  float* logits;  // of the head, or null
+  int64_t segments_at, units_at, queries_at, round_ends_at, row_segments_at, row_rounds_at, bytes;
+
+  template <class T>
+  T* at(int64_t offset) {
+    return reinterpret_cast<T*>(reinterpret_cast<char*>(this) + offset);
+  }
+  template <class T>
+  const T* at(int64_t offset) const {
+    return reinterpret_cast<const T*>(reinterpret_cast<const char*>(this) + offset);
+  }
+  const Segment& segment(int i) const { return at<Segment>(segments_at)[i]; }
+  const Unit& unit(int i) const { return at<Unit>(units_at)[i]; }
+  const Queries& query(int i) const { return at<Queries>(queries_at)[i]; }
+  int round_end(int r) const { return r < 0 ? 0 : at<int>(round_ends_at)[r]; }  // of the queries
+  const Segment& segment_of_row(int m) const { return segment(at<int>(row_segments_at)[m]); }
+  int round_of_row(int m) const { return at<int>(row_rounds_at)[m]; }
+};
+
+// A pass on one thread.
+class Pass {
+ public:
+  Pass(const Plan& plan, int thread, Team& team)
+      : plan_(plan), model_(*plan.model), shape_(plan.model->shape), k_(*plan.model->kernels), w_(*plan.workspace),
+        scratch_(plan.workspace->scratch[thread]), team_(team) {}
+
+  void run() {
+    k_.begin();
+    if (plan_.logits) {
+      head();
+    } else {
+      for (int l = plan_.first; l < plan_.end && layer(l); l++) {
+      }
+    }
+    k_.end();
+  }
+
+ private:
+  const Plan& plan_;
+  Model& model_;
+  const Shape& shape_;
+  const Kernels& k_;
+  Workspace& w_;
+  Scratch& scratch_;
+  Team& team_;
+
+  bool helps() const { return plan_.rows <= HELPED_ROWS; }
+  bool uses_tiles() const { return plan_.rows >= k_.tile_rows; }
+  bool rounds_itself() const { return plan_.rows <= OWN_ROWS && !plan_.rank_blocks; }
+
+  Bytes shared_bytes(int part) { return {w_.q[part].data(), w_.scales[part].data(), w_.sums[part].data(), uses_tiles()}; }
+  Bytes own_bytes(int part) {
+    int64_t most = scratch_.q.capacity() / (2 * OWN_ROWS);
+    return {scratch_.q.data() + part * OWN_ROWS * most, scratch_.scales.data() + part * OWN_ROWS, scratch_.sums.data() + part * OWN_ROWS, false};
+  }
+
+  bool layer(int l) {
+    int columns = shape_.blocks(TIDEMARK_QKV) * LANES;
+    auto add_to_states = [&](int first, int width, const float* y, int64_t stride) {
+      int n = min(width, shape_.hidden_padded - first);
+      for (int m = 0; m < plan_.rows; m++) k_.add(y + m * stride, n, w_.x.data() + static_cast<int64_t>(m) * shape_.hidden_padded + first);
+    };
+    auto keep_qkv = [&](int first, int width, const float* y, int64_t stride) {
+      for (int m = 0; m < plan_.rows; m++)
+        memcpy(w_.qkv.data() + static_cast<int64_t>(m) * columns + first, y + m * stride, static_cast<size_t>(width) * 4);
+    };
+    auto keep_silu = [&](int first, int width, const float* y, int64_t stride) {
+      for (int m = 0; m < plan_.rows; m++)
+        k_.silu(y + m * stride, width / (2 * LANES), w_.h.data() + static_cast<int64_t>(m) * shape_.inner_padded + first / 2);
+    };
+    return linear(l, TIDEMARK_QKV, keep_qkv) && attention(l) && linear(l, TIDEMARK_O, add_to_states) &&
+           linear(l, TIDEMARK_GATE_UP, keep_silu) && linear(l, TIDEMARK_DOWN, add_to_states);
+  }
+
+  // ---- linears ------------------------------------------------------------------------------------------------------
+
+  // The input of a linear, in memory of this thread or of the workspace.
+  const float* input_row(int l, int module, int m) {
+    const Layer& layer = model_.layers[l];
+    float* y = scratch_.row.data();
+    if (module == TIDEMARK_QKV || module == TIDEMARK_GATE_UP) {
+      int norm = module == TIDEMARK_GATE_UP;
+      const float* weights = layer.norms[norm];
+      const Adapter* adapter = plan_.segment_of_row(m).adapter;
+      if (adapter && adapter->layers[l].norms[norm].capacity()) weights = adapter->layers[l].norms[norm].data();
+      k_.norm(w_.x.data() + static_cast<int64_t>(m) * shape_.hidden_padded, weights, shape_.hidden_padded, model_.norm_extra, y);
+    } else {
+      int down = module == TIDEMARK_DOWN, n = shape_.padded_inputs(module);
+      k_.multiply((down ? w_.h : w_.attended).data() + static_cast<int64_t>(m) * n, layer.input_scales[down], n, y);
+    }
+    return y;
+  }
+
+  const Lora* lora_of(const Unit& unit, int l, int module) const {
+    return unit.adapter && l < unit.boundary ? &unit.adapter->layers[l].loras[module] : nullptr;
+  }
+
+  // Rounds the inputs of a linear to bytes, and multiplies them by A.
+  bool prepare(int l, int module, Bytes* bytes) {
+    int n = model_.layers[l].linears[module].inputs, parts = shape_.parts(module);
+    if (rounds_itself()) {
+      *bytes = own_bytes(0);
+      for (int m = 0; m < plan_.rows; m++) k_.quantize(input_row(l, module, m), n, m, *bytes);
+      return true;
+    }
+    *bytes = shared_bytes(0);
+    int chunks = min(plan_.units, MAX_CHUNKS);
+    int64_t stride = static_cast<int64_t>(plan_.rank_blocks) * 3 * LANES;
+    // a chunk is written to shared memory, so that it can't be computed twice
+    return team_.phase(chunks, false, [](int) {}, [&](int c) {
+      for (int u = plan_.units * c / chunks; u < plan_.units * (c + 1) / chunks; u++) {
+        const Unit& unit = plan_.unit(u);
+        const Lora* lora = lora_of(unit, l, module);
+        bool products = lora && lora->rank_blocks;
+        for (int m = unit.first; m < unit.first + unit.rows; m++) {
+          const float* x = input_row(l, module, m);
+          k_.quantize(x, n, m, *bytes);
+          if (products) k_.round(x, n, w_.rounded.data() + static_cast<int64_t>(m) * n);
+        }
+        for (int p = 0; products && p < parts; p++)
+          k_.lora_a(w_.rounded.data() + static_cast<int64_t>(unit.first) * n, n, unit.rows,
+                    lora->a.data() + static_cast<int64_t>(p) * lora->rank_blocks * n * LANES, n, lora->rank_blocks,
+                    w_.lora_products.data() + unit.first * stride + static_cast<int64_t>(p) * lora->rank_blocks * LANES, stride);
+      }
+    });
+  }
+
+  // Makes the base's outputs those of the adapters and adds biases, in the blocks first .. end-1.
+  void finish_outputs(int l, int module, int first, int end, float* y, int64_t stride) {
+    const Linear& linear = model_.layers[l].linears[module];
+    int n = (end - first) * LANES;
+    int64_t t_stride = static_cast<int64_t>(plan_.rank_blocks) * 3 * LANES;
+    for (int u = 0; u < plan_.units; u++) {
+      const Unit& unit = plan_.unit(u);
+      const Lora* lora = lora_of(unit, l, module);
+      float* rows = y + unit.first * stride;
+      if (lora && lora->factor.capacity())
+        for (int m = 0; m < unit.rows; m++) k_.multiply(rows + m * stride, lora->factor.data() + first * LANES, n, rows + m * stride);
+      if (lora && lora->rank_blocks)
+        for (int b = first; b < end; b++)
+          k_.lora_b(w_.lora_products.data() + unit.first * t_stride + static_cast<int64_t>(shape_.part_of_block(module, b)) * lora->rank_blocks * LANES,
+                    t_stride, unit.rows, lora->b.data() + static_cast<int64_t>(b) * lora->rank_blocks * LANES * LANES, lora->rank_blocks,
+                    rows + (b - first) * LANES, stride);
+      for (int m = 0; m < unit.rows; m++) {
+        if (linear.bias) k_.add(linear.bias + first * LANES, n, rows + m * stride);
+        if (lora && lora->shift.capacity()) k_.add(lora->shift.data() + first * LANES, n, rows + m * stride);
+      }
+    }
+  }
+
+  // A linear, and keep(first output, outputs, y, stride) for each chunk of its outputs.
+  template <class Keep>
+  bool linear(int l, int module, Keep keep) {
+    const Linear& linear = model_.layers[l].linears[module];
+    Bytes bytes;
+    if (!prepare(l, module, &bytes)) return false;
+    int together = module == TIDEMARK_GATE_UP ? 2 : 1;  // blocks
+    int chunks = chunks_of(linear.blocks / together, together, CHUNKS_PER_THREAD);
+    return team_.phase(chunks, helps(), [&](int c) {
+      Span span(c, chunks, linear.blocks / together, together);
+      float* y = scratch_.outputs.data();
+      k_.linear(linear, bytes, plan_.rows, span.first, span.end, y, span.width());
+      finish_outputs(l, module, span.first, span.end, y, span.width());
+    }, [&](int c) {
+      Span span(c, chunks, linear.blocks / together, together);
+      keep(span.first * LANES, span.width(), scratch_.outputs.data(), span.width());
+    });
+  }
+
+  // Blocks of a chunk.
+  struct Span {
+    int first, end;
+    Span(int chunk, int chunks, int pieces, int together)
+        : first(static_cast<int>(static_cast<int64_t>(pieces) * chunk / chunks) * together),
+          end(static_cast<int>(static_cast<int64_t>(pieces) * (chunk + 1) / chunks) * together) {}
+    int width() const { return (end - first) * LANES; }
+  };
+
+  int chunks_of(int pieces, int together, int per_thread) const {
+    int widest = LARGEST_CHUNK / LANES / together;
+    int chunks = max(min(pieces, per_thread * team_.threads()), (pieces + widest - 1) / widest);
+    if (plan_.rows > MANY_ROWS) chunks = max(chunks, pieces * together / 4);
+    return min(max(chunks, 1), MAX_CHUNKS);
+  }
+
+  // ---- attention ----------------------------------------------------------------------------------------------------
+
+  // Keys, or values, of a segment and a head.
+  bf16* cached(const Segment& s, int segment, int l, int values, int head) const {
+    int64_t capacity, slots, slot;
+    bf16* memory;
+    if (s.block) {
+      capacity = s.block->capacity_of(l), slots = s.block->slots, slot = s.slot, memory = s.block->layers[l];
+    } else {
+      capacity = plan_.forced_capacity, slots = plan_.forced_slots, slot = segment, memory = w_.forced.data();
+    }
+    return memory + (((values * slots + slot) * shape_.kv_heads + head) * capacity) * shape_.width;
+  }
+  int64_t capacity_of(const Segment& s, int l) const { return s.block ? s.block->capacity_of(l) : plan_.forced_capacity; }
+
+  // A head in bfloat16 [width], with its norm and its rotation.
+  void round_head(const float* x, const float* norm, int m, float factor, bf16* y) {
+    alignas(64) float a[LARGEST_HEAD], b[LARGEST_HEAD];
+    int n = shape_.head_dim, half = n / 2;
+    memset(a + n / LANES * LANES, 0, static_cast<size_t>(shape_.width - n / LANES * LANES) * 4);
+    memcpy(a, x, static_cast<size_t>(n) * 4);
+    memset(b + n / LANES * LANES, 0, static_cast<size_t>(shape_.width - n / LANES * LANES) * 4);
+    if (norm) k_.norm(a, norm, shape_.width, model_.head_norm_extra, a);
+    k_.rotate(a, w_.cos.data() + static_cast<int64_t>(m) * half, w_.sin.data() + static_cast<int64_t>(m) * half, n, factor, b);
+    k_.round(b, shape_.width, y);
+  }
+
+  // Rotates queries, and stores keys and values.
+  void store_row(int l, int m) {
+    const Layer& layer = model_.layers[l];
+    int index = plan_.at<int>(plan_.row_segments_at)[m];
+    const Segment& s = plan_.segment(index);
+    const float* row = w_.qkv.data() + static_cast<int64_t>(m) * shape_.blocks(TIDEMARK_QKV) * LANES;
+    const float* norms = layer.head_norms;
+    if (s.adapter && s.adapter->layers[l].head_norms.capacity()) norms = s.adapter->layers[l].head_norms.data();
+    int width = shape_.width, n = shape_.head_dim;
+    for (int h = 0; h < shape_.heads; h++)
+      round_head(row + h * n, norms ? norms + h * width : nullptr, m, model_.attention_scale,
+                 w_.queries.data() + (static_cast<int64_t>(m) * shape_.heads + h) * width);
+    int64_t at = (s.position + m - s.first_row) % capacity_of(s, l);
+    alignas(64) bf16 key[LARGEST_HEAD], value[LARGEST_HEAD];
+    for (int h = 0; h < shape_.kv_heads; h++) {
+      round_head(row + shape_.column(1) + h * n, norms ? norms + (shape_.heads + h) * width : nullptr, m, 1.f, key);
+      alignas(64) float v[LARGEST_HEAD];
+      memset(v + n / LANES * LANES, 0, static_cast<size_t>(width - n / LANES * LANES) * 4);
+      memcpy(v, row + shape_.column(2) + h * n, static_cast<size_t>(n) * 4);
+      k_.round(v, width, value);
+      bf16* keys = cached(s, index, l, 0, h) + at / LANES * LANES * width + at % LANES * 2;
+      for (int d = 0; d < width; d += 2) memcpy(keys + d * LANES, key + d, 4);
+      bf16* values = cached(s, index, l, 1, h) + at / 2 * 2 * width + at % 2;
+      for (int d = 0; d < width; d++) values[2 * d] = value[d];
+    }
+  }
+
+  void attend(int l, const Queries& q, int head) {
+    const Segment& s = plan_.segment(q.segment);
+    Attention a;
+    a.keys = cached(s, q.segment, l, 0, head);
+    a.values = cached(s, q.segment, l, 1, head);
+    a.width = shape_.width;
+    a.capacity = static_cast<int>(capacity_of(s, l));
+    a.window = static_cast<int>(min<int64_t>(model_.layers[l].window, 1 << 30));
+    a.rows = q.tokens * q.heads;
+    a.heads = q.heads;
+    a.queries_stride = static_cast<int64_t>(shape_.heads) * shape_.width;
+    a.queries = w_.queries.data() + (static_cast<int64_t>(q.first_row) * shape_.heads + head * shape_.group + q.first_head) * shape_.width;
+    for (int m = 0; m < a.rows; m++) a.positions[m] = s.position + q.first_row - s.first_row + m / q.heads;
+    a.stride = scratch_.scores.capacity() / ROWS;
+    a.scores = scratch_.scores.data();
+    a.weights = scratch_.weights.data();
+    a.out = scratch_.attended.data();
+    k_.attend(a);
+  }
+
+  void keep_attended(const Queries& q, int head) {
+    for (int m = 0; m < q.tokens * q.heads; m++)
+      memcpy(w_.attended.data() + static_cast<int64_t>(q.first_row + m / q.heads) * shape_.queries_padded +
+                 (head * shape_.group + q.first_head + m % q.heads) * shape_.head_dim,
+             scratch_.attended.data() + m * shape_.width, static_cast<size_t>(shape_.head_dim) * 4);
+  }
+
+  // Keys and values of a round are stored before its queries read them. A pass has one round, unless a segment's keys
+  // would overwrite others that its first queries read.
+  bool attention(int l) {
+    for (int round = 0; round < plan_.rounds; round++) {
+      int chunks = min(min(plan_.rows, 8 * team_.threads()), MAX_CHUNKS);
+      bool current = team_.phase(chunks, false, [](int) {}, [&](int c) {
+        for (int64_t m = static_cast<int64_t>(plan_.rows) * c / chunks; m < static_cast<int64_t>(plan_.rows) * (c + 1) / chunks; m++)
+          if (plan_.round_of_row(static_cast<int>(m)) == round) store_row(l, static_cast<int>(m));
+      });
+      if (!current) return false;
+      int first = plan_.round_end(round - 1), pieces = (plan_.round_end(round) - first) * shape_.kv_heads;
+      if (pieces <= MAX_CHUNKS) {
+        current = team_.phase(pieces, true, [&](int c) { attend(l, plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); },
+                              [&](int c) { keep_attended(plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); });
+      } else {
+        current = team_.phase(MAX_CHUNKS, false, [](int) {}, [&](int c) {
+          for (int i = static_cast<int>(static_cast<int64_t>(pieces) * c / MAX_CHUNKS);
+               i < static_cast<int>(static_cast<int64_t>(pieces) * (c + 1) / MAX_CHUNKS); i++) {
+            attend(l, plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
+            keep_attended(plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
+          }
+        });
+      }
+      if (!current) return false;
+    }
+    return true;
+  }
+
+  // ---- head ---------------------------------------------------------------------------------------------------------
+
+  void head() {
+    int parts = shape_.head_inputs[1] ? 2 : 1;
+    Bytes bytes[2];
+    auto round_row = [&](int m) {
+      for (int p = 0; p < parts; p++) {
+        k_.gather(w_.x.data() + static_cast<int64_t>(m) * shape_.hidden_padded, model_.head_indices[p], model_.head_scales[p],
+                  shape_.head_inputs[p], model_.head[p].inputs, scratch_.row.data());
+        k_.quantize(scratch_.row.data(), model_.head[p].inputs, m, bytes[p]);
+      }
+    };
+    bool own = plan_.rows <= OWN_ROWS;
+    for (int p = 0; p < parts; p++) bytes[p] = own ? own_bytes(p) : shared_bytes(p);
+    if (own) {
+      for (int m = 0; m < plan_.rows; m++) round_row(m);
+    } else {
+      int chunks = min(plan_.rows, 4 * team_.threads());
+      bool current = team_.phase(chunks, false, [](int) {}, [&](int c) {
+        for (int m = static_cast<int>(static_cast<int64_t>(plan_.rows) * c / chunks); m < static_cast<int>(static_cast<int64_t>(plan_.rows) * (c + 1) / chunks); m++)
+          round_row(m);
+      });
+      if (!current) return;
+    }
+    int blocks = model_.head[0].blocks, chunks = chunks_of(blocks, 1, 4 * CHUNKS_PER_THREAD);
+    float* y = scratch_.outputs.data();
+    team_.phase(chunks, helps(), [&](int c) {
+      Span span(c, chunks, blocks, 1);
+      for (int p = 0; p < parts; p++) {
+        float* of_part = y + static_cast<int64_t>(p) * plan_.rows * span.width();
+        k_.linear(model_.head[p], bytes[p], plan_.rows, span.first, span.end, of_part, span.width());
+        if (p) k_.add(of_part, plan_.rows * span.width(), y);
+      }
+    }, [&](int c) {
+      Span span(c, chunks, blocks, 1);
+      int n = min(span.width(), shape_.vocabulary - span.first * LANES);
+      for (int m = 0; m < plan_.rows; m++)
+        memcpy(plan_.logits + static_cast<int64_t>(m) * shape_.vocabulary + span.first * LANES, y + static_cast<int64_t>(m) * span.width(),
+               static_cast<size_t>(n) * 4);
+    });
+  }
+};
+
+// ---- planning ---------------------------------------------------------------------------------------------------------
+
+// Late threads may read the memory that grows.
+template <class T>
+bool grow(Array<T>& array, int64_t n) {
+  if (n <= array.capacity()) return true;
+  wait_for_late();
+  return array.reserve(n);
+}
+
+// A workspace that no call uses, for the time of a call.
+class Lease {
+ public:
+  explicit Lease(Model* model) : model_(model) {
+    Lock lock(model->workspaces_lock);
+    workspace_ = model->workspaces;
+    if (workspace_)
+      model->workspaces = workspace_->next;
+    else
+      workspace_ = create<Workspace>();
+  }
+  ~Lease() {
+    if (!workspace_) return;
+    Lock lock(model_->workspaces_lock);
+    workspace_->next = model_->workspaces;
+    model_->workspaces = workspace_;
+  }
+  Lease(const Lease&) = delete;
+  Workspace* get() { return workspace_; }
+
+ private:
+  Model* model_;
+  Workspace* workspace_;
+};
+
+// Memory of linears and the head.
+bool grow_linears(Workspace& w, const Model& model, int64_t rows, int64_t threads, bool head) {
+  const Shape& s = model.shape;
+  int64_t inputs = max(max(s.hidden_padded, s.inner_padded), s.queries_padded), padded = round_up(rows, 2 * ROWS);
+  // chunks of a linear are at most twice as wide as LARGEST_CHUNK, because their number is rounded
+  int64_t width = 2 * LARGEST_CHUNK;
+  if (head) width = 2 * max<int64_t>(width, round_up(s.vocabulary, LANES) / MAX_CHUNKS + LANES);
+  bool enough = grow(w.x, padded * s.hidden_padded);
+  for (int p = 0; p < (head ? 2 : 1); p++)
+    enough = enough && grow(w.q[p], padded * inputs) && grow(w.scales[p], padded) && grow(w.sums[p], padded);
+  for (int64_t t = 0; t < threads; t++) {
+    Scratch& own = w.scratch[t];
+    enough = enough && grow(own.outputs, padded * width) && grow(own.row, inputs) && grow(own.q, 2 * OWN_ROWS * inputs) &&
+             grow(own.scales, 2 * OWN_ROWS) && grow(own.sums, 2 * OWN_ROWS);
+  }
+  return enough;
+}
+
+bool grow_attention(Workspace& w, const Model& model, int64_t rows, int64_t span, int64_t threads) {
+  const Shape& s = model.shape;
+  int64_t padded = round_up(rows, 2 * ROWS);
+  bool enough = grow(w.qkv, padded * s.blocks(TIDEMARK_QKV) * LANES) && grow(w.attended, padded * s.queries_padded) &&
+                grow(w.h, padded * s.inner_padded) && grow(w.queries, padded * s.heads * s.width) &&
+                grow(w.cos, padded * s.head_dim / 2) && grow(w.sin, padded * s.head_dim / 2);
+  for (int64_t t = 0; t < threads; t++) {
+    Scratch& own = w.scratch[t];
+    enough = enough && grow(own.scores, ROWS * span) && grow(own.weights, ROWS * span) && grow(own.attended, static_cast<int64_t>(ROWS) * s.width);
+  }
+  return enough;
+}
+
+void rotations(Workspace& w, const Model& model, int64_t m, int64_t position) {
+  int half = model.shape.head_dim / 2;
+  for (int i = 0; i < half; i++) {
+    float angle = static_cast<float>(position) * model.inverse_frequencies[i];
+    w.cos[m * half + i] = cosf(angle) * model.rope_factor;
+    w.sin[m * half + i] = sinf(angle) * model.rope_factor;
+  }
+}
+
+void body(const void* plan, int thread, Team& team) { Pass(*static_cast<const Plan*>(plan), thread, team).run(); }
+
+const char* run(const Plan& plan, int64_t threads) {
+  if (threads <= 1) {
+    Team alone;
+    body(&plan, 0, alone);
+    return nullptr;
+  }
+  Pool* threads_of_process = pool(true);
+  return threads_of_process && threads_of_process->run(body, &plan, static_cast<size_t>(plan.bytes), static_cast<int>(threads))
+             ? nullptr
+             : "the threads of a step can't be started";
+}
+
+// Copies the states, runs the plan and copies them back.
+const char* run_states(const Plan& plan, float* x, int64_t threads) {
+  const Shape& s = plan.model->shape;
+  float* states = plan.workspace->x.data();
+  for (int64_t m = 0; m < plan.rows; m++) {
+    memcpy(states + m * s.hidden_padded, x + m * s.hidden, static_cast<size_t>(s.hidden) * 4);
+    memset(states + m * s.hidden_padded + s.hidden, 0, static_cast<size_t>(s.hidden_padded - s.hidden) * 4);
+  }
+  if (const char* error = run(plan, threads)) return error;
+  for (int64_t m = 0; m < plan.rows; m++) memcpy(x + m * s.hidden, states + m * s.hidden_padded, static_cast<size_t>(s.hidden) * 4);
+  return nullptr;
+}
+
+// The tokens of a segment whose keys may be stored before its queries are computed.
+int64_t tokens_of_round(const Model& model, const Segment& s) {
+  int64_t window = 0;
+  for (int l = 0; l < model.shape.layers; l++)
+    if (model.layers[l].window != INT64_MAX) window = max(window, model.layers[l].window);
+  if (!window || !s.block || s.position + s.rows <= s.block->ring_capacity) return s.rows;
+  return s.block->ring_capacity - window + 1;
+}
+
+const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Segment* segments, int64_t segment_count, int64_t rows,
+                         int64_t first, int64_t end, int64_t span, int64_t forced_capacity, int64_t threads) {
+  Workspace& w = *workspace;
+  const Shape& shape = model->shape;
+  int group_tokens = max(1, ROWS / shape.group), group_parts = (shape.group + ROWS - 1) / ROWS;
+  // rounds of a segment, each with whole and partial groups of queries
+  int64_t rounds = 1, queries = 0;
+  for (int64_t i = 0; i < segment_count; i++) {
+    int64_t tokens = tokens_of_round(*model, segments[i]), of_segment = (segments[i].rows + tokens - 1) / tokens;
+    rounds = max(rounds, of_segment);
+    queries += of_segment * ((min<int64_t>(tokens, segments[i].rows) + group_tokens - 1) / group_tokens) * group_parts;
+  }
+  Plan head{};
+  head.model = model, head.workspace = workspace;
+  head.rows = static_cast<int>(rows), head.segments = static_cast<int>(segment_count), head.rounds = static_cast<int>(rounds);
+  head.first = static_cast<int>(first), head.end = static_cast<int>(end);
+  head.forced_slots = forced_capacity ? static_cast<int>(segment_count) : 0, head.forced_capacity = forced_capacity;
+  int64_t at = round_up(sizeof(Plan), 64);
+  auto list = [&](int64_t count, size_t size) {
+    int64_t here = at;
+    at = round_up(at + count * static_cast<int64_t>(size), 64);
+    return here;
+  };
+  head.segments_at = list(segment_count, sizeof(Segment));
+  head.units_at = list(rows, sizeof(Unit));
+  head.queries_at = list(queries, sizeof(Queries));
+  head.round_ends_at = list(rounds, sizeof(int));
+  head.row_segments_at = list(rows, sizeof(int));
+  head.row_rounds_at = list(rows, sizeof(int));
+  head.bytes = at;
+  // the pool copies the plan: late threads do not read this one
+  if (!w.plan.reserve(at) || !grow_linears(w, *model, rows, threads, false) || !grow_attention(w, *model, rows, span, threads)) return "out of memory";
+  Plan& plan = *new (w.plan.data()) Plan(head);
+  memcpy(plan.at<Segment>(plan.segments_at), segments, static_cast<size_t>(segment_count) * sizeof(Segment));
+  Unit* units = plan.at<Unit>(plan.units_at);
+  int unit_rows = static_cast<int>(min<int64_t>(ROWS, max<int64_t>(1, (rows + 2 * threads - 1) / (2 * threads))));
+  for (int64_t i = 0; i < segment_count; i++) {
+    const Segment& s = segments[i];
+    bool lora = s.adapter && s.boundary > first;
+    for (int m = s.first_row; m < s.first_row + s.rows; m++) {
+      plan.at<int>(plan.row_segments_at)[m] = static_cast<int>(i);
+      rotations(w, *model, m, s.position + m - s.first_row);
+      Unit* last = plan.units ? &units[plan.units - 1] : nullptr;
+      const Adapter* adapter = lora ? s.adapter : nullptr;
+      if (last && last->rows < unit_rows && last->adapter == adapter && (!adapter || last->boundary == s.boundary))
+        last->rows++;
+      else
+        units[plan.units++] = {adapter, s.boundary, m, 1};
+    }
+    for (int64_t l = first; lora && l < min<int64_t>(end, s.boundary); l++)
+      for (const Lora& of_linear : s.adapter->layers[l].loras) {
+        plan.rank_blocks = max(plan.rank_blocks, max(of_linear.rank_blocks, of_linear.factor.capacity() || of_linear.shift.capacity() ? 1 : 0));
+      }
+  }
+  if (plan.rank_blocks &&
+      (!grow(w.rounded, round_up(rows, 2 * ROWS) * max(max(shape.hidden_padded, shape.inner_padded), shape.queries_padded)) ||
+       !grow(w.lora_products, round_up(rows, 2 * ROWS) * plan.rank_blocks * 3 * LANES)))
+    return "out of memory";
+  Queries* list_of_queries = plan.at<Queries>(plan.queries_at);
+  for (int64_t round = 0; round < rounds; round++) {
+    for (int64_t i = 0; i < segment_count; i++) {
+      const Segment& s = segments[i];
+      int64_t tokens = tokens_of_round(*model, s), from = round * tokens, to = min<int64_t>(from + tokens, s.rows);
+      for (int64_t m = from; m < to; m++) plan.at<int>(plan.row_rounds_at)[s.first_row + m] = static_cast<int>(round);
+      for (int64_t m = from; m < to; m += group_tokens)
+        for (int p = 0; p < group_parts; p++)
+          list_of_queries[plan.queries++] = {static_cast<int>(i), s.first_row + static_cast<int>(m), static_cast<int>(min<int64_t>(group_tokens, to - m)),
+                                             p * ROWS, min(ROWS, shape.group - p * ROWS)};
+    }
+    plan.at<int>(plan.round_ends_at)[round] = plan.queries;
+  }
+  return run_states(plan, x, threads);
+}
+
+}  // namespace
+
+void wait_for_late() {
+  if (Pool* threads = pool(false)) threads->wait_for_late();
+}
+
+const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segments, int64_t segment_count, int64_t first,
+                       int64_t end, int64_t threads) {
+  Lease lease(model);
+  if (!lease.get()) return "out of memory";
+  int64_t span = 64;
+  for (int64_t i = 0; i < segment_count; i++) {
+    const Segment& s = segments[i];
+    span = max(span, min(round_up(s.position + s.rows, 64), max(s.block->capacity, s.block->ring_capacity)));
+  }
+  return plan_and_run(model, lease.get(), x, segments, segment_count, rows, first, end, span, 0, threads);
+}
+
+const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length, int64_t layer, const Adapter* adapter,
+                       int64_t boundary, int64_t threads) {
+  Lease lease(model);
+  Array<Segment> segments;
+  int64_t capacity = round_up(length, 64), elements = 2 * sequences * model->shape.kv_heads * capacity * model->shape.width;
+  if (!lease.get() || !segments.reserve(sequences) || !grow(lease.get()->forced, elements)) return "out of memory";
+  memset(lease.get()->forced.data(), 0, static_cast<size_t>(elements) * sizeof(bf16));
+  for (int64_t i = 0; i < sequences; i++)
+    segments[i] = {nullptr, adapter, 0, 0, static_cast<int>(boundary), static_cast<int>(i * length), static_cast<int>(length)};
+  return plan_and_run(model, lease.get(), x, segments.data(), sequences, sequences * length, layer, layer + 1, capacity, capacity, threads);
+}
+
+const char* run_head(Model* model, const float* h, int64_t rows, float* logits, int64_t threads) {
+  Lease lease(model);
+  if (!lease.get() || !grow_linears(*lease.get(), *model, rows, threads, true)) return "out of memory";
+  Plan plan{};
+  plan.model = model, plan.workspace = lease.get();
+  plan.rows = static_cast<int>(rows), plan.logits = logits, plan.bytes = sizeof(Plan);
+  const Shape& s = model->shape;
+  for (int64_t m = 0; m < rows; m++)
+    memcpy(lease.get()->x.data() + m * s.hidden_padded, h + m * s.hidden, static_cast<size_t>(s.hidden) * 4);
+  return run(plan, threads);
+}
+
+}  // namespace tidemark
