@@ -331,14 +331,14 @@ class Tormentor {
       closedir(folder);
       for (int i = 0; i < 20; i++) {
         if (!syscall(SYS_tgkill, getpid(), random.one_of(threads), SIGUSR1)) sent_++;
-        usleep(random.between(100, 2500));
+        usleep(random.between(50, 1000));
       }
     }
   }
 };
 
 static void test_threads(int family) {
-  int steps = (long_run ? 50000 : 1500) / (SANITIZED ? 4 : 1);
+  int steps = (long_run ? 50000 : 4000) / (SANITIZED ? 4 : 1);
   test(format("%s: threads that are suspended at random", FAMILIES[family]), [&] {
     Scene scene(TINY, family, Random(seed + 4), 10, 60);
     Tormentor tormentor;
@@ -377,7 +377,7 @@ static void test_threads(int family) {
 
 static void test_fuzz(int family) {
   test(format("%s: random calls", FAMILIES[family]),
-       [&] { return Fuzz(family, seed + 6).run((long_run ? 50000 : 600) / (SANITIZED ? 2 : 1)); });
+       [&] { return Fuzz(family, seed + 6).run((long_run ? 50000 : 1500) / (SANITIZED ? 3 : 1)); });
   test(format("%s: a model closed before its blocks and adapters", FAMILIES[family]), [&] {
     ModelData data(TINY, *std::make_unique<Random>(seed));
     Model model(data, family);

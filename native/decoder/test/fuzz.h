@@ -60,7 +60,7 @@ class Fuzz {
     return random_.chance(0.3) ? -static_cast<uint64_t>(v) : v;
   }
   int64_t odd_handle() { return random_.chance(0.8) ? random_.one_of(handles_) : odd(); }
-  int64_t odd_threads() { return std::min<int64_t>(odd(), 64); }
+  int64_t odd_threads() { return random_.chance(0.9) ? random_.between(-1, 4) : odd(); }
 
   // Whether the call was accepted, which must be as expected.
   bool checked(const char* message, Expected expected, const std::string& call) {
@@ -204,6 +204,11 @@ class Fuzz {
     Segment s{empty_block_.handle.value, 0, 0, 1, 0, 0};
     refused(tidemark_run_layers(empty_.handle.value, v, 1, &s.block, 1, 0, 1, 1), "a layer without weights");
     m = odd_handle();
+    Guarded<int64_t> shape(TIDEMARK_SHAPE_FIELDS);
+    bool exists = m != closed_ && std::count(handles_.begin() + 2, handles_.end(), m);
+    if (checked(tidemark_shape(m, shape.data()), exists ? ACCEPTED : REFUSED, format("shape of %ld", m)) &&
+        shape[TIDEMARK_SHAPE_HIDDEN] != SMALL.hidden && shape[TIDEMARK_SHAPE_HIDDEN] != TINY.hidden)
+      fail(format("the shape of %ld has %ld hidden", m, shape[TIDEMARK_SHAPE_HIDDEN]));
     if (is_model(m)) return;
     refused(tidemark_kv_width(m, &out), format("width of %ld", m));
     refused(tidemark_model_bytes(m, &out), format("bytes of %ld", m));

@@ -68,7 +68,7 @@ class Traffic {
   int64_t steps = 0, rows = 0, opened = 0;
 
   Traffic(Scene& scene, uint64_t seed, const Options& options)
-      : scene_(scene), random_(seed), o_(options), x_(MOST_ROWS * scene.data.shape.hidden),
+      : scene_(scene), random_(seed), o_(options), threads_(options.threads), x_(MOST_ROWS * scene.data.shape.hidden),
         logits_(MOST_ROWS * scene.data.shape.vocabulary), plan_(SLOTS * BLOCKS + 64) {
     for (int b = 0; b < BLOCKS; b++) open_block(b);
     for (size_t a = 0; a < scene.adapters.size(); a++) {
@@ -94,7 +94,9 @@ class Traffic {
     float* to = x;
     for (Sequence* s : chosen)
       to = std::copy_n(&scene_.texts[s->text].x[s->position * hidden], s->tokens * hidden, to);
-    int threads = o_.fixed ? o_.threads : random_.between(1, o_.threads);
+    // seldom, because the library ends its threads when their number changes, and then none is late
+    if (!o_.fixed && random_.chance(0.05)) threads_ = random_.between(1, o_.threads);
+    int threads = threads_;
     int64_t model = scene_.model.handle.value;
     for (size_t first = 0, end; first < layers; first = end) {
       end = random_.chance(0.8) ? layers : random_.between(first + 1, layers);
@@ -115,6 +117,7 @@ class Traffic {
   Scene& scene_;
   Random random_;
   Options o_;
+  int threads_;
   Guarded<float> x_, logits_;
   Guarded<Segment> plan_;
   std::unique_ptr<Block> blocks_[BLOCKS];
