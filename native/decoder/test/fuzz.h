@@ -11,12 +11,12 @@ class Fuzz {
  public:
   Fuzz(int family, uint64_t seed)
       : random_(seed), scene_(SMALL, family, random_, 8, 40), other_(TINY, family, random_, 0, 1),
-        family_(family), empty_(scene_.data, family, false), block_(scene_.model, 6, CAPACITY, RING),
-        second_(scene_.model, 3, 128, 128), other_block_(other_.model, 4, CAPACITY, RING),
-        empty_block_(empty_, 2, CAPACITY, RING), other_adapter_(other_.model, other_.adapters[0]) {
-    for (const AdapterData& a : scene_.adapters) adapters_.push_back(std::make_unique<Adapter>(scene_.model, a));
-    closed_ = std::make_unique<Block>(scene_.model, 1, 64, 64)->handle.value;
-    handles_ = {0, -1, closed_, model(), empty_.handle.value, other_.model.handle.value, block_.handle.value,
+        family_(family), empty_(scene_.data, family, false), block_(*scene_.model, 6, CAPACITY, RING),
+        second_(*scene_.model, 3, 128, 128), other_block_(*other_.model, 4, CAPACITY, RING),
+        empty_block_(empty_, 2, CAPACITY, RING), other_adapter_(*other_.model, other_.adapters[0]) {
+    for (const AdapterData& a : scene_.adapters) adapters_.push_back(std::make_unique<Adapter>(*scene_.model, a));
+    closed_ = std::make_unique<Block>(*scene_.model, 1, 64, 64)->handle.value;
+    handles_ = {0, -1, closed_, model(), empty_.handle.value, other_.model->handle.value, block_.handle.value,
                 second_.handle.value, other_block_.handle.value, other_adapter_.handle.value};
     for (auto& a : adapters_) handles_.push_back(a->handle.value);
   }
@@ -44,9 +44,9 @@ class Fuzz {
   std::vector<int64_t> handles_;
   int refused_ = 0, accepted_ = 0;
 
-  int64_t model() const { return scene_.model.handle.value; }
+  int64_t model() const { return scene_.model->handle.value; }
   bool is_model(int64_t handle) const {
-    return handle == model() || handle == empty_.handle.value || handle == other_.model.handle.value;
+    return handle == model() || handle == empty_.handle.value || handle == other_.model->handle.value;
   }
   bool is_adapter(int64_t handle) const {
     for (auto& a : adapters_)
@@ -160,7 +160,7 @@ class Fuzz {
     int64_t m = random_.chance(0.5) ? odd_handle() : model();
     int64_t rows = random_.chance(0.5) ? 3 : std::min<int64_t>(odd(), 3);
     int64_t threads = random_.chance(0.5) ? 2 : odd_threads();
-    bool weights = m == model() || m == other_.model.handle.value;
+    bool weights = m == model() || m == other_.model->handle.value;
     Expected e = !weights || rows < 0 || threads < 1 ? REFUSED : rows == 0 ? EITHER : ACCEPTED;
     Guarded<float> h(random_.normals(3 * SMALL.hidden, 1)), logits(3 * SMALL.vocabulary);
     checked(tidemark_run_head(m, h.data(), rows, logits.data(), threads), e,
@@ -175,7 +175,7 @@ class Fuzz {
     v[1] = std::min<int64_t>(v[1], 12);
     bool wrong = v[0] != model() || v[1] < 0 || v[2] < 1 || v[1] % v[2] || v[3] < 0 || v[3] >= SMALL.layers() ||
                  !is_adapter(v[4]) || v[6] < 1;
-    bool either = v[1] == 0 || v[0] == other_.model.handle.value || v[5] < 0 || v[5] > SMALL.layers();
+    bool either = v[1] == 0 || v[0] == other_.model->handle.value || v[5] < 0 || v[5] > SMALL.layers();
     Expected e = either ? EITHER : wrong ? REFUSED : ACCEPTED;
     Guarded<float> x(random_.normals(12 * SMALL.hidden, 1));
     checked(tidemark_run_forced(v[0], x.data(), v[1], v[2], v[3], v[4], v[5], v[6]), e,

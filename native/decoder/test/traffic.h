@@ -17,18 +17,19 @@ constexpr int CAPACITY = 192, RING = 64;
 class Scene {
  public:
   const ModelData data;
-  const Model model;
+  const int family;
+  std::unique_ptr<Model> model;
   std::vector<AdapterData> adapters;
   std::vector<Text> texts;
 
   Scene(const Shape& shape, int family, Random random, int count, int longest)
-      : data(shape, random), model(data, family) {
+      : data(shape, random), family(family), model(std::make_unique<Model>(data, family)) {
     adapters.emplace_back(data, std::vector<int>{1, 16, 24}, false, false, random);
     adapters.emplace_back(data, std::vector<int>{-1, 0, 5}, true, true, random);
     adapters.emplace_back(data, std::vector<int>{16, 64}, false, false, random);
     std::vector<std::unique_ptr<Adapter>> opened;
-    for (const AdapterData& a : adapters) opened.push_back(std::make_unique<Adapter>(model, a));
-    Block block(model, 1, CAPACITY, RING);
+    for (const AdapterData& a : adapters) opened.push_back(std::make_unique<Adapter>(*model, a));
+    Block block(*model, 1, CAPACITY, RING);
     for (int t = 0; t < count; t++) {
       int hidden = shape.hidden, vocabulary = shape.vocabulary;
       Text text{t % 4 - 1, random.between(0, shape.layers()), static_cast<int>(random.between(1, longest)), {}, {}, {}};
@@ -39,8 +40,8 @@ class Scene {
         float* x = &text.states[p * hidden];
         int64_t adapter = text.adapter < 0 ? 0 : opened[text.adapter]->handle.value;
         Segment s{block.handle.value, 0, p, 1, adapter, text.boundary};
-        require(tidemark_run_layers(model.handle.value, x, 1, &s.block, 1, 0, shape.layers(), 1));
-        require(tidemark_run_head(model.handle.value, x, 1, &text.logits[p * vocabulary], 1));
+        require(tidemark_run_layers(model->handle.value, x, 1, &s.block, 1, 0, shape.layers(), 1));
+        require(tidemark_run_head(model->handle.value, x, 1, &text.logits[p * vocabulary], 1));
       }
       texts.push_back(std::move(text));
     }
@@ -61,7 +62,8 @@ class Traffic {
   struct Options {
     int threads = 4;          // at most
     bool fixed = false;       // always that number
-    double reopen = 0.05;     // probability in each step
+    double reopen = 0.05;     // probability in each step, of a block and of an adapter
+    double reopen_model = 0;
     Block* shared = nullptr;  // a block that others use too, and this traffic's slots of it
     int first_shared = 0, end_shared = 0;
   };
@@ -70,11 +72,8 @@ class Traffic {
   Traffic(Scene& scene, uint64_t seed, const Options& options)
       : scene_(scene), random_(seed), o_(options), threads_(options.threads), x_(MOST_ROWS * scene.data.shape.hidden),
         logits_(MOST_ROWS * scene.data.shape.vocabulary), plan_(SLOTS * BLOCKS + 64) {
-    for (int b = 0; b < BLOCKS; b++) open_block(b);
-    for (size_t a = 0; a < scene.adapters.size(); a++) {
-      adapters_.emplace_back();
-      open_adapter(a);
-    }
+    adapters_.resize(scene.adapters.size());
+    open_all();
   }
 
   void step() {
@@ -97,7 +96,7 @@ class Traffic {
     // seldom, because the library ends its threads when their number changes, and then none is late
     if (!o_.fixed && random_.chance(0.05)) threads_ = random_.between(1, o_.threads);
     int threads = threads_;
-    int64_t model = scene_.model.handle.value;
+    int64_t model = scene_.model->handle.value;
     for (size_t first = 0, end; first < layers; first = end) {
       end = random_.chance(0.8) ? layers : random_.between(first + 1, layers);
       require(tidemark_run_layers(model, x, count, &plan->block, chosen.size(), first, end, threads));
@@ -127,13 +126,25 @@ class Traffic {
   Block* block(const Sequence& s) { return s.block < BLOCKS ? blocks_[s.block].get() : o_.shared; }
   void open_block(int b) {
     blocks_[b] = nullptr;  // before the new one is made
-    blocks_[b] = std::make_unique<Block>(scene_.model, b ? SLOTS : SLOTS - 1, b ? CAPACITY + 64 : CAPACITY, RING);
+    blocks_[b] = std::make_unique<Block>(*scene_.model, b ? SLOTS : SLOTS - 1, b ? CAPACITY + 64 : CAPACITY, RING);
     opened++;
   }
   void open_adapter(int a) {
     adapters_[a] = nullptr;
-    adapters_[a] = std::make_unique<Adapter>(scene_.model, scene_.adapters[a]);
+    adapters_[a] = std::make_unique<Adapter>(*scene_.model, scene_.adapters[a]);
     opened++;
+  }
+  void open_all() {
+    for (int b = 0; b < BLOCKS; b++) open_block(b);
+    for (size_t a = 0; a < adapters_.size(); a++) open_adapter(a);
+  }
+  void open_model() {
+    live_.clear(), adapters_.clear();
+    for (auto& b : blocks_) b = nullptr;
+    scene_.model = nullptr;
+    scene_.model = std::make_unique<Model>(scene_.data, scene_.family);
+    adapters_.resize(scene_.adapters.size());
+    open_all();
   }
   void join() {
     while (live_.empty() || random_.chance(0.4)) {
@@ -180,14 +191,14 @@ class Traffic {
   void check_head(const std::vector<Sequence*>& chosen, size_t count, int threads) {
     int hidden = scene_.data.shape.hidden, vocabulary = scene_.data.shape.vocabulary;
     float *h = x_.last(count * hidden), *logits = logits_.last(count * vocabulary);
-    require(tidemark_run_head(scene_.model.handle.value, h, count, logits, threads));
+    require(tidemark_run_head(scene_.model->handle.value, h, count, logits, threads));
     size_t row = 0;
     for (Sequence* s : chosen)
       for (int p = s->position; p < s->position + s->tokens; p++, row++)
         require_same(logits + row * vocabulary, &scene_.texts[s->text].logits[p * vocabulary], vocabulary,
                      "logits of " + where(row, threads, chosen, *s, p));
   }
-  // Sequences end; blocks and adapters are made again right after the step.
+  // Sequences end; blocks, adapters and the model are closed right after the step, and made again.
   void leave() {
     int emptied = random_.chance(o_.reopen) ? random_.between(0, BLOCKS - 1) : -1;
     live_.erase(std::remove_if(live_.begin(), live_.end(), [&](const Sequence& s) {
@@ -195,6 +206,7 @@ class Traffic {
     }), live_.end());
     if (emptied >= 0) open_block(emptied);
     if (random_.chance(o_.reopen)) open_adapter(random_.between(0, adapters_.size() - 1));
+    if (random_.chance(o_.reopen_model)) open_model();
   }
 };
 
