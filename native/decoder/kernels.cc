@@ -33,6 +33,11 @@ void quantize(const float* x, int n, int m, const Bytes& bytes) {
     most = larger(most, absolute(v));
   }
   float top = largest_of(most);
+  if (nan || top == INFINITY) {
+    bytes.scale[m] = NAN;
+    bytes.sum[m] = 0;
+    return;
+  }
   if (top < 1e-20f) top = 1e-20f;
   F16 factor = all(127.f / top);
   I16 total = no_integers();
@@ -40,7 +45,7 @@ void quantize(const float* x, int n, int m, const Bytes& bytes) {
   int64_t next = bytes.tiles ? ROWS * INPUTS : INPUTS;
   for (int i = 0; i < n; i += INPUTS, q += next)
     for (int j = 0; j < INPUTS; j += LANES) total = add(total, to_bytes(mul(load(x + i + j), factor), q + j));
-  bytes.scale[m] = nan ? NAN : top / 127.f;
+  bytes.scale[m] = top / 127.f;
   bytes.sum[m] = sum_of(total);
 }
 

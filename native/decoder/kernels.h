@@ -64,7 +64,7 @@ struct Kernels {
   void (*pack)(const float* const* outputs, int inputs, const Linear& linear, int block);
   // y = x w / sqrt(sum of squares + extra), for rows of a multiple of LANES numbers.
   void (*norm)(const float* x, const float* w, int n, float extra, float* y);
-  // Rounds row m of n = inputs numbers to bytes. A row with NaN gets the scale NaN.
+  // Rounds row m of n = inputs numbers to bytes. A row that is not finite gets the scale NaN, and any bytes.
   void (*quantize)(const float* x, int n, int m, const Bytes& bytes);
   // y [rows][stride] of the blocks first .. end-1, without bias.
   void (*linear)(const Linear& l, const Bytes& x, int rows, int first, int end, float* y, int64_t stride);

@@ -17,36 +17,60 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
-/** Measures decoding steps, in which every row has one token, alternately with adapters, with masks and without. */
+/**
+ * Measures steps of one model, alternately with adapters, with masks and without: decoding steps, in which every row has
+ * one token, and steps of prompts. Models whose benchmarks run in turn have threads of their own.
+ */
 public final class DecodeBenchmark implements AutoCloseable {
 
     /** Minimum number of steps before each measured run. */
     private static final int WARM_STEPS = 8;
+    /** Tokens of all measured steps of a run with prompts, at least one step. */
+    private static final int PROMPT_TOKENS = 512;
+
+    private static final Variant BASE = new Variant("base", 0, new Boundary(0));
 
     private final LanguageModel model;
     private final List<LoraWeights> adapters;
     private final int promptTokens;
     private final int steps;
     private final KvPool pool;
+    /** Runs the steps: libtorch has settings and helping threads for each thread. */
+    private final ExecutorService thread = Executors.newSingleThreadExecutor();
 
     /**
-     * The adapters, the boundary and the sampling of a run.
+     * The adapters, the boundary, the sampling and the tokens of a run.
      *
      * @param adapters number of adapters, assigned to rows in turn; 0 is the base model
      * @param boundary which layers use them
      * @param sampling of all rows
      * @param allowed  the share of the vocabulary in the mask of each row, above 0 and up to 1; empty for no masks
+     * @param prompt   tokens of the prompt that each row has in each step; 0 for decoding steps
      */
     public record Variant(
-            String name, int adapters, Boundary boundary, SamplingParams sampling, OptionalDouble allowed) {
+            String name, int adapters, Boundary boundary, SamplingParams sampling, OptionalDouble allowed, int prompt) {
 
-        /** Greedy rows without masks. */
+        /** Greedy rows of decoding steps without masks. */
         public Variant(String name, int adapters, Boundary boundary) {
-            this(name, adapters, boundary, SamplingParams.GREEDY, OptionalDouble.empty());
+            this(name, adapters, boundary, SamplingParams.GREEDY, OptionalDouble.empty(), 0);
+        }
+
+        /** Greedy rows of steps with a prompt. */
+        public static Variant ofPrompt(String name, int adapters, Boundary boundary, int tokens) {
+            return new Variant(name, adapters, boundary, SamplingParams.GREEDY, OptionalDouble.empty(), tokens);
         }
     }
+
+    /** A variant on the model of a benchmark. */
+    public record Case(DecodeBenchmark bench, Variant variant) {}
 
     /**
      * @param tokensPerSecond tokens per second of all rows
@@ -75,38 +99,85 @@ public final class DecodeBenchmark implements AutoCloseable {
      * @return for each variant the speed of each repetition
      */
     public List<List<Speed>> run(int rows, List<Variant> variants, int repetitions) {
-        List<KvSlot> slots = IntStream.range(0, rows)
-                .mapToObj(i -> pool.reserve(promptTokens + WARM_STEPS + steps).orElseThrow())
+        return runInTurn(
+                rows, variants.stream().map(variant -> new Case(this, variant)).toList(), repetitions);
+    }
+
+    /** {@link #run} for variants on several models. */
+    public static List<List<Speed>> runInTurn(int rows, List<Case> cases, int repetitions) {
+        cases.forEach(each -> each.bench().speed(rows, each.variant()));
+        List<List<Speed>> speeds = new ArrayList<>();
+        cases.forEach(each -> speeds.add(new ArrayList<>()));
+        for (int repetition = 0; repetition < repetitions; repetition++) {
+            for (int i = 0; i < cases.size(); i++) {
+                speeds.get(i).add(cases.get(i).bench().speed(rows, cases.get(i).variant()));
+            }
+        }
+        return speeds;
+    }
+
+    private Speed speed(int rows, Variant variant) {
+        try {
+            return CompletableFuture.supplyAsync(() -> measured(rows, variant), thread)
+                    .join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    private Speed measured(int rows, Variant variant) {
+        model.decoder().setThreads(model.decoder().threads());
+        int tokens = variant.prompt() > 0 ? variant.prompt() : promptTokens + WARM_STEPS + steps;
+        List<KvSlot> slots = Stream.generate(() -> pool.reserve(tokens).orElseThrow())
+                .limit(rows)
                 .toList();
         try {
-            fill(slots);
-            variants.forEach(variant -> speed(slots, variant));
-            List<List<Speed>> speeds = new ArrayList<>();
-            variants.forEach(variant -> speeds.add(new ArrayList<>()));
-            for (int repetition = 0; repetition < repetitions; repetition++) {
-                for (int variant = 0; variant < variants.size(); variant++) {
-                    speeds.get(variant).add(speed(slots, variants.get(variant)));
-                }
+            if (variant.prompt() > 0) {
+                return promptSpeed(slots, variant);
             }
-            return speeds;
+            prompts(slots, promptTokens, BASE).forEach(row -> model.decoder().step(List.of(row)));
+            return decodingSpeed(slots, variant);
         } finally {
             slots.forEach(pool::release);
         }
     }
 
-    private void fill(List<KvSlot> slots) {
+    private List<StepRow> prompts(List<KvSlot> slots, int tokens, Variant variant) {
         Random random = new Random(1);
-        for (KvSlot slot : slots) {
-            List<Integer> prompt = random.ints(promptTokens, 0, model.config().vocabularySize())
-                    .boxed()
-                    .toList();
-            model.decoder()
-                    .step(List.of(new StepRow(
-                            slot, prompt, 0, Optional.empty(), new Boundary(0), Optional.of(TokenSampling.greedy()))));
-        }
+        return IntStream.range(0, slots.size())
+                .mapToObj(row -> new StepRow(
+                        slots.get(row),
+                        random.ints(tokens, 0, model.config().vocabularySize())
+                                .boxed()
+                                .toList(),
+                        0,
+                        lora(row, variant),
+                        variant.boundary(),
+                        Optional.of(TokenSampling.greedy())))
+                .toList();
     }
 
-    private Speed speed(List<KvSlot> slots, Variant variant) {
+    /** The steps repeat the same prompts in the same slots. */
+    private Speed promptSpeed(List<KvSlot> slots, Variant variant) {
+        List<StepRow> prompts = prompts(slots, variant.prompt(), variant);
+        model.decoder().step(prompts);
+        int count = Math.max(1, PROMPT_TOKENS / (slots.size() * variant.prompt()));
+        return timed(
+                count, slots.size() * variant.prompt(), step -> model.decoder().step(prompts));
+    }
+
+    private Speed timed(int count, int tokens, IntConsumer step) {
+        long inLibtorch = model.decoder().nativeNanos();
+        long start = System.nanoTime();
+        for (int i = 0; i < count; i++) {
+            step.accept(i);
+        }
+        double nanos = System.nanoTime() - start;
+        return new Speed(
+                count * (double) tokens / nanos * 1e9, 1 - (model.decoder().nativeNanos() - inLibtorch) / nanos);
+    }
+
+    private Speed decodingSpeed(List<KvSlot> slots, Variant variant) {
         List<TokenSampling> sampling = sampling(slots.size(), variant);
         List<Integer> tokens = new ArrayList<>(Collections.nCopies(slots.size(), 1));
         for (int step = 0; step < WARM_STEPS; step++) {
@@ -115,15 +186,11 @@ public final class DecodeBenchmark implements AutoCloseable {
         while (!model.decoder().isStable()) {
             step(slots, variant, sampling, tokens, WARM_STEPS - 1);
         }
-        long inLibtorch = model.decoder().nativeNanos();
-        long start = System.nanoTime();
-        for (int step = 0; step < steps; step++) {
-            step(slots, variant, sampling, tokens, WARM_STEPS + step);
-        }
-        double nanos = System.nanoTime() - start;
-        return new Speed(
-                slots.size() * (double) steps / nanos * 1e9,
-                1 - (model.decoder().nativeNanos() - inLibtorch) / nanos);
+        return timed(steps, slots.size(), step -> step(slots, variant, sampling, tokens, WARM_STEPS + step));
+    }
+
+    private Optional<LoraWeights> lora(int row, Variant variant) {
+        return variant.adapters() == 0 ? Optional.empty() : Optional.of(adapters.get(row % variant.adapters()));
     }
 
     /** Each row has its own mask, which is the same in all steps. */
@@ -155,13 +222,11 @@ public final class DecodeBenchmark implements AutoCloseable {
             List<KvSlot> slots, Variant variant, List<TokenSampling> sampling, List<Integer> tokens, int step) {
         List<StepRow> rows = new ArrayList<>();
         for (int row = 0; row < slots.size(); row++) {
-            Optional<LoraWeights> lora =
-                    variant.adapters() == 0 ? Optional.empty() : Optional.of(adapters.get(row % variant.adapters()));
             rows.add(new StepRow(
                     slots.get(row),
                     List.of(tokens.get(row)),
                     promptTokens + step,
-                    lora,
+                    lora(row, variant),
                     variant.boundary(),
                     Optional.of(sampling.get(row))));
         }
@@ -173,6 +238,7 @@ public final class DecodeBenchmark implements AutoCloseable {
 
     @Override
     public void close() {
+        thread.shutdown();
         pool.close();
     }
 }

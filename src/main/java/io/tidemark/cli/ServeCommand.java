@@ -10,6 +10,7 @@ import io.tidemark.cli.serving.ServingProcess;
 import io.tidemark.cli.serving.ShutdownGuard;
 import io.tidemark.cli.serving.StartsQuarkus;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
 import io.tidemark.stream.serving.ModelPreloader;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.nio.file.Path;
@@ -106,6 +107,14 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
                     + "bf16 on a GPU.")
     private Optional<ComputeType> computeType = Optional.empty();
 
+    @Option(
+            names = "--kernels",
+            paramLabel = "KERNELS",
+            converter = ComputeOptions.KernelsConverter.class,
+            description = "torch; auto for the fastest of the processor with int8; or amx, vnni-bf16, vnni or avx2. "
+                    + "Default: $TIDEMARK_ENGINE_KERNELS, otherwise torch.")
+    private Optional<Kernels> kernels = Optional.empty();
+
     @Option(names = "--port", paramLabel = "PORT", description = "Port of health checks and metrics. Default: 8080.")
     private Optional<Integer> httpPort = Optional.empty();
 
@@ -125,8 +134,8 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
-        ServingProcess.Options options =
-                new ServingProcess.Options(role, model, modelName, adapters, adapterFolder, computeType, httpPort);
+        ServingProcess.Options options = new ServingProcess.Options(
+                role, model, modelName, adapters, adapterFolder, computeType, kernels, httpPort);
         return ShutdownGuard.run(() -> {
             try (ModelPreloader preloader = ModelPreloader.start(options.settings(Optional.empty()))) {
                 return preloader.call(

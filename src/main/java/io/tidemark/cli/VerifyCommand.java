@@ -4,6 +4,7 @@ import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ThreadsOption;
+import io.tidemark.model.Kernels;
 import io.tidemark.torch.Torch;
 import io.tidemark.verification.Verification;
 import io.tidemark.verification.VerificationReport;
@@ -109,7 +110,12 @@ final class VerifyCommand implements Callable<Integer> {
             VerificationReport report = subject.one == null
                     ? verification.walk(subject.folders)
                     : verification.one(subject.one.model, subject.one.adapter.folder());
-            out.printf("%d compared, %d off, %d unsupported%n", report.compared(), report.off(), report.unsupported());
+            out.printf(
+                    "%d compared, %d off, %d unsupported; kernels: %s%n",
+                    report.compared(),
+                    report.off(),
+                    report.unsupported(),
+                    report.kernels().map(Kernels::label).orElse("none"));
             out.flush();
             return report.pass(allowUnsupported) ? 0 : 1;
         }

@@ -1,6 +1,8 @@
 package io.tidemark.decoder;
 
 import static io.tidemark.decoder.script.DecoderMethod.FIRST_STATES;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_STEP;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_STEP_AND_SAMPLE;
 import static io.tidemark.decoder.script.DecoderMethod.STEP;
 import static io.tidemark.decoder.script.DecoderMethod.STEP_AND_SAMPLE;
 import static io.tidemark.decoder.script.DecoderMethod.STEP_INPUTS;
@@ -23,6 +25,7 @@ import io.tidemark.decoder.weights.BaseWeights;
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Script;
@@ -64,7 +67,7 @@ public final class Decoder implements AutoCloseable {
     private Decoder(DecoderContext context) {
         this.context = context;
         this.tiling = AttentionTiling.of(context.config(), context.options().deterministic());
-        this.kvCache = new KvCache(context.torch(), context.script(), context.config());
+        this.kvCache = new KvCache(context.torch(), context.script(), context.config(), context.isNative());
         this.packedGroups =
                 new PackedLoraGroups(context.torch(), context.script(), context.config(), context.options());
         this.packing = packedGroups.newInstance();
@@ -84,24 +87,31 @@ public final class Decoder implements AutoCloseable {
         this.owner = false;
     }
 
-    /** @param sampleTokens tokens of a sample text; int8 measures the range of activations with them */
+    /**
+     * @param sampleTokens tokens of a sample text; int8 measures the range of activations with them
+     * @throws IllegalArgumentException if the device does not support the options
+     */
     static Decoder load(Path folder, ModelConfig config, Torch torch, ModelOptions options, long[] sampleTokens) {
         if (options.computeType() == ComputeType.INT8 && torch.isOnGpu()) {
             throw new IllegalArgumentException("the compute type int8 runs on CPUs only; on a GPU use bf16 or fp32");
         }
-        Script script = torch.script(DecoderScript.source());
+        Kernels kernels = KernelChoice.of(options, torch.isOnGpu());
+        Script script = torch.script(kernels.isFamily() ? DecoderScript.nativeSource() : DecoderScript.source());
         try {
-            BaseWeights.install(folder, config, new TensorLoader(torch, script), options, sampleTokens);
+            TensorLoader loader = new TensorLoader(torch, script);
+            BaseWeights.install(folder, config, loader, options, KernelChoice.number(kernels), sampleTokens);
             return new Decoder(new DecoderContext(
                     folder,
                     torch,
                     script,
                     config,
                     options,
+                    kernels,
+                    new OperatorThreads(torch, kernels.isFamily()),
                     LoraWeights.none(script),
                     DecoderContext.EmptyLists.of(script)));
         } catch (RuntimeException e) {
-            script.close();
+            DecoderContext.close(script, kernels);
             throw e;
         }
     }
@@ -117,12 +127,16 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderException if libtorch could not run it
      */
     public List<SampledToken> step(List<StepRow> batch) {
-        return step(batch, (arguments, sampling) -> timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling)));
+        return context.isNative()
+                ? step(
+                        batch,
+                        (arguments, sampling) -> timedCall(NATIVE_STEP_AND_SAMPLE, arguments.forNativeTokens(sampling)))
+                : step(batch, (arguments, sampling) -> timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling)));
     }
 
     /**
      * Runs a step as {@link #step(List)}, with the present threads at first and with fewer after the limit. It takes
-     * several native calls.
+     * several native calls. Not for the native path, whose threads do not wait for a delayed one.
      *
      * @throws DecoderException if libtorch could not run it
      */
@@ -131,11 +145,11 @@ public final class Decoder implements AutoCloseable {
     }
 
     private List<SampledToken> step(List<StepRow> batch, BiFunction<StepArguments, SamplingBatch, Value> nativeCalls) {
-        StepPlan plan = new StepPlan(batch, tiling, placement(batch));
+        StepPlan plan = new StepPlan(batch, placement(batch));
         List<StepRow> sampled = plan.sampled();
         SamplingBatch sampling = new SamplingBatch(
                 sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
-        try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
+        try (StepArguments arguments = new StepArguments(context, plan, tiling, gatherIndices);
                 Value result = nativeCalls.apply(arguments, sampling)) {
             return inBatchOrder(batch, sampled, sampling.tokens(result));
         }
@@ -179,11 +193,13 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderException if libtorch could not run it
      */
     public List<float[]> logits(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch, tiling, placement(batch));
+        StepPlan plan = new StepPlan(batch, placement(batch));
         List<StepRow> sampled = plan.sampled();
         int vocabulary = config().vocabularySize();
-        try (StepArguments arguments = new StepArguments(context, plan, gatherIndices);
-                Value result = call(STEP, arguments.forInputs())) {
+        try (StepArguments arguments = new StepArguments(context, plan, tiling, gatherIndices);
+                Value result = context.isNative()
+                        ? call(NATIVE_STEP, arguments.forNativeInputs())
+                        : call(STEP, arguments.forInputs())) {
             float[] all = result.toFloats();
             List<float[]> rows = new ArrayList<>();
             for (int i = 0; i < sampled.size(); i++) {
@@ -194,7 +210,7 @@ public final class Decoder implements AutoCloseable {
     }
 
     private LoraPlacement placement(List<StepRow> batch) {
-        if (options().computeType() != ComputeType.INT8) {
+        if (options().computeType() != ComputeType.INT8 || context.isNative()) {
             return LoraPlacement.UNPACKED;
         }
         Map<LoraWeights, Integer> promptTokens = new LinkedHashMap<>();
@@ -229,7 +245,8 @@ public final class Decoder implements AutoCloseable {
      */
     public LoraWeights loadAdapter(Path source, StoredAdapter adapter) {
         TensorLoader loader = new TensorLoader(context.torch(), context.script());
-        return new LoraLoader(context.folder(), config(), options().computeType(), loader).load(source, adapter);
+        return new LoraLoader(context.folder(), config(), options().computeType(), context.kernels(), loader)
+                .load(source, adapter);
     }
 
     /** Teacher-forced passes with an adapter, on the same weights. */
@@ -257,7 +274,7 @@ public final class Decoder implements AutoCloseable {
 
     /** Prompt chunks, except for the last one, should end at a multiple of this number of tokens. */
     public int chunkTokens() {
-        return tiling.chunkTokens();
+        return context.isNative() ? 1 : tiling.chunkTokens();
     }
 
     public ModelConfig config() {
@@ -272,9 +289,19 @@ public final class Decoder implements AutoCloseable {
         return context.torch().isOnGpu();
     }
 
+    /** Whether the native decoder computes the layers and the head. */
+    public boolean isNative() {
+        return context.isNative();
+    }
+
+    /** What computes the layers and the head: the choice for {@link Kernels#AUTO} of the options. */
+    public Kernels kernels() {
+        return context.kernels();
+    }
+
     /** Sets the number of threads, at least 1, of the calling thread's operators; the calling thread is one of them. */
     public void setThreads(int threads) {
-        context.torch().setThreads(threads);
+        context.threads().set(threads);
     }
 
     /** Ends the other threads that run operators of the calling thread; the next operator starts new ones. */
@@ -288,7 +315,7 @@ public final class Decoder implements AutoCloseable {
     }
 
     void lowerThreadPriority() {
-        context.torch().lowerThreadPriority();
+        context.threads().lowerPriority();
     }
 
     /** Nanoseconds that steps have spent in libtorch, on all threads. */

@@ -1,5 +1,6 @@
 package io.tidemark.decoder;
 
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_CLOSE_MODEL;
 import static io.tidemark.decoder.script.DecoderMethod.NO_ADAPTERS;
 import static io.tidemark.decoder.script.DecoderMethod.NO_CACHED_LORA;
 import static io.tidemark.decoder.script.DecoderMethod.NO_MASKS;
@@ -7,6 +8,7 @@ import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
 import static io.tidemark.decoder.script.DecoderMethod.NO_PACKED_GROUPS;
 
 import io.tidemark.decoder.lora.LoraWeights;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Script;
@@ -19,6 +21,8 @@ import java.nio.file.Path;
  *
  * @param folder    the model folder
  * @param script    the decoder's script, with the base model's weights installed
+ * @param kernels   what computes the layers and the head; never {@link Kernels#AUTO}
+ * @param threads   of the operators
  * @param noAdapter an adapter that changes nothing
  */
 record DecoderContext(
@@ -27,15 +31,33 @@ record DecoderContext(
         Script script,
         ModelConfig config,
         ModelOptions options,
+        Kernels kernels,
+        OperatorThreads threads,
         LoraWeights noAdapter,
         EmptyLists empty)
         implements AutoCloseable {
+
+    /** Whether the native decoder computes the layers and the head. */
+    boolean isNative() {
+        return kernels.isFamily();
+    }
 
     @Override
     public void close() {
         noAdapter.close();
         empty.close();
-        script.close();
+        close(script, kernels);
+    }
+
+    /** Closes a script whose weights may be installed. */
+    static void close(Script script, Kernels kernels) {
+        try {
+            if (kernels.isFamily()) {
+                script.call(NATIVE_CLOSE_MODEL).close();
+            }
+        } finally {
+            script.close();
+        }
     }
 
     /**

@@ -3,6 +3,7 @@ package io.tidemark.decoder;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.model.WeightFiles;
@@ -65,7 +66,7 @@ public final class LanguageModel implements AutoCloseable {
      * @param name the base model's name in requests and boundary records
      * @throws InvalidModelException    if the folder is broken or needs a feature that is not supported; the message
      *                                  names file and field
-     * @throws IllegalArgumentException if the device does not support the compute type
+     * @throws IllegalArgumentException if the device does not support the compute type or the kernels
      */
     public static LanguageModel load(Path folder, String name, Torch torch, ModelOptions options) {
         ModelConfig config = ModelConfig.read(folder);
@@ -106,6 +107,11 @@ public final class LanguageModel implements AutoCloseable {
     /** The numeric type of the linear modules. */
     public ComputeType computeType() {
         return decoder.options().computeType();
+    }
+
+    /** What computes the layers and the head; never {@link Kernels#AUTO}. */
+    public Kernels kernels() {
+        return decoder.kernels();
     }
 
     /**

@@ -1,11 +1,15 @@
 package io.tidemark.decoder;
 
+import io.tidemark.decoder.attention.AttentionPlan;
+import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.lora.PackedLoraGroup;
 import io.tidemark.decoder.sampling.SamplingBatch;
 import io.tidemark.decoder.script.DecoderException;
+import io.tidemark.decoder.script.DecoderLayouts.NativePlanPart;
 import io.tidemark.decoder.script.DecoderLayouts.PlanPart;
 import io.tidemark.decoder.script.DecoderMethod;
+import io.tidemark.decoder.script.DecoderMethod.NativeStepArgument;
 import io.tidemark.decoder.script.DecoderMethod.StepArgument;
 import io.tidemark.decoder.script.PartList;
 import io.tidemark.torch.Torch;
@@ -14,17 +18,22 @@ import io.tidemark.torch.ValueScope;
 import java.util.List;
 import java.util.Optional;
 
-/** The arguments of one call of {@code step.torchscript}, by {@link StepArgument}; closing this frees them. */
+/**
+ * The arguments of one call of {@code step.torchscript}, by {@link StepArgument}, or of {@code native.torchscript}, by
+ * {@link NativeStepArgument}; closing this frees them.
+ */
 final class StepArguments implements AutoCloseable {
 
     private final DecoderContext context;
     private final StepPlan plan;
+    private final AttentionTiling tiling;
     private final GatherIndexCache gatherIndices;
     private final ValueScope scope = new ValueScope();
 
-    StepArguments(DecoderContext context, StepPlan plan, GatherIndexCache gatherIndices) {
+    StepArguments(DecoderContext context, StepPlan plan, AttentionTiling tiling, GatherIndexCache gatherIndices) {
         this.context = context;
         this.plan = plan;
+        this.tiling = tiling;
         this.gatherIndices = gatherIndices;
     }
 
@@ -43,10 +52,7 @@ final class StepArguments implements AutoCloseable {
      * @throws DecoderException if libtorch could not make the gather indices
      */
     Value[] forTokens(SamplingBatch sampling) {
-        Value[] all = step(DecoderMethod.STEP_AND_SAMPLE);
-        Value[] last = sampling(sampling);
-        System.arraycopy(last, 0, all, all.length - last.length, last.length);
-        return all;
+        return withSampling(step(DecoderMethod.STEP_AND_SAMPLE), sampling);
     }
 
     /** The arguments of {@link DecoderMethod#STEP_TOKENS}. */
@@ -56,6 +62,35 @@ final class StepArguments implements AutoCloseable {
         all[0] = inputs;
         all[1] = states;
         System.arraycopy(last, 0, all, 2, last.length);
+        return all;
+    }
+
+    /** The arguments of {@link DecoderMethod#NATIVE_STEP}. */
+    Value[] forNativeInputs() {
+        return nativeStep(DecoderMethod.NATIVE_STEP);
+    }
+
+    /** The arguments of {@link DecoderMethod#NATIVE_STEP_AND_SAMPLE}. */
+    Value[] forNativeTokens(SamplingBatch sampling) {
+        return withSampling(nativeStep(DecoderMethod.NATIVE_STEP_AND_SAMPLE), sampling);
+    }
+
+    private Value[] nativeStep(DecoderMethod method) {
+        PartList<NativePlanPart> parts = plan.nativeParts();
+        Value[] all = new Value[method.parameters().size()];
+        all[NativeStepArgument.PLAN.ordinal()] = numbers(parts.numbers());
+        all[NativeStepArgument.PLAN_SIZES.ordinal()] = numbers(parts.sizes());
+        all[NativeStepArgument.THREADS.ordinal()] =
+                scope.add(context.torch().number(context.threads().ofNativeDecoder()));
+        all[NativeStepArgument.OVERRIDE_SPANS.ordinal()] =
+                scope.add(context.torch().numberLists(plan.overrideNumbers()));
+        all[NativeStepArgument.OVERRIDES.ordinal()] = overrides();
+        return all;
+    }
+
+    private Value[] withSampling(Value[] all, SamplingBatch sampling) {
+        Value[] last = sampling(sampling);
+        System.arraycopy(last, 0, all, all.length - last.length, last.length);
         return all;
     }
 
@@ -71,11 +106,12 @@ final class StepArguments implements AutoCloseable {
 
     private Value[] step(DecoderMethod method) {
         Torch torch = context.torch();
-        PartList<PlanPart> parts = plan.parts();
+        AttentionPlan attention = plan.attention(tiling);
+        PartList<PlanPart> parts = plan.parts(attention);
         Value[] all = new Value[method.parameters().size()];
         set(all, StepArgument.PLAN, numbers(parts.numbers()));
         set(all, StepArgument.PLAN_SIZES, numbers(parts.sizes()));
-        set(all, StepArgument.CALLS, scope.add(torch.numberLists(plan.attentionNumbers())));
+        set(all, StepArgument.CALLS, scope.add(torch.numberLists(plan.attentionNumbers(attention))));
         set(
                 all,
                 StepArgument.CACHES,

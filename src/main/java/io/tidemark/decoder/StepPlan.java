@@ -9,12 +9,17 @@ import io.tidemark.decoder.lora.LoraPlacement;
 import io.tidemark.decoder.lora.LoraPlacement.Place;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
+import io.tidemark.decoder.script.DecoderLayouts.NativePlanPart;
 import io.tidemark.decoder.script.DecoderLayouts.OverrideSpanField;
 import io.tidemark.decoder.script.DecoderLayouts.PlanPart;
+import io.tidemark.decoder.script.DecoderLayouts.SegmentField;
+import io.tidemark.decoder.script.NativeHandle;
 import io.tidemark.decoder.script.PartList;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * The order of a step's tokens, and the numbers that describe it for {@code step.torchscript}. Rows of a packed group
@@ -28,7 +33,6 @@ final class StepPlan {
     private final List<PlannedRow> rows = new ArrayList<>();
     private final List<PlannedRow> sampled;
     private final int tokens;
-    private final AttentionPlan attention;
     private final List<LoraSpan> loraSpans;
     private final List<OverrideSpan> overrideSpans;
 
@@ -50,6 +54,19 @@ final class StepPlan {
         Chunk chunk() {
             return new Chunk(row.slot(), firstToken, row.position(), tokens());
         }
+
+        /** The row as {@link SegmentField} numbers. Norms of the adapter apply at every boundary. */
+        LongStream segment() {
+            long[] numbers = new long[SegmentField.values().length];
+            numbers[SegmentField.BLOCK.ordinal()] = row.slot().block().handle();
+            numbers[SegmentField.SLOT.ordinal()] = row.slot().index();
+            numbers[SegmentField.POSITION.ordinal()] = row.position();
+            numbers[SegmentField.TOKENS.ordinal()] = tokens();
+            numbers[SegmentField.ADAPTER.ordinal()] =
+                    row.lora().map(LoraWeights::handle).orElse(NativeHandle.NONE);
+            numbers[SegmentField.BOUNDARY.ordinal()] = row.effectiveBoundary().layers();
+            return LongStream.of(numbers);
+        }
     }
 
     /** Tokens {@code [firstToken, endToken)}, whose rows have the same adapter and boundary. */
@@ -64,7 +81,7 @@ final class StepPlan {
     /** What the gather indices of packed groups depend on. */
     record LoraLayout(int tokens, List<LoraSpan> spans, LoraPlacement placement) {}
 
-    StepPlan(List<StepRow> batch, AttentionTiling tiling, LoraPlacement placement) {
+    StepPlan(List<StepRow> batch, LoraPlacement placement) {
         this.placement = placement;
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
@@ -81,8 +98,6 @@ final class StepPlan {
         }
         tokens = token;
         sampled = rows.stream().filter(row -> row.row().sampling().isPresent()).toList();
-        attention =
-                new AttentionPlan(tiling, rows.stream().map(PlannedRow::chunk).toList(), blocks, tokens);
         loraSpans = findLoraSpans();
         overrideSpans = findOverrideSpans();
     }
@@ -162,8 +177,8 @@ final class StepPlan {
         return sampled.stream().map(PlannedRow::row).toList();
     }
 
-    AttentionPlan attention() {
-        return attention;
+    AttentionPlan attention(AttentionTiling tiling) {
+        return new AttentionPlan(tiling, rows.stream().map(PlannedRow::chunk).toList(), blocks, tokens);
     }
 
     List<KvBlock> blocks() {
@@ -193,33 +208,52 @@ final class StepPlan {
     }
 
     /** The plan as the script takes it. */
-    PartList<PlanPart> parts() {
+    PartList<PlanPart> parts(AttentionPlan attention) {
         PartList<PlanPart> parts = new PartList<>(PlanPart.class);
-        long[] ids = new long[tokens];
-        long[] positions = new long[tokens];
-        int next = 0;
-        for (PlannedRow planned : rows) {
-            int position = planned.row().position();
-            for (int token : planned.row().tokens()) {
-                ids[next] = token;
-                positions[next++] = position++;
-            }
-        }
-        parts.set(PlanPart.IDS, ids);
-        parts.set(PlanPart.POSITIONS, positions);
-        parts.set(
-                PlanPart.SAMPLED,
-                sampled.stream().mapToLong(planned -> planned.endToken() - 1).toArray());
+        parts.set(PlanPart.IDS, ids());
+        parts.set(PlanPart.POSITIONS, positions());
+        parts.set(PlanPart.SAMPLED, sampledTokens());
         parts.set(PlanPart.SLOTS, attention.slots());
         parts.set(PlanPart.ORDER, attention.order());
         parts.set(PlanPart.RESTORED_ORDER, attention.restoredOrder());
         return parts;
     }
 
-    List<long[]> attentionNumbers() {
+    List<long[]> attentionNumbers(AttentionPlan attention) {
         return attention.calls().stream()
                 .map(call -> call.numbers(blocks.indexOf(call.block())))
                 .toList();
+    }
+
+    /** The plan as the native path takes it: each row is a segment. */
+    PartList<NativePlanPart> nativeParts() {
+        PartList<NativePlanPart> parts = new PartList<>(NativePlanPart.class);
+        parts.set(NativePlanPart.IDS, ids());
+        parts.set(NativePlanPart.SAMPLED, sampledTokens());
+        parts.set(
+                NativePlanPart.SEGMENTS,
+                rows.stream().flatMapToLong(PlannedRow::segment).toArray());
+        return parts;
+    }
+
+    private long[] ids() {
+        return rows.stream()
+                .flatMap(planned -> planned.row().tokens().stream())
+                .mapToLong(Integer::longValue)
+                .toArray();
+    }
+
+    private long[] positions() {
+        return rows.stream()
+                .flatMapToInt(planned -> IntStream.range(0, planned.tokens())
+                        .map(i -> planned.row().position() + i))
+                .asLongStream()
+                .toArray();
+    }
+
+    /** The tokens whose logits are sampled. */
+    private long[] sampledTokens() {
+        return sampled.stream().mapToLong(planned -> planned.endToken() - 1).toArray();
     }
 
     /** The LoRA spans as {@link LoraSpanField} lists. */

@@ -4,6 +4,7 @@ import static io.tidemark.decoder.script.DecoderMethod.CONCAT;
 import static io.tidemark.decoder.script.DecoderMethod.EMBED;
 import static io.tidemark.decoder.script.DecoderMethod.FORCED_LAYER;
 import static io.tidemark.decoder.script.DecoderMethod.GOLD_LOGPROBS;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_FORCED_LAYER;
 import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
 
 import io.tidemark.boundary.Boundary;
@@ -37,7 +38,7 @@ public final class TeacherForcing {
 
     /** Sets the number of threads, at least 1, of the calling thread's operators; the calling thread is one of them. */
     public void setThreads(int threads) {
-        context.torch().setThreads(threads);
+        context.threads().set(threads);
     }
 
     public int numLayers() {
@@ -60,6 +61,9 @@ public final class TeacherForcing {
 
     /** Runs all states through one layer, with or without the adapter's LoRA. */
     public HiddenStates layer(TeacherForcedBatch batch, HiddenStates states, int layer, boolean withLora) {
+        if (context.isNative()) {
+            return nativeLayer(batch, states, layer, withLora);
+        }
         long rows = (long) states.count() * batch.rows();
         long[] span = withLora
                 ? LoraSpanField.span(0, rows, Boundary.full(numLayers()), DecoderScript.NONE, DecoderScript.NONE)
@@ -74,6 +78,20 @@ public final class TeacherForcing {
                 Value overrides = overrides()) {
             Value result = context.script()
                     .call(FORCED_LAYER, states.value(), layerIndex, length, loraSpans, adapters, spans, overrides);
+            return new HiddenStates(result, states.count());
+        }
+    }
+
+    private HiddenStates nativeLayer(TeacherForcedBatch batch, HiddenStates states, int layer, boolean withLora) {
+        Torch torch = context.torch();
+        Boundary boundary = withLora ? Boundary.full(numLayers()) : new Boundary(0);
+        try (Value layerIndex = torch.number(layer);
+                Value length = torch.number(batch.paddedLength());
+                Value lora = torch.number(adapter.handle());
+                Value layers = torch.number(boundary.layers());
+                Value threads = torch.number(context.threads().ofNativeDecoder())) {
+            Value result = context.script()
+                    .call(NATIVE_FORCED_LAYER, states.value(), layerIndex, length, lora, layers, threads);
             return new HiddenStates(result, states.count());
         }
     }
@@ -102,7 +120,9 @@ public final class TeacherForcing {
                 Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
                 Value spans = overrideSpans(0, (long) states.count() * tokens);
                 Value overrides = overrides();
-                Value result = context.script().call(GOLD_LOGPROBS, states.value(), rows, gold, spans, overrides)) {
+                Value threads = torch.number(context.threads().ofNativeDecoder());
+                Value result =
+                        context.script().call(GOLD_LOGPROBS, states.value(), rows, gold, spans, overrides, threads)) {
             double[] all = result.toDoubles();
             double[][] byState = new double[states.count()][];
             for (int state = 0; state < byState.length; state++) {

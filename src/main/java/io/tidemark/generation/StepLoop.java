@@ -14,6 +14,7 @@ import io.tidemark.generation.layout.StepThreads.TimedStep;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -167,19 +168,28 @@ final class StepLoop {
                 .flatMap(part -> part.rows().stream())
                 .map(ScheduledRow::sequence)
                 .toList()));
-        LimitedStep<List<SampledToken>> call = (count, limit) -> {
-            decoder.setThreads(count);
-            return limit.isPresent() ? decoder.step(batch, limit.get()) : decoder.step(batch);
-        };
         boolean isJoint = parts.size() > 1;
-        TimedStep<List<SampledToken>> step = isJoint
-                ? threads.runJoint(StepCost.of(batch), maxThreads, call)
-                : threads.run(StepCost.of(batch), maxThreads, call);
+        TimedStep<List<SampledToken>> step = timed(decoder, batch, maxThreads, isJoint);
         Iterator<SampledToken> sampled = step.result().iterator();
         for (int i = 0; i < parts.size(); i++) {
             parts.get(i).instance().take(parts.get(i).rows(), batches.get(i), sampled);
         }
         return isJoint && step.exceeded();
+    }
+
+    private TimedStep<List<SampledToken>> timed(Decoder decoder, List<StepRow> batch, int maxThreads, boolean isJoint) {
+        LimitedStep<List<SampledToken>> call = (count, limit) -> {
+            decoder.setThreads(count);
+            return limit.isPresent() ? decoder.step(batch, limit.get()) : decoder.step(batch);
+        };
+        if (decoder.isNative()) {
+            // its threads do not wait for a delayed one: no number of threads has to be found
+            long start = System.nanoTime();
+            return new TimedStep<>(call.run(maxThreads, Optional.empty()), System.nanoTime() - start, false);
+        }
+        return isJoint
+                ? threads.runJoint(StepCost.of(batch), maxThreads, call)
+                : threads.run(StepCost.of(batch), maxThreads, call);
     }
 
     private static List<String> ids(List<Sequence> sequences) {

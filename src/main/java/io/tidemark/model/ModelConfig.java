@@ -123,11 +123,6 @@ public record ModelConfig(
         return windows.stream().flatMapToInt(OptionalInt::stream).max();
     }
 
-    /** Elements of the keys and values of one token in all layers. */
-    public long kvElementsPerToken() {
-        return 2L * numLayers * kvHeads * headDim;
-    }
-
     /** Number of weights of the linear modules of one layer. */
     public long layerWeights() {
         long weights = 0;

@@ -9,19 +9,28 @@ package io.tidemark.model;
  * @param packedLoraBytes limit in bytes for packed LoRA groups that no row uses, and for the group that is fused with
  *                        the base model. A group is fused only if the copy of the linear modules takes at most half of
  *                        this
+ * @param kernels         what computes the layers and the head; kernels for an instruction set require
+ *                        {@link ComputeType#INT8}
  */
-public record ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes) {
+public record ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes, Kernels kernels) {
 
     /** Default of {@code packedLoraBytes}: twice the linear modules of a small model. */
     public static final long PACKED_LORA_BYTES = 512L << 20;
 
     public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
 
-    /** @throws IllegalArgumentException if {@code deterministic} is set for another type than int8 */
+    /**
+     * @throws IllegalArgumentException if {@code deterministic} or kernels for an instruction set are chosen for another
+     *     type than int8
+     */
     public ModelOptions {
         if (deterministic && computeType != ComputeType.INT8) {
             throw new IllegalArgumentException("deterministic needs the compute type int8, not " + computeType.label()
                     + ": only integer sums do not depend on the order of their terms");
+        }
+        if (kernels.isFamily() && computeType != ComputeType.INT8) {
+            throw new IllegalArgumentException(
+                    "kernels " + kernels.label() + " need the compute type int8, not " + computeType.label());
         }
     }
 
@@ -31,5 +40,14 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
 
     public ModelOptions(ComputeType computeType, boolean deterministic) {
         this(computeType, deterministic, PACKED_LORA_BYTES);
+    }
+
+    public ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes) {
+        this(computeType, deterministic, packedLoraBytes, Kernels.TORCH);
+    }
+
+    /** These options with other kernels. */
+    public ModelOptions with(Kernels other) {
+        return new ModelOptions(computeType, deterministic, packedLoraBytes, other);
     }
 }

@@ -4,6 +4,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.model.InvalidModelException;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -25,6 +27,8 @@ public final class Verification {
     private final Torch torch;
     private final ModelOptions options;
     private final Consumer<Verdict> listener;
+    /** Of the models that were loaded; the same for all. */
+    private Optional<Kernels> kernels = Optional.empty();
 
     /** @param listener receives each verdict as soon as it is known, on the calling thread */
     public Verification(Torch torch, ModelOptions options, Consumer<Verdict> listener) {
@@ -43,17 +47,19 @@ public final class Verification {
                 verdicts.addAll(verify(model, children(adapters)));
             }
         }
-        return new VerificationReport(verdicts);
+        return new VerificationReport(verdicts, kernels);
     }
 
     /** Verifies one adapter of one model. */
     public VerificationReport one(Path model, Path adapter) {
-        return new VerificationReport(verify(model, List.of(adapter)));
+        List<Verdict> verdicts = verify(model, List.of(adapter));
+        return new VerificationReport(verdicts, kernels);
     }
 
     private List<Verdict> verify(Path modelFolder, List<Path> adapters) {
         List<Verdict> verdicts = new ArrayList<>();
         try (LanguageModel model = LanguageModel.load(modelFolder, "base", torch, options)) {
+            kernels = Optional.of(model.kernels());
             adapters.forEach(adapter -> verdicts.add(report(verdict(model, adapter))));
         } catch (InvalidModelException e) {
             adapters.forEach(adapter -> verdicts.add(report(refused(adapter, e.isUnsupported(), e))));

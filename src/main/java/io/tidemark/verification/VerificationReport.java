@@ -1,9 +1,15 @@
 package io.tidemark.verification;
 
+import io.tidemark.model.Kernels;
 import java.util.List;
+import java.util.Optional;
 
-/** The verdicts of all verified adapters. */
-public record VerificationReport(List<Verdict> verdicts) {
+/**
+ * The verdicts of all verified adapters.
+ *
+ * @param kernels what computed the layers and the head; empty if no model was loaded
+ */
+public record VerificationReport(List<Verdict> verdicts, Optional<Kernels> kernels) {
 
     public VerificationReport {
         verdicts = List.copyOf(verdicts);

@@ -27,11 +27,12 @@ class DecodeBenchmarkTest {
                             new Variant("base", 0, new Boundary(0)),
                             new Variant("two", 2, new Boundary(6)),
                             new Variant("one", 1, new Boundary(2)),
-                            new Variant("masks", 0, new Boundary(0), SamplingParams.GREEDY, OptionalDouble.of(0.1)),
-                            new Variant("sampled", 0, new Boundary(0), SamplingParams.at(1), OptionalDouble.of(1))),
+                            new Variant("masks", 0, new Boundary(0), SamplingParams.GREEDY, OptionalDouble.of(0.1), 0),
+                            new Variant("sampled", 0, new Boundary(0), SamplingParams.at(1), OptionalDouble.of(1), 0),
+                            Variant.ofPrompt("prompt", 2, new Boundary(6), 40)),
                     2);
             assertThat(speeds)
-                    .hasSize(5)
+                    .hasSize(6)
                     .allSatisfy(runs -> assertThat(runs).hasSize(2).allSatisfy(speed -> {
                         assertThat(speed.tokensPerSecond()).isPositive();
                         assertThat(speed.jvmShare()).isBetween(0.0, 1.0);

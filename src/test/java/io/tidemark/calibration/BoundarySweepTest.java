@@ -8,34 +8,46 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("Boundary sweep")
+@ParameterizedClass(name = "{0}")
+@MethodSource("io.tidemark.fixture.SupportedKernels#independentRows")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BoundarySweepTest {
 
     private static final int LAYERS = 6;
+    /** Of a log-likelihood per token in int8. */
+    private static final double INT8_ERROR = 0.05;
+
+    @Parameter
+    private ModelOptions options;
 
     private FixtureModel fixture;
 
-    @BeforeAll
+    @BeforeParameterizedClassInvocation
     void load() {
-        fixture = FixtureModel.load("llama-gqa");
+        fixture = FixtureModel.load("llama-gqa", options);
     }
 
-    @AfterAll
+    @AfterParameterizedClassInvocation
     void close() {
         fixture.close();
     }
@@ -58,7 +70,7 @@ class BoundarySweepTest {
                             .isCloseTo(
                                     pair.logprobs().get(boundary)
                                             / pair.completion().size(),
-                                    within(1e-4));
+                                    within(options.computeType() == ComputeType.INT8 ? INT8_ERROR : 1e-4));
                 }
             }
         }

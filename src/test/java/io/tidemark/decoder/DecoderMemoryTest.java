@@ -13,7 +13,11 @@ import io.tidemark.decoder.sampling.TokenCounts;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.fixture.SupportedKernels;
 import io.tidemark.fixture.TensorFile;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,10 +27,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @DisplayName("Native memory of the decoder")
 class DecoderMemoryTest {
@@ -35,15 +40,17 @@ class DecoderMemoryTest {
     private static final int STEPS_A_PART = 2_000;
     private static final long ALLOWED_KIB = 8 * 1024;
 
-    @Test
+    @ParameterizedTest(name = "{0}, {1}")
+    @CsvSource({"FP32, TORCH", "INT8, AUTO"})
     @EnabledOnOs(OS.LINUX)
     @DisplayName("10,000 decode steps do not leak memory")
-    void staysFlat(@TempDir Path temp) throws IOException {
+    void staysFlat(ComputeType type, Kernels kernels, @TempDir Path temp) throws IOException {
+        SupportedKernels.assume(kernels);
         Path folder = oneLayer(Folders.copyOfModel("llama-gqa", temp), "model.safetensors");
         Folders.edit(folder.resolve("config.json"), root -> root.put("num_hidden_layers", 1));
         Path adapter = oneLayer(Folders.copyOfAdapter("llama-gqa", "qv", temp), "adapter_model.safetensors");
         try (Torch torch = Torch.open(FixtureModel.OPTIONS);
-                LanguageModel model = LanguageModel.load(folder, "base", torch);
+                LanguageModel model = LanguageModel.load(folder, "base", torch, new ModelOptions(type).with(kernels));
                 AdapterStore store = new AdapterStore(model);
                 KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             KvSlot slot = pool.reserve(64).orElseThrow();

@@ -10,7 +10,6 @@ import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
-import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.util.ArrayList;
@@ -19,17 +18,25 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("Deterministic steps")
+@ParameterizedClass(name = "{0}")
+@MethodSource("io.tidemark.fixture.SupportedKernels#deterministic")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DeterministicStepTest {
 
-    private static final int CHUNK = 64;
+    private static final int TILE = 64;
+
+    @Parameter
+    private ModelOptions options;
 
     private Torch torch;
     private LanguageModel model;
@@ -50,10 +57,10 @@ class DeterministicStepTest {
         }
     }
 
-    @BeforeAll
+    @BeforeParameterizedClassInvocation
     void load() {
         torch = Torch.open(FixtureModel.OPTIONS);
-        model = LanguageModel.load(Folders.model("llama-gqa"), "base", torch, new ModelOptions(ComputeType.INT8, true));
+        model = LanguageModel.load(Folders.model("llama-gqa"), "base", torch, options);
         adapters = new AdapterStore(model);
         Optional<LoraWeights> all = Optional.of(
                 adapters.load("all", Folders.adapter("llama-gqa", "all")).weights());
@@ -90,7 +97,7 @@ class DeterministicStepTest {
                 boundary);
     }
 
-    @AfterAll
+    @AfterParameterizedClassInvocation
     void close() {
         adapters.close();
         model.close();
@@ -98,7 +105,8 @@ class DeterministicStepTest {
     }
 
     @Test
-    @DisplayName("A row has the same logits, bit for bit, alone and in random batches, slots and chunks")
+    @DisplayName(
+            "A row has the same logits, bit for bit, alone and in random batches, slots and chunks, with native kernels also on two threads")
     void dependsOnNothingElse() {
         List<List<float[]>> alone = texts.stream().map(this::alone).toList();
         Random random = new Random(5);
@@ -114,7 +122,7 @@ class DeterministicStepTest {
         }
     }
 
-    /** Prompts run in chunks that end at tile boundaries, the rest of each text token by token. */
+    /** Prompts run in chunks that end where chunks may end, the rest of each text token by token. */
     private void compare(KvSlot[] slots, List<Integer> order, List<List<float[]>> alone, Random random) {
         int[] done = new int[slots.length];
         while (IntStream.range(0, done.length)
@@ -125,15 +133,14 @@ class DeterministicStepTest {
                 int length = texts.get(i).tokens().size();
                 int prompt = prompt(length);
                 if (done[i] < length && random.nextInt(4) > 0) {
-                    int end = done[i] >= prompt
-                            ? done[i] + 1
-                            : Math.min(prompt, (done[i] / CHUNK + 1 + random.nextInt(3)) * CHUNK);
+                    int end = done[i] >= prompt ? done[i] + 1 : Math.min(prompt, endOfChunk(done[i], random));
                     batch.add(texts.get(i).row(slots[i], done[i], end));
                     rows.add(i);
                     done[i] = end;
                 }
             }
             if (!batch.isEmpty()) {
+                model.decoder().setThreads(model.decoder().isNative() ? 1 + random.nextInt(2) : 1);
                 List<float[]> logits = model.decoder().logits(batch);
                 for (int r = 0; r < rows.size(); r++) {
                     int i = rows.get(r);
@@ -147,6 +154,11 @@ class DeterministicStepTest {
                 }
             }
         }
+    }
+
+    private int endOfChunk(int done, Random random) {
+        int unit = model.decoder().chunkTokens();
+        return (done / unit + 1 + random.nextInt(3 * TILE / unit)) * unit;
     }
 
     /** The last eight tokens are generated. */

@@ -9,6 +9,7 @@ import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.model.ModelOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -16,16 +17,24 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("Rows of a mixed batch")
+@ParameterizedClass(name = "{0}")
+@MethodSource("io.tidemark.fixture.SupportedKernels#independentRows")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MixedBatchTest {
+
+    @Parameter
+    private ModelOptions options;
 
     private FixtureModel fixture;
     private Decoder decoder;
@@ -45,9 +54,9 @@ class MixedBatchTest {
         }
     }
 
-    @BeforeAll
+    @BeforeParameterizedClassInvocation
     void load() {
-        fixture = FixtureModel.load("llama-gqa");
+        fixture = FixtureModel.load("llama-gqa", options);
         decoder = fixture.model().decoder();
         List<Integer> text = fixture.tokens(
                 "The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(5));
@@ -68,7 +77,7 @@ class MixedBatchTest {
                 new Sequence(text.subList(1, 33), saved, 0), new Sequence(text.subList(8, 9), saved, 2));
     }
 
-    @AfterAll
+    @AfterParameterizedClassInvocation
     void close() {
         fixture.close();
     }

@@ -13,6 +13,7 @@ import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,16 +21,27 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("Models with a sliding window")
+@ParameterizedClass(name = "{0}")
+@MethodSource("io.tidemark.fixture.SupportedKernels#independentRows")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SlidingWindowTest {
+
+    @Parameter
+    private ModelOptions options;
+
+    @TempDir
+    private static Path temp;
 
     private static final int CONTEXT = 2048;
     private static final int WINDOW = 24;
@@ -42,14 +54,15 @@ class SlidingWindowTest {
     private LanguageModel sliding;
     private LanguageModel mixed;
 
-    @BeforeAll
-    void load(@TempDir Path temp) {
+    @BeforeParameterizedClassInvocation
+    void load() {
         torch = Torch.open(FixtureModel.OPTIONS);
+        Path folder = temp.resolve(options.kernels().label());
         sliding = load(
-                temp.resolve("sliding"),
+                folder.resolve("sliding"),
                 root -> root.put("model_type", "mistral").put("sliding_window", WINDOW));
         mixed = load(
-                temp.resolve("mixed"),
+                folder.resolve("mixed"),
                 root -> root.put("model_type", "qwen2")
                         .put("sliding_window", WINDOW)
                         .put("use_sliding_window", true)
@@ -66,7 +79,7 @@ class SlidingWindowTest {
                 addBiases(copy.resolve("model.safetensors"));
             }
         });
-        return LanguageModel.load(copy, "sliding", torch);
+        return LanguageModel.load(copy, "sliding", torch, options);
     }
 
     private static void addBiases(Path weights) {
@@ -82,7 +95,7 @@ class SlidingWindowTest {
         file.write(weights);
     }
 
-    @AfterAll
+    @AfterParameterizedClassInvocation
     void close() {
         sliding.close();
         mixed.close();
@@ -128,14 +141,16 @@ class SlidingWindowTest {
             double[] expected = forced(model, tokens);
             for (List<Integer> chunkSizes :
                     List.of(List.of(LENGTH - 20, 1), List.of(17, 1, 300, 1, 1, 64), List.of(256))) {
-                assertAgrees(model, tokens, chunkSizes, expected);
+                // the last bit of a float decides how a value on the border between two bytes is rounded
+                assertAgrees(
+                        model, tokens, chunkSizes, expected, model.kernels().isFamily() ? 0.06 : 2e-4);
             }
         }
     }
 
     /** Runs the sequence in chunks of these sizes in turn, and a second one some tokens later in the next slot. */
     private static void assertAgrees(
-            LanguageModel model, List<Integer> tokens, List<Integer> chunkSizes, double[] expected) {
+            LanguageModel model, List<Integer> tokens, List<Integer> chunkSizes, double[] expected, double error) {
         try (KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             List<KvSlot> slots = List.of(
                     pool.reserve(LENGTH).orElseThrow(), pool.reserve(LENGTH).orElseThrow());
@@ -160,7 +175,7 @@ class SlidingWindowTest {
                     int end = batch.get(i).position() + batch.get(i).tokens().size();
                     assertThat(logprob(logits.get(i), tokens.get(end)))
                             .as("%s, token %d", chunkSizes, end)
-                            .isCloseTo(expected[end - 1], within(2e-4));
+                            .isCloseTo(expected[end - 1], within(error));
                 }
             }
         }

@@ -6,31 +6,40 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.model.ModelOptions;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("A prompt as long as the context")
+@ParameterizedClass(name = "{0}")
+@MethodSource("io.tidemark.fixture.SupportedKernels#independentRows")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LongPromptTest {
+
+    @Parameter
+    private ModelOptions options;
 
     private FixtureModel fixture;
     private int context;
     private List<Integer> text;
 
-    @BeforeAll
+    @BeforeParameterizedClassInvocation
     void load() {
-        fixture = FixtureModel.load("llama-gqa");
+        fixture = FixtureModel.load("llama-gqa", options);
         context = fixture.model().config().contextLength();
         text = fixture.tokens(
                 "The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(30));
         assertThat(text).hasSizeGreaterThan(context);
     }
 
-    @AfterAll
+    @AfterParameterizedClassInvocation
     void close() {
         fixture.close();
     }

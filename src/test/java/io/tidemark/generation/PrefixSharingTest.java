@@ -7,21 +7,30 @@ import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
+import io.tidemark.model.ModelOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("Prefix sharing")
+@ParameterizedClass(name = "{0}")
+@MethodSource("io.tidemark.fixture.SupportedKernels#independentRows")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PrefixSharingTest {
+
+    @Parameter
+    private ModelOptions options;
 
     private static final int CHUNK = 64;
     private static final EngineLimits SHARING = new EngineLimits(8, 16, 1L << 30, 1L << 28);
@@ -30,15 +39,15 @@ class PrefixSharingTest {
     private FixtureModel fixture;
     private List<Integer> text;
 
-    @BeforeAll
+    @BeforeParameterizedClassInvocation
     void load() {
-        fixture = FixtureModel.load("llama-gqa");
+        fixture = FixtureModel.load("llama-gqa", options);
         text = fixture.tokens(
                         "The boundary layer of name[Blue Spice], eatType[coffee shop] is héllo 🙂 wörld. ".repeat(12))
                 .subList(0, 300);
     }
 
-    @AfterAll
+    @AfterParameterizedClassInvocation
     void close() {
         fixture.close();
     }

@@ -19,9 +19,9 @@ import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("Seed")
 class SeedTest {
@@ -47,10 +47,11 @@ class SeedTest {
         }
     }
 
-    @Test
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("io.tidemark.fixture.SupportedKernels#deterministic")
     @DisplayName("In deterministic int8 the text does not depend on batch, slot, order, prompt chunks and instance")
-    void besideOthers() throws RequestRejectedException {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
+    void besideOthers(ModelOptions options) throws RequestRejectedException {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa", options)) {
             List<TestRequest> requests = IntStream.range(0, REQUESTS)
                     .mapToObj(i -> request(fixture, i))
                     .toList();

@@ -1,6 +1,7 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.DecodeBenchmark;
+import io.tidemark.benchmark.DecodeBenchmark.Case;
 import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Variant;
 import io.tidemark.benchmark.SyntheticAdapters;
@@ -12,6 +13,7 @@ import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.evaluation.Spread;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -25,16 +27,20 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code tidemark bench decode}: measures the cost of adapters, boundaries and compute types in decoding steps. */
+/**
+ * {@code tidemark bench decode}: measures the cost of adapters, boundaries, compute types and kernels in decoding steps
+ * and in steps of prompts.
+ */
 @Command(
         name = "decode",
         description =
-                "Measures decoding steps with synthetic adapters: base model, full LoRA, a boundary of one third, masks.",
+                "Measures steps with synthetic adapters: base model, full LoRA, a boundary of one third, masks, prompts.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Example:",
-            "  tidemark bench decode --model demo/model --compute-type int8 --rows 1,8,32 --adapters 1,4"
+            "Examples:",
+            "  tidemark bench decode --model demo/model --compute-type int8 --rows 1,8,32 --adapters 1,4",
+            "  tidemark bench decode --model demo/model --compute-type int8 --kernels torch,auto --prefill 64,1000"
         })
 final class BenchDecodeCommand implements Callable<Integer> {
 
@@ -52,6 +58,16 @@ final class BenchDecodeCommand implements Callable<Integer> {
             converter = ComputeOptions.Converter.class,
             description = "fp32, bf16 or int8; one or several. Default: ${DEFAULT-VALUE}.")
     private List<ComputeType> types;
+
+    @Option(
+            names = "--kernels",
+            split = ",",
+            paramLabel = "KERNELS",
+            defaultValue = "torch",
+            converter = ComputeOptions.KernelsConverter.class,
+            description = "torch, auto, amx, vnni-bf16, vnni or avx2; one or several, which run in turn. Types other "
+                    + "than int8 use torch only. Default: ${DEFAULT-VALUE}.")
+    private List<Kernels> kernels;
 
     @Option(
             names = "--rows",
@@ -107,6 +123,13 @@ final class BenchDecodeCommand implements Callable<Integer> {
     private List<Double> masks = new ArrayList<>();
 
     @Option(
+            names = "--prefill",
+            split = ",",
+            paramLabel = "N",
+            description = "Also measure steps with a prompt of this many tokens, alone; one or several.")
+    private List<Integer> prefill = new ArrayList<>();
+
+    @Option(
             names = "--temperature",
             paramLabel = "T",
             defaultValue = "0",
@@ -123,6 +146,7 @@ final class BenchDecodeCommand implements Callable<Integer> {
                 || rank < 1
                 || promptTokens < 1
                 || rows.stream().anyMatch(n -> n < 1)
+                || prefill.stream().anyMatch(n -> n < 1)
                 || adapters.stream().anyMatch(n -> n < 1)) {
             throw new ParameterException(spec.commandLine(), "all numbers must be 1 or more");
         }
@@ -138,25 +162,63 @@ final class BenchDecodeCommand implements Callable<Integer> {
             options.add(new ModelOptions(ComputeType.INT8, true));
         }
         PrintWriter out = spec.commandLine().getOut();
-        out.printf("%-20s %4s  %-24s %10s %7s %6s%n", "compute type", "rows", "adapters", "tokens/s", "of base", "JVM");
+        out.printf(
+                "%-20s %-9s %4s  %-24s %10s %9s %7s %9s %6s%n",
+                "compute type",
+                "kernels",
+                "rows",
+                "adapters",
+                "tokens/s",
+                "ms/step",
+                "of base",
+                "of " + kernels.get(0).label(),
+                "JVM");
         options.forEach(option -> measure(option, out));
         return 0;
     }
 
     private void measure(ModelOptions options, PrintWriter out) {
-        int most = adapters.stream().mapToInt(Integer::intValue).max().orElseThrow();
-        try (LocalModel local = model.open(options);
-                SyntheticAdapters folder =
-                        SyntheticAdapters.write(local.language().config(), most, most, rank)) {
-            List<LoraWeights> loaded =
-                    folder.folders().values().stream().map(local::lora).toList();
-            try (DecodeBenchmark bench = new DecodeBenchmark(local.language(), loaded, promptTokens, steps)) {
-                for (int count : rows) {
-                    adapters.stream()
-                            .filter(mixed -> mixed <= count)
-                            .forEach(mixed -> print(options, count, variants(mixed, local.layers()), bench, out));
-                }
+        boolean choice = options.computeType() == ComputeType.INT8;
+        List<Loaded> loaded = new ArrayList<>();
+        try {
+            for (Kernels each : choice ? kernels : List.of(Kernels.TORCH)) {
+                loaded.add(load(options.with(each)));
             }
+            int layers = loaded.get(0).local().layers();
+            for (int count : rows) {
+                adapters.stream()
+                        .filter(mixed -> mixed <= count)
+                        .forEach(mixed -> print(options, count, variants(mixed, layers), loaded, out));
+            }
+            prefill.forEach(tokens -> print(options, 1, prompts(tokens, layers), loaded, out));
+        } finally {
+            loaded.forEach(Loaded::close);
+        }
+    }
+
+    /** A model with synthetic adapters. */
+    private record Loaded(LocalModel local, DecodeBenchmark bench) {
+
+        String kernels() {
+            return local.language().kernels().label();
+        }
+
+        void close() {
+            bench.close();
+            local.close();
+        }
+    }
+
+    private Loaded load(ModelOptions options) {
+        int most = adapters.stream().mapToInt(Integer::intValue).max().orElseThrow();
+        LocalModel local = model.open(options);
+        try (SyntheticAdapters folder = SyntheticAdapters.write(local.language().config(), most, most, rank)) {
+            List<LoraWeights> loras =
+                    folder.folders().values().stream().map(local::lora).toList();
+            return new Loaded(local, new DecodeBenchmark(local.language(), loras, promptTokens, steps));
+        } catch (RuntimeException e) {
+            local.close();
+            throw e;
         }
     }
 
@@ -169,22 +231,42 @@ final class BenchDecodeCommand implements Callable<Integer> {
         return variants;
     }
 
-    private Variant variant(String name, int adapters, int layers, OptionalDouble masked) {
-        return new Variant(name, adapters, new Boundary(layers), SamplingParams.at(temperature), masked);
+    private static List<Variant> prompts(int tokens, int layers) {
+        return List.of(
+                Variant.ofPrompt("base, prompt of " + tokens, 0, new Boundary(0), tokens),
+                Variant.ofPrompt("1, prompt of " + tokens, 1, new Boundary(layers), tokens));
     }
 
-    private void print(ModelOptions options, int rows, List<Variant> variants, DecodeBenchmark bench, PrintWriter out) {
-        List<List<Speed>> speeds = bench.run(rows, variants, repeat);
+    private Variant variant(String name, int adapters, int layers, OptionalDouble masked) {
+        return new Variant(name, adapters, new Boundary(layers), SamplingParams.at(temperature), masked, 0);
+    }
+
+    /** Each variant runs with all kernels before the next one. */
+    private void print(ModelOptions options, int rows, List<Variant> variants, List<Loaded> loaded, PrintWriter out) {
+        List<Case> cases = variants.stream()
+                .flatMap(variant -> loaded.stream().map(each -> new Case(each.bench(), variant)))
+                .toList();
+        List<List<Speed>> speeds = DecodeBenchmark.runInTurn(rows, cases, repeat);
         String type = options.computeType().label() + (options.deterministic() ? " deterministic" : "");
-        double base = median(speeds.get(0));
-        for (int i = 0; i < variants.size(); i++) {
+        for (int i = 0; i < cases.size(); i++) {
+            Variant variant = cases.get(i).variant();
+            int of = i % loaded.size();
             double speed = median(speeds.get(i));
             double jvm = Spread.of(speeds.get(i).stream().map(Speed::jvmShare).toList())
                     .median();
             out.printf(
-                    "%-20s %4d  %-24s %10.0f %7.2f %5.1f%%%n",
-                    type, rows, variants.get(i).name(), speed, speed / base, 100 * jvm);
+                    "%-20s %-9s %4d  %-24s %10.0f %9.2f %7.2f %9.2f %5.1f%%%n",
+                    type,
+                    loaded.get(of).kernels(),
+                    rows,
+                    variant.name(),
+                    speed,
+                    1e3 * rows * Math.max(1, variant.prompt()) / speed,
+                    speed / median(speeds.get(of)),
+                    speed / median(speeds.get(i - of)),
+                    100 * jvm);
         }
+        out.flush();
     }
 
     private static double median(List<Speed> speeds) {

@@ -79,6 +79,7 @@ final class DemoRun {
                         folder.adapters(),
                         Optional.empty(),
                         Optional.empty(),
+                        Optional.empty(),
                         Optional.of(httpPort))
                 .settings(Optional.of(broker.bootstrapServers()));
         settings.put("quarkus.http.host", "127.0.0.1");

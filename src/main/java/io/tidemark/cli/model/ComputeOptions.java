@@ -2,12 +2,13 @@ package io.tidemark.cli.model;
 
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** {@code --compute-type} and {@code --deterministic} of the commands that load one model. */
+/** {@code --compute-type}, {@code --kernels} and {@code --deterministic} of the commands that load one model. */
 public final class ComputeOptions {
 
     @Option(
@@ -19,14 +20,23 @@ public final class ComputeOptions {
     private ComputeType type;
 
     @Option(
+            names = "--kernels",
+            paramLabel = "KERNELS",
+            defaultValue = "torch",
+            converter = KernelsConverter.class,
+            description = "torch; auto for the fastest of the processor with int8; or amx, vnni-bf16, vnni or avx2. "
+                    + "Default: ${DEFAULT-VALUE}.")
+    private Kernels kernels;
+
+    @Option(
             names = "--deterministic",
             description = "Logits do not depend on the other sequences of the batch; requires int8.")
     private boolean deterministic;
 
-    /** @throws CommandException when the type does not support {@code --deterministic} */
+    /** @throws CommandException when the type does not support {@code --deterministic} or {@code --kernels} */
     public ModelOptions options() {
         try {
-            return new ModelOptions(type, deterministic);
+            return new ModelOptions(type, deterministic).with(kernels);
         } catch (IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }
@@ -38,6 +48,18 @@ public final class ComputeOptions {
         public ComputeType convert(String name) {
             try {
                 return ComputeType.of(name);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(e.getMessage());
+            }
+        }
+    }
+
+    /** Converts the names of kernels that settings use too. */
+    public static final class KernelsConverter implements ITypeConverter<Kernels> {
+        @Override
+        public Kernels convert(String name) {
+            try {
+                return Kernels.of(name);
             } catch (IllegalArgumentException e) {
                 throw new TypeConversionException(e.getMessage());
             }

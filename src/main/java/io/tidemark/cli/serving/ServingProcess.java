@@ -5,6 +5,7 @@ import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
 import io.tidemark.stream.ServeApplication;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.nio.file.Path;
@@ -32,6 +33,7 @@ public final class ServingProcess {
             List<NamedFolder> adapters,
             Optional<Path> adapterFolder,
             Optional<ComputeType> computeType,
+            Optional<Kernels> kernels,
             Optional<Integer> httpPort) {
 
         public Options {
@@ -54,6 +56,7 @@ public final class ServingProcess {
                     adapter.folder().toString()));
             adapterFolder.ifPresent(folder -> settings.put("tidemark.adapter-folder", folder.toString()));
             computeType.ifPresent(type -> settings.put("tidemark.engine.compute-type", type.label()));
+            kernels.ifPresent(choice -> settings.put("tidemark.engine.kernels", choice.label()));
             httpPort.ifPresent(port -> settings.put("quarkus.http.port", Integer.toString(port)));
             return settings;
         }

@@ -5,11 +5,13 @@ import static io.tidemark.decoder.script.DecoderMethod.COPY_SLOT;
 import static io.tidemark.decoder.script.DecoderMethod.COPY_TOKENS;
 import static io.tidemark.decoder.script.DecoderMethod.FILL_SLOT;
 import static io.tidemark.decoder.script.DecoderMethod.IS_FINITE;
-import static io.tidemark.decoder.script.DecoderMethod.KV_ELEMENT_BYTES;
+import static io.tidemark.decoder.script.DecoderMethod.KV_TOKEN_BYTES;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_BLOCK;
 import static io.tidemark.decoder.script.DecoderMethod.NEW_CACHE;
 
 import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.decoder.script.DecoderMethod;
+import io.tidemark.decoder.script.NativeHandle;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptException;
@@ -38,17 +40,22 @@ public final class KvCache {
     private final Script script;
     private final ModelConfig config;
     private final int windowedLayers;
-    private final long bytesPerToken;
+    private final long layerBytesPerToken;
+    private final boolean isNative;
 
-    /** @param script the decoder's script */
-    public KvCache(Torch torch, Script script, ModelConfig config) {
+    /**
+     * @param script   the decoder's script
+     * @param isNative whether the native decoder reads and writes the blocks
+     */
+    public KvCache(Torch torch, Script script, ModelConfig config, boolean isNative) {
         this.torch = torch;
         this.script = script;
         this.config = config;
         this.windowedLayers =
                 (int) config.windows().stream().filter(OptionalInt::isPresent).count();
-        try (Value bytes = call(KV_ELEMENT_BYTES)) {
-            this.bytesPerToken = config.kvElementsPerToken() * bytes.toNumber();
+        this.isNative = isNative;
+        try (Value bytes = call(KV_TOKEN_BYTES)) {
+            this.layerBytesPerToken = bytes.toNumber();
         }
     }
 
@@ -59,7 +66,7 @@ public final class KvCache {
 
     /** Bytes of the keys and values of one token in all layers, if all layers store it. */
     public long bytesPerToken() {
-        return bytesPerToken;
+        return config.numLayers() * layerBytesPerToken;
     }
 
     /**
@@ -87,7 +94,7 @@ public final class KvCache {
     long bytes(int slots, int capacity) {
         long tokens = (long) (config.numLayers() - windowedLayers) * capacity
                 + (long) windowedLayers * ringCapacity(capacity);
-        return slots * (bytesPerToken / config.numLayers()) * tokens;
+        return slots * layerBytesPerToken * tokens;
     }
 
     /** @throws DecoderException if the device is out of memory */
@@ -97,7 +104,16 @@ public final class KvCache {
                 Value count = torch.number(slots);
                 Value length = torch.number(capacity);
                 Value ring = torch.number(ringCapacity)) {
-            return new KvBlock(call(NEW_CACHE, like, count, length, ring), slots, capacity, ringCapacity);
+            Value cache = call(NEW_CACHE, like, count, length, ring);
+            try {
+                Optional<NativeHandle> handle = isNative
+                        ? Optional.of(NativeHandle.create(torch, script, NATIVE_BLOCK, cache, count, length, ring))
+                        : Optional.empty();
+                return new KvBlock(cache, handle, slots, capacity, ringCapacity);
+            } catch (ScriptException e) {
+                cache.close();
+                throw new DecoderException(e);
+            }
         }
     }
 

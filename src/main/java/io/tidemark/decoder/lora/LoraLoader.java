@@ -5,6 +5,11 @@ import static io.tidemark.decoder.script.DecoderMethod.ADAPTER_BYTES;
 import static io.tidemark.decoder.script.DecoderMethod.CONCAT_A;
 import static io.tidemark.decoder.script.DecoderMethod.CONCAT_B;
 import static io.tidemark.decoder.script.DecoderMethod.DORA_FACTOR;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_ADAPTER;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_ADAPTER_BYTES;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_LORA;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_NORMS;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_OVERRIDES;
 import static io.tidemark.decoder.script.DecoderMethod.OVERRIDE_BYTES;
 import static io.tidemark.decoder.script.DecoderMethod.PACKED_BYTES;
 import static io.tidemark.decoder.script.DecoderMethod.PACK_ADAPTER;
@@ -15,9 +20,11 @@ import io.tidemark.decoder.script.DecoderLayouts.LinearModule;
 import io.tidemark.decoder.script.DecoderLayouts.LoraFactor;
 import io.tidemark.decoder.script.DecoderLayouts.LoraScale;
 import io.tidemark.decoder.script.DecoderMethod;
+import io.tidemark.decoder.script.NativeHandle;
 import io.tidemark.decoder.weights.TensorLoader;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModuleNames;
 import io.tidemark.model.Projection;
@@ -27,6 +34,7 @@ import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -41,13 +49,19 @@ public final class LoraLoader {
     private final Path modelFolder;
     private final ModelConfig config;
     private final ComputeType computeType;
+    private final Kernels kernels;
     private final TensorLoader loader;
 
-    /** @param modelFolder the base model's folder: magnitudes and copies refer to its tensors */
-    public LoraLoader(Path modelFolder, ModelConfig config, ComputeType computeType, TensorLoader loader) {
+    /**
+     * @param modelFolder the base model's folder: magnitudes and copies refer to its tensors
+     * @param kernels     of the decoder
+     */
+    public LoraLoader(
+            Path modelFolder, ModelConfig config, ComputeType computeType, Kernels kernels, TensorLoader loader) {
         this.modelFolder = modelFolder;
         this.config = config;
         this.computeType = computeType;
+        this.kernels = kernels;
         this.loader = loader;
     }
 
@@ -61,6 +75,9 @@ public final class LoraLoader {
         try (ValueScope scope = new ValueScope()) {
             Optional<Value> overrides = new NonBlockLora(modelFolder, config, loader, source).load(adapter);
             overrides.ifPresent(scope::add);
+            if (kernels.isFamily()) {
+                return inNativeDecoder(source, adapter.layers(), overrides);
+            }
             Value tensors = scope.add(layers(source, adapter.layers()));
             Optional<Value> packed = packed(tensors);
             packed.ifPresent(scope::add);
@@ -69,7 +86,61 @@ public final class LoraLoader {
                     + overrides.map(value -> number(OVERRIDE_BYTES, value)).orElse(0L)
                     + packedBytes;
             scope.release();
-            return new LoraWeights(tensors, isPlain(adapter.layers()), overrides, packed, packedBytes, bytes);
+            return LoraWeights.inScript(tensors, isPlain(adapter.layers()), overrides, packed, packedBytes, bytes);
+        }
+    }
+
+    /** Copies the weights to the native decoder, which computes all of them except for the remaining overrides. */
+    private LoraWeights inNativeDecoder(
+            Path source, List<Map<Projection, LoraModule>> layers, Optional<Value> overrides) {
+        NativeHandle handle = NativeHandle.create(loader.torch(), loader.script(), NATIVE_ADAPTER);
+        try (ValueScope scope = new ValueScope();
+                Value number = loader.torch().number(handle.number())) {
+            overrides.ifPresent(
+                    all -> loader.script().call(NATIVE_NORMS, number, all).close());
+            Optional<Value> remaining =
+                    overrides.map(all -> scope.add(loader.script().call(NATIVE_OVERRIDES, all)));
+            for (int layer = 0; layer < layers.size(); layer++) {
+                for (LinearModule module : LinearModule.values()) {
+                    copyLinear(source, number, layer, layers.get(layer), module);
+                }
+            }
+            long bytes = number(NATIVE_ADAPTER_BYTES, number)
+                    + remaining.map(value -> number(OVERRIDE_BYTES, value)).orElse(0L);
+            scope.release();
+            return LoraWeights.inNativeDecoder(handle, isPlain(layers), remaining, bytes);
+        } catch (RuntimeException e) {
+            handle.close();
+            throw e;
+        }
+    }
+
+    private void copyLinear(
+            Path source, Value adapter, int layer, Map<Projection, LoraModule> modules, LinearModule module) {
+        List<LoraModule> loras = module.parts().stream()
+                .flatMap(part -> Optional.ofNullable(modules.get(part)).stream())
+                .toList();
+        if (loras.isEmpty()) {
+            return;
+        }
+        try (ValueScope scope = new ValueScope()) {
+            List<Value> factors = new ArrayList<>();
+            List<Value> scales = new ArrayList<>();
+            addFused(scope, factors, scales, linears(source, layer, modules, module.parts()), layer, module);
+            Value none = scope.add(loader.zeros(0));
+            Value layerIndex = scope.add(loader.torch().number(layer));
+            Value moduleIndex = scope.add(loader.torch().number(module.ordinal()));
+            loader.script()
+                    .call(
+                            NATIVE_LORA,
+                            adapter,
+                            layerIndex,
+                            moduleIndex,
+                            factors.get(LoraFactor.A.ordinal()),
+                            factors.get(LoraFactor.B.ordinal()),
+                            isPlain(loras) ? none : scales.get(LoraScale.FACTOR.ordinal()),
+                            isPlain(loras) ? none : scales.get(LoraScale.SHIFT.ordinal()))
+                    .close();
         }
     }
 
@@ -104,15 +175,18 @@ public final class LoraLoader {
     }
 
     private static boolean isPlain(List<Map<Projection, LoraModule>> layers) {
-        return layers.stream()
-                .flatMap(layer -> layer.values().stream())
+        return layers.stream().allMatch(layer -> isPlain(layer.values()));
+    }
+
+    private static boolean isPlain(Collection<LoraModule> modules) {
+        return modules.stream()
                 .allMatch(
                         module -> module.magnitude().isEmpty() && module.bias().isEmpty());
     }
 
     private List<Linear> linears(
             Path source, int layer, Map<Projection, LoraModule> modules, List<Projection> sharing) {
-        Map<String, StoredTensor> base = isPlain(List.of(modules)) ? Map.of() : WeightFiles.read(modelFolder);
+        Map<String, StoredTensor> base = isPlain(modules.values()) ? Map.of() : WeightFiles.read(modelFolder);
         return sharing.stream()
                 .map(projection -> linear(
                         source,

@@ -29,6 +29,8 @@ public final class DecoderLayouts {
                         LoraScale.class,
                         OverrideTensor.class,
                         PlanPart.class,
+                        NativePlanPart.class,
+                        SegmentField.class,
                         CallField.class,
                         CallKind.class,
                         LoraSpanField.class,
@@ -138,6 +140,30 @@ public final class DecoderLayouts {
         ORDER,
         /** The row of each token {@code [tokens]}; empty if rows and tokens have the same order. */
         RESTORED_ORDER
+    }
+
+    /** The parts of a step's plan in the native path, like {@link PlanPart}. */
+    public enum NativePlanPart {
+        /** The token ids {@code [tokens]}. */
+        IDS,
+        /** The tokens whose logits are returned {@code [sampled]}. */
+        SAMPLED,
+        /** The {@link SegmentField} numbers of each segment, one segment after another. */
+        SEGMENTS
+    }
+
+    /** The numbers of a segment: the next tokens of one sequence in the native path. */
+    public enum SegmentField {
+        /** Handle of the block. */
+        BLOCK,
+        SLOT,
+        /** Position of the first token in its sequence. */
+        POSITION,
+        TOKENS,
+        /** Handle of the adapter; 0 for the base model. */
+        ADAPTER,
+        /** The adapter's LoRA is used in the layers below it. */
+        BOUNDARY
     }
 
     /** The numbers of an attention call. */

@@ -16,7 +16,7 @@ public enum DecoderMethod implements ScriptMethod {
     INSTALL(EnumSet.allOf(InstallArgument.class)),
     ADD_LAYER("norms", "linears", "states"),
     MEASURED_RMS(),
-    PACKED_LAYER("activation_rms", "linears"),
+    PACKED_LAYER("layer", "activation_rms", "linears"),
     INSTALL_PACKED("packed"),
     ADD_HEAD("states"),
     // weights.torchscript
@@ -52,7 +52,7 @@ public enum DecoderMethod implements ScriptMethod {
     LORA("rows", "spans", "adapters", "packed_groups"),
     // kv_cache.torchscript
     NEW_CACHE("like", "slots", "capacity", "ring_capacity"),
-    KV_ELEMENT_BYTES(),
+    KV_TOKEN_BYTES(),
     CLEAR_SLOT("cache", "slot"),
     COPY_TOKENS("cache", "slot", "start", "end"),
     IS_FINITE("tokens"),
@@ -73,7 +73,22 @@ public enum DecoderMethod implements ScriptMethod {
     // forced.torchscript
     EMBED("ids", "override_spans", "overrides"),
     FORCED_LAYER("states", "layer_index", "t", "lora_spans", "adapters", "override_spans", "overrides"),
-    GOLD_LOGPROBS("states", "rows", "gold", "override_spans", "overrides");
+    GOLD_LOGPROBS("states", "rows", "gold", "override_spans", "overrides", "threads"),
+    // native.torchscript
+    NATIVE_CLOSE("handle"),
+    NATIVE_CLOSE_MODEL(),
+    NATIVE_BLOCK("cache", "slots", "capacity", "ring_capacity"),
+    NATIVE_ADAPTER(),
+    NATIVE_LORA("adapter", "layer", "module", "a", "b", "factor", "shift"),
+    NATIVE_NORMS("adapter", "weights"),
+    NATIVE_OVERRIDES("weights"),
+    NATIVE_ADAPTER_BYTES("adapter"),
+    NATIVE_STEP(EnumSet.range(NativeStepArgument.PLAN, NativeStepArgument.OVERRIDES)),
+    NATIVE_STEP_AND_SAMPLE(EnumSet.allOf(NativeStepArgument.class)),
+    NATIVE_FORCED_LAYER("states", "layer_index", "t", "adapter", "boundary", "threads");
+
+    /** The methods that only the script of the native path has. */
+    static final Set<DecoderMethod> NATIVE = EnumSet.range(NATIVE_CLOSE, NATIVE_FORCED_LAYER);
 
     private final String method = name().toLowerCase(Locale.ROOT);
     private final List<String> parameters;
@@ -111,7 +126,8 @@ public enum DecoderMethod implements ScriptMethod {
         INTERMEDIATE,
         WINDOWS,
         COMPUTE_TYPE,
-        DETERMINISTIC
+        DETERMINISTIC,
+        KERNELS
     }
 
     /**
@@ -127,6 +143,19 @@ public enum DecoderMethod implements ScriptMethod {
         ADAPTERS,
         PACKED_GROUPS,
         CACHED_LORA,
+        OVERRIDE_SPANS,
+        OVERRIDES,
+        SAMPLING_INPUTS,
+        SAMPLING_PARTS,
+        SAMPLING_SIZES,
+        MASKS
+    }
+
+    /** The arguments of {@link #NATIVE_STEP}, in order, and then those of {@link #NATIVE_STEP_AND_SAMPLE}. */
+    public enum NativeStepArgument {
+        PLAN,
+        PLAN_SIZES,
+        THREADS,
         OVERRIDE_SPANS,
         OVERRIDES,
         SAMPLING_INPUTS,

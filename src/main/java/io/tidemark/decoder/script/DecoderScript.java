@@ -30,28 +30,40 @@ public final class DecoderScript {
     private DecoderScript() {}
 
     /** What Java and the script agree on; {@link #source} compares both. */
-    static ScriptContract contract() {
-        return new ScriptContract(DecoderLayouts.all(), List.of(DecoderMethod.values()), Map.of("NONE", NONE));
+    static ScriptContract contract(boolean hasOperators) {
+        List<DecoderMethod> methods = Stream.of(DecoderMethod.values())
+                .filter(method -> hasOperators || !DecoderMethod.NATIVE.contains(method))
+                .toList();
+        return new ScriptContract(DecoderLayouts.all(), methods, Map.of("NONE", NONE));
     }
 
     /** The files of the script on the class path. */
-    static List<String> resources() {
+    static List<String> resources(boolean hasOperators) {
         String bf16 = System.getProperty("os.arch").equals("amd64") ? "bf16_onednn" : "bf16_plain";
-        return Stream.concat(FILES.stream(), Stream.of(bf16))
+        return Stream.concat(FILES.stream(), Stream.of(bf16, hasOperators ? "native" : "native_absent"))
                 .map(file -> "/torchscript/" + file + ".torchscript")
                 .toList();
     }
 
     /**
-     * The source of the script.
+     * The source of the script without the native path.
      *
      * @param more further resources with parts of the class
      * @throws IllegalStateException if the script and Java differ; the message names layout and field
      */
     public static ScriptSource source(String... more) {
+        return source(false, more);
+    }
+
+    /** The source of the script with the native path, whose operators must be registered when it is loaded. */
+    public static ScriptSource nativeSource() {
+        return source(true);
+    }
+
+    private static ScriptSource source(boolean hasOperators, String... more) {
         return new ScriptSource(
                 "Decoder",
-                contract(),
-                Stream.concat(resources().stream(), Stream.of(more)).toArray(String[]::new));
+                contract(hasOperators),
+                Stream.concat(resources(hasOperators).stream(), Stream.of(more)).toArray(String[]::new));
     }
 }

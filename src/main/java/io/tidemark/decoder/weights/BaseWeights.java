@@ -57,14 +57,20 @@ public final class BaseWeights {
      * Loads all weights of a folder into the script, which keeps them until it is closed. With a compute type smaller
      * than float32, at most two layers are in memory in float32.
      *
+     * @param kernels      the native decoder's number of an instruction set, or {@link DecoderScript#NONE}
      * @param sampleTokens tokens of a sample text; int8 measures the range of activations with them
      * @throws InvalidModelException if a tensor is missing, has another shape, is not finite, or would not be used
      */
     public static void install(
-            Path folder, ModelConfig config, TensorLoader loader, ModelOptions options, long[] sampleTokens) {
+            Path folder,
+            ModelConfig config,
+            TensorLoader loader,
+            ModelOptions options,
+            long kernels,
+            long[] sampleTokens) {
         BaseWeights weights = new BaseWeights(folder, config, loader);
         try (ValueScope scope = new ValueScope()) {
-            weights.installNonBlock(scope, options);
+            weights.installNonBlock(scope, options, kernels);
             weights.installLayers(sampleTokens, options.computeType());
             weights.refuseUnused();
         }
@@ -107,7 +113,7 @@ public final class BaseWeights {
                         .equals(stored.get("model.embed_tokens.weight").bytes());
     }
 
-    private void installNonBlock(ValueScope scope, ModelOptions options) {
+    private void installNonBlock(ValueScope scope, ModelOptions options, long kernels) {
         Torch torch = loader.torch();
         int vocabulary = config.vocabularySize();
         int hidden = config.hiddenSize();
@@ -135,6 +141,7 @@ public final class BaseWeights {
                 InstallArgument.COMPUTE_TYPE,
                 scope.add(torch.number(options.computeType().ordinal())));
         arguments.put(InstallArgument.DETERMINISTIC, scope.add(torch.flag(options.deterministic())));
+        arguments.put(InstallArgument.KERNELS, scope.add(torch.number(kernels)));
         loader.script().call(INSTALL, arguments.values().toArray(Value[]::new)).close();
     }
 

@@ -20,6 +20,7 @@ final class Int8LayerPacker implements AutoCloseable {
     private final TensorLoader loader;
     private final BackgroundExecutor executor;
     private Optional<CompletableFuture<Value>> packing = Optional.empty();
+    private int added;
 
     Int8LayerPacker(TensorLoader loader) {
         this.loader = loader;
@@ -30,22 +31,24 @@ final class Int8LayerPacker implements AutoCloseable {
 
     /** Packs the layer that was added to the script last. Closes {@code linears}. */
     void add(Value linears) {
+        int layer = added++;
         Value rms = loader.script().call(MEASURED_RMS);
         if (packing.filter(last -> !last.isDone()).isPresent()) {
-            try (Value packed = pack(rms, linears)) {
+            try (Value packed = pack(layer, rms, linears)) {
                 finish();
                 install(packed);
             }
         } else {
             finish();
-            packing = Optional.of(CompletableFuture.supplyAsync(() -> pack(rms, linears), executor));
+            packing = Optional.of(CompletableFuture.supplyAsync(() -> pack(layer, rms, linears), executor));
         }
     }
 
-    private Value pack(Value rms, Value linears) {
+    private Value pack(int layer, Value rms, Value linears) {
         try (rms;
-                linears) {
-            return loader.script().call(PACKED_LAYER, rms, linears);
+                linears;
+                Value index = loader.torch().number(layer)) {
+            return loader.script().call(PACKED_LAYER, index, rms, linears);
         }
     }
 

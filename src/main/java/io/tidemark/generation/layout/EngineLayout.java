@@ -87,9 +87,9 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
     /**
      * The layout for a model on the processors of its {@link io.tidemark.torch.Torch}. Most models get an instance of
      * one thread for each processor. Since each instance reads all weights in every step, a large model gets fewer
-     * instances of more threads. On a GPU there is one instance.
+     * instances of more threads. On a GPU and with the native decoder there is one instance.
      *
-     * @param instances number of instances; 0 for the default
+     * @param instances number of instances; 0 for the default. Not used with the native decoder
      * @param threads   threads of an instance; 0 for the default
      * @throws IllegalArgumentException if the threads of all instances together are more than the processors
      */
@@ -97,6 +97,9 @@ public record EngineLayout(int instances, int threads, int maxThreads, int minTo
         int processors = decoder.threads();
         if (decoder.isOnGpu()) {
             return single(processors);
+        }
+        if (decoder.isNative()) {
+            return single(threads > 0 ? Math.min(threads, processors) : processors);
         }
         long weights = decoder.config().layerWeights();
         int width = threads > 0

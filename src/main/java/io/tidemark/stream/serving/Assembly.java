@@ -171,8 +171,12 @@ final class Assembly implements AutoCloseable {
         LOG.infof("loading model '%s' from %s", choice.name(), choice.folder());
         loaded = preloader.take(choice);
         LOG.infof(
-                "loaded model '%s' (%d layers) from %s",
-                choice.name(), loaded.model().config().numLayers(), choice.folder());
+                "loaded model '%s' (%d layers, %s, kernels: %s) from %s",
+                choice.name(),
+                loaded.model().config().numLayers(),
+                loaded.model().computeType().label(),
+                loaded.model().kernels().label(),
+                choice.folder());
         return loaded::close;
     }
 

@@ -1,5 +1,6 @@
 package io.tidemark.stream.serving;
 
+import io.tidemark.model.Kernels;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings.ModelSettings;
 import io.tidemark.torch.Processors;
@@ -13,6 +14,7 @@ import java.util.Optional;
  * @param name            name of the base model in requests and boundary records
  * @param computeType     as in the settings; if absent, the device determines it
  * @param packedLoraBytes memory of unused packed LoRA groups
+ * @param kernels         what computes the layers and the head
  */
 record ModelChoice(
         Path folder,
@@ -20,7 +22,8 @@ record ModelChoice(
         TorchOptions torch,
         Optional<String> computeType,
         boolean deterministic,
-        long packedLoraBytes) {
+        long packedLoraBytes,
+        Kernels kernels) {
 
     static ModelChoice of(ModelSettings model, EngineSettings engine) {
         Path folder = model.dir();
@@ -35,6 +38,7 @@ record ModelChoice(
                 new TorchOptions(engine.device(), processors),
                 engine.computeType(),
                 engine.deterministic(),
-                engine.packedLoraBytes().asLongValue());
+                engine.packedLoraBytes().asLongValue(),
+                Kernels.of(engine.kernels()));
     }
 }

@@ -10,6 +10,7 @@ import io.tidemark.torch.TorchOptions;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -27,7 +28,7 @@ class AttentionPlanTest {
     private static final AttentionTiling DETERMINISTIC = new AttentionTiling(OptionalInt.empty(), 64, true);
 
     private final Torch torch = Torch.open(new TorchOptions("cpu", 1));
-    private final KvBlock block = new KvBlock(torch.number(0), 16, 4096, 4096);
+    private final KvBlock block = new KvBlock(torch.number(0), Optional.empty(), 16, 4096, 4096);
     private final List<KvSlot> slots =
             IntStream.range(0, 16).mapToObj(block::slot).toList();
 
@@ -119,7 +120,7 @@ class AttentionPlanTest {
     @Test
     @DisplayName("A long chunk late in a prompt is split into calls with a bounded number of scores")
     void boundsTheMask() {
-        KvBlock large = new KvBlock(torch.number(0), 1, 100_032, 100_032);
+        KvBlock large = new KvBlock(torch.number(0), Optional.empty(), 1, 100_032, 100_032);
         List<AttentionCall> calls =
                 AttentionPlan.calls(TILING, List.of(new Chunk(large.slot(0), 7, 99_000, 100)), List.of(large));
         assertThat(calls)

@@ -107,16 +107,16 @@ class KvCacheScriptTest {
     @DisplayName("Elements are bfloat16 in two bytes or float32 in four")
     void holdsBfloat16() {
         Value cache = cache(true, 1);
-        try (Value bytes = call("kv_element_bytes")) {
-            assertThat(bytes.toNumber()).isEqualTo(2);
+        try (Value bytes = call("kv_token_bytes")) {
+            assertThat(bytes.toNumber()).isEqualTo(2 * KV_HEADS * HEAD_DIM * 2);
         }
         fill(cache, 0, scope.add(torch.list(List.of(tensor(1, odd()), tensor(1, odd())))));
         float[] rounded = new float[odd().length];
         Arrays.fill(rounded, 1.0078125f);
         tokens(cache, 0, 0, 1).forEach(layer -> assertThat(layer).isEqualTo(rounded));
         cache(false, 1);
-        try (Value bytes = call("kv_element_bytes")) {
-            assertThat(bytes.toNumber()).isEqualTo(4);
+        try (Value bytes = call("kv_token_bytes")) {
+            assertThat(bytes.toNumber()).isEqualTo(2 * KV_HEADS * HEAD_DIM * 4);
         }
     }
 

@@ -8,18 +8,27 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.model.ModelOptions;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @DisplayName("Prefix cache")
+@ParameterizedClass(name = "{0}")
+@MethodSource("io.tidemark.fixture.SupportedKernels#independentRows")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PrefixCacheTest {
+
+    @Parameter
+    private ModelOptions options;
 
     private static final int CHUNK = 64;
     private static final PrefixCache.Scope BASE = PrefixCache.Scope.of("tenant", Optional.empty(), new Boundary(0));
@@ -30,14 +39,14 @@ class PrefixCacheTest {
     /** Of the last pool. */
     private KvBudget budget;
 
-    @BeforeAll
+    @BeforeParameterizedClassInvocation
     void load() {
-        fixture = FixtureModel.load("llama-gqa");
+        fixture = FixtureModel.load("llama-gqa", options);
         decoder = fixture.model().decoder();
         chunkBytes = CHUNK * fixture.model().decoder().kvBytesPerToken();
     }
 
-    @AfterAll
+    @AfterParameterizedClassInvocation
     void close() {
         fixture.close();
     }

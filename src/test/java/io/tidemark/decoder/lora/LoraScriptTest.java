@@ -190,7 +190,8 @@ class LoraScriptTest {
                         number(INTERMEDIATE),
                         scope.add(torch.numbers(NONE, NONE)),
                         number(type.ordinal()),
-                        scope.add(torch.flag(false)))
+                        scope.add(torch.flag(false)),
+                        number(NONE))
                 .close();
         float[][][] weights = new float[LAYERS][INPUTS.length][];
         Value states = tensor(normal(6 * HIDDEN), 1, 6, HIDDEN);
@@ -206,7 +207,7 @@ class LoraScriptTest {
             states = scope.add(script.call("add_layer", norms, list, states));
             if (type == ComputeType.INT8) {
                 Value rms = scope.add(script.call("measured_rms"));
-                script.call("install_packed", scope.add(script.call("packed_layer", rms, list)))
+                script.call("install_packed", scope.add(script.call("packed_layer", number(layer), rms, list)))
                         .close();
             }
         }

@@ -24,6 +24,7 @@ class DecoderScriptTest {
     @DisplayName("Declares the layouts, methods and constants that Java has")
     void agrees() {
         assertThatCode(DecoderScript::source).doesNotThrowAnyException();
+        assertThatCode(DecoderScript::nativeSource).doesNotThrowAnyException();
         assertThat(DecoderLayouts.all())
                 .extracting(Layout::name)
                 .containsAll(Stream.of(DecoderLayouts.class.getDeclaredClasses())
@@ -60,7 +61,7 @@ class DecoderScriptTest {
         faulty.replaceAll(each -> each.equals(layout) ? new Layout(layout.name(), fields) : each);
         ScriptContract contract = new ScriptContract(faulty, List.of(), Map.of());
         assertThatThrownBy(() -> new ScriptSource(
-                        "Decoder", contract, DecoderScript.resources().toArray(String[]::new)))
+                        "Decoder", contract, DecoderScript.resources(false).toArray(String[]::new)))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("layout " + layout.name())
                 .hasMessageContaining(named);

@@ -1,0 +1,49 @@
+package io.tidemark.model;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** What computes the decoder layers and the head. */
+public enum Kernels {
+
+    /** Operators of libtorch. */
+    TORCH,
+    /** The fastest kernels of the processor for the compute type int8; {@link #TORCH} where there are none. */
+    AUTO,
+    /** Kernels for AMX with int8 and bfloat16. */
+    AMX,
+    /** Kernels for AVX-512 with VNNI and bfloat16. */
+    VNNI_BF16,
+    /** Kernels for AVX-512 with VNNI. */
+    VNNI,
+    /** Kernels for AVX2. */
+    AVX2;
+
+    /**
+     * The kernels with this label.
+     *
+     * @throws IllegalArgumentException if there are none
+     */
+    public static Kernels of(String name) {
+        return Arrays.stream(values())
+                .filter(kernels -> kernels.label().equals(name))
+                .findFirst()
+                .orElseThrow(() ->
+                        new IllegalArgumentException("kernels must be one of " + labels() + ", not '" + name + "'"));
+    }
+
+    /** {@code torch}, {@code auto}, {@code amx}, {@code vnni-bf16}, {@code vnni} or {@code avx2}. */
+    public String label() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** Whether these are kernels for one instruction set, which need a processor that has it. */
+    public boolean isFamily() {
+        return this != TORCH && this != AUTO;
+    }
+
+    private static String labels() {
+        return Arrays.stream(values()).map(Kernels::label).collect(Collectors.joining(", "));
+    }
+}
