@@ -26,8 +26,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Measures steps of one model, alternately with adapters, with masks and without: decoding steps, in which every row has
- * one token, and steps of prompts. Models whose benchmarks run in turn have threads of their own.
+ * Measures steps of one model, alternately with adapters, with masks and without: decoding steps, in which every row
+ * has one token, and steps of prompts. Models whose benchmarks run in turn have threads of their own.
  */
 public final class DecodeBenchmark implements AutoCloseable {
 

@@ -20,8 +20,8 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
     public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
 
     /**
-     * @throws IllegalArgumentException if {@code deterministic} or kernels for an instruction set are chosen for another
-     *     type than int8
+     * @throws IllegalArgumentException if {@code deterministic} or kernels for an instruction set are chosen for
+     *     another type than int8
      */
     public ModelOptions {
         if (deterministic && computeType != ComputeType.INT8) {

@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.util.Optional;
 
 /**
- * The operators {@code tidemark::*} of {@code native/decoder}, which scripts call as {@code ops.tidemark.*}. They compute
- * the layers and the head of a decoder in int8 on x86-64 Linux.
+ * The operators {@code tidemark::*} of {@code native/decoder}, which scripts call as {@code ops.tidemark.*}. They
+ * compute the layers and the head of a decoder in int8 on x86-64 Linux.
  *
  * <p>libtorch takes an operator for a function of its arguments: it removes a call whose result is not used and that
  * writes to no tensor in use, and may merge two equal calls of a method. A script therefore returns the results of
@@ -80,8 +80,8 @@ public final class OperatorLibrary {
     }
 
     /**
-     * Loads libtorch and registers the operators, at the first call in the process. Must return before a script that uses
-     * operators is loaded.
+     * Loads libtorch and registers the operators, at the first call in the process. Must return before a script that
+     * uses operators is loaded.
      */
     public static Loading load() {
         return Loading.DONE;

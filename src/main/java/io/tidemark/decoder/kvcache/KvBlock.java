@@ -6,7 +6,8 @@ import java.util.Optional;
 
 /**
  * Keys and values of several sequences of similar length: one tensor {@code [2, slots, kvHeads, capacity, width]} per
- * layer, where a head has {@code headDim} elements or more. A sequence keeps its slot until it ends, so that attention reads neighbouring slots in place.
+ * layer, where a head has {@code headDim} elements or more. A sequence keeps its slot until it ends, so that attention
+ * reads neighbouring slots in place.
  *
  * <p>Immutable except for the contents of the slots: several threads may use a block if no two of them use the same
  * slot. The {@link KvSlotRange}s of the block track which slots are free.

@@ -113,9 +113,9 @@ public interface TidemarkSettings {
         Optional<@Pattern(regexp = "fp32|bf16|int8", message = "must be fp32, bf16 or int8") String> computeType();
 
         /**
-         * What computes the layers and the head: {@code torch}; {@code auto} for the fastest kernels of the processor with
-         * compute type {@code int8}; or kernels for one instruction set, which need {@code int8} and a processor that has
-         * it.
+         * What computes the layers and the head: {@code torch}; {@code auto} for the fastest kernels of the processor
+         * with compute type {@code int8}; or kernels for one instruction set, which need {@code int8} and a processor
+         * that has it.
          */
         @WithDefault("torch")
         @Pattern(
