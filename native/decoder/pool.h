@@ -18,7 +18,31 @@
 
 #include <atomic>
 
+#ifdef __SANITIZE_THREAD__
+extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
+extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
+#endif
+
 namespace tidemark {
+
+// Reads of a thread that may be late: others may be changing the numbers, and what it computes from them is dropped, which
+// ThreadSanitizer can't know. Writes are checked.
+class LateReads {
+ public:
+#ifdef __SANITIZE_THREAD__
+  explicit LateReads(bool late) : late_(late) {
+    if (late_) AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+  }
+  ~LateReads() {
+    if (late_) AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+  }
+
+ private:
+  bool late_;
+#else
+  explicit LateReads(bool) {}
+#endif
+};
 
 constexpr int MAX_THREADS = 64;
 constexpr int MAX_CHUNKS = 1024;
@@ -133,7 +157,10 @@ class Team {
       int c = claim(p, number, n);
       if (c < 0) break;
       uint64_t start = ticks();
-      compute(c);
+      {
+        LateReads reads(help);
+        compute(c);
+      }
       finish(p, number, c, help, commit);
       uint64_t took = ticks() - start;
       if (took < shortest) shortest = took;
@@ -148,7 +175,10 @@ class Team {
       if (!help || now - start < patience) continue;
       for (int c = n - 1; c >= 0 && !complete(p, number, n); c--) {
         if (p.committed[c].load(std::memory_order_acquire) >= number) continue;
-        compute(c);
+        {
+          LateReads reads(true);
+          compute(c);
+        }
         finish(p, number, c, true, commit);
       }
       start = ticks();

@@ -144,6 +144,7 @@ class Pass {
     int n = model_.layers[l].linears[module].inputs, parts = shape_.parts(module);
     if (rounds_itself()) {
       *bytes = own_bytes(0);
+      LateReads reads(true);
       for (int m = 0; m < plan_.rows; m++) k_.quantize(input_row(l, module, m), n, m, *bytes);
       return true;
     }
@@ -351,6 +352,7 @@ class Pass {
     bool own = plan_.rows <= OWN_ROWS;
     for (int p = 0; p < parts; p++) bytes[p] = own ? own_bytes(p) : shared_bytes(p);
     if (own) {
+      LateReads reads(true);
       for (int m = 0; m < plan_.rows; m++) round_row(m);
     } else {
       int chunks = min(plan_.rows, 4 * team_.threads());

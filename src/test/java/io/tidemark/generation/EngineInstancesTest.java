@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.SupportedKernels;
 import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -73,6 +75,16 @@ class EngineInstancesTest {
                             .isCloseTo(expected.logprobs().get(token).logprob(), within(error));
                 }
             });
+        }
+    }
+
+    @Test
+    @DisplayName("Native kernels have one instance with all processors, whatever number of instances is chosen")
+    void nativeKernels() {
+        SupportedKernels.assume(Kernels.AUTO);
+        try (FixtureModel fixture =
+                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8).with(Kernels.AUTO))) {
+            assertThat(EngineLayout.of(fixture.model().decoder(), 3, 0)).isEqualTo(EngineLayout.single(1));
         }
     }
 

@@ -15,6 +15,7 @@ public final class NativeHandle implements AutoCloseable {
     private final Torch torch;
     private final Script script;
     private final long number;
+    private boolean closed;
 
     private NativeHandle(Torch torch, Script script, long number) {
         this.torch = torch;
@@ -35,7 +36,11 @@ public final class NativeHandle implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
         try (Value handle = torch.number(number)) {
             script.call(NATIVE_CLOSE, handle).close();
         }
