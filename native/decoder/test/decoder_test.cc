@@ -58,7 +58,7 @@ static void test(const std::string& name, const std::function<std::string()>& bo
 
 // Errors are relative to the norm of what a layer adds to a row, or of a row's logits. Most rows are equal up to the
 // precision of float; in some, numbers are rounded to a neighbouring byte.
-constexpr double LARGEST_ERROR = 0.04, MEAN_ERROR = 0.002;
+constexpr double LARGEST_ERROR = 0.04, MEAN_ERROR = 0.004;
 constexpr double SEEN_ERROR = 0.5;  // the least of a planted fault
 
 // What a model computed: for each row of each layer its state before and after, in an order in which the rows of a
@@ -254,7 +254,7 @@ static void test_traffic(int family) {
            Scene scene(shape, family, Random(seed + 1), 12, CAPACITY - 20);
            return run_traffic(scene, (shape.name == "wide" ? 150 : 1000) / (SANITIZED ? 3 : 1), {});
          });
-  test(format("%s: forced texts have the same bits with any threads and neighbours", FAMILIES[family]), [&] {
+  test(format("%s: forced texts have the same bits as in a step, with any threads and neighbours", FAMILIES[family]), [&] {
     Random random(seed + 2);
     Scene scene(SMALL, family, random, 0, 1);
     Adapter adapter(*scene.model, scene.adapters[0]);
@@ -262,12 +262,17 @@ static void test_traffic(int family) {
     int hidden = SMALL.hidden, runs = 0;
     for (int length : {1, 5, 33, 70}) {
       std::vector<float> alone = random.normals(length * hidden, 0.3), input = alone;
-      require(tidemark_run_forced(model, alone.data(), length, length, 1, adapter.handle.value, 2, 1));
+      require(tidemark_run_forced(model, alone.data(), length, length, 2, adapter.handle.value, 3, 1));
+      Block block(*scene.model, 1, CAPACITY, RING);
+      Segment s{block.handle.value, 0, 0, length, adapter.handle.value, 3};
+      std::vector<float> step = input;  // in a layer without a ring, where sums would have another order
+      require(tidemark_run_layers(model, step.data(), length, &s.block, 1, 2, 3, 1));
+      require_same(alone.data(), step.data(), length * hidden, format("a step of %d tokens", length));
       for (int sequences = 1; sequences < 5; sequences++) {
         std::vector<float> x = random.normals(sequences * length * hidden, 0.3);
         size_t at = random.between(0, sequences - 1) * length * hidden;
         std::copy(input.begin(), input.end(), x.begin() + at);
-        require(tidemark_run_forced(model, x.data(), sequences * length, length, 1, adapter.handle.value, 2,
+        require(tidemark_run_forced(model, x.data(), sequences * length, length, 2, adapter.handle.value, 3,
                                     sequences));
         require_same(&x[at], alone.data(), length * hidden, format("%d sequences of %d tokens", sequences, length));
         runs++;
@@ -347,14 +352,14 @@ class Tormentor {
 };
 
 static void test_threads(int family) {
-  int steps = (long_run ? 50000 : 4000) / (SANITIZED ? 4 : 1);
+  int steps = (long_run ? 50000 : 2000) / (SANITIZED ? 2 : 1);
   test(format("%s: threads that are suspended at random", FAMILIES[family]), [&] {
     // wide, so that a thread is suspended while it computes, not while it waits
     Scene scene(WIDE, family, Random(seed + 4), 10, CAPACITY - 20);
     Tormentor tormentor;
     Traffic::Options options;
     options.reopen = 0.5, options.reopen_model = 0.05;
-    std::string detail = run_traffic(scene, steps / 3, options);
+    std::string detail = run_traffic(scene, steps / 4, options);
     return detail + ", " + tormentor.signals();
   });
   test(format("%s: several callers, of which two use the threads of the process", FAMILIES[family]), [&] {
@@ -387,7 +392,7 @@ static void test_threads(int family) {
 
 static void test_fuzz(int family) {
   test(format("%s: random calls", FAMILIES[family]),
-       [&] { return Fuzz(family, seed + 6).run((long_run ? 50000 : 1500) / (SANITIZED ? 3 : 1)); });
+       [&] { return Fuzz(family, seed + 6).run((long_run ? 50000 : 1000) / (SANITIZED ? 2 : 1)); });
   test(format("%s: a model closed before its blocks and adapters", FAMILIES[family]), [&] {
     ModelData data(TINY, *std::make_unique<Random>(seed));
     Model model(data, family);
