@@ -63,9 +63,12 @@ Model* model_behind(int64_t handle) {
   Object* object = find_object(handle);
   if (!object) return nullptr;
   switch (object->kind) {
-    case Kind::MODEL: return static_cast<Model*>(object->pointer);
-    case Kind::ADAPTER: return static_cast<Adapter*>(object->pointer)->model;
-    case Kind::BLOCK: return static_cast<Block*>(object->pointer)->model;
+    case Kind::MODEL:
+      return static_cast<Model*>(object->pointer);
+    case Kind::ADAPTER:
+      return static_cast<Adapter*>(object->pointer)->model;
+    case Kind::BLOCK:
+      return static_cast<Block*>(object->pointer)->model;
   }
   return nullptr;
 }
@@ -182,8 +185,8 @@ int tidemark_best_family(void) {
   return family.load();
 }
 
-const char* tidemark_model_new(const int64_t* shape, const int64_t* windows, const float* inverse_frequencies, double rope_factor,
-                               double epsilon, int64_t* model) {
+const char* tidemark_model_new(const int64_t* shape, const int64_t* windows, const float* inverse_frequencies,
+                               double rope_factor, double epsilon, int64_t* model) {
   Model* made;
   if (const char* error = Model::make(shape, windows, inverse_frequencies, rope_factor, epsilon, &made)) return error;
   const char* error = add_object(Kind::MODEL, made, model);
@@ -191,8 +194,8 @@ const char* tidemark_model_new(const int64_t* shape, const int64_t* windows, con
   return error;
 }
 
-const char* tidemark_model_linear(int64_t model, int64_t layer, int64_t module, const float* weight, int64_t outputs, int64_t inputs,
-                                  const float* bias) {
+const char* tidemark_model_linear(int64_t model, int64_t layer, int64_t module, const float* weight, int64_t outputs,
+                                  int64_t inputs, const float* bias) {
   Model* m = model_of(model);
   return m ? m->set_linear(layer, module, weight, outputs, inputs, bias) : NO_MODEL;
 }
@@ -203,8 +206,8 @@ const char* tidemark_model_layer(int64_t model, int64_t layer, const float* atte
   return m ? m->set_layer(layer, attention_norm, mlp_norm, head_norms, o_scale, down_scale) : NO_MODEL;
 }
 
-const char* tidemark_model_head(int64_t model, const int64_t* small_inputs, const float* small_scale, const int64_t* large_inputs,
-                                const float* large_scale) {
+const char* tidemark_model_head(int64_t model, const int64_t* small_inputs, const float* small_scale,
+                                const int64_t* large_inputs, const float* large_scale) {
   Model* m = model_of(model);
   const int64_t* inputs[2] = {small_inputs, large_inputs};
   const float* scales[2] = {small_scale, large_scale};
@@ -242,11 +245,13 @@ const char* tidemark_kv_width(int64_t model, int64_t* width) {
   return nullptr;
 }
 
-const char* tidemark_block_new(int64_t model, const int64_t* layers, int64_t slots, int64_t capacity, int64_t ring_capacity, int64_t* block) {
+const char* tidemark_block_new(int64_t model, const int64_t* layers, int64_t slots, int64_t capacity,
+                               int64_t ring_capacity, int64_t* block) {
   Model* m = model_of(model);
   if (!m) return NO_MODEL;
   if (slots < 1 || slots > LARGEST_ROWS) return "the number of slots is out of range";
-  if (!is_capacity(capacity) || !is_capacity(ring_capacity)) return "a capacity is not a multiple of 64, or out of range";
+  if (!is_capacity(capacity) || !is_capacity(ring_capacity))
+    return "a capacity is not a multiple of 64, or out of range";
   Block* b = create<Block>();
   if (!b || !b->layers.reserve(m->shape.layers)) {
     destroy(b);
@@ -275,8 +280,8 @@ const char* tidemark_adapter_new(int64_t model, int64_t* adapter) {
   return error;
 }
 
-const char* tidemark_adapter_lora(int64_t adapter, int64_t layer, int64_t module, int64_t rank, const float* a, const float* b,
-                                  const float* factor, const float* shift) {
+const char* tidemark_adapter_lora(int64_t adapter, int64_t layer, int64_t module, int64_t rank, const float* a,
+                                  const float* b, const float* factor, const float* shift) {
   Adapter* to = adapter_of(adapter);
   return to ? to->set_lora(layer, module, rank, a, b, factor, shift) : NO_ADAPTER;
 }
@@ -303,7 +308,8 @@ const char* tidemark_close(int64_t handle) {
     object = *found;
     if (object.kind == Kind::MODEL)
       for (const Object& other : objects) {
-        if (other.pointer && other.kind == Kind::ADAPTER && static_cast<Adapter*>(other.pointer)->model == object.pointer)
+        if (other.pointer && other.kind == Kind::ADAPTER &&
+            static_cast<Adapter*>(other.pointer)->model == object.pointer)
           return "the model has adapters that are open";
         if (other.pointer && other.kind == Kind::BLOCK && static_cast<Block*>(other.pointer)->model == object.pointer)
           return "the model has blocks that are open";
@@ -313,15 +319,21 @@ const char* tidemark_close(int64_t handle) {
   }
   wait_for_late();
   switch (object.kind) {
-    case Kind::MODEL: destroy(static_cast<Model*>(object.pointer)); break;
-    case Kind::ADAPTER: destroy(static_cast<Adapter*>(object.pointer)); break;
-    case Kind::BLOCK: destroy(static_cast<Block*>(object.pointer)); break;
+    case Kind::MODEL:
+      destroy(static_cast<Model*>(object.pointer));
+      break;
+    case Kind::ADAPTER:
+      destroy(static_cast<Adapter*>(object.pointer));
+      break;
+    case Kind::BLOCK:
+      destroy(static_cast<Block*>(object.pointer));
+      break;
   }
   return nullptr;
 }
 
-const char* tidemark_run_layers(int64_t model, float* x, int64_t rows, const int64_t* segments, int64_t segment_count, int64_t first,
-                                int64_t end, int64_t threads) {
+const char* tidemark_run_layers(int64_t model, float* x, int64_t rows, const int64_t* segments, int64_t segment_count,
+                                int64_t first, int64_t end, int64_t threads) {
   Model* m = model_of(model);
   if (const char* error = check_pass(m, rows, threads)) return error;
   if (first < 0 || end > m->shape.layers || first > end) return "the range of layers is not in the model";
@@ -333,8 +345,8 @@ const char* tidemark_run_layers(int64_t model, float* x, int64_t rows, const int
   return run_layers(m, x, rows, list.data(), segment_count, first, end, most_threads(threads));
 }
 
-const char* tidemark_run_forced(int64_t model, float* x, int64_t rows, int64_t length, int64_t layer, int64_t adapter, int64_t boundary,
-                                int64_t threads) {
+const char* tidemark_run_forced(int64_t model, float* x, int64_t rows, int64_t length, int64_t layer, int64_t adapter,
+                                int64_t boundary, int64_t threads) {
   Model* m = model_of(model);
   if (const char* error = check_pass(m, rows, threads)) return error;
   if (length < 1 || rows % length) return "the rows are not sequences of this length";
@@ -342,7 +354,8 @@ const char* tidemark_run_forced(int64_t model, float* x, int64_t rows, int64_t l
   if (boundary < 0) return "the boundary is negative";
   Adapter* with = adapter ? adapter_of(adapter) : nullptr;
   if (adapter && (!with || with->model != m)) return NO_ADAPTER;
-  return run_forced(m, x, rows / length, length, layer, with, min<int64_t>(boundary, m->shape.layers), most_threads(threads));
+  return run_forced(m, x, rows / length, length, layer, with, min<int64_t>(boundary, m->shape.layers),
+                    most_threads(threads));
 }
 
 const char* tidemark_run_head(int64_t model, const float* h, int64_t rows, float* logits, int64_t threads) {

@@ -77,8 +77,8 @@ const char *tidemark_model_linear(int64_t model, int64_t layer, int64_t module, 
 
 /*
  * The vectors of a layer.
- *   attention_norm, mlp_norm  [hidden], multiplied by sqrt(hidden) and by smooth_scale: y = x w / sqrt(sum of squares of
- *                             x + hidden * epsilon)
+ *   attention_norm, mlp_norm  [hidden], multiplied by sqrt(hidden) and by smooth_scale: y = x w / sqrt(sum of squares
+ *                             of x + hidden * epsilon)
  *   head_norms                [heads + kv heads, head dim], or NULL if heads have no norm
  *   o_scale, down_scale       [heads * head dim], [inner]: smooth_scale of the inputs of o_proj and down
  */
@@ -102,8 +102,8 @@ const char *tidemark_kv_width(int64_t model, int64_t *width);
 
 /*
  * A block of keys and values. layers [layers] are addresses of memory that the caller owns, of bfloat16
- * [2, slots, kv heads, capacity, kv width]; layers with a window have ring_capacity in place of capacity, and position p
- * is stored at p mod ring_capacity. Capacities are multiples of 64. The layout of a head's tokens is private, but the
+ * [2, slots, kv heads, capacity, kv width]; layers with a window have ring_capacity in place of capacity, and position
+ * p is stored at p mod ring_capacity. Capacities are multiples of 64. The layout of a head's tokens is private, but the
  * tokens of each multiple of 16 positions are contiguous. A slot has zeros or finite numbers when its sequence starts.
  */
 const char *tidemark_block_new(int64_t model, const int64_t *layers, int64_t slots, int64_t capacity,
@@ -142,10 +142,10 @@ enum tidemark_segment {
 };
 
 /*
- * Changes states x [rows, hidden] before the layer `first` to those after the layer `end - 1`, and stores keys and values.
- * segments is [segment_count, TIDEMARK_SEGMENT_FIELDS]; the rows of the segments follow each other in x. No two segments
- * have the same slot. Uses `threads` threads, at most 64, of which the calling one is the first: 1 runs beside other calls,
- * more use the threads of the process, which run one call at a time.
+ * Changes states x [rows, hidden] before the layer `first` to those after the layer `end - 1`, and stores keys and
+ * values. segments is [segment_count, TIDEMARK_SEGMENT_FIELDS]; the rows of the segments follow each other in x. No two
+ * segments have the same slot. Uses `threads` threads, at most 64, of which the calling one is the first: 1 runs beside
+ * other calls, more use the threads of the process, which run one call at a time.
  *
  * Within a family, the result of a row does not depend, bit for bit, on the other rows, on the number of threads, or on
  * how a prompt is split into steps.
@@ -154,8 +154,8 @@ const char *tidemark_run_layers(int64_t model, float *x, int64_t rows, const int
                                 int64_t first, int64_t end, int64_t threads);
 
 /*
- * The same for one layer and whole sequences without a block: x [rows, hidden] has rows / length sequences of this length.
- * adapter may be 0; boundary as in a segment.
+ * The same for one layer and whole sequences without a block: x [rows, hidden] has rows / length sequences of this
+ * length. adapter may be 0; boundary as in a segment.
  */
 const char *tidemark_run_forced(int64_t model, float *x, int64_t rows, int64_t length, int64_t layer, int64_t adapter,
                                 int64_t boundary, int64_t threads);

@@ -41,7 +41,8 @@ void quantize(const float* x, int n, int m, const Bytes& bytes) {
   if (top < 1e-20f) top = 1e-20f;
   F16 factor = all(127.f / top);
   I16 total = no_integers();
-  int8_t* q = bytes.tiles ? bytes.q + static_cast<int64_t>(m / ROWS) * ROWS * n + m % ROWS * INPUTS : bytes.q + static_cast<int64_t>(m) * n;
+  int8_t* q = bytes.tiles ? bytes.q + static_cast<int64_t>(m / ROWS) * ROWS * n + m % ROWS * INPUTS
+                          : bytes.q + static_cast<int64_t>(m) * n;
   int64_t next = bytes.tiles ? ROWS * INPUTS : INPUTS;
   for (int i = 0; i < n; i += INPUTS, q += next)
     for (int j = 0; j < INPUTS; j += LANES) total = add(total, to_bytes(mul(load(x + i + j), factor), q + j));
@@ -116,7 +117,9 @@ inline F16 sums_of(Sums s, int correction) {
 struct Sums {
   __m256i v[4];
 };
-inline Sums no_sums() { return {{_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()}}; }
+inline Sums no_sums() {
+  return {{_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()}};
+}
 inline Sums add_sums(Sums a, Sums b) {
   for (int i = 0; i < 4; i++) a.v[i] = _mm256_add_epi32(a.v[i], b.v[i]);
   return a;
@@ -172,7 +175,9 @@ inline void multiply(const int8_t* x, int64_t stride, const uint8_t* w, int inpu
   }
 }
 
-inline void store_outputs(F16 sums, F16 scale, float row_scale, float* y) { store(y, mul(sums, mul(scale, all(row_scale)))); }
+inline void store_outputs(F16 sums, F16 scale, float row_scale, float* y) {
+  store(y, mul(sums, mul(scale, all(row_scale))));
+}
 
 template <int MR>
 inline void rows_of_block(const Linear& l, const Bytes& x, int m0, int block, float* y, int64_t stride) {
@@ -182,9 +187,11 @@ inline void rows_of_block(const Linear& l, const Bytes& x, int m0, int block, fl
 #else
   constexpr int chains = MR == 1 ? 2 : 1;
 #endif
-  multiply<MR, chains>(x.q + static_cast<int64_t>(m0) * l.inputs, l.inputs, l.weights + block * l.block_bytes(), l.inputs, sums);
+  multiply<MR, chains>(x.q + static_cast<int64_t>(m0) * l.inputs, l.inputs, l.weights + block * l.block_bytes(),
+                       l.inputs, sums);
   F16 scale = load(l.scale + block * LANES);
-  for (int m = 0; m < MR; m++) store_outputs(sums_of(sums[m], 128 * x.sum[m0 + m]), scale, x.scale[m0 + m], y + (m0 + m) * stride);
+  for (int m = 0; m < MR; m++)
+    store_outputs(sums_of(sums[m], 128 * x.sum[m0 + m]), scale, x.scale[m0 + m], y + (m0 + m) * stride);
 }
 
 void vector_linear(const Linear& l, const Bytes& x, int rows, int first, int end, float* y, int64_t stride) {
@@ -218,7 +225,8 @@ struct alignas(64) TileConfig {
 
 thread_local int configured = -1;
 
-// Sums in tiles 0, 1 (of the first rows) and 2, 3 (of the second rows); left operands in 4 and 5, right ones in 6 and 7.
+// Sums in tiles 0, 1 (of the first rows) and 2, 3 (of the second rows); left operands in 4 and 5, right ones in 6
+// and 7.
 inline void configure(int first_rows, int second_rows, int left_bytes) {
   int key = first_rows * 10000 + second_rows * 100 + left_bytes;
   if (key == configured) return;
@@ -237,10 +245,12 @@ void end() {
   configured = -1;
 }
 
-inline void store_tile(const int* sums, int rows, const Bytes& x, int m0, const float* scale, float* y, int64_t stride) {
+inline void store_tile(const int* sums, int rows, const Bytes& x, int m0, const float* scale, float* y,
+                       int64_t stride) {
   F16 s = load(scale);
   for (int m = 0; m < rows; m++)
-    store_outputs(sums_of(_mm512_load_si512(sums + m * 16), 128 * x.sum[m0 + m]), s, x.scale[m0 + m], y + (m0 + m) * stride);
+    store_outputs(sums_of(_mm512_load_si512(sums + m * 16), 128 * x.sum[m0 + m]), s, x.scale[m0 + m],
+                  y + (m0 + m) * stride);
 }
 
 // One block of outputs, or two, for all rows.
@@ -313,7 +323,8 @@ void linear(const Linear& l, const Bytes& x, int rows, int first, int end, float
 // ---- LoRA -----------------------------------------------------------------------------------------------------------
 // With AMX all rows use tiles: sums of tiles and of vectors have different orders.
 
-void lora_a(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs, int blocks, bf16* t, int64_t t_stride) {
+void lora_a(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs, int blocks, bf16* t,
+            int64_t t_stride) {
   for (int b = 0; b < blocks; b++, a += static_cast<int64_t>(inputs) * LANES, t += LANES) {
 #if TIDEMARK_HAS_AMX
     alignas(64) float even[ROWS * LANES], odd[ROWS * LANES];
@@ -338,7 +349,8 @@ void lora_a(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs
       for (int k = 0; k < inputs / 2; k += 4) {
         prefetch(a + k * 32 + 512);
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) s[j] = dot_pairs(s[j], pair_at(row + 2 * (k + j)), a + static_cast<int64_t>(k + j) * 32);
+        for (int j = 0; j < 4; j++)
+          s[j] = dot_pairs(s[j], pair_at(row + 2 * (k + j)), a + static_cast<int64_t>(k + j) * 32);
       }
       store_bf16(t + m * t_stride, add(add(s[0], s[1]), add(s[2], s[3])));
     }
@@ -404,12 +416,14 @@ inline void copy_query(const bf16* from, int n, bf16* to) {
 inline F16 seen(const float* scores, int index, const Range* ranges, int count) {
   if (inside(ranges, count, index, index + LANES)) return load(scores + index);
   alignas(64) float s[LANES];
-  for (int i = 0; i < LANES; i++) s[i] = inside(ranges, count, index + i, index + i + 1) ? scores[index + i] : -INFINITY;
+  for (int i = 0; i < LANES; i++)
+    s[i] = inside(ranges, count, index + i, index + i + 1) ? scores[index + i] : -INFINITY;
   return load(s);
 }
 
 // Softmax over `spans`, as weights in bfloat16 that are not divided by their sum. Returns one divided by the sum.
-inline float softmax(const float* scores, const Range* spans, int span_count, const Range* ranges, int count, bf16* weights) {
+inline float softmax(const float* scores, const Range* spans, int span_count, const Range* ranges, int count,
+                     bf16* weights) {
   F16 top = all(-INFINITY), sum = all(0);
   for (int s = 0; s < span_count; s++)
     for (int i = spans[s].first; i < spans[s].end; i += LANES) top = larger(top, seen(scores, i, ranges, count));
@@ -540,8 +554,8 @@ inline void sum_values(const Attention& a, const Range* spans, int span_count, c
 
 #endif
 
-// Indices outside of a query's own ranges have the weight 0, which adds nothing: the result of a query does not depend on
-// the spans, which are those of all queries.
+// Indices outside of a query's own ranges have the weight 0, which adds nothing: the result of a query does not depend
+// on the spans, which are those of all queries.
 void attend(const Attention& a) {
   alignas(64) bf16 queries[ROWS * LARGEST_HEAD];
   for (int m = 0; m < a.rows; m++)
@@ -554,7 +568,8 @@ void attend(const Attention& a) {
   }
   Range spans[2];
   int span_count = ranges_of(low, high, a.capacity, spans);
-  for (int s = 0; s < span_count; s++) spans[s] = {spans[s].first / SPAN * SPAN, (spans[s].end + SPAN - 1) / SPAN * SPAN};
+  for (int s = 0; s < span_count; s++)
+    spans[s] = {spans[s].first / SPAN * SPAN, (spans[s].end + SPAN - 1) / SPAN * SPAN};
   if (span_count == 2 && spans[0].end >= spans[1].first) spans[0] = {0, a.capacity}, span_count = 1;
 #if TIDEMARK_HAS_AMX
   configure(a.rows, a.rows, 64);
@@ -570,9 +585,22 @@ void attend(const Attention& a) {
   sum_values(a, spans, span_count, factors);
 }
 
-constexpr Kernels KERNELS = {
-    TIDEMARK_HAS_AMX ? 5 : 1 << 30, begin, end, pack, norm, quantize, linear, round_row, lora_a, lora_b,
-    add_to, multiply_by, gather, silu, rotate, attend};
+constexpr Kernels KERNELS = {TIDEMARK_HAS_AMX ? 5 : 1 << 30,
+                             begin,
+                             end,
+                             pack,
+                             norm,
+                             quantize,
+                             linear,
+                             round_row,
+                             lora_a,
+                             lora_b,
+                             add_to,
+                             multiply_by,
+                             gather,
+                             silu,
+                             rotate,
+                             attend};
 
 }  // namespace
 

@@ -1,8 +1,8 @@
 // Kernels of one thread, compiled for each family.
 //
-// Sums of products of bytes are exact, so that a row has the same bits in every kernel. Sums of floats have one order for
-// each row, whatever the number of rows. Rows are padded with zeros: inputs of linears to multiples of INPUTS, outputs to
-// multiples of LANES, heads to multiples of HEAD.
+// Sums of products of bytes are exact, so that a row has the same bits in every kernel. Sums of floats have one order
+// for each row, whatever the number of rows. Rows are padded with zeros: inputs of linears to multiples of INPUTS,
+// outputs to multiples of LANES, heads to multiples of HEAD.
 #pragma once
 #include <stdint.h>
 
@@ -17,8 +17,8 @@ constexpr int ROWS = 16;    // of a tile of activations
 constexpr int SPAN = 32;    // cached tokens of a tile of values
 constexpr int LARGEST_HEAD = 512;
 
-// Weights as bytes with one scale for each output, in blocks of LANES outputs: [blocks][inputs / 4][LANES][4], stored as
-// w + 128. This is the operand of vpdpbusd, and each 64 inputs are a tile of AMX.
+// Weights as bytes with one scale for each output, in blocks of LANES outputs: [blocks][inputs / 4][LANES][4], stored
+// as w + 128. This is the operand of vpdpbusd, and each 64 inputs are a tile of AMX.
 struct Linear {
   int inputs = 0;  // padded
   int blocks = 0;
@@ -28,7 +28,8 @@ struct Linear {
   int64_t block_bytes() const { return static_cast<int64_t>(inputs) * LANES; }
 };
 
-// Rows as signed bytes with one scale for each row: [rows][inputs], or tiles [rows / ROWS][inputs / INPUTS][ROWS][INPUTS].
+// Rows as signed bytes with one scale for each row: [rows][inputs], or tiles [rows / ROWS][inputs /
+// INPUTS][ROWS][INPUTS].
 struct Bytes {
   int8_t* q = nullptr;
   float* scale = nullptr;  // [rows]
@@ -38,11 +39,11 @@ struct Bytes {
 
 // Up to ROWS queries that read the same keys and values.
 struct Attention {
-  const bf16* keys;    // [capacity / 16][width / 2][16][2]
-  const bf16* values;  // [capacity / 2][width][2]
-  int width;           // of a head, a multiple of HEAD; at most LARGEST_HEAD
-  int capacity;        // position p is stored at p mod capacity
-  int window;          // tokens that a query reads, at least 1
+  const bf16* keys;        // [capacity / 16][width / 2][16][2]
+  const bf16* values;      // [capacity / 2][width][2]
+  int width;               // of a head, a multiple of HEAD; at most LARGEST_HEAD
+  int capacity;            // position p is stored at p mod capacity
+  int window;              // tokens that a query reads, at least 1
   int rows;                // tokens * heads
   int heads;               // queries of a token
   const bf16* queries;     // [heads][width] of each token, rotated and scaled
@@ -57,7 +58,8 @@ struct Attention {
 struct Kernels {
   // Rows from which products of bytes use tiles.
   int tile_rows;
-  // Called by a thread before its first kernel of a step, and after its last one: other code may use tiles between them.
+  // Called by a thread before its first kernel of a step, and after its last one: other code may use tiles between
+  // them.
   void (*begin)();
   void (*end)();
   // Weights [outputs][inputs] from those of one block's outputs; null pointers are outputs of zeros.
@@ -71,7 +73,8 @@ struct Kernels {
   // To bfloat16; n is a multiple of LANES.
   void (*round)(const float* x, int n, bf16* y);
   // t [rows][t_stride] = A x for up to ROWS rows of one adapter; a is [blocks of ranks][inputs / 2][LANES][2].
-  void (*lora_a)(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs, int blocks, bf16* t, int64_t t_stride);
+  void (*lora_a)(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs, int blocks, bf16* t,
+                 int64_t t_stride);
   // y [rows][y_stride] += B t for one block of outputs; b is [blocks of ranks][LANES / 2][LANES][2].
   void (*lora_b)(const bf16* t, int64_t t_stride, int rows, const bf16* b, int blocks, float* y, int64_t y_stride);
   // y += v, y = x s, and y = x[indices] s with zeros up to `padded`.

@@ -13,10 +13,14 @@ constexpr int64_t LARGEST_VOCABULARY = 1 << 24;
 
 const Kernels* kernels_of(int family) {
   switch (family) {
-    case TIDEMARK_AVX2: return kernels_avx2();
-    case TIDEMARK_VNNI: return kernels_vnni();
-    case TIDEMARK_VNNI_BF16: return kernels_vnni_bf16();
-    default: return kernels_amx();
+    case TIDEMARK_AVX2:
+      return kernels_avx2();
+    case TIDEMARK_VNNI:
+      return kernels_vnni();
+    case TIDEMARK_VNNI_BF16:
+      return kernels_vnni_bf16();
+    default:
+      return kernels_amx();
   }
 }
 
@@ -33,7 +37,9 @@ inline bf16 rounded(float f) {
 
 const char* Shape::read(const int64_t* n, Shape* s) {
   for (int i = TIDEMARK_SHAPE_LAYERS; i < TIDEMARK_SHAPE_FIELDS; i++)
-    if (n[i] < (i == TIDEMARK_SHAPE_LARGE_INPUTS ? 0 : 1) || n[i] > (i == TIDEMARK_SHAPE_VOCABULARY ? LARGEST_VOCABULARY : LARGEST)) return "a size of the model's shape is out of range";
+    if (n[i] < (i == TIDEMARK_SHAPE_LARGE_INPUTS ? 0 : 1) ||
+        n[i] > (i == TIDEMARK_SHAPE_VOCABULARY ? LARGEST_VOCABULARY : LARGEST))
+      return "a size of the model's shape is out of range";
   if (n[TIDEMARK_SHAPE_FAMILY] < 0 || n[TIDEMARK_SHAPE_FAMILY] > tidemark_best_family())
     return "the processor does not support this family of kernels";
   s->family = static_cast<int>(n[TIDEMARK_SHAPE_FAMILY]);
@@ -102,14 +108,17 @@ int Shape::output(int module, int block, int lane) const {
 // ---- model ----------------------------------------------------------------------------------------------------------
 
 int64_t Model::arena_bytes() const {
-  auto linear = [](int64_t inputs, int64_t blocks) { return inputs * blocks * LANES + 2 * (blocks * LANES * 4 + 64) + 64; };
+  auto linear = [](int64_t inputs, int64_t blocks) {
+    return inputs * blocks * LANES + 2 * (blocks * LANES * 4 + 64) + 64;
+  };
   int64_t layer = 0;
   for (int m = 0; m < TIDEMARK_MODULES; m++) layer += linear(shape.padded_inputs(m), shape.blocks(m));
   layer += 4 * (2 * shape.hidden_padded + shape.queries_padded + shape.inner_padded) + 5 * 64;
   layer += 4 * static_cast<int64_t>(shape.heads + shape.kv_heads) * shape.width;
   int64_t bytes = layer * shape.layers;
   for (int p = 0; p < 2; p++)
-    bytes += linear(round_up(shape.head_inputs[p], INPUTS), round_up(shape.vocabulary, LANES) / LANES) + 8 * shape.head_inputs[p] + 128;
+    bytes += linear(round_up(shape.head_inputs[p], INPUTS), round_up(shape.vocabulary, LANES) / LANES) +
+             8 * shape.head_inputs[p] + 128;
   return bytes;
 }
 
@@ -127,7 +136,8 @@ const char* Model::make(const int64_t* numbers, const int64_t* windows, const fl
   m->attention_scale = static_cast<float>(1 / sqrt(shape.head_dim));
   m->linears_missing = shape.layers * TIDEMARK_MODULES + (shape.head_inputs[1] ? 2 : 1);
   m->vectors_missing = shape.layers + 1;
-  if (!m->inverse_frequencies.reserve(shape.head_dim / 2) || !m->layers.reserve(shape.layers) || !m->arena.reserve(m->arena_bytes())) {
+  if (!m->inverse_frequencies.reserve(shape.head_dim / 2) || !m->layers.reserve(shape.layers) ||
+      !m->arena.reserve(m->arena_bytes())) {
     destroy(m);
     return "out of memory";
   }
@@ -154,12 +164,14 @@ const char* Model::take_linear(Linear* l, int inputs, int blocks, bool bias) {
   return l->weights ? nullptr : "the weights do not fit the model's shape";
 }
 
-const char* Model::set_linear(int64_t layer, int64_t module, const float* weight, int64_t outputs, int64_t inputs, const float* bias) {
+const char* Model::set_linear(int64_t layer, int64_t module, const float* weight, int64_t outputs, int64_t inputs,
+                              const float* bias) {
   bool is_head = layer == shape.layers;
   if (layer < 0 || layer > shape.layers) return "there is no such layer";
   if (module < 0 || module >= (is_head ? 2 : TIDEMARK_MODULES)) return "there is no such linear";
   int m = static_cast<int>(module);
-  if (outputs != (is_head ? shape.vocabulary : shape.outputs(m)) || inputs != (is_head ? shape.head_inputs[m] : shape.inputs(m)))
+  if (outputs != (is_head ? shape.vocabulary : shape.outputs(m)) ||
+      inputs != (is_head ? shape.head_inputs[m] : shape.inputs(m)))
     return "the weights do not have the size of the linear";
   if (is_head && bias) return "the head has no bias";
   if (is_head && inputs == 0) return "the part of the head has no inputs";
@@ -192,8 +204,8 @@ void Model::copy_head_norms(const float* norms, float* to) const {
     for (int d = 0; d < shape.head_dim; d++) to[h * shape.width + d] = norms[h * shape.head_dim + d] * root;
 }
 
-const char* Model::set_layer(int64_t index, const float* attention_norm, const float* mlp_norm, const float* head_norms_in,
-                             const float* o_scale, const float* down_scale) {
+const char* Model::set_layer(int64_t index, const float* attention_norm, const float* mlp_norm,
+                             const float* head_norms_in, const float* o_scale, const float* down_scale) {
   if (index < 0 || index >= shape.layers) return "there is no such layer";
   Lock lock(arena_lock);
   Layer& layer = layers[index];
@@ -223,7 +235,8 @@ const char* Model::set_head(const int64_t* const* inputs, const float* const* sc
   for (int p = 0; p < 2; p++) {
     head_indices[p] = arena.take<int32_t>(shape.head_inputs[p]);
     head_scales[p] = arena.take<float>(shape.head_inputs[p]);
-    for (int i = 0; i < shape.head_inputs[p]; i++) head_indices[p][i] = static_cast<int32_t>(inputs[p][i]), head_scales[p][i] = scales[p][i];
+    for (int i = 0; i < shape.head_inputs[p]; i++)
+      head_indices[p][i] = static_cast<int32_t>(inputs[p][i]), head_scales[p][i] = scales[p][i];
   }
   vectors_missing.fetch_sub(1);
   return nullptr;
@@ -255,13 +268,14 @@ Adapter::~Adapter() {
   for (int64_t l = 0; model && l < model->shape.layers; l++) layers[l].~AdapterLayer();
 }
 
-const char* Adapter::set_lora(int64_t layer, int64_t module, int64_t rank, const float* a, const float* b, const float* factor,
-                              const float* shift) {
+const char* Adapter::set_lora(int64_t layer, int64_t module, int64_t rank, const float* a, const float* b,
+                              const float* factor, const float* shift) {
   const Shape& s = model->shape;
   if (layer < 0 || layer >= s.layers) return "there is no such layer";
   if (module < 0 || module >= TIDEMARK_MODULES) return "there is no such linear";
   if (rank < 0 || rank > 1 << 16) return "the rank is out of range";
-  int m = static_cast<int>(module), parts = s.parts(m), blocks = s.blocks(m), inputs = s.inputs(m), padded = s.padded_inputs(m);
+  int m = static_cast<int>(module), parts = s.parts(m), blocks = s.blocks(m), inputs = s.inputs(m),
+      padded = s.padded_inputs(m);
   Lora& lora = layers[layer].loras[m];
   if (lora.rank_blocks || lora.factor.capacity() || lora.shift.capacity()) return "the linear has LoRA already";
   int rank_blocks = static_cast<int>(round_up(rank, LANES) / LANES);
@@ -273,15 +287,16 @@ const char* Adapter::set_lora(int64_t layer, int64_t module, int64_t rank, const
     for (int p = 0; p < parts; p++)
       for (int r = 0; r < rank; r++) {
         bf16* to = lora.a.data() + (static_cast<int64_t>(p) * rank_blocks + r / LANES) * padded * LANES + r % LANES * 2;
-        for (int k = 0; k < inputs; k++) to[k / 2 * LANES * 2 + k % 2] = rounded(a[static_cast<int64_t>(k) * parts * rank + p * rank + r]);
+        for (int k = 0; k < inputs; k++)
+          to[k / 2 * LANES * 2 + k % 2] = rounded(a[static_cast<int64_t>(k) * parts * rank + p * rank + r]);
       }
     for (int block = 0; block < blocks; block++)
       for (int i = 0; i < LANES; i++) {
         int o = s.output(m, block, i);
         if (o < 0) continue;
         for (int r = 0; r < rank; r++)
-          lora.b[(static_cast<int64_t>(block) * rank_blocks + r / LANES) * LANES * LANES + r % LANES / 2 * LANES * 2 + i * 2 + r % 2] =
-              rounded(b[r * outputs + o]);
+          lora.b[(static_cast<int64_t>(block) * rank_blocks + r / LANES) * LANES * LANES + r % LANES / 2 * LANES * 2 +
+                 i * 2 + r % 2] = rounded(b[r * outputs + o]);
       }
   }
   for (int v = 0; v < 2; v++) {
@@ -299,7 +314,8 @@ const char* Adapter::set_lora(int64_t layer, int64_t module, int64_t rank, const
   return nullptr;
 }
 
-const char* Adapter::set_norms(int64_t layer, const float* attention_norm, const float* mlp_norm, const float* head_norms) {
+const char* Adapter::set_norms(int64_t layer, const float* attention_norm, const float* mlp_norm,
+                               const float* head_norms) {
   const Shape& s = model->shape;
   if (layer < 0 || layer >= s.layers) return "there is no such layer";
   AdapterLayer& to = layers[layer];
@@ -320,7 +336,8 @@ int64_t Adapter::bytes() const {
   int64_t sum = 0;
   for (int l = 0; l < model->shape.layers; l++) {
     const AdapterLayer& layer = layers[l];
-    for (const Lora& lora : layer.loras) sum += lora.a.bytes() + lora.b.bytes() + lora.factor.bytes() + lora.shift.bytes();
+    for (const Lora& lora : layer.loras)
+      sum += lora.a.bytes() + lora.b.bytes() + lora.factor.bytes() + lora.shift.bytes();
     sum += layer.norms[0].bytes() + layer.norms[1].bytes() + layer.head_norms.bytes();
   }
   return sum;

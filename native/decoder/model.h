@@ -11,8 +11,8 @@ namespace tidemark {
 
 struct Workspace;
 
-// The numbers of a model, and those that follow from them. Outputs of a linear are in the order of its blocks: each part
-// is padded to whole blocks, and the blocks of gate and up take turns.
+// The numbers of a model, and those that follow from them. Outputs of a linear are in the order of its blocks: each
+// part is padded to whole blocks, and the blocks of gate and up take turns.
 struct Shape {
   int family, layers, hidden, heads, kv_heads, head_dim, inner, vocabulary, head_inputs[2];
   int width;           // of a head in caches
@@ -60,10 +60,11 @@ struct Model {
   Mutex arena_lock, workspaces_lock;
   Workspace* workspaces = nullptr;  // that no call uses
 
-  static const char* make(const int64_t* shape, const int64_t* windows, const float* inverse_frequencies, double rope_factor,
-                          double epsilon, Model** out);
+  static const char* make(const int64_t* shape, const int64_t* windows, const float* inverse_frequencies,
+                          double rope_factor, double epsilon, Model** out);
   ~Model();
-  const char* set_linear(int64_t layer, int64_t module, const float* weight, int64_t outputs, int64_t inputs, const float* bias);
+  const char* set_linear(int64_t layer, int64_t module, const float* weight, int64_t outputs, int64_t inputs,
+                         const float* bias);
   const char* set_layer(int64_t layer, const float* attention_norm, const float* mlp_norm, const float* head_norms_in,
                         const float* o_scale, const float* down_scale);
   const char* set_head(const int64_t* const* inputs, const float* const* scales);
@@ -80,9 +81,9 @@ struct Model {
 
 // The LoRA of a linear. Ranks are padded to whole blocks of LANES.
 struct Lora {
-  int rank_blocks = 0;  // of each part
-  Array<bf16> a;        // [parts][rank_blocks][inputs / 2][LANES][2]
-  Array<bf16> b;        // [blocks][rank_blocks][LANES / 2][LANES][2]
+  int rank_blocks = 0;         // of each part
+  Array<bf16> a;               // [parts][rank_blocks][inputs / 2][LANES][2]
+  Array<bf16> b;               // [blocks][rank_blocks][LANES / 2][LANES][2]
   Array<float> factor, shift;  // [blocks * LANES]; empty without
 };
 
@@ -97,7 +98,8 @@ struct Adapter {
 
   static const char* make(Model* model, Adapter** out);
   ~Adapter();
-  const char* set_lora(int64_t layer, int64_t module, int64_t rank, const float* a, const float* b, const float* factor, const float* shift);
+  const char* set_lora(int64_t layer, int64_t module, int64_t rank, const float* a, const float* b, const float* factor,
+                       const float* shift);
   const char* set_norms(int64_t layer, const float* attention_norm, const float* mlp_norm, const float* head_norms);
   int64_t bytes() const;
 };

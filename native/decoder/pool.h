@@ -8,8 +8,8 @@
 // Phases have numbers that only grow, and every counter contains the number of its phase. So counters are never reset,
 // and a thread that is late can neither claim nor commit anything in a later phase. What a late thread reads stays
 // valid: a plan is not changed or reused while a thread has it (Pool::Step), and memory that a plan refers to is freed
-// after Pool::wait_for_late. A late thread may read numbers that others are changing; they are never indices, and what it
-// computes from them is dropped.
+// after Pool::wait_for_late. A late thread may read numbers that others are changing; they are never indices, and what
+// it computes from them is dropped.
 #pragma once
 #include <immintrin.h>
 #include <pthread.h>
@@ -25,8 +25,8 @@ extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
 
 namespace tidemark {
 
-// Reads of a thread that may be late: others may be changing the numbers, and what it computes from them is dropped, which
-// ThreadSanitizer can't know. Writes are checked.
+// Reads of a thread that may be late: others may be changing the numbers, and what it computes from them is dropped,
+// which ThreadSanitizer can't know. Writes are checked.
 class LateReads {
  public:
 #ifdef __SANITIZE_THREAD__
@@ -70,8 +70,8 @@ class Lock {
 
 // The progress of a phase.
 struct Phase {
-  alignas(64) std::atomic<uint64_t> next{0};                // phase << 16 | chunks claimed
-  alignas(64) std::atomic<uint64_t> done{0};                // phase << 16 | chunks committed
+  alignas(64) std::atomic<uint64_t> next{0};                  // phase << 16 | chunks claimed
+  alignas(64) std::atomic<uint64_t> done{0};                  // phase << 16 | chunks committed
   alignas(64) std::atomic<uint64_t> committed[MAX_CHUNKS]{};  // the last phase in which the chunk was committed
 };
 
@@ -141,6 +141,13 @@ class Team {
   int threads() const { return threads_; }
   uint64_t next_phase() const { return phase_; }
 
+  // Runs the chunks of the next phase until all n have run once. A chunk may write to shared memory; nobody helps a
+  // thread that has lost its processor. Returns false if the step is over.
+  template <class Run>
+  bool phase(int n, Run run) {
+    return phase(n, false, [](int) {}, run);
+  }
+
   // Runs the chunks of the next phase until all n are committed. compute(c) writes to memory of this thread only, and
   // commit(c) to shared memory. With `help`, compute may run twice for a chunk. Returns false if the step is over.
   template <class Compute, class Commit>
@@ -201,7 +208,8 @@ class Team {
     for (;;) {
       uint64_t of = v >> 16, c = of < number ? 0 : v & COUNT;
       if (of > number || c >= static_cast<uint64_t>(n)) return -1;
-      if (p.next.compare_exchange_weak(v, number << 16 | (c + 1), std::memory_order_acq_rel)) return static_cast<int>(c);
+      if (p.next.compare_exchange_weak(v, number << 16 | (c + 1), std::memory_order_acq_rel))
+        return static_cast<int>(c);
     }
   }
   static bool complete(const Phase& p, uint64_t number, int n) {

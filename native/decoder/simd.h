@@ -1,7 +1,7 @@
 // Sixteen floats and the sums of products that the kernels use, for the instruction set of this translation unit.
 //
-// Everything is in an unnamed namespace: a function with external linkage that was compiled for AVX-512 could replace the
-// one of another translation unit, and fail on a processor without it.
+// Everything is in an unnamed namespace: a function with external linkage that was compiled for AVX-512 could replace
+// the one of another translation unit, and fail on a processor without it.
 #pragma once
 #include <immintrin.h>
 #include <stdint.h>
@@ -93,8 +93,10 @@ inline F16 dot_pairs(F16 acc, int32_t pair, const bf16* p) {
 #else
   __m512i v = _mm512_loadu_si512(p), x = _mm512_set1_epi32(pair);
   const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
-  acc = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(x, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)), acc);
-  return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(x, high)), _mm512_castsi512_ps(_mm512_and_si512(v, high)), acc);
+  acc = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(x, 16)), _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)),
+                        acc);
+  return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(x, high)), _mm512_castsi512_ps(_mm512_and_si512(v, high)),
+                         acc);
 #endif
 }
 
@@ -111,7 +113,9 @@ inline F16 add(F16 a, F16 b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_p
 inline F16 sub(F16 a, F16 b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 inline F16 mul(F16 a, F16 b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
 inline F16 divide(F16 a, F16 b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
-inline F16 fma(F16 a, F16 b, F16 c) { return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)}; }
+inline F16 fma(F16 a, F16 b, F16 c) {
+  return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
 inline F16 larger(F16 a, F16 b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline F16 smaller(F16 a, F16 b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
 inline F16 absolute(F16 a) {
@@ -131,7 +135,8 @@ inline float largest_of(F16 a) {
   return _mm_cvtss_f32(_mm_max_ss(h, _mm_shuffle_ps(h, h, 1)));
 }
 inline bool has_nan(F16 a) {
-  return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a.low, a.low, _CMP_UNORD_Q), _mm256_cmp_ps(a.high, a.high, _CMP_UNORD_Q)));
+  return _mm256_movemask_ps(
+      _mm256_or_ps(_mm256_cmp_ps(a.low, a.low, _CMP_UNORD_Q), _mm256_cmp_ps(a.high, a.high, _CMP_UNORD_Q)));
 }
 inline F16 nearest(F16 a) {
   constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
@@ -147,7 +152,8 @@ inline __m256 scale_by_power(__m256 a, __m256 n) {
 inline F16 scale_by_power(F16 a, F16 n) { return {scale_by_power(a.low, n.low), scale_by_power(a.high, n.high)}; }
 inline F16 zero_below(F16 x, float limit, F16 a) {
   __m256 l = _mm256_set1_ps(limit);
-  return {_mm256_and_ps(_mm256_cmp_ps(x.low, l, _CMP_NLT_UQ), a.low), _mm256_and_ps(_mm256_cmp_ps(x.high, l, _CMP_NLT_UQ), a.high)};
+  return {_mm256_and_ps(_mm256_cmp_ps(x.low, l, _CMP_NLT_UQ), a.low),
+          _mm256_and_ps(_mm256_cmp_ps(x.high, l, _CMP_NLT_UQ), a.high)};
 }
 struct I16 {
   __m256i low, high;
@@ -181,7 +187,8 @@ inline void store_bf16(bf16* p, F16 v) {
 inline __m256 dot_pairs(__m256 acc, __m256 even, __m256 odd, const bf16* p) {
   __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   acc = _mm256_fmadd_ps(even, _mm256_castsi256_ps(_mm256_slli_epi32(v, 16)), acc);
-  return _mm256_fmadd_ps(odd, _mm256_castsi256_ps(_mm256_and_si256(v, _mm256_set1_epi32(static_cast<int>(0xFFFF0000)))), acc);
+  return _mm256_fmadd_ps(odd, _mm256_castsi256_ps(_mm256_and_si256(v, _mm256_set1_epi32(static_cast<int>(0xFFFF0000)))),
+                         acc);
 }
 inline F16 dot_pairs(F16 acc, int32_t pair, const bf16* p) {
   __m256 even = _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int32_t>(static_cast<uint32_t>(pair) << 16)));

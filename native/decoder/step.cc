@@ -6,11 +6,11 @@ namespace tidemark {
 
 namespace {
 
-constexpr int LARGEST_CHUNK = 512;   // outputs of a linear
+constexpr int LARGEST_CHUNK = 512;    // outputs of a linear
 constexpr int CHUNKS_PER_THREAD = 4;  // of a linear, at least
-constexpr int OWN_ROWS = 2;          // up to this number, each thread rounds all inputs for itself, without a phase
-constexpr int HELPED_ROWS = 64;      // up to this number, chunks are short and threads help each other
-constexpr int MANY_ROWS = 64;        // above this number, chunks of a linear are narrow
+constexpr int OWN_ROWS = 2;           // up to this number, each thread rounds all inputs for itself, without a phase
+constexpr int HELPED_ROWS = 64;       // up to this number, chunks are short and threads help each other
+constexpr int MANY_ROWS = 64;         // above this number, chunks of a linear are narrow
 
 // The pool of the process, made by the first pass with several threads; null if there is no memory for it.
 Pool* pool(bool make) {
@@ -19,6 +19,15 @@ Pool* pool(bool make) {
   Lock lock(mutex);
   if (!pool && make) pool = create<Pool>();
   return pool;
+}
+
+// The first of `count` things in a chunk; those of a chunk are part(count, c, chunks) .. part(count, c + 1, chunks)
+// - 1.
+int part(int64_t count, int chunk, int chunks) { return static_cast<int>(count * chunk / chunks); }
+
+template <class T>
+T* row_of(Array<T>& array, int64_t row, int64_t width) {
+  return array.data() + row * width;
 }
 
 // Neighbouring rows of one adapter and boundary, or without an adapter; at most ROWS.
@@ -65,8 +74,13 @@ struct Plan {
 class Pass {
  public:
   Pass(const Plan& plan, int thread, Team& team)
-      : plan_(plan), model_(*plan.model), shape_(plan.model->shape), k_(*plan.model->kernels), w_(*plan.workspace),
-        scratch_(plan.workspace->scratch[thread]), team_(team) {}
+      : plan_(plan),
+        model_(*plan.model),
+        shape_(plan.model->shape),
+        k_(*plan.model->kernels),
+        w_(*plan.workspace),
+        scratch_(plan.workspace->scratch[thread]),
+        team_(team) {}
 
   void run() {
     k_.begin();
@@ -92,25 +106,28 @@ class Pass {
   bool uses_tiles() const { return plan_.rows >= k_.tile_rows; }
   bool rounds_itself() const { return plan_.rows <= OWN_ROWS && !plan_.rank_blocks; }
 
-  Bytes shared_bytes(int part) { return {w_.q[part].data(), w_.scales[part].data(), w_.sums[part].data(), uses_tiles()}; }
+  Bytes shared_bytes(int part) {
+    return {w_.q[part].data(), w_.scales[part].data(), w_.sums[part].data(), uses_tiles()};
+  }
   Bytes own_bytes(int part) {
     int64_t most = scratch_.q.capacity() / (2 * OWN_ROWS);
-    return {scratch_.q.data() + part * OWN_ROWS * most, scratch_.scales.data() + part * OWN_ROWS, scratch_.sums.data() + part * OWN_ROWS, false};
+    return {scratch_.q.data() + part * OWN_ROWS * most, scratch_.scales.data() + part * OWN_ROWS,
+            scratch_.sums.data() + part * OWN_ROWS, false};
   }
 
   bool layer(int l) {
     int columns = shape_.blocks(TIDEMARK_QKV) * LANES;
     auto add_to_states = [&](int first, int width, const float* y, int64_t stride) {
       int n = min(width, shape_.hidden_padded - first);
-      for (int m = 0; m < plan_.rows; m++) k_.add(y + m * stride, n, w_.x.data() + static_cast<int64_t>(m) * shape_.hidden_padded + first);
+      for (int m = 0; m < plan_.rows; m++) k_.add(y + m * stride, n, row_of(w_.x, m, shape_.hidden_padded) + first);
     };
     auto keep_qkv = [&](int first, int width, const float* y, int64_t stride) {
       for (int m = 0; m < plan_.rows; m++)
-        memcpy(w_.qkv.data() + static_cast<int64_t>(m) * columns + first, y + m * stride, static_cast<size_t>(width) * 4);
+        memcpy(row_of(w_.qkv, m, columns) + first, y + m * stride, static_cast<size_t>(width) * 4);
     };
     auto keep_silu = [&](int first, int width, const float* y, int64_t stride) {
       for (int m = 0; m < plan_.rows; m++)
-        k_.silu(y + m * stride, width / (2 * LANES), w_.h.data() + static_cast<int64_t>(m) * shape_.inner_padded + first / 2);
+        k_.silu(y + m * stride, width / (2 * LANES), row_of(w_.h, m, shape_.inner_padded) + first / 2);
     };
     return linear(l, TIDEMARK_QKV, keep_qkv) && attention(l) && linear(l, TIDEMARK_O, add_to_states) &&
            linear(l, TIDEMARK_GATE_UP, keep_silu) && linear(l, TIDEMARK_DOWN, add_to_states);
@@ -127,10 +144,10 @@ class Pass {
       const float* weights = layer.norms[norm];
       const Adapter* adapter = plan_.segment_of_row(m).adapter;
       if (adapter && adapter->layers[l].norms[norm].capacity()) weights = adapter->layers[l].norms[norm].data();
-      k_.norm(w_.x.data() + static_cast<int64_t>(m) * shape_.hidden_padded, weights, shape_.hidden_padded, model_.norm_extra, y);
+      k_.norm(row_of(w_.x, m, shape_.hidden_padded), weights, shape_.hidden_padded, model_.norm_extra, y);
     } else {
       int down = module == TIDEMARK_DOWN, n = shape_.padded_inputs(module);
-      k_.multiply((down ? w_.h : w_.attended).data() + static_cast<int64_t>(m) * n, layer.input_scales[down], n, y);
+      k_.multiply(row_of(down ? w_.h : w_.attended, m, n), layer.input_scales[down], n, y);
     }
     return y;
   }
@@ -152,20 +169,21 @@ class Pass {
     int chunks = min(plan_.units, MAX_CHUNKS);
     int64_t stride = static_cast<int64_t>(plan_.rank_blocks) * 3 * LANES;
     // a chunk is written to shared memory, so that it can't be computed twice
-    return team_.phase(chunks, false, [](int) {}, [&](int c) {
-      for (int u = plan_.units * c / chunks; u < plan_.units * (c + 1) / chunks; u++) {
+    return team_.phase(chunks, [&](int c) {
+      for (int u = part(plan_.units, c, chunks); u < part(plan_.units, c + 1, chunks); u++) {
         const Unit& unit = plan_.unit(u);
         const Lora* lora = lora_of(unit, l, module);
         bool products = lora && lora->rank_blocks;
         for (int m = unit.first; m < unit.first + unit.rows; m++) {
           const float* x = input_row(l, module, m);
           k_.quantize(x, n, m, *bytes);
-          if (products) k_.round(x, n, w_.rounded.data() + static_cast<int64_t>(m) * n);
+          if (products) k_.round(x, n, row_of(w_.rounded, m, n));
         }
         for (int p = 0; products && p < parts; p++)
-          k_.lora_a(w_.rounded.data() + static_cast<int64_t>(unit.first) * n, n, unit.rows,
+          k_.lora_a(row_of(w_.rounded, unit.first, n), n, unit.rows,
                     lora->a.data() + static_cast<int64_t>(p) * lora->rank_blocks * n * LANES, n, lora->rank_blocks,
-                    w_.lora_products.data() + unit.first * stride + static_cast<int64_t>(p) * lora->rank_blocks * LANES, stride);
+                    row_of(w_.lora_products, unit.first, stride) + static_cast<int64_t>(p) * lora->rank_blocks * LANES,
+                    stride);
       }
     });
   }
@@ -180,12 +198,14 @@ class Pass {
       const Lora* lora = lora_of(unit, l, module);
       float* rows = y + unit.first * stride;
       if (lora && lora->factor.capacity())
-        for (int m = 0; m < unit.rows; m++) k_.multiply(rows + m * stride, lora->factor.data() + first * LANES, n, rows + m * stride);
+        for (int m = 0; m < unit.rows; m++)
+          k_.multiply(rows + m * stride, lora->factor.data() + first * LANES, n, rows + m * stride);
       if (lora && lora->rank_blocks)
         for (int b = first; b < end; b++)
-          k_.lora_b(w_.lora_products.data() + unit.first * t_stride + static_cast<int64_t>(shape_.part_of_block(module, b)) * lora->rank_blocks * LANES,
-                    t_stride, unit.rows, lora->b.data() + static_cast<int64_t>(b) * lora->rank_blocks * LANES * LANES, lora->rank_blocks,
-                    rows + (b - first) * LANES, stride);
+          k_.lora_b(row_of(w_.lora_products, unit.first, t_stride) +
+                        static_cast<int64_t>(shape_.part_of_block(module, b)) * lora->rank_blocks * LANES,
+                    t_stride, unit.rows, lora->b.data() + static_cast<int64_t>(b) * lora->rank_blocks * LANES * LANES,
+                    lora->rank_blocks, rows + (b - first) * LANES, stride);
       for (int m = 0; m < unit.rows; m++) {
         if (linear.bias) k_.add(linear.bias + first * LANES, n, rows + m * stride);
         if (lora && lora->shift.capacity()) k_.add(lora->shift.data() + first * LANES, n, rows + m * stride);
@@ -216,8 +236,7 @@ class Pass {
   struct Span {
     int first, end;
     Span(int chunk, int chunks, int pieces, int together)
-        : first(static_cast<int>(static_cast<int64_t>(pieces) * chunk / chunks) * together),
-          end(static_cast<int>(static_cast<int64_t>(pieces) * (chunk + 1) / chunks) * together) {}
+        : first(part(pieces, chunk, chunks) * together), end(part(pieces, chunk + 1, chunks) * together) {}
     int width() const { return (end - first) * LANES; }
   };
 
@@ -241,7 +260,9 @@ class Pass {
     }
     return memory + (((values * slots + slot) * shape_.kv_heads + head) * capacity) * shape_.width;
   }
-  int64_t capacity_of(const Segment& s, int l) const { return s.block ? s.block->capacity_of(l) : plan_.forced_capacity; }
+  int64_t capacity_of(const Segment& s, int l) const {
+    return s.block ? s.block->capacity_of(l) : plan_.forced_capacity;
+  }
 
   // A head in bfloat16 [width], with its norm and its rotation.
   void round_head(const float* x, const float* norm, int m, float factor, bf16* y) {
@@ -251,7 +272,7 @@ class Pass {
     memcpy(a, x, static_cast<size_t>(n) * 4);
     memset(b + n / LANES * LANES, 0, static_cast<size_t>(shape_.width - n / LANES * LANES) * 4);
     if (norm) k_.norm(a, norm, shape_.width, model_.head_norm_extra, a);
-    k_.rotate(a, w_.cos.data() + static_cast<int64_t>(m) * half, w_.sin.data() + static_cast<int64_t>(m) * half, n, factor, b);
+    k_.rotate(a, row_of(w_.cos, m, half), row_of(w_.sin, m, half), n, factor, b);
     k_.round(b, shape_.width, y);
   }
 
@@ -260,13 +281,13 @@ class Pass {
     const Layer& layer = model_.layers[l];
     int index = plan_.at<int>(plan_.row_segments_at)[m];
     const Segment& s = plan_.segment(index);
-    const float* row = w_.qkv.data() + static_cast<int64_t>(m) * shape_.blocks(TIDEMARK_QKV) * LANES;
+    const float* row = row_of(w_.qkv, m, shape_.blocks(TIDEMARK_QKV) * LANES);
     const float* norms = layer.head_norms;
     if (s.adapter && s.adapter->layers[l].head_norms.capacity()) norms = s.adapter->layers[l].head_norms.data();
     int width = shape_.width, n = shape_.head_dim;
     for (int h = 0; h < shape_.heads; h++)
       round_head(row + h * n, norms ? norms + h * width : nullptr, m, model_.attention_scale,
-                 w_.queries.data() + (static_cast<int64_t>(m) * shape_.heads + h) * width);
+                 row_of(w_.queries, m, shape_.heads * width) + h * width);
     int64_t at = (s.position + m - s.first_row) % capacity_of(s, l);
     alignas(64) bf16 key[LARGEST_HEAD], value[LARGEST_HEAD];
     for (int h = 0; h < shape_.kv_heads; h++) {
@@ -293,7 +314,7 @@ class Pass {
     a.rows = q.tokens * q.heads;
     a.heads = q.heads;
     a.queries_stride = static_cast<int64_t>(shape_.heads) * shape_.width;
-    a.queries = w_.queries.data() + (static_cast<int64_t>(q.first_row) * shape_.heads + head * shape_.group + q.first_head) * shape_.width;
+    a.queries = row_of(w_.queries, q.first_row, a.queries_stride) + (head * shape_.group + q.first_head) * shape_.width;
     for (int m = 0; m < a.rows; m++) a.positions[m] = s.position + q.first_row - s.first_row + m / q.heads;
     a.stride = scratch_.scores.capacity() / ROWS;
     a.scores = scratch_.scores.data();
@@ -304,7 +325,7 @@ class Pass {
 
   void keep_attended(const Queries& q, int head) {
     for (int m = 0; m < q.tokens * q.heads; m++)
-      memcpy(w_.attended.data() + static_cast<int64_t>(q.first_row + m / q.heads) * shape_.queries_padded +
+      memcpy(row_of(w_.attended, q.first_row + m / q.heads, shape_.queries_padded) +
                  (head * shape_.group + q.first_head + m % q.heads) * shape_.head_dim,
              scratch_.attended.data() + m * shape_.width, static_cast<size_t>(shape_.head_dim) * 4);
   }
@@ -314,19 +335,19 @@ class Pass {
   bool attention(int l) {
     for (int round = 0; round < plan_.rounds; round++) {
       int chunks = min(min(plan_.rows, 8 * team_.threads()), MAX_CHUNKS);
-      bool current = team_.phase(chunks, false, [](int) {}, [&](int c) {
-        for (int64_t m = static_cast<int64_t>(plan_.rows) * c / chunks; m < static_cast<int64_t>(plan_.rows) * (c + 1) / chunks; m++)
-          if (plan_.round_of_row(static_cast<int>(m)) == round) store_row(l, static_cast<int>(m));
+      bool current = team_.phase(chunks, [&](int c) {
+        for (int m = part(plan_.rows, c, chunks); m < part(plan_.rows, c + 1, chunks); m++)
+          if (plan_.round_of_row(m) == round) store_row(l, m);
       });
       if (!current) return false;
       int first = plan_.round_end(round - 1), pieces = (plan_.round_end(round) - first) * shape_.kv_heads;
       if (pieces <= MAX_CHUNKS) {
-        current = team_.phase(pieces, true, [&](int c) { attend(l, plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); },
-                              [&](int c) { keep_attended(plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); });
+        current = team_.phase(pieces, true, [&](int c) {
+          attend(l, plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads);
+        }, [&](int c) { keep_attended(plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); });
       } else {
-        current = team_.phase(MAX_CHUNKS, false, [](int) {}, [&](int c) {
-          for (int i = static_cast<int>(static_cast<int64_t>(pieces) * c / MAX_CHUNKS);
-               i < static_cast<int>(static_cast<int64_t>(pieces) * (c + 1) / MAX_CHUNKS); i++) {
+        current = team_.phase(MAX_CHUNKS, [&](int c) {
+          for (int i = part(pieces, c, MAX_CHUNKS); i < part(pieces, c + 1, MAX_CHUNKS); i++) {
             attend(l, plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
             keep_attended(plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
           }
@@ -344,7 +365,7 @@ class Pass {
     Bytes bytes[2];
     auto round_row = [&](int m) {
       for (int p = 0; p < parts; p++) {
-        k_.gather(w_.x.data() + static_cast<int64_t>(m) * shape_.hidden_padded, model_.head_indices[p], model_.head_scales[p],
+        k_.gather(row_of(w_.x, m, shape_.hidden_padded), model_.head_indices[p], model_.head_scales[p],
                   shape_.head_inputs[p], model_.head[p].inputs, scratch_.row.data());
         k_.quantize(scratch_.row.data(), model_.head[p].inputs, m, bytes[p]);
       }
@@ -356,9 +377,8 @@ class Pass {
       for (int m = 0; m < plan_.rows; m++) round_row(m);
     } else {
       int chunks = min(plan_.rows, 4 * team_.threads());
-      bool current = team_.phase(chunks, false, [](int) {}, [&](int c) {
-        for (int m = static_cast<int>(static_cast<int64_t>(plan_.rows) * c / chunks); m < static_cast<int>(static_cast<int64_t>(plan_.rows) * (c + 1) / chunks); m++)
-          round_row(m);
+      bool current = team_.phase(chunks, [&](int c) {
+        for (int m = part(plan_.rows, c, chunks); m < part(plan_.rows, c + 1, chunks); m++) round_row(m);
       });
       if (!current) return;
     }
@@ -375,13 +395,14 @@ class Pass {
       Span span(c, chunks, blocks, 1);
       int n = min(span.width(), shape_.vocabulary - span.first * LANES);
       for (int m = 0; m < plan_.rows; m++)
-        memcpy(plan_.logits + static_cast<int64_t>(m) * shape_.vocabulary + span.first * LANES, y + static_cast<int64_t>(m) * span.width(),
-               static_cast<size_t>(n) * 4);
+        memcpy(plan_.logits + static_cast<int64_t>(m) * shape_.vocabulary + span.first * LANES,
+               y + static_cast<int64_t>(m) * span.width(), static_cast<size_t>(n) * 4);
     });
   }
 };
 
-// ---- planning ---------------------------------------------------------------------------------------------------------
+// ---- planning
+// ---------------------------------------------------------------------------------------------------------
 
 // Late threads may read the memory that grows.
 template <class T>
@@ -428,8 +449,8 @@ bool grow_linears(Workspace& w, const Model& model, int64_t rows, int64_t thread
     enough = enough && grow(w.q[p], padded * inputs) && grow(w.scales[p], padded) && grow(w.sums[p], padded);
   for (int64_t t = 0; t < threads; t++) {
     Scratch& own = w.scratch[t];
-    enough = enough && grow(own.outputs, padded * width) && grow(own.row, inputs) && grow(own.q, 2 * OWN_ROWS * inputs) &&
-             grow(own.scales, 2 * OWN_ROWS) && grow(own.sums, 2 * OWN_ROWS);
+    enough = enough && grow(own.outputs, padded * width) && grow(own.row, inputs) &&
+             grow(own.q, 2 * OWN_ROWS * inputs) && grow(own.scales, 2 * OWN_ROWS) && grow(own.sums, 2 * OWN_ROWS);
   }
   return enough;
 }
@@ -442,7 +463,8 @@ bool grow_attention(Workspace& w, const Model& model, int64_t rows, int64_t span
                 grow(w.cos, padded * s.head_dim / 2) && grow(w.sin, padded * s.head_dim / 2);
   for (int64_t t = 0; t < threads; t++) {
     Scratch& own = w.scratch[t];
-    enough = enough && grow(own.scores, ROWS * span) && grow(own.weights, ROWS * span) && grow(own.attended, static_cast<int64_t>(ROWS) * s.width);
+    enough = enough && grow(own.scores, ROWS * span) && grow(own.weights, ROWS * span) &&
+             grow(own.attended, static_cast<int64_t>(ROWS) * s.width);
   }
   return enough;
 }
@@ -465,7 +487,8 @@ const char* run(const Plan& plan, int64_t threads) {
     return nullptr;
   }
   Pool* threads_of_process = pool(true);
-  return threads_of_process && threads_of_process->run(body, &plan, static_cast<size_t>(plan.bytes), static_cast<int>(threads))
+  return threads_of_process &&
+                 threads_of_process->run(body, &plan, static_cast<size_t>(plan.bytes), static_cast<int>(threads))
              ? nullptr
              : "the threads of a step can't be started";
 }
@@ -479,7 +502,8 @@ const char* run_states(const Plan& plan, float* x, int64_t threads) {
     memset(states + m * s.hidden_padded + s.hidden, 0, static_cast<size_t>(s.hidden_padded - s.hidden) * 4);
   }
   if (const char* error = run(plan, threads)) return error;
-  for (int64_t m = 0; m < plan.rows; m++) memcpy(x + m * s.hidden, states + m * s.hidden_padded, static_cast<size_t>(s.hidden) * 4);
+  for (int64_t m = 0; m < plan.rows; m++)
+    memcpy(x + m * s.hidden, states + m * s.hidden_padded, static_cast<size_t>(s.hidden) * 4);
   return nullptr;
 }
 
@@ -492,8 +516,9 @@ int64_t tokens_of_round(const Model& model, const Segment& s) {
   return s.block->ring_capacity - window + 1;
 }
 
-const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Segment* segments, int64_t segment_count, int64_t rows,
-                         int64_t first, int64_t end, int64_t span, int64_t forced_capacity, int64_t threads) {
+const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Segment* segments, int64_t segment_count,
+                         int64_t rows, int64_t first, int64_t end, int64_t span, int64_t forced_capacity,
+                         int64_t threads) {
   Workspace& w = *workspace;
   const Shape& shape = model->shape;
   int group_tokens = max(1, ROWS / shape.group), group_parts = (shape.group + ROWS - 1) / ROWS;
@@ -506,7 +531,8 @@ const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Seg
   }
   Plan head{};
   head.model = model, head.workspace = workspace;
-  head.rows = static_cast<int>(rows), head.segments = static_cast<int>(segment_count), head.rounds = static_cast<int>(rounds);
+  head.rows = static_cast<int>(rows), head.segments = static_cast<int>(segment_count),
+  head.rounds = static_cast<int>(rounds);
   head.first = static_cast<int>(first), head.end = static_cast<int>(end);
   head.forced_slots = forced_capacity ? static_cast<int>(segment_count) : 0, head.forced_capacity = forced_capacity;
   int64_t at = round_up(sizeof(Plan), 64);
@@ -523,7 +549,9 @@ const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Seg
   head.row_rounds_at = list(rows, sizeof(int));
   head.bytes = at;
   // the pool copies the plan: late threads do not read this one
-  if (!w.plan.reserve(at) || !grow_linears(w, *model, rows, threads, false) || !grow_attention(w, *model, rows, span, threads)) return "out of memory";
+  if (!w.plan.reserve(at) || !grow_linears(w, *model, rows, threads, false) ||
+      !grow_attention(w, *model, rows, span, threads))
+    return "out of memory";
   Plan& plan = *new (w.plan.data()) Plan(head);
   memcpy(plan.at<Segment>(plan.segments_at), segments, static_cast<size_t>(segment_count) * sizeof(Segment));
   Unit* units = plan.at<Unit>(plan.units_at);
@@ -543,12 +571,14 @@ const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Seg
     }
     for (int64_t l = first; lora && l < min<int64_t>(end, s.boundary); l++)
       for (const Lora& of_linear : s.adapter->layers[l].loras) {
-        plan.rank_blocks = max(plan.rank_blocks, max(of_linear.rank_blocks, of_linear.factor.capacity() || of_linear.shift.capacity() ? 1 : 0));
+        plan.rank_blocks =
+            max(plan.rank_blocks,
+                max(of_linear.rank_blocks, of_linear.factor.capacity() || of_linear.shift.capacity() ? 1 : 0));
       }
   }
-  if (plan.rank_blocks &&
-      (!grow(w.rounded, round_up(rows, 2 * ROWS) * max(max(shape.hidden_padded, shape.inner_padded), shape.queries_padded)) ||
-       !grow(w.lora_products, round_up(rows, 2 * ROWS) * plan.rank_blocks * 3 * LANES)))
+  if (plan.rank_blocks && (!grow(w.rounded, round_up(rows, 2 * ROWS) * max(max(shape.hidden_padded, shape.inner_padded),
+                                                                           shape.queries_padded)) ||
+                           !grow(w.lora_products, round_up(rows, 2 * ROWS) * plan.rank_blocks * 3 * LANES)))
     return "out of memory";
   Queries* list_of_queries = plan.at<Queries>(plan.queries_at);
   for (int64_t round = 0; round < rounds; round++) {
@@ -558,8 +588,9 @@ const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Seg
       for (int64_t m = from; m < to; m++) plan.at<int>(plan.row_rounds_at)[s.first_row + m] = static_cast<int>(round);
       for (int64_t m = from; m < to; m += group_tokens)
         for (int p = 0; p < group_parts; p++)
-          list_of_queries[plan.queries++] = {static_cast<int>(i), s.first_row + static_cast<int>(m), static_cast<int>(min<int64_t>(group_tokens, to - m)),
-                                             p * ROWS, min(ROWS, shape.group - p * ROWS)};
+          list_of_queries[plan.queries++] = {static_cast<int>(i), s.first_row + static_cast<int>(m),
+                                             static_cast<int>(min<int64_t>(group_tokens, to - m)), p * ROWS,
+                                             min(ROWS, shape.group - p * ROWS)};
     }
     plan.at<int>(plan.round_ends_at)[round] = plan.queries;
   }
@@ -572,8 +603,8 @@ void wait_for_late() {
   if (Pool* threads = pool(false)) threads->wait_for_late();
 }
 
-const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segments, int64_t segment_count, int64_t first,
-                       int64_t end, int64_t threads) {
+const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segments, int64_t segment_count,
+                       int64_t first, int64_t end, int64_t threads) {
   Lease lease(model);
   if (!lease.get()) return "out of memory";
   int64_t span = 64;
@@ -588,12 +619,15 @@ const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length
                        int64_t boundary, int64_t threads) {
   Lease lease(model);
   Array<Segment> segments;
-  int64_t capacity = round_up(length, 64), elements = 2 * sequences * model->shape.kv_heads * capacity * model->shape.width;
+  int64_t capacity = round_up(length, 64),
+          elements = 2 * sequences * model->shape.kv_heads * capacity * model->shape.width;
   if (!lease.get() || !segments.reserve(sequences) || !grow(lease.get()->forced, elements)) return "out of memory";
   memset(lease.get()->forced.data(), 0, static_cast<size_t>(elements) * sizeof(bf16));
   for (int64_t i = 0; i < sequences; i++)
-    segments[i] = {nullptr, adapter, 0, 0, static_cast<int>(boundary), static_cast<int>(i * length), static_cast<int>(length)};
-  return plan_and_run(model, lease.get(), x, segments.data(), sequences, sequences * length, layer, layer + 1, capacity, capacity, threads);
+    segments[i] = {
+        nullptr, adapter, 0, 0, static_cast<int>(boundary), static_cast<int>(i * length), static_cast<int>(length)};
+  return plan_and_run(model, lease.get(), x, segments.data(), sequences, sequences * length, layer, layer + 1, capacity,
+                      capacity, threads);
 }
 
 const char* run_head(Model* model, const float* h, int64_t rows, float* logits, int64_t threads) {

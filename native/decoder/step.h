@@ -41,8 +41,8 @@ struct Workspace {
 };
 
 // Segments have at least one row each, rows that follow each other, and places in their blocks.
-const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segments, int64_t segment_count, int64_t first,
-                       int64_t end, int64_t threads);
+const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segments, int64_t segment_count,
+                       int64_t first, int64_t end, int64_t threads);
 // x [sequences * length, hidden].
 const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length, int64_t layer, const Adapter* adapter,
                        int64_t boundary, int64_t threads);
