@@ -219,6 +219,7 @@ static void test_reference(int family, bool with_faults) {
     if (SANITIZED && shape.hidden > 400) continue;  // takes long
     test(format("%s: reference, %s", FAMILIES[family], shape.name.c_str()), [&] {
       auto comparison = std::make_unique<Comparison>(shape, family, of_shape);
+      if (SANITIZED) return format("%zu rows, not compared", comparison->rows());
       Comparison::Errors e = comparison->errors(planted);
       std::string detail =
           format("%zu rows, mean error %.3f%%, largest %.2f%%", comparison->rows(), 100 * e.mean, 100 * e.largest);
