@@ -20,15 +20,16 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JAR = ROOT / "target" / "quarkus-app" / "quarkus-run.jar"
 MODEL = ROOT / "src" / "test" / "resources" / "models" / "llama-gqa"
-STEP = ROOT / "src" / "main" / "resources" / "torchscript" / "step.torchscript"
+SCRIPTS = ROOT / "src" / "main" / "resources" / "torchscript"
 # three characters that are a token each; the prompt of an ordinary request has none of them
 CRASH_MARKER = "ZQ~" * 4
 HANG_MARKER = "XJ^" * 4
 CRASHED_KERNEL = "segment_reduce"
-PLANT_AFTER = "    ids = parts[PlanPart.ids]\n"
+# the line of a script after which the faults are planted: of a step in torch, and of one with native kernels
+PLANT_AFTER = {"step.torchscript": "    ids = parts[PlanPart.ids]\n", "native.torchscript": "    ids = parts[NativePlanPart.ids]\n"}
 # the calls depend on the input, because TorchScript runs calls with constant arguments when it compiles
 AT_MARKER = """\
-    if tokens >= {count}:
+    if torch.size(ids, 0) >= {count}:
       marker = torch.tensor({ids}, dtype=INT64, device=self.embedding.device, requires_grad=False)
       if bool(torch.any(torch.all(torch.eq(torch.unfold(ids, 0, {count}, 1), marker), 1))):
 """
@@ -37,7 +38,7 @@ CRASH = """\
         print(torch.segment_reduce(torch.ones([4]), "sum", lengths=lengths, unsafe=True))
 """
 HANG = """\
-        print(torch.from_file("{fifo}", False, tokens))
+        print(torch.from_file("{fifo}", False, torch.size(ids, 0)))
 """
 # what a worker logs before it ends because a step has taken too long, and the setting of this time
 HANG_LOG = "the process ends without a release of its partitions"
@@ -54,18 +55,18 @@ class WorkerError(Exception):
 def planted_jar(folder):
     """A jar with the step that crashes and hangs at the markers."""
     vocabulary = json.loads((MODEL / "tokenizer.json").read_text())["model"]["vocab"]
-    step = STEP.read_text()
-    if step.count(PLANT_AFTER) != 1:
-        raise WorkerError(f"{STEP} has no line '{PLANT_AFTER.strip()}', after which the faults are planted")
     fifo = folder / "never-written"
     os.mkfifo(fifo)
-    planted = PLANT_AFTER
+    faults = ""
     for marker, fault in ((CRASH_MARKER, CRASH), (HANG_MARKER, HANG.format(fifo=fifo))):
         ids = [vocabulary[character] for character in marker]
-        planted += AT_MARKER.format(count=len(ids), ids=ids) + fault
-    planted = step.replace(PLANT_AFTER, planted)
+        faults += AT_MARKER.format(count=len(ids), ids=ids) + fault
     with zipfile.ZipFile(folder / "planted.jar", "w") as jar:
-        jar.writestr("torchscript/step.torchscript", planted)
+        for script, line in PLANT_AFTER.items():
+            text = (SCRIPTS / script).read_text()
+            if text.count(line) != 1:
+                raise WorkerError(f"{SCRIPTS / script} has no line '{line.strip()}', after which the faults are planted")
+            jar.writestr(f"torchscript/{script}", text.replace(line, line + faults))
     return folder / "planted.jar"
 
 
