@@ -7,7 +7,7 @@
  *   2. tidemark_block_new for each block of keys and values; tidemark_adapter_new and tidemark_adapter_lora for each
  *      adapter;
  *   3. tidemark_run_layers and tidemark_run_head for each step, or tidemark_run_forced for given texts;
- *   4. tidemark_close for blocks and adapters, then for the model.
+ *   4. tidemark_close for blocks and adapters, then for the model, which is refused while it has open ones.
  *
  * Objects are named by handles. A handle that does not exist, a shape that does not fit and a plan outside the memory
  * of its block are refused: no function reads or writes outside of the arrays that its arguments describe. Functions
@@ -103,8 +103,9 @@ const char *tidemark_kv_width(int64_t model, int64_t *width);
 /*
  * A block of keys and values. layers [layers] are addresses of memory that the caller owns, of bfloat16
  * [2, slots, kv heads, capacity, kv width]; layers with a window have ring_capacity in place of capacity, and position
- * p is stored at p mod ring_capacity. Capacities are multiples of 64. The layout of a head's tokens is private, but the
- * tokens of each multiple of 16 positions are contiguous. A slot has zeros or finite numbers when its sequence starts.
+ * p is stored at p mod ring_capacity. Capacities are multiples of 64. If all layers have a window, a sequence may be
+ * longer than its slot. The layout of a head's tokens is private, but the tokens of each multiple of 16 positions are
+ * contiguous. A slot has zeros or finite numbers when its sequence starts.
  */
 const char *tidemark_block_new(int64_t model, const int64_t *layers, int64_t slots, int64_t capacity,
                                int64_t ring_capacity, int64_t *block);
@@ -155,7 +156,8 @@ const char *tidemark_run_layers(int64_t model, float *x, int64_t rows, const int
 
 /*
  * The same for one layer and whole sequences without a block: x [rows, hidden] has rows / length sequences of this
- * length. adapter may be 0; boundary as in a segment.
+ * length. adapter may be 0; boundary as in a segment. In a layer with a window the result may differ from that of a step
+ * whose slot has wrapped around, because sums have another order there.
  */
 const char *tidemark_run_forced(int64_t model, float *x, int64_t rows, int64_t length, int64_t layer, int64_t adapter,
                                 int64_t boundary, int64_t threads);
