@@ -21,8 +21,7 @@ Pool* pool(bool make) {
   return pool;
 }
 
-// The first of `count` things in a chunk; those of a chunk are part(count, c, chunks) .. part(count, c + 1, chunks)
-// - 1.
+// The first of `count` things in a chunk. It ends before the first one of the next chunk.
 int part(int64_t count, int chunk, int chunks) { return static_cast<int>(count * chunk / chunks); }
 
 template <class T>
@@ -401,8 +400,7 @@ class Pass {
   }
 };
 
-// ---- planning
-// ---------------------------------------------------------------------------------------------------------
+// ---- planning -------------------------------------------------------------------------------------------------------
 
 // Late threads may read the memory that grows.
 template <class T>
