@@ -231,13 +231,6 @@ const char* tidemark_shape(int64_t handle, int64_t* shape) {
   return nullptr;
 }
 
-const char* tidemark_model_bytes(int64_t model, int64_t* bytes) {
-  Model* m = model_of(model);
-  if (!m) return NO_MODEL;
-  *bytes = m->arena.used();
-  return nullptr;
-}
-
 const char* tidemark_kv_width(int64_t model, int64_t* width) {
   Model* m = model_of(model);
   if (!m) return NO_MODEL;

@@ -30,11 +30,11 @@ enum tidemark_family {
   TIDEMARK_AVX2,      /* AVX2, FMA */
   TIDEMARK_VNNI,      /* AVX-512 F, BW, DQ, VL, VNNI */
   TIDEMARK_VNNI_BF16, /* also AVX-512 BF16 */
-  TIDEMARK_AMX,       /* also AMX TILE, INT8, BF16, with the permission of the kernel */
+  TIDEMARK_AMX,       /* also AMX TILE, INT8, BF16, with the permission of the operating system */
   TIDEMARK_FAMILIES
 };
 
-/* The fastest family that the processor and the kernel support, or -1. Asks the kernel for the use of AMX. */
+/* The fastest family that the processor and the operating system support, or -1. Requests the use of AMX. */
 int tidemark_best_family(void);
 
 /* The version of this interface. */
@@ -91,9 +91,6 @@ const char *tidemark_model_head(int64_t model, const int64_t *small_inputs, cons
 
 /* The shape of a model, or of the model of a block or adapter, as in tidemark_model_new. */
 const char *tidemark_shape(int64_t handle, int64_t *shape);
-
-/* Bytes of the packed weights. */
-const char *tidemark_model_bytes(int64_t model, int64_t *bytes);
 
 /*
  * The number of elements of a head in the keys and values of a block: head dim rounded up to a multiple of 32.
@@ -156,8 +153,8 @@ const char *tidemark_run_layers(int64_t model, float *x, int64_t rows, const int
 
 /*
  * The same for one layer and whole sequences without a block: x [rows, hidden] has rows / length sequences of this
- * length. adapter may be 0; boundary as in a segment. In a layer with a window the result may differ from that of a step
- * whose slot has wrapped around, because sums have another order there.
+ * length. adapter may be 0; boundary as in a segment. In a layer with a window the result may differ from that of a
+ * step whose slot has wrapped around, because sums have another order there.
  */
 const char *tidemark_run_forced(int64_t model, float *x, int64_t rows, int64_t length, int64_t layer, int64_t adapter,
                                 int64_t boundary, int64_t threads);

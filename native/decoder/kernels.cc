@@ -408,10 +408,6 @@ inline bool inside(const Range* ranges, int count, int first, int end) {
   return false;
 }
 
-inline void copy_query(const bf16* from, int n, bf16* to) {
-  for (int i = 0; i < n; i++) to[i] = from[i];
-}
-
 // The scores at `index`; minus infinity outside of a query's ranges.
 inline F16 seen(const float* scores, int index, const Range* ranges, int count) {
   if (inside(ranges, count, index, index + LANES)) return load(scores + index);
@@ -559,7 +555,8 @@ inline void sum_values(const Attention& a, const Range* spans, int span_count, c
 void attend(const Attention& a) {
   alignas(64) bf16 queries[ROWS * LARGEST_HEAD];
   for (int m = 0; m < a.rows; m++)
-    copy_query(a.queries + m / a.heads * a.queries_stride + m % a.heads * a.width, a.width, queries + m * a.width);
+    memcpy(queries + m * a.width, a.queries + m / a.heads * a.queries_stride + m % a.heads * a.width,
+           static_cast<size_t>(a.width) * 2);
   int64_t low = a.positions[0], high = low;
   for (int m = 0; m < a.rows; m++) {
     int64_t first = a.positions[m] - a.window + 1;

@@ -8,7 +8,9 @@ namespace tidemark {
 
 namespace {
 
-constexpr int64_t LARGEST = 1 << 20;  // of any size of a model except for the vocabulary: bytes fit 64 bits
+// Of any size of a model except for the vocabulary: 127 * 128 * inputs fit 32 bits, and chunks of a linear
+// LARGEST_CHUNK.
+constexpr int64_t LARGEST = 1 << 17;
 constexpr int64_t LARGEST_VOCABULARY = 1 << 24;
 
 const Kernels* kernels_of(int family) {

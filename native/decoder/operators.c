@@ -286,10 +286,6 @@ static const char *set_head(struct call *call, int64_t *result) {
              : tidemark_model_head(integer(call, 0), small_inputs, small_scale, large_inputs, large_scale);
 }
 
-static const char *model_bytes(struct call *call, int64_t *bytes) {
-  return tidemark_model_bytes(integer(call, 0), bytes);
-}
-
 static const char *kv_width(struct call *call, int64_t *width) { return tidemark_kv_width(integer(call, 0), width); }
 
 static const char *address(struct call *call, int64_t *result) {
@@ -421,7 +417,6 @@ static void run(const char *schema, const char *(*body)(struct call *, int64_t *
                "Tensor o_scale, Tensor down_scale) -> int")                                                           \
   _(set_head, "set_head(int model, Tensor small_inputs, Tensor small_scale, Tensor large_inputs, "                    \
               "Tensor large_scale) -> int")                                                                           \
-  _(model_bytes, "model_bytes(int model) -> int")                                                                     \
   _(kv_width, "kv_width(int model) -> int")                                                                           \
   _(address, "address(Tensor t) -> int")                                                                              \
   _(new_block, "new_block(int model, Tensor addresses, int slots, int capacity, int ring_capacity) -> int")           \
@@ -474,7 +469,10 @@ const char *tidemark_register_operators(void) {
   void *process = dlopen(NULL, RTLD_LAZY);
   const char *(*first)(void) = (const char *(*)(void))dlsym(process, "tidemark_register_operators");
   if (first && first != tidemark_register_operators) {
-    return first();
+    int (*version)(void) = (int (*)(void))dlsym(process, "tidemark_decoder_version");
+    return version && version() == tidemark_decoder_version()
+               ? first()
+               : "another version of the operators is registered in this process";
   }
   pthread_mutex_lock(&lock);
   if (!registered) {

@@ -104,9 +104,9 @@ bool Pool::run(Body body, const void* plan, size_t size, int threads) {
 }
 
 void Pool::wait_for_late() {
-  uint64_t now = current_.load() >> 8;
+  uint64_t name = current_.load(), ended = (name >> 8) + ((name & 0xFF) == NO_STEP);  // all steps before it have ended
   for (Step& step : steps_)
-    while (step.users.load() > 0 && step.number.load() <= now) sched_yield();
+    while (step.users.load() > 0 && step.number.load() < ended) sched_yield();
 }
 
 void* Pool::start(void* start) {

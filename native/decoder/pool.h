@@ -25,8 +25,8 @@ extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
 
 namespace tidemark {
 
-// Reads of a thread that may be late: others may be changing the numbers, and what it computes from them is dropped,
-// which ThreadSanitizer can't know. Writes are checked.
+// Reads of a thread that may be late: others may be changing the numbers, and what it computes from them is dropped.
+// ThreadSanitizer does not report these reads as races; writes are checked.
 class LateReads {
  public:
 #ifdef __SANITIZE_THREAD__

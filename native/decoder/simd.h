@@ -20,18 +20,6 @@ using bf16 = uint16_t;
 inline int least(int a, int b) { return a < b ? a : b; }
 inline int most(int a, int b) { return a > b ? a : b; }
 
-inline float to_float(bf16 v) {
-  uint32_t u = static_cast<uint32_t>(v) << 16;
-  float f;
-  memcpy(&f, &u, 4);
-  return f;
-}
-inline bf16 to_bf16(float f) {
-  uint32_t u;
-  memcpy(&u, &f, 4);
-  if ((u & 0x7FFFFFFF) > 0x7F800000) return static_cast<bf16>(u >> 16 | 0x40);  // NaN stays NaN
-  return static_cast<bf16>((u + 0x7FFF + (u >> 16 & 1)) >> 16);
-}
 // Two neighbouring bfloat16 numbers.
 inline int32_t pair_at(const bf16* p) {
   int32_t v;

@@ -22,7 +22,15 @@ Pool* pool(bool make) {
 }
 
 // The first of `count` things in a chunk. It ends before the first one of the next chunk.
-int part(int64_t count, int chunk, int chunks) { return static_cast<int>(count * chunk / chunks); }
+int first_of(int64_t count, int chunk, int chunks) { return static_cast<int>(count * chunk / chunks); }
+
+// The chunks of a linear of `groups` groups of blocks that stay together.
+int chunks_of(int64_t rows, int groups, int together, int per_thread, int64_t threads) {
+  int widest = LARGEST_CHUNK / LANES / together;
+  int chunks = max(static_cast<int>(min<int64_t>(groups, per_thread * threads)), (groups + widest - 1) / widest);
+  if (rows > MANY_ROWS) chunks = max(chunks, groups * together / 4);
+  return min(max(chunks, 1), MAX_CHUNKS);
+}
 
 template <class T>
 T* row_of(Array<T>& array, int64_t row, int64_t width) {
@@ -50,6 +58,7 @@ struct Plan {
   int rank_blocks;   // the most of an adapter in the pass; 0 without LoRA
   int forced_slots;  // of the workspace
   int64_t forced_capacity;
+  int64_t span;   // of the scores of a query
   float* logits;  // of the head, or null
   int64_t segments_at, units_at, queries_at, round_ends_at, row_segments_at, row_rounds_at, bytes;
 
@@ -169,7 +178,7 @@ class Pass {
     int64_t stride = static_cast<int64_t>(plan_.rank_blocks) * 3 * LANES;
     // a chunk is written to shared memory, so that it can't be computed twice
     return team_.phase(chunks, [&](int c) {
-      for (int u = part(plan_.units, c, chunks); u < part(plan_.units, c + 1, chunks); u++) {
+      for (int u = first_of(plan_.units, c, chunks); u < first_of(plan_.units, c + 1, chunks); u++) {
         const Unit& unit = plan_.unit(u);
         const Lora* lora = lora_of(unit, l, module);
         bool products = lora && lora->rank_blocks;
@@ -219,7 +228,7 @@ class Pass {
     Bytes bytes;
     if (!prepare(l, module, &bytes)) return false;
     int together = module == TIDEMARK_GATE_UP ? 2 : 1;  // blocks
-    int chunks = chunks_of(linear.blocks / together, together, CHUNKS_PER_THREAD);
+    int chunks = chunks_of(plan_.rows, linear.blocks / together, together, CHUNKS_PER_THREAD, team_.threads());
     return team_.phase(chunks, helps(), [&](int c) {
       Span span(c, chunks, linear.blocks / together, together);
       float* y = scratch_.outputs.data();
@@ -234,17 +243,10 @@ class Pass {
   // Blocks of a chunk.
   struct Span {
     int first, end;
-    Span(int chunk, int chunks, int pieces, int together)
-        : first(part(pieces, chunk, chunks) * together), end(part(pieces, chunk + 1, chunks) * together) {}
+    Span(int chunk, int chunks, int groups, int together)
+        : first(first_of(groups, chunk, chunks) * together), end(first_of(groups, chunk + 1, chunks) * together) {}
     int width() const { return (end - first) * LANES; }
   };
-
-  int chunks_of(int pieces, int together, int per_thread) const {
-    int widest = LARGEST_CHUNK / LANES / together;
-    int chunks = max(min(pieces, per_thread * team_.threads()), (pieces + widest - 1) / widest);
-    if (plan_.rows > MANY_ROWS) chunks = max(chunks, pieces * together / 4);
-    return min(max(chunks, 1), MAX_CHUNKS);
-  }
 
   // ---- attention ----------------------------------------------------------------------------------------------------
 
@@ -315,7 +317,7 @@ class Pass {
     a.queries_stride = static_cast<int64_t>(shape_.heads) * shape_.width;
     a.queries = row_of(w_.queries, q.first_row, a.queries_stride) + (head * shape_.group + q.first_head) * shape_.width;
     for (int m = 0; m < a.rows; m++) a.positions[m] = s.position + q.first_row - s.first_row + m / q.heads;
-    a.stride = scratch_.scores.capacity() / ROWS;
+    a.stride = plan_.span;
     a.scores = scratch_.scores.data();
     a.weights = scratch_.weights.data();
     a.out = scratch_.attended.data();
@@ -335,18 +337,18 @@ class Pass {
     for (int round = 0; round < plan_.rounds; round++) {
       int chunks = min(min(plan_.rows, 8 * team_.threads()), MAX_CHUNKS);
       bool current = team_.phase(chunks, [&](int c) {
-        for (int m = part(plan_.rows, c, chunks); m < part(plan_.rows, c + 1, chunks); m++)
+        for (int m = first_of(plan_.rows, c, chunks); m < first_of(plan_.rows, c + 1, chunks); m++)
           if (plan_.round_of_row(m) == round) store_row(l, m);
       });
       if (!current) return false;
-      int first = plan_.round_end(round - 1), pieces = (plan_.round_end(round) - first) * shape_.kv_heads;
-      if (pieces <= MAX_CHUNKS) {
-        current = team_.phase(pieces, true, [&](int c) {
+      int first = plan_.round_end(round - 1), tasks = (plan_.round_end(round) - first) * shape_.kv_heads;
+      if (tasks <= MAX_CHUNKS) {
+        current = team_.phase(tasks, true, [&](int c) {
           attend(l, plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads);
         }, [&](int c) { keep_attended(plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); });
       } else {
         current = team_.phase(MAX_CHUNKS, [&](int c) {
-          for (int i = part(pieces, c, MAX_CHUNKS); i < part(pieces, c + 1, MAX_CHUNKS); i++) {
+          for (int i = first_of(tasks, c, MAX_CHUNKS); i < first_of(tasks, c + 1, MAX_CHUNKS); i++) {
             attend(l, plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
             keep_attended(plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
           }
@@ -377,11 +379,12 @@ class Pass {
     } else {
       int chunks = min(plan_.rows, 4 * team_.threads());
       bool current = team_.phase(chunks, [&](int c) {
-        for (int m = part(plan_.rows, c, chunks); m < part(plan_.rows, c + 1, chunks); m++) round_row(m);
+        for (int m = first_of(plan_.rows, c, chunks); m < first_of(plan_.rows, c + 1, chunks); m++) round_row(m);
       });
       if (!current) return;
     }
-    int blocks = model_.head[0].blocks, chunks = chunks_of(blocks, 1, 4 * CHUNKS_PER_THREAD);
+    int blocks = model_.head[0].blocks,
+        chunks = chunks_of(plan_.rows, blocks, 1, 4 * CHUNKS_PER_THREAD, team_.threads());
     float* y = scratch_.outputs.data();
     team_.phase(chunks, helps(), [&](int c) {
       Span span(c, chunks, blocks, 1);
@@ -435,13 +438,21 @@ class Lease {
   Workspace* workspace_;
 };
 
+// The outputs of the widest chunk of a linear.
+int64_t widest_chunk(int64_t rows, int groups, int together, int per_thread, int64_t threads) {
+  int chunks = chunks_of(rows, groups, together, per_thread, threads);
+  return static_cast<int64_t>((groups + chunks - 1) / chunks) * together * LANES;
+}
+
 // Memory of linears and the head.
 bool grow_linears(Workspace& w, const Model& model, int64_t rows, int64_t threads, bool head) {
   const Shape& s = model.shape;
   int64_t inputs = max(max(s.hidden_padded, s.inner_padded), s.queries_padded), padded = round_up(rows, 2 * ROWS);
-  // chunks of a linear are at most twice as wide as LARGEST_CHUNK, because their number is rounded
-  int64_t width = 2 * LARGEST_CHUNK;
-  if (head) width = 2 * max<int64_t>(width, round_up(s.vocabulary, LANES) / MAX_CHUNKS + LANES);
+  int64_t width = head ? 2 * widest_chunk(rows, model.head[0].blocks, 1, 4 * CHUNKS_PER_THREAD, threads) : 0;
+  for (int m = 0; m < TIDEMARK_MODULES && !head; m++) {
+    int together = m == TIDEMARK_GATE_UP ? 2 : 1;
+    width = max(width, widest_chunk(rows, s.blocks(m) / together, together, CHUNKS_PER_THREAD, threads));
+  }
   bool enough = grow(w.x, padded * s.hidden_padded);
   for (int p = 0; p < (head ? 2 : 1); p++)
     enough = enough && grow(w.q[p], padded * inputs) && grow(w.scales[p], padded) && grow(w.sums[p], padded);
@@ -514,85 +525,116 @@ int64_t tokens_of_round(const Model& model, const Segment& s) {
   return s.block->ring_capacity - window + 1;
 }
 
-const char* plan_and_run(Model* model, Workspace* workspace, float* x, const Segment* segments, int64_t segment_count,
-                         int64_t rows, int64_t first, int64_t end, int64_t span, int64_t forced_capacity,
-                         int64_t threads) {
-  Workspace& w = *workspace;
-  const Shape& shape = model->shape;
-  int group_tokens = max(1, ROWS / shape.group), group_parts = (shape.group + ROWS - 1) / ROWS;
-  // rounds of a segment, each with whole and partial groups of queries
+// A pass through layers, as it is asked for.
+struct Request {
+  Model* model;
+  const Segment* segments;
+  int64_t segment_count, rows, first, end;
+  int64_t span;             // of the scores of a query
+  int64_t forced_capacity;  // of a slot in the workspace, or 0
+  int64_t threads;
+};
+
+// The tokens of queries that are one Attention, and in how many parts the heads of a group are divided.
+int group_tokens(const Shape& shape) { return max(1, ROWS / shape.group); }
+int group_parts(const Shape& shape) { return (shape.group + ROWS - 1) / ROWS; }
+
+// A plan without its lists, with their places.
+Plan outline(const Request& r, Workspace* workspace) {
+  const Shape& shape = r.model->shape;
   int64_t rounds = 1, queries = 0;
-  for (int64_t i = 0; i < segment_count; i++) {
-    int64_t tokens = tokens_of_round(*model, segments[i]), of_segment = (segments[i].rows + tokens - 1) / tokens;
+  for (int64_t i = 0; i < r.segment_count; i++) {
+    // each round has whole and partial groups of queries
+    int64_t rows = r.segments[i].rows, tokens = tokens_of_round(*r.model, r.segments[i]);
+    int64_t of_segment = (rows + tokens - 1) / tokens, groups = (min(tokens, rows) - 1) / group_tokens(shape) + 1;
     rounds = max(rounds, of_segment);
-    queries += of_segment * ((min<int64_t>(tokens, segments[i].rows) + group_tokens - 1) / group_tokens) * group_parts;
+    queries += of_segment * groups * group_parts(shape);
   }
-  Plan head{};
-  head.model = model, head.workspace = workspace;
-  head.rows = static_cast<int>(rows), head.segments = static_cast<int>(segment_count),
-  head.rounds = static_cast<int>(rounds);
-  head.first = static_cast<int>(first), head.end = static_cast<int>(end);
-  head.forced_slots = forced_capacity ? static_cast<int>(segment_count) : 0, head.forced_capacity = forced_capacity;
-  int64_t at = round_up(sizeof(Plan), 64);
+  Plan plan{};
+  plan.model = r.model, plan.workspace = workspace;
+  plan.rows = static_cast<int>(r.rows), plan.segments = static_cast<int>(r.segment_count);
+  plan.rounds = static_cast<int>(rounds), plan.first = static_cast<int>(r.first), plan.end = static_cast<int>(r.end);
+  plan.forced_slots = r.forced_capacity ? plan.segments : 0, plan.forced_capacity = r.forced_capacity;
+  plan.span = r.span;
+  plan.bytes = round_up(sizeof(Plan), 64);
   auto list = [&](int64_t count, size_t size) {
-    int64_t here = at;
-    at = round_up(at + count * static_cast<int64_t>(size), 64);
-    return here;
+    int64_t at = plan.bytes;
+    plan.bytes = round_up(at + count * static_cast<int64_t>(size), 64);
+    return at;
   };
-  head.segments_at = list(segment_count, sizeof(Segment));
-  head.units_at = list(rows, sizeof(Unit));
-  head.queries_at = list(queries, sizeof(Queries));
-  head.round_ends_at = list(rounds, sizeof(int));
-  head.row_segments_at = list(rows, sizeof(int));
-  head.row_rounds_at = list(rows, sizeof(int));
-  head.bytes = at;
-  // the pool copies the plan: late threads do not read this one
-  if (!w.plan.reserve(at) || !grow_linears(w, *model, rows, threads, false) ||
-      !grow_attention(w, *model, rows, span, threads))
-    return "out of memory";
-  Plan& plan = *new (w.plan.data()) Plan(head);
-  memcpy(plan.at<Segment>(plan.segments_at), segments, static_cast<size_t>(segment_count) * sizeof(Segment));
+  plan.segments_at = list(r.segment_count, sizeof(Segment));
+  plan.units_at = list(r.rows, sizeof(Unit));
+  plan.queries_at = list(queries, sizeof(Queries));
+  plan.round_ends_at = list(rounds, sizeof(int));
+  plan.row_segments_at = list(r.rows, sizeof(int));
+  plan.row_rounds_at = list(r.rows, sizeof(int));
+  return plan;
+}
+
+void fill_units(Plan& plan, const Request& r) {
   Unit* units = plan.at<Unit>(plan.units_at);
-  int unit_rows = static_cast<int>(min<int64_t>(ROWS, max<int64_t>(1, (rows + 2 * threads - 1) / (2 * threads))));
-  for (int64_t i = 0; i < segment_count; i++) {
-    const Segment& s = segments[i];
-    bool lora = s.adapter && s.boundary > first;
+  int64_t per_thread = (r.rows + 2 * r.threads - 1) / (2 * r.threads);
+  int unit_rows = static_cast<int>(min<int64_t>(ROWS, max<int64_t>(1, per_thread)));
+  for (int i = 0; i < plan.segments; i++) {
+    const Segment& s = plan.segment(i);
+    bool lora = s.adapter && s.boundary > plan.first;
+    const Adapter* adapter = lora ? s.adapter : nullptr;
     for (int m = s.first_row; m < s.first_row + s.rows; m++) {
-      plan.at<int>(plan.row_segments_at)[m] = static_cast<int>(i);
-      rotations(w, *model, m, s.position + m - s.first_row);
+      plan.at<int>(plan.row_segments_at)[m] = i;
       Unit* last = plan.units ? &units[plan.units - 1] : nullptr;
-      const Adapter* adapter = lora ? s.adapter : nullptr;
       if (last && last->rows < unit_rows && last->adapter == adapter && (!adapter || last->boundary == s.boundary))
         last->rows++;
       else
         units[plan.units++] = {adapter, s.boundary, m, 1};
     }
-    for (int64_t l = first; lora && l < min<int64_t>(end, s.boundary); l++)
-      for (const Lora& of_linear : s.adapter->layers[l].loras) {
-        plan.rank_blocks =
-            max(plan.rank_blocks,
-                max(of_linear.rank_blocks, of_linear.factor.capacity() || of_linear.shift.capacity() ? 1 : 0));
-      }
+    for (int l = plan.first; lora && l < min(plan.end, s.boundary); l++)
+      for (const Lora& of_linear : s.adapter->layers[l].loras)
+        plan.rank_blocks = max(plan.rank_blocks, of_linear.rank_blocks);
   }
-  if (plan.rank_blocks && (!grow(w.rounded, round_up(rows, 2 * ROWS) * max(max(shape.hidden_padded, shape.inner_padded),
-                                                                           shape.queries_padded)) ||
-                           !grow(w.lora_products, round_up(rows, 2 * ROWS) * plan.rank_blocks * 3 * LANES)))
-    return "out of memory";
-  Queries* list_of_queries = plan.at<Queries>(plan.queries_at);
-  for (int64_t round = 0; round < rounds; round++) {
-    for (int64_t i = 0; i < segment_count; i++) {
-      const Segment& s = segments[i];
-      int64_t tokens = tokens_of_round(*model, s), from = round * tokens, to = min<int64_t>(from + tokens, s.rows);
-      for (int64_t m = from; m < to; m++) plan.at<int>(plan.row_rounds_at)[s.first_row + m] = static_cast<int>(round);
-      for (int64_t m = from; m < to; m += group_tokens)
-        for (int p = 0; p < group_parts; p++)
-          list_of_queries[plan.queries++] = {static_cast<int>(i), s.first_row + static_cast<int>(m),
-                                             static_cast<int>(min<int64_t>(group_tokens, to - m)), p * ROWS,
-                                             min(ROWS, shape.group - p * ROWS)};
+}
+
+void fill_queries(Plan& plan) {
+  const Shape& shape = plan.model->shape;
+  Queries* queries = plan.at<Queries>(plan.queries_at);
+  int most = group_tokens(shape);
+  for (int round = 0; round < plan.rounds; round++) {
+    for (int i = 0; i < plan.segments; i++) {
+      const Segment& s = plan.segment(i);
+      int64_t tokens = tokens_of_round(*plan.model, s), first = min<int64_t>(round * tokens, s.rows);
+      int end = static_cast<int>(min<int64_t>(first + tokens, s.rows));
+      for (int m = static_cast<int>(first); m < end; m++) {
+        plan.at<int>(plan.row_rounds_at)[s.first_row + m] = round;
+        if ((m - first) % most) continue;
+        for (int p = 0; p < group_parts(shape); p++)
+          queries[plan.queries++] = {i, s.first_row + m, min(most, end - m), p * ROWS,
+                                     min(ROWS, shape.group - p * ROWS)};
+      }
     }
     plan.at<int>(plan.round_ends_at)[round] = plan.queries;
   }
-  return run_states(plan, x, threads);
+}
+
+const char* plan_and_run(const Request& r, Workspace& w, float* x) {
+  const Shape& shape = r.model->shape;
+  Plan without_lists = outline(r, &w);
+  // the pool copies the plan: late threads do not read this one
+  if (!w.plan.reserve(without_lists.bytes) || !grow_linears(w, *r.model, r.rows, r.threads, false) ||
+      !grow_attention(w, *r.model, r.rows, r.span, r.threads))
+    return "out of memory";
+  Plan& plan = *new (w.plan.data()) Plan(without_lists);
+  memcpy(plan.at<Segment>(plan.segments_at), r.segments, static_cast<size_t>(r.segment_count) * sizeof(Segment));
+  fill_units(plan, r);
+  fill_queries(plan);
+  int64_t padded = round_up(r.rows, 2 * ROWS);
+  int inputs = max(max(shape.hidden_padded, shape.inner_padded), shape.queries_padded);
+  if (plan.rank_blocks &&
+      (!grow(w.rounded, padded * inputs) || !grow(w.lora_products, padded * plan.rank_blocks * 3 * LANES)))
+    return "out of memory";
+  for (int i = 0; i < plan.segments; i++) {
+    const Segment& s = plan.segment(i);
+    for (int m = 0; m < s.rows; m++) rotations(w, *r.model, s.first_row + m, s.position + m);
+  }
+  return run_states(plan, x, r.threads);
 }
 
 }  // namespace
@@ -610,7 +652,7 @@ const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segm
     const Segment& s = segments[i];
     span = max(span, min(round_up(s.position + s.rows, 64), max(s.block->capacity, s.block->ring_capacity)));
   }
-  return plan_and_run(model, lease.get(), x, segments, segment_count, rows, first, end, span, 0, threads);
+  return plan_and_run({model, segments, segment_count, rows, first, end, span, 0, threads}, *lease.get(), x);
 }
 
 const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length, int64_t layer, const Adapter* adapter,
@@ -624,8 +666,9 @@ const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length
   for (int64_t i = 0; i < sequences; i++)
     segments[i] = {
         nullptr, adapter, 0, 0, static_cast<int>(boundary), static_cast<int>(i * length), static_cast<int>(length)};
-  return plan_and_run(model, lease.get(), x, segments.data(), sequences, sequences * length, layer, layer + 1, capacity,
-                      capacity, threads);
+  Request request = {model,    segments.data(), sequences, sequences * length, layer, layer + 1,
+                     capacity, capacity,        threads};
+  return plan_and_run(request, *lease.get(), x);
 }
 
 const char* run_head(Model* model, const float* h, int64_t rows, float* logits, int64_t threads) {

@@ -211,7 +211,6 @@ class Fuzz {
       fail(format("the shape of %ld has %ld hidden", m, shape[TIDEMARK_SHAPE_HIDDEN]));
     if (is_model(m)) return;
     refused(tidemark_kv_width(m, &out), format("width of %ld", m));
-    refused(tidemark_model_bytes(m, &out), format("bytes of %ld", m));
     refused(tidemark_adapter_new(m, &out), format("adapter of %ld", m));
     refused(tidemark_adapter_bytes(closed_, &out), "adapter bytes of a closed object");
   }

@@ -12,6 +12,7 @@ import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Script;
+import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.nio.file.Path;
@@ -37,6 +38,8 @@ record DecoderContext(
         EmptyLists empty)
         implements AutoCloseable {
 
+    private static final System.Logger LOG = System.getLogger(DecoderContext.class.getName());
+
     /** Whether the native decoder computes the layers and the head. */
     boolean isNative() {
         return kernels.isFamily();
@@ -49,12 +52,14 @@ record DecoderContext(
         close(script, kernels);
     }
 
-    /** Closes a script whose weights may be installed. */
+    /** Closes a script whose weights may be installed. An adapter or a block that is open keeps native weights. */
     static void close(Script script, Kernels kernels) {
         try {
             if (kernels.isFamily()) {
                 script.call(NATIVE_CLOSE_MODEL).close();
             }
+        } catch (ScriptException e) {
+            LOG.log(System.Logger.Level.WARNING, "the weights of the native decoder stay in memory", e);
         } finally {
             script.close();
         }

@@ -28,8 +28,11 @@ final class OperatorThreads {
         }
     }
 
-    /** The threads of the native decoder's operators, by default those of {@link Torch#threads}. */
-    int ofNativeDecoder() {
+    /**
+     * The threads of the next native call, by default those of {@link Torch#threads}. The first call of a thread makes
+     * libtorch's other operators single-threaded on it.
+     */
+    int prepare() {
         if (isNative && nativeThreads.get() == 0) {
             set(torch.threads());
         }

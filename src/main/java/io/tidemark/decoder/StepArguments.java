@@ -81,7 +81,7 @@ final class StepArguments implements AutoCloseable {
         all[NativeStepArgument.PLAN.ordinal()] = numbers(parts.numbers());
         all[NativeStepArgument.PLAN_SIZES.ordinal()] = numbers(parts.sizes());
         all[NativeStepArgument.THREADS.ordinal()] =
-                scope.add(context.torch().number(context.threads().ofNativeDecoder()));
+                scope.add(context.torch().number(context.threads().prepare()));
         all[NativeStepArgument.OVERRIDE_SPANS.ordinal()] =
                 scope.add(context.torch().numberLists(plan.overrideNumbers()));
         all[NativeStepArgument.OVERRIDES.ordinal()] = overrides();

@@ -89,7 +89,7 @@ public final class TeacherForcing {
                 Value length = torch.number(batch.paddedLength());
                 Value lora = torch.number(adapter.handle());
                 Value layers = torch.number(boundary.layers());
-                Value threads = torch.number(context.threads().ofNativeDecoder())) {
+                Value threads = torch.number(context.threads().prepare())) {
             Value result = context.script()
                     .call(NATIVE_FORCED_LAYER, states.value(), layerIndex, length, lora, layers, threads);
             return new HiddenStates(result, states.count());
@@ -120,7 +120,7 @@ public final class TeacherForcing {
                 Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
                 Value spans = overrideSpans(0, (long) states.count() * tokens);
                 Value overrides = overrides();
-                Value threads = torch.number(context.threads().ofNativeDecoder());
+                Value threads = torch.number(context.threads().prepare());
                 Value result =
                         context.script().call(GOLD_LOGPROBS, states.value(), rows, gold, spans, overrides, threads)) {
             double[] all = result.toDoubles();

@@ -89,7 +89,7 @@ public record LibraryResource(String file) {
         try {
             byte[] actual = MessageDigest.getInstance("SHA-256").digest(library);
             if (!HexFormat.of().formatHex(actual).equals(digest)) {
-                throw new IOException(name + " has not the digest of " + FOLDER + file + ".sha256");
+                throw new IOException(name + " does not have the digest in " + FOLDER + file + ".sha256");
             }
         } catch (NoSuchAlgorithmException e) {
             throw new IOException(e);

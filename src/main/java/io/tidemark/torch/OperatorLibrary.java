@@ -9,9 +9,9 @@ import java.util.Optional;
  * The operators {@code tidemark::*} of {@code native/decoder}, which scripts call as {@code ops.tidemark.*}. They
  * compute the layers and the head of a decoder in int8 on x86-64 Linux.
  *
- * <p>libtorch takes an operator for a function of its arguments: it removes a call whose result is not used and that
- * writes to no tensor in use, and may merge two equal calls of a method. A script therefore returns the results of
- * operators, or a sum of them, and makes one new object in a call.
+ * <p>libtorch treats operators as pure functions: it removes a call whose result is not used and that writes to no
+ * tensor in use, and may merge two equal calls. A script therefore returns the results of operators, or a sum of them,
+ * and makes one new object in a call.
  */
 public final class OperatorLibrary {
 
@@ -54,7 +54,7 @@ public final class OperatorLibrary {
             Functions open() throws IOException;
         }
 
-        /** An exception of any kind is a reason: the error of an uninitialized class would have none. */
+        /** Each failure is a reason: an initializer that throws hides it from later calls as NoClassDefFoundError. */
         static Loading of(Opening opening) {
             try {
                 return register(opening.open());
@@ -70,7 +70,7 @@ public final class OperatorLibrary {
             }
             int family = functions.tidemark_best_family();
             return family < 0
-                    ? failed("the processor has neither AVX2 with FMA and F16C nor more")
+                    ? failed("the processor does not have AVX2 and FMA")
                     : new Loading(Optional.of(Family.values()[family]), Optional.empty());
         }
 

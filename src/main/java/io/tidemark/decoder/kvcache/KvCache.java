@@ -110,9 +110,9 @@ public final class KvCache {
                         ? Optional.of(NativeHandle.create(torch, script, NATIVE_BLOCK, cache, count, length, ring))
                         : Optional.empty();
                 return new KvBlock(cache, handle, slots, capacity, ringCapacity);
-            } catch (ScriptException e) {
+            } catch (RuntimeException e) {
                 cache.close();
-                throw new DecoderException(e);
+                throw e instanceof ScriptException failure ? new DecoderException(failure) : e;
             }
         }
     }

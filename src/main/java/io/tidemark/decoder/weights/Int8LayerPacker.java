@@ -67,6 +67,16 @@ final class Int8LayerPacker implements AutoCloseable {
         }
     }
 
+    /** Waits for a layer whose packing has begun, because it writes to memory of the model, and closes it. */
+    private static void discard(CompletableFuture<Value> layer) {
+        try {
+            layer.join().close();
+        } catch (CompletionException e) {
+            System.getLogger(Int8LayerPacker.class.getName())
+                    .log(System.Logger.Level.DEBUG, "a layer could not be packed", e);
+        }
+    }
+
     private void install(Value packed) {
         loader.script().call(INSTALL_PACKED, packed).close();
     }
@@ -74,7 +84,7 @@ final class Int8LayerPacker implements AutoCloseable {
     @Override
     public void close() {
         executor.close();
-        packing.ifPresent(layer -> layer.thenAccept(Value::close));
+        packing.ifPresent(Int8LayerPacker::discard);
         loader.torch().setThreads(loader.torch().threads());
     }
 }
