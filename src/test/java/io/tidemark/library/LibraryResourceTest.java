@@ -33,7 +33,7 @@ class LibraryResourceTest {
         bytes[1000] ^= 1;
         assertThatThrownBy(() -> library.verify(bytes, digest, "the file"))
                 .isInstanceOf(IOException.class)
-                .hasMessage("the file has not the digest of /native/linux-x86_64/" + file + ".sha256");
+                .hasMessage("the file does not have the digest in /native/linux-x86_64/" + file + ".sha256");
     }
 
     @Test

@@ -40,7 +40,7 @@ class OperatorLibraryTest {
 
     static List<Throwable> failures() {
         return List.of(
-                new IOException("/tmp/libtidemark_decoder.so has not the digest"),
+                new IOException("/tmp/libtidemark_decoder.so does not have the digest"),
                 new IllegalStateException("libtorch could not be loaded"),
                 new UnsatisfiedLinkError("undefined symbol: aoti_torch_library_def"));
     }
