@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("Boundary sweep")
 @ParameterizedClass(name = "{0}")
-@MethodSource("io.tidemark.fixture.SupportedKernels#independentRows")
+@MethodSource("io.tidemark.fixture.SupportedKernels#fp32AndFastest")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BoundarySweepTest {
 
