@@ -11,7 +11,6 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
-import io.tidemark.generation.layout.EngineLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -42,7 +41,7 @@ public final class InterferenceBenchmark {
     }
 
     /**
-     * Runs the rows in one engine instance and adds one long prompt after another.
+     * Runs the rows and adds one long prompt after another.
      *
      * @param rows                 number of rows that decode all the time
      * @param promptTokens         tokens of each prompt
@@ -57,10 +56,8 @@ public final class InterferenceBenchmark {
         long kvBytes = (rows * (ROW_PROMPT + newTokens) + 2L * promptTokens + 1024)
                 * 2
                 * model.decoder().kvBytesPerToken();
-        try (GenerationEngine engine = GenerationEngine.start(
-                model,
-                new EngineLimits(rows + 1, prefillTokensPerStep, kvBytes),
-                EngineLayout.single(model.decoder().threads()))) {
+        try (GenerationEngine engine =
+                GenerationEngine.start(model, new EngineLimits(rows + 1, prefillTokensPerStep, kvBytes))) {
             StepTimer times = new StepTimer(warmUp, repetitions, left -> submit(engine, tokens(promptTokens, left), 1));
             for (int row = 0; row < rows; row++) {
                 submit(engine, tokens(ROW_PROMPT, row), newTokens).thenRun(times::rowEnded);

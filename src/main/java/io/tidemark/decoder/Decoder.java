@@ -1,13 +1,9 @@
 package io.tidemark.decoder;
 
-import static io.tidemark.decoder.script.DecoderMethod.FIRST_STATES;
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_STEP;
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_STEP_AND_SAMPLE;
 import static io.tidemark.decoder.script.DecoderMethod.STEP;
 import static io.tidemark.decoder.script.DecoderMethod.STEP_AND_SAMPLE;
-import static io.tidemark.decoder.script.DecoderMethod.STEP_INPUTS;
-import static io.tidemark.decoder.script.DecoderMethod.STEP_LAYERS;
-import static io.tidemark.decoder.script.DecoderMethod.STEP_TOKENS;
 
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvCache;
@@ -44,16 +40,13 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiFunction;
 
 /**
- * The decoder on the device. One native call runs a step for all rows, or several if the step has a limit. Holds the
- * base model's weights and no state of any sequence.
+ * The decoder on the device. One native call runs a step for all rows. Holds the base model's weights and no state of
+ * any sequence.
  *
  * <p>The steps of one decoder run one after another; {@link #shareWeights} makes a decoder for another thread. All
  * other methods are thread-safe.
  */
 public final class Decoder implements AutoCloseable {
-
-    /** Layers of a native call in a step with a limit. A call costs about 0.1 ms. */
-    private static final int LAYERS_PER_CALL = 2;
 
     private final DecoderContext context;
     private final AttentionTiling tiling;
@@ -134,16 +127,6 @@ public final class Decoder implements AutoCloseable {
                 : step(batch, (arguments, sampling) -> timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling)));
     }
 
-    /**
-     * Runs a step as {@link #step(List)}, with the present threads at first and with fewer after the limit. It takes
-     * several native calls. Not for the native path, whose threads do not wait for a delayed one.
-     *
-     * @throws DecoderException if libtorch could not run it
-     */
-    public List<SampledToken> step(List<StepRow> batch, ThreadLimit limit) {
-        return step(batch, (arguments, sampling) -> inSeveralCalls(arguments, sampling, limit));
-    }
-
     private List<SampledToken> step(List<StepRow> batch, BiFunction<StepArguments, SamplingBatch, Value> nativeCalls) {
         StepPlan plan = new StepPlan(batch, placement(batch));
         List<StepRow> sampled = plan.sampled();
@@ -152,37 +135,6 @@ public final class Decoder implements AutoCloseable {
         try (StepArguments arguments = new StepArguments(context, plan, tiling, gatherIndices);
                 Value result = nativeCalls.apply(arguments, sampling)) {
             return inBatchOrder(batch, sampled, sampling.tokens(result));
-        }
-    }
-
-    private Value inSeveralCalls(StepArguments arguments, SamplingBatch sampling, ThreadLimit limit) {
-        int layers = config().numLayers();
-        long start = System.nanoTime();
-        try (Value inputs = timedCall(STEP_INPUTS, arguments.forInputs())) {
-            Value states = timedCall(FIRST_STATES, inputs);
-            try {
-                for (int first = 0; first < layers; ) {
-                    int end = limit.isExceeded() ? layers : Math.min(first + LAYERS_PER_CALL, layers);
-                    Value next = layers(inputs, states, first, end);
-                    states.close();
-                    states = next;
-                    first = end;
-                    limit.judge((double) end / layers, System.nanoTime() - start);
-                    if (limit.isExceeded()) {
-                        setThreads(limit.fewerThreads());
-                    }
-                }
-                return timedCall(STEP_TOKENS, arguments.forTokens(inputs, states, sampling));
-            } finally {
-                states.close();
-            }
-        }
-    }
-
-    private Value layers(Value inputs, Value states, int first, int end) {
-        try (Value firstLayer = context.torch().number(first);
-                Value endLayer = context.torch().number(end)) {
-            return timedCall(STEP_LAYERS, inputs, states, firstLayer, endLayer);
         }
     }
 
@@ -302,11 +254,6 @@ public final class Decoder implements AutoCloseable {
     /** Sets the number of threads, at least 1, of the calling thread's operators; the calling thread is one of them. */
     public void setThreads(int threads) {
         context.threads().set(threads);
-    }
-
-    /** Ends the other threads that run operators of the calling thread; the next operator starts new ones. */
-    public void releaseThreads() {
-        context.torch().releaseThreads();
     }
 
     /** The maximum number of threads of an operator. */

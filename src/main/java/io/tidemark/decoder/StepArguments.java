@@ -38,7 +38,7 @@ final class StepArguments implements AutoCloseable {
     }
 
     /**
-     * The arguments of {@link DecoderMethod#STEP} and {@link DecoderMethod#STEP_INPUTS}.
+     * The arguments of {@link DecoderMethod#STEP}.
      *
      * @throws DecoderException if libtorch could not make the gather indices
      */
@@ -53,16 +53,6 @@ final class StepArguments implements AutoCloseable {
      */
     Value[] forTokens(SamplingBatch sampling) {
         return withSampling(step(DecoderMethod.STEP_AND_SAMPLE), sampling);
-    }
-
-    /** The arguments of {@link DecoderMethod#STEP_TOKENS}. */
-    Value[] forTokens(Value inputs, Value states, SamplingBatch sampling) {
-        Value[] last = sampling(sampling);
-        Value[] all = new Value[last.length + 2];
-        all[0] = inputs;
-        all[1] = states;
-        System.arraycopy(last, 0, all, 2, last.length);
-        return all;
     }
 
     /** The arguments of {@link DecoderMethod#NATIVE_STEP}. */

@@ -1,6 +1,6 @@
 package io.tidemark.generation;
 
-/** Work that shares thread and device of an engine instance, one slice at a time, for example a boundary sweep. */
+/** Work that shares the thread and the device of the engine, one slice at a time, for example a boundary sweep. */
 @FunctionalInterface
 public interface BackgroundTask {
 

@@ -1,6 +1,7 @@
 package io.tidemark.generation;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
@@ -23,7 +24,7 @@ public interface Engine extends EngineLoad {
     /**
      * Queues a request. The queue is unbounded; the caller limits how much it submits.
      *
-     * @param listener called on a thread of the engine
+     * @param listener called on the thread of the engine
      * @throws RequestRejectedException if the request can never run; the listener is not called then
      * @throws IllegalStateException if the engine is closed
      */
@@ -40,17 +41,16 @@ public interface Engine extends EngineLoad {
 
     /**
      * An estimate of the seconds until a running request ends, if no choice ends before {@code max_tokens} and further
-     * steps take as long as the recent ones of its engine instance. Remaining prompt tokens count as the steps that
-     * they need; steps in which a sequence waits for its mask do not count. Infinite if the instance has not run a
-     * step.
+     * steps take as long as the recent ones. Remaining prompt tokens count as the steps that they need; steps in which
+     * a sequence waits for its mask do not count. Infinite before the first step has ended.
      *
      * @return empty if the request waits in the queue or the engine has no request of this id
      */
     OptionalDouble secondsLeft(String requestId);
 
-    /** What the threads of the engine do at the moment, without those that wait or are parked. */
-    List<RunningStep> runningSteps();
+    /** What the engine does at the moment; empty while it waits for work. */
+    Optional<RunningStep> runningStep();
 
-    /** Counters and load as of the last step of each instance; queue and running sequences are current. */
+    /** Counters and load as of the last step; queue and running sequences are current. */
     EngineStats stats();
 }

@@ -3,11 +3,10 @@ package io.tidemark.generation;
 import java.time.Duration;
 
 /**
- * Limits of an engine, over all its instances.
+ * Limits of an engine.
  *
  * @param maxNumSeqs           maximum number of running sequences, 1 or more
- * @param prefillTokensPerStep maximum number of prompt tokens per step, divided equally among the instances and rounded
- *                             up; at least {@code Decoder.chunkTokens()} for each instance
+ * @param prefillTokensPerStep maximum number of prompt tokens per step, at least {@code Decoder.chunkTokens()}
  * @param kvBytes              bytes for keys and values of all sequences and cached prefixes, 1 or more
  * @param prefixBytes          part of {@code kvBytes} that cached prefixes may use while no sequence needs it; 0
  *                             disables the prefix cache

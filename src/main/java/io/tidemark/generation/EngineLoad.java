@@ -4,8 +4,8 @@ package io.tidemark.generation;
 public interface EngineLoad {
 
     /**
-     * Tokens processed since the start, as of the last step of each instance: prompt tokens, those from the prefix
-     * cache included, and generated tokens.
+     * Tokens processed since the start, as of the last step: prompt tokens, those from the prefix cache included, and
+     * generated tokens.
      */
     long tokensProcessed();
 

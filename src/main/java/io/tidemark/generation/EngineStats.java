@@ -1,7 +1,5 @@
 package io.tidemark.generation;
 
-import java.util.List;
-
 /**
  * Counters since the start of an engine, and its current load.
  *
@@ -10,8 +8,7 @@ import java.util.List;
  * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
  * @param promptTokens       prompt tokens computed
  * @param generatedTokens    tokens generated
- * @param steps              steps of all instances; a joint step counts for each instance with rows in it
- * @param jointSteps         native calls that were a step of several instances
+ * @param steps              steps
  * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
  * @param prefixBytes        bytes of cached prefixes
  * @param masks              of requests with a grammar
@@ -23,7 +20,6 @@ public record EngineStats(
         long promptTokens,
         long generatedTokens,
         long steps,
-        long jointSteps,
         long reusedPromptTokens,
         long prefixBytes,
         Masks masks) {
@@ -31,7 +27,7 @@ public record EngineStats(
     /**
      * What the grammars of requests have taken.
      *
-     * @param steps    steps with masks; a joint step counts once
+     * @param steps    steps with masks
      * @param nanos    time for the masks of these steps
      * @param waits    rows that waited for the next step because the masks before them had taken the time of the step
      * @param failures requests that a failed grammar has ended
@@ -40,34 +36,18 @@ public record EngineStats(
 
         /** Before the first request with a grammar. */
         public static final Masks NONE = new Masks(0, 0, 0, 0);
-
-        private Masks plus(Masks other) {
-            return new Masks(steps + other.steps, nanos + other.nanos, waits + other.waits, failures + other.failures);
-        }
     }
 
-    /** The part of one instance, as of its last step. */
-    record Instance(
+    /** What the steps have done, as of the last one. */
+    record Steps(
             long promptTokens,
             long generatedTokens,
             long steps,
-            long jointSteps,
             long reusedPromptTokens,
             long prefixBytes,
             Masks masks) {
 
-        static final Instance NONE = new Instance(0, 0, 0, 0, 0, 0, Masks.NONE);
-
-        private Instance plus(Instance other) {
-            return new Instance(
-                    promptTokens + other.promptTokens,
-                    generatedTokens + other.generatedTokens,
-                    steps + other.steps,
-                    jointSteps + other.jointSteps,
-                    reusedPromptTokens + other.reusedPromptTokens,
-                    prefixBytes + other.prefixBytes,
-                    masks.plus(other.masks));
-        }
+        static final Steps NONE = new Steps(0, 0, 0, 0, 0, Masks.NONE);
     }
 
     /** Prompt tokens processed, those from the prefix cache included, and tokens generated. */
@@ -75,18 +55,16 @@ public record EngineStats(
         return promptTokens + reusedPromptTokens + generatedTokens;
     }
 
-    static EngineStats of(int queuedRequests, int runningSequences, long kvBytesReserved, List<Instance> instances) {
-        Instance sum = instances.stream().reduce(Instance.NONE, Instance::plus);
+    static EngineStats of(int queuedRequests, int runningSequences, long kvBytesReserved, Steps steps) {
         return new EngineStats(
                 queuedRequests,
                 runningSequences,
                 kvBytesReserved,
-                sum.promptTokens(),
-                sum.generatedTokens(),
-                sum.steps(),
-                sum.jointSteps(),
-                sum.reusedPromptTokens(),
-                sum.prefixBytes(),
-                sum.masks());
+                steps.promptTokens(),
+                steps.generatedTokens(),
+                steps.steps(),
+                steps.reusedPromptTokens(),
+                steps.prefixBytes(),
+                steps.masks());
     }
 }

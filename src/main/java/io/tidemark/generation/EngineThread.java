@@ -1,84 +1,102 @@
 package io.tidemark.generation;
 
 import io.tidemark.decoder.Decoder;
-import io.tidemark.generation.InstanceGroups.Granted;
-import io.tidemark.generation.StepLoop.Ran;
-import io.tidemark.generation.layout.EngineLayout;
-import io.tidemark.generation.layout.GroupWidth.Turn;
-import io.tidemark.generation.layout.InstanceGroup;
-import io.tidemark.generation.layout.InstanceWork;
-import io.tidemark.generation.layout.StepSize;
-import io.tidemark.generation.layout.StepThreads;
+import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.kvcache.KvPool;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Semaphore;
+import java.util.function.Predicate;
 
 /**
- * A thread {@code tidemark-engine-N}. It runs the turns of the instances that {@link InstanceGroups} gives to it: those
- * of its own instance, or of a group whose first instance is its own. It is parked while its instance is in the group
- * of another one. The private methods run on this thread.
+ * The thread {@code tidemark-engine}, and the state that only it touches: sequences, keys and values, prefixes and
+ * background tasks. A turn repeats while there is work: run the queued commands, run a step of the sequences, run a
+ * slice of a background task. The private methods run on this thread.
  */
 final class EngineThread {
 
     private static final System.Logger LOG = System.getLogger(EngineThread.class.getName());
 
-    /**
-     * After this many turns of a group without a change of the width, the instances release what their own decoders
-     * keep between steps. A trial of joint steps does not reach it if a turn takes 1.4 ms or longer.
-     */
-    private static final int TURNS_BEFORE_PAUSE = 256;
+    /** The weight of a step in the mean of durations is one divided by this. */
+    private static final int MEAN_OF_STEPS = 8;
 
-    private final EngineInstance own;
-    private final List<EngineInstance> instances;
-    private final EngineLayout layout;
-    private final InstanceGroups groups;
+    private final Decoder decoder;
+    private final KvPool pool;
+    private final RequestQueue queue;
+    private final Scheduler scheduler;
+    private final StepResults results;
     private final StepLoop loop;
-    /**
-     * For the steps of a group of several instances, also if only one of them has rows: adapters are packed for these
-     * steps apart from those of an instance that is its own group.
-     */
-    private final Decoder jointDecoder;
-    /** The joint decoders of all threads, by instance. */
-    private final List<Decoder> jointDecoders;
-
     private final Runnable onFailure;
-    private final Thread thread;
-    /** Changes of the width before the last turn. */
-    private int changes;
-    /** Turns in groups of several instances since that change. */
-    private int turnsOfGroup;
+    private final CommandQueue commands = new CommandQueue();
+    private final Deque<BackgroundTask> backgroundTasks = new ArrayDeque<>();
+    /** Has a permit if there may be work. */
+    private final Semaphore work = new Semaphore(0);
 
-    private volatile boolean aborted;
-    /** Empty while the thread waits or is parked. */
+    private final Thread thread = new Thread(this::run, "tidemark-engine");
+
+    private volatile boolean closed;
+    /** Empty while the thread waits. */
     private volatile Optional<RunningStep> runningStep = Optional.empty();
 
+    private volatile EngineStats.Steps stats = EngineStats.Steps.NONE;
     /**
-     * @param own       the instance that belongs to this thread
-     * @param instances all instances of the engine
-     * @param stepThreads of steps with rows of one instance
-     * @param masks   of the steps of this thread
-     * @param jointDecoders by instance; this thread closes that of its own instance
+     * Mean of recent turns with a step, except those with the last slice of a task; infinite before the first step has
+     * ended.
+     */
+    private volatile double secondsPerStep = Double.POSITIVE_INFINITY;
+
+    /** Commands of other threads, which are run in the next turn. */
+    private static final class CommandQueue {
+
+        private final Queue<Runnable> commands = new ConcurrentLinkedQueue<>();
+        private boolean closed;
+
+        /** @throws IllegalStateException if the queue is closed */
+        private synchronized void add(Runnable command) {
+            if (closed) {
+                throw new IllegalStateException("the engine is closed");
+            }
+            commands.add(command);
+        }
+
+        /** Rejects new commands. Queued commands can still be run. */
+        private synchronized void close() {
+            closed = true;
+        }
+
+        /** Runs all queued commands. */
+        private void runAll() {
+            for (Runnable next = commands.poll(); next != null; next = commands.poll()) {
+                next.run();
+            }
+        }
+    }
+
+    /**
+     * @param pool      closed by this thread
      * @param onFailure called on this thread if an error ends it
      */
     EngineThread(
-            EngineLayout layout,
-            EngineInstance own,
-            List<EngineInstance> instances,
-            InstanceGroups groups,
-            StepThreads stepThreads,
+            LanguageModel model,
+            EngineLimits limits,
+            RequestQueue queue,
+            KvPool pool,
             StepMasks masks,
-            List<Decoder> jointDecoders,
             Runnable onFailure) {
-        this.own = own;
-        this.instances = instances;
-        this.layout = layout;
-        this.groups = groups;
-        this.loop = new StepLoop(stepThreads, masks, this::started);
-        this.jointDecoder = jointDecoders.get(own.index());
-        this.jointDecoders = jointDecoders;
+        this.decoder = model.decoder().shareWeights();
+        this.pool = pool;
+        this.queue = queue;
+        this.scheduler = new Scheduler(model, queue, pool, limits.prefillTokensPerStep());
+        this.results = new StepResults(scheduler);
+        this.loop = new StepLoop(decoder, results, masks, this::started);
         this.onFailure = onFailure;
-        this.thread = new Thread(this::run, "tidemark-engine-" + own.index());
     }
 
     void start() {
@@ -89,19 +107,57 @@ final class EngineThread {
         return thread.isAlive();
     }
 
-    /** What the thread does at the moment; empty while it waits for work or is parked. */
+    /** Gives the thread a turn, because there may be work. Any thread may call. */
+    void wake() {
+        work.release();
+    }
+
+    /** What the thread does at the moment; empty while it waits for work. */
     Optional<RunningStep> runningStep() {
         return runningStep;
     }
 
-    /** Whether further joint steps of this thread leave the packed groups unchanged. Any thread may call. */
-    boolean isStable() {
-        return jointDecoder.isStable();
+    /**
+     * Ends requests in the next turn. Any thread may call.
+     *
+     * @throws IllegalStateException if the engine is closed
+     */
+    void cancel(Predicate<SubmittedRequest> which, FinishReason reason) {
+        commands.add(() -> end(which, reason));
+        wake();
     }
 
-    /** When the groups are closed, the thread fails running requests instead of cancelling them. */
-    void abort() {
-        aborted = true;
+    /**
+     * Runs a slice of a task after each step until the task ends. Any thread may call.
+     *
+     * @throws IllegalStateException if the engine is closed
+     */
+    void runInBackground(BackgroundTask task) {
+        commands.add(() -> backgroundTasks.add(task));
+        wake();
+    }
+
+    /** See {@link Engine#secondsLeft}. Any thread may call. */
+    OptionalDouble secondsLeft(String requestId) {
+        OptionalInt steps = scheduler.stepsLeft(requestId);
+        return steps.isPresent() ? OptionalDouble.of(steps.getAsInt() * secondsPerStep) : OptionalDouble.empty();
+    }
+
+    /** See {@link EngineLoad#tokensLeft}. Any thread may call. */
+    double tokensLeft(double completionTokens) {
+        return scheduler.tokensLeft(completionTokens);
+    }
+
+    /** As of the last turn. Any thread may call. */
+    EngineStats.Steps stats() {
+        return stats;
+    }
+
+    /** Rejects further commands, and lets the thread end after its turn. Any thread may call. */
+    void close() {
+        commands.close();
+        closed = true;
+        wake();
     }
 
     /** Waits until the thread has ended, the timeout has passed or an interrupt; returns whether it has ended. */
@@ -115,132 +171,136 @@ final class EngineThread {
         return !thread.isAlive();
     }
 
+    /** Fails a request when the engine has failed. */
+    static void fail(SubmittedRequest request) {
+        endQuietly(() -> request.fail("engine_error", "the engine failed"));
+    }
+
+    private static void cancelBeforeStart(SubmittedRequest request) {
+        endQuietly(() -> request.endBeforeStart(FinishReason.CANCELLED));
+    }
+
+    /** When the engine ends, a listener that throws must not keep the other requests without an outcome. */
+    private static void endQuietly(Runnable end) {
+        try {
+            end.run();
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.ERROR, "a request has no outcome", e);
+        }
+    }
+
     private void run() {
+        boolean failed = false;
         try {
             // before the first call of libtorch, which would otherwise start a thread pool for all processors
-            jointDecoder.setThreads(layout.threads());
-            for (Optional<Granted> granted = enter(); granted.isPresent(); granted = enter()) {
-                Turn turn = turn(granted.get());
+            decoder.setThreads(decoder.threads());
+            boolean active = false;
+            while (awaitTurn(active)) {
+                active = turn();
                 runningStep = Optional.empty();
-                if (groups.leave(turn)) {
-                    jointDecoder.pause();
-                }
             }
-            own.closeCommands();
-            if (aborted) {
-                own.runCommands();
-            } else {
-                own.cancelAll();
-            }
+            commands.close();
+            commands.runAll();
+            end(request -> true, FinishReason.CANCELLED);
         } catch (RuntimeException | Error e) {
-            LOG.log(System.Logger.Level.ERROR, "an engine instance failed; all requests of the engine fail", e);
-            aborted = true;
-            failGroups();
+            LOG.log(System.Logger.Level.ERROR, "the engine failed; all its requests fail", e);
+            failed = true;
+            fail();
         } finally {
             runningStep = Optional.empty();
-            try {
-                own.close(aborted);
-            } finally {
-                jointDecoder.close();
-            }
+            release(failed);
         }
-    }
-
-    /** A parked thread keeps no other threads for its operators: the teams of all threads should fit the processors. */
-    private Optional<Granted> enter() {
-        return groups.enter(own.index(), jointDecoder::releaseThreads);
-    }
-
-    /** Whatever a callback throws, the other threads are not left waiting for this one. */
-    private void failGroups() {
-        try {
-            onFailure.run();
-        } finally {
-            groups.fail(own.index());
-            own.runCommands();
-        }
-    }
-
-    private Turn turn(Granted granted) {
-        InstanceGroup group = granted.group();
-        if (granted.changes() != changes) {
-            changes = granted.changes();
-            turnsOfGroup = 0;
-            // the threads of the group may have led other groups before the change
-            pauseJointDecoders(group);
-        }
-        List<EngineInstance> members = instances.subList(group.first(), group.end());
-        long start = System.nanoTime();
-        started(List.of());
-        members.forEach(EngineInstance::beginTurn);
-        Ran ran = startsWithoutStep(members)
-                ? new Ran(members.stream().map(member -> StepSize.NONE).toList(), false, false)
-                : step(group, members);
-        List<StepSize> steps = ran.sizes();
-        if (steps.stream().filter(step -> step.rows() > 0).count() > 1) {
-            own.countJointStep();
-        }
-        pauseDecoders(group, members, steps);
-        List<Boolean> slices = members.stream().map(this::runBackgroundSlice).toList();
-        long end = System.nanoTime();
-        List<InstanceWork> work = new ArrayList<>();
-        for (int i = 0; i < members.size(); i++) {
-            work.add(members.get(i).endTurn(steps.get(i), slices.get(i), ran.packing(), end - start));
-        }
-        return new Turn(granted.width(), group, work, ran.exceeded(), own.startableRequests(), end - start, end);
     }
 
     /**
-     * Starts queued requests if the group is wide and idle. Returns true if several requests start. The turn then has
-     * no step: the next turns may have a smaller width, where the prompts are processed side by side instead of in one
-     * step.
+     * Waits for work unless the last turn has left some. An interrupt closes the engine.
+     *
+     * @return false if the engine is closed
      */
-    private boolean startsWithoutStep(List<EngineInstance> members) {
-        if (members.size() == 1 || members.stream().anyMatch(EngineInstance::hasSequences)) {
-            return false;
+    private boolean awaitTurn(boolean active) {
+        try {
+            if (!active) {
+                work.acquire();
+            }
+        } catch (InterruptedException e) {
+            closed = true;
         }
-        StepLoop.admit(results(members));
-        long startingInstances =
-                members.stream().filter(EngineInstance::hasSequences).count();
-        return startingInstances > 1 || startingInstances == 1 && own.startableRequests() > 0;
+        work.drainPermits();
+        return !closed;
     }
 
-    private Ran step(InstanceGroup group, List<EngineInstance> members) {
-        Decoder decoder = group.size() == 1 ? own.useDecoder() : jointDecoder;
-        return loop.step(decoder, results(members), layout.threadsOf(group));
-    }
-
-    private static List<StepResults> results(List<EngineInstance> members) {
-        return members.stream().map(EngineInstance::results).toList();
-    }
-
-    private void pauseDecoders(InstanceGroup group, List<EngineInstance> members, List<StepSize> steps) {
-        if (members.stream().noneMatch(EngineInstance::hasSequences)
-                && steps.stream().allMatch(step -> step.rows() == 0)) {
-            pauseJointDecoders(group);
-            members.forEach(EngineInstance::pauseDecoder);
-        } else if (members.size() > 1 && ++turnsOfGroup == TURNS_BEFORE_PAUSE) {
-            members.forEach(EngineInstance::pauseDecoder);
+    private void fail() {
+        try {
+            onFailure.run();
+        } finally {
+            commands.close();
+            commands.runAll();
         }
     }
 
-    /** Releases what joint decoders keep between steps. Threads that are parked do not use theirs. */
-    private void pauseJointDecoders(InstanceGroup group) {
-        jointDecoders.subList(group.first(), group.end()).forEach(Decoder::pause);
+    /** Gives requests that have no outcome one, and frees the memory. */
+    private void release(boolean failed) {
+        scheduler.abandon().forEach(EngineThread::fail);
+        queue.closeAtEnd().forEach(failed ? EngineThread::fail : EngineThread::cancelBeforeStart);
+        pool.close();
+        decoder.close();
     }
 
-    /** Returns whether the instance had a slice to run. */
-    private boolean runBackgroundSlice(EngineInstance instance) {
-        if (!instance.hasBackgroundTask()) {
+    /** Returns whether there is work for a further turn. */
+    private boolean turn() {
+        long start = System.nanoTime();
+        started(List.of());
+        commands.runAll();
+        boolean ran = loop.step() > 0;
+        if (!ran && scheduler.running() == 0) {
+            decoder.pause();
+        }
+        boolean slice = runBackgroundSlice();
+        updateStats();
+        // the next turns have no slice if this one was the last
+        if (ran && (!backgroundTasks.isEmpty() || !slice)) {
+            double seconds = (System.nanoTime() - start) / 1e9;
+            secondsPerStep = Double.isInfinite(secondsPerStep)
+                    ? seconds
+                    : secondsPerStep + (seconds - secondsPerStep) / MEAN_OF_STEPS;
+        }
+        return ran || scheduler.running() > 0 || !backgroundTasks.isEmpty();
+    }
+
+    /** Runs a slice of the next background task; returns false if there is no task. */
+    private boolean runBackgroundSlice() {
+        if (backgroundTasks.isEmpty()) {
             return false;
         }
         started(List.of());
-        jointDecoder.setThreads(layout.threads());
-        instance.runBackgroundSlice();
+        decoder.setThreads(decoder.threads());
+        BackgroundTask task = backgroundTasks.remove();
+        boolean more = false;
+        try {
+            more = task.runSlice();
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "a background task failed and was ended", e);
+        }
+        if (more) {
+            backgroundTasks.add(task);
+        }
         return true;
     }
 
     private void started(List<String> requests) {
-        runningStep = Optional.of(new RunningStep(own.index(), requests));
+        runningStep = Optional.of(new RunningStep(requests));
+    }
+
+    private void updateStats() {
+        stats = results.stats(pool.prefixes().bytes());
+    }
+
+    private void end(Predicate<SubmittedRequest> which, FinishReason reason) {
+        scheduler.end(queue.cancel(which, reason), request -> request.endBeforeStart(reason));
+        scheduler.sequences(which).stream()
+                // a request that fails has removed its other choices
+                .filter(scheduler::isRunning)
+                .forEach(sequence -> results.end(sequence, reason));
+        updateStats();
     }
 }

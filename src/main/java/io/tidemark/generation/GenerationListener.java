@@ -1,9 +1,8 @@
 package io.tidemark.generation;
 
 /**
- * Receives the output of one request. All calls come in order, from the thread of the engine that runs the turn of the
- * request's instance: one at a time, and not always the same one. A callback must return at once, because it delays all
- * sequences of the turn. Exceptions of the first two methods are logged and otherwise ignored.
+ * Receives the output of one request. All calls come in order, from the thread of the engine. A callback must return at
+ * once, because it delays all sequences. Exceptions of the first two methods are logged and otherwise ignored.
  */
 @FunctionalInterface
 public interface GenerationListener {

@@ -8,7 +8,7 @@ import java.util.List;
 /**
  * Avoids computing a prompt prefix twice. The choices of a request copy the prompt of its first choice. Sequences with
  * the same tenant, adapter, boundary and prefix restore it from the prefix cache, or wait for the sequence that is
- * computing it. Used by the thread that runs the turn of the instance.
+ * computing it. Used by the thread of the engine.
  */
 final class PrefixSharing {
 

@@ -3,11 +3,10 @@ package io.tidemark.generation;
 import java.util.List;
 
 /**
- * What a thread of the engine does at the moment: one native step with the Java code around it, or one slice of a
+ * What the thread of the engine does at the moment: one native step with the Java code around it, or one slice of a
  * background task. Each is a new object, so that an observer sees by its identity whether it is still the same.
  *
- * @param instance index of the instance, the first one of a joint step
  * @param requests ids of the requests in the step, as in {@link GenerationRequest#id}; empty between two steps and
  *                 during a background task
  */
-public record RunningStep(int instance, List<String> requests) {}
+public record RunningStep(List<String> requests) {}

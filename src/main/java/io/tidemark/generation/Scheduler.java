@@ -1,6 +1,5 @@
 package io.tidemark.generation;
 
-import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
@@ -17,19 +16,18 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
- * Decides what runs in each step of an engine instance. Starts requests of the {@link RequestQueue} as memory permits.
- * Each step has a row for every decoding sequence; prefilling sequences share the step's budget of prompt tokens. Used
- * by the thread that runs the turn of the instance, except for {@link #stepsLeft} and {@link #tokensLeft}.
+ * Decides what runs in each step. Starts requests of the {@link RequestQueue} as memory permits. Each step has a row
+ * for every decoding sequence; prefilling sequences share the step's budget of prompt tokens. Used by the thread of the
+ * engine, except for {@link #stepsLeft} and {@link #tokensLeft}.
  */
 final class Scheduler {
 
     private final LanguageModel model;
-    private final int instance;
     private final RequestQueue queue;
     private final KvPool pool;
     private final int promptBudget;
     private final int chunk;
-    /** In the order of their starts; written by the thread that runs the turn only. */
+    /** In the order of their starts; written by the thread of the engine only. */
     private final List<Sequence> running = new CopyOnWriteArrayList<>();
     /** Requests without sequences that have not taken their outcome. */
     private final Set<SubmittedRequest> withoutOutcome = new LinkedHashSet<>();
@@ -39,16 +37,12 @@ final class Scheduler {
     /** A row of the next step; {@code promptTokens} is 0 for a decoding sequence. */
     record ScheduledRow(Sequence sequence, int promptTokens) {}
 
-    /**
-     * @param instance     index of the instance in the queue
-     * @param promptTokens maximum number of prompt tokens in a step
-     */
-    Scheduler(LanguageModel model, Decoder decoder, int instance, RequestQueue queue, KvPool pool, int promptTokens) {
+    /** @param promptTokens maximum number of prompt tokens in a step */
+    Scheduler(LanguageModel model, RequestQueue queue, KvPool pool, int promptTokens) {
         this.model = model;
-        this.instance = instance;
         this.queue = queue;
         this.pool = pool;
-        this.chunk = decoder.chunkTokens();
+        this.chunk = model.decoder().chunkTokens();
         this.promptBudget = Math.max(promptTokens, chunk);
         this.sharing = new PrefixSharing(pool);
     }
@@ -56,15 +50,6 @@ final class Scheduler {
     /** Number of running sequences. */
     int running() {
         return running.size();
-    }
-
-    /** Number of running sequences that have had no row. */
-    int starting() {
-        int starting = 0;
-        for (Sequence sequence : running) {
-            starting += sequence.hasHadRow() ? 0 : 1;
-        }
-        return starting;
     }
 
     /** Starts queued requests that fit, then returns the rows of the next step. */
@@ -132,7 +117,7 @@ final class Scheduler {
         } else {
             pool.release(sequence.slot());
         }
-        queue.sequenceEnded(instance, sequence.owner().request().lora());
+        queue.sequenceEnded();
     }
 
     /**
@@ -200,10 +185,8 @@ final class Scheduler {
         return running.contains(sequence);
     }
 
-    /** Starts queued requests that fit; returns whether it has started one. */
-    boolean admit() {
-        boolean started = false;
-        for (Optional<SubmittedRequest> next = queue.offer(instance); next.isPresent(); next = queue.offer(instance)) {
+    private void admit() {
+        for (Optional<SubmittedRequest> next = queue.offer(); next.isPresent(); next = queue.offer()) {
             SubmittedRequest request = next.get();
             int tokens = request.request().prompt().size()
                     + request.request().params().maxTokens();
@@ -225,15 +208,12 @@ final class Scheduler {
                         List.of(request),
                         each -> each.endBeforeStart(each.cancelled().orElseThrow()));
             } else if (slots.isEmpty()) {
-                queue.refuse(
-                        instance, pool.bytes(tokens, request.request().params().choices()));
+                queue.refuse();
             } else {
-                queue.accept(instance);
+                queue.accept();
                 start(request, slots.get());
-                started = true;
             }
         }
-        return started;
     }
 
     private void start(SubmittedRequest request, List<KvSlot> slots) {

@@ -22,8 +22,8 @@ import java.util.OptionalLong;
 import java.util.Set;
 
 /**
- * A running choice of a request: its tokens, its text and its end. Used by the thread that runs the turn of its engine
- * instance, except where a method says otherwise.
+ * A running choice of a request: its tokens, its text and its end. Used by the thread of the engine, except
+ * where a method says otherwise.
  */
 final class Sequence {
 
@@ -58,7 +58,6 @@ final class Sequence {
     /** The steps for which the sequence has waited for its next mask. */
     private int waitedSteps;
 
-    private boolean hadRow;
     private Optional<FinishReason> finished = Optional.empty();
 
     /** @param endOfSequence the model's end-of-sequence tokens */
@@ -94,18 +93,9 @@ final class Sequence {
         return finished;
     }
 
-    boolean usesAdapter() {
-        return owner.request().lora().isPresent();
-    }
-
     /** Whether the slot holds any of the sequence's tokens. */
     boolean hasStarted() {
         return cachedTokens > 0;
-    }
-
-    /** Whether it has had a row in a step. */
-    boolean hasHadRow() {
-        return hadRow;
     }
 
     /** Sets the number of prompt tokens that were copied to the slot and are not computed. */
@@ -220,7 +210,7 @@ final class Sequence {
         return waitedSteps;
     }
 
-    /** Called when the sequence is removed from its instance. */
+    /** Called when the sequence is removed from the batch. */
     void closeGrammar() {
         try {
             grammarState.ifPresent(GrammarState::close);
@@ -232,7 +222,6 @@ final class Sequence {
 
     /** The row of the next step: the last generated token, or up to {@code promptTokens} of the prompt. */
     StepRow nextRow(int promptTokens) {
-        hadRow = true;
         GenerationRequest request = owner.request();
         List<Integer> tokens = isPrefilling()
                 ? prompt.subList(cachedTokens, Math.min(prompt.size(), cachedTokens + promptTokens))

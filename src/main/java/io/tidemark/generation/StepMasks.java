@@ -29,8 +29,7 @@ import java.util.function.LongSupplier;
  * for ever. A call for each row takes 4 µs more than one call for all.
  *
  * <p>The budget is wall-clock time, because all of it delays the step. The kind of a row follows from the processor
- * time of its masks: a row also waits while another engine instance computes a mask of the same grammar, and that wait
- * does not make it expensive.
+ * time of its masks: a delay by other threads does not make a row expensive.
  */
 final class StepMasks {
 

@@ -6,13 +6,9 @@ import io.tidemark.generation.Scheduler.ScheduledRow;
 import io.tidemark.grammar.RowStatus;
 import io.tidemark.text.LogText;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 
-/**
- * Gives the sequences of an engine instance the tokens of its steps, and counts them. Used by the thread that runs the
- * turn of the instance.
- */
+/** Gives the sequences the tokens of their steps, and counts them. Used by the thread of the engine. */
 final class StepResults {
 
     private static final System.Logger LOG = System.getLogger(StepResults.class.getName());
@@ -34,25 +30,18 @@ final class StepResults {
         return scheduler;
     }
 
-    long steps() {
-        return steps;
+    /** @param prefixBytes bytes of cached prefixes */
+    EngineStats.Steps stats(long prefixBytes) {
+        return new EngineStats.Steps(
+                promptTokens,
+                generatedTokens,
+                steps,
+                scheduler.reusedPromptTokens(),
+                prefixBytes,
+                new EngineStats.Masks(maskedSteps, maskNanos, maskWaits, grammarFailures));
     }
 
-    /** Prompt tokens that were computed. */
-    long promptTokens() {
-        return promptTokens;
-    }
-
-    long generatedTokens() {
-        return generatedTokens;
-    }
-
-    /** See {@link EngineStats}. */
-    EngineStats.Masks masks() {
-        return new EngineStats.Masks(maskedSteps, maskNanos, maskWaits, grammarFailures);
-    }
-
-    /** Called for a step with rows of this instance. */
+    /** Called for each step with rows. */
     void stepStarts() {
         steps++;
     }
@@ -61,9 +50,9 @@ final class StepResults {
      * Advances the sequences whose rows a step has computed.
      *
      * @param batch   the rows as the step has run them
-     * @param sampled the tokens of the rows that were sampled; those of other instances may follow
+     * @param sampled the tokens of the rows that were sampled
      */
-    void take(List<ScheduledRow> rows, List<StepRow> batch, Iterator<SampledToken> sampled) {
+    void take(List<ScheduledRow> rows, List<StepRow> batch, List<SampledToken> sampled) {
         List<Sequence> sampling = new ArrayList<>();
         for (int i = 0; i < batch.size(); i++) {
             Sequence sequence = rows.get(i).sequence();
@@ -76,10 +65,9 @@ final class StepResults {
                 sampling.add(sequence);
             }
         }
-        for (Sequence sequence : sampling) {
-            SampledToken token = sampled.next();
-            if (scheduler.isRunning(sequence)) {
-                accept(sequence, token);
+        for (int i = 0; i < sampling.size(); i++) {
+            if (scheduler.isRunning(sampling.get(i))) {
+                accept(sampling.get(i), sampled.get(i));
             }
         }
     }
@@ -98,7 +86,7 @@ final class StepResults {
         remove(sequence, sequence.isPrefilling());
     }
 
-    /** Called when masks were computed for a step; the first instance of the step counts them for all. */
+    /** Called when masks were computed for a step. */
     void masksComputed(long nanos) {
         maskedSteps++;
         maskNanos += nanos;

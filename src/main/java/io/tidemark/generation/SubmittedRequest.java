@@ -47,7 +47,7 @@ final class SubmittedRequest {
         return stops;
     }
 
-    /** Marks a request that has not started; the instance to which it is offered ends it. Any thread may call. */
+    /** Marks a request that has not started; the thread to which it is offered ends it. Any thread may call. */
     void cancel(FinishReason reason) {
         cancelled = Optional.of(reason);
     }

@@ -4,8 +4,6 @@ import io.tidemark.generation.Engine;
 import io.tidemark.generation.RunningStep;
 import io.tidemark.time.RunningTime;
 import java.time.Duration;
-import java.util.HashSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -112,7 +110,7 @@ public final class Watchdog {
      * beyond its limit is interrupted. A step or an admission that hangs ends the process: the log names its requests.
      */
     public void tick() {
-        steps.tick(engine.runningSteps());
+        steps.tick(engine.runningStep().stream().toList());
         admissions.tick(running);
         running.stream()
                 .filter(run -> !run.isInterrupted() && isOver(admissions.of(run), limits.admission()))
@@ -138,16 +136,12 @@ public final class Watchdog {
     }
 
     private Optional<Hang> hungStep() {
-        List<RunningStep> hung = steps.since(limits.step());
-        if (hung.isEmpty()) {
-            return Optional.empty();
-        }
-        Set<String> requests = new HashSet<>();
-        hung.forEach(step -> requests.addAll(step.requests()));
-        return Optional.of(new Hang(
-                "a step of engine instance " + hung.get(0).instance() + " has not ended within "
-                        + limits.step().toSeconds() + " s (tidemark.engine.step-limit)",
-                requests));
+        return steps.since(limits.step()).stream()
+                .findFirst()
+                .map(step -> new Hang(
+                        "a step of the engine has not ended within "
+                                + limits.step().toSeconds() + " s (tidemark.engine.step-limit)",
+                        Set.copyOf(step.requests())));
     }
 
     private Optional<Hang> hungAdmission() {
@@ -181,7 +175,7 @@ public final class Watchdog {
      */
     public boolean seemsToHang(ReceivedRequest request) {
         String prefix = request.engineIdPrefix();
-        Stream<Duration> stepAges = engine.runningSteps().stream()
+        Stream<Duration> stepAges = engine.runningStep().stream()
                 .filter(step -> step.requests().stream().anyMatch(id -> id.startsWith(prefix)))
                 .map(steps::of)
                 .filter(age -> isUnusual(age, steps, limits.step()));

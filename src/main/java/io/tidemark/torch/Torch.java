@@ -159,11 +159,6 @@ public final class Torch implements AutoCloseable {
         this.threads.setThreads(threads);
     }
 
-    /** Ends the other threads that run operators of the calling thread; the next operator starts new ones. */
-    public void releaseThreads() {
-        threads.releaseTeam();
-    }
-
     /**
      * The maximum number of threads of an operator, and the default of threads that have not called
      * {@link #setThreads}.

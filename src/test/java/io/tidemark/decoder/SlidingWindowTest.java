@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.decoder.kvcache.KvBlocks;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.kvcache.KvSlot;
@@ -106,8 +105,8 @@ class SlidingWindowTest {
     @DisplayName("A long sequence needs no more memory than its window and a chunk")
     void staysBounded() {
         long tokenBytes = sliding.decoder().kvBytesPerToken();
-        KvBudget budget = new KvBudget(Long.MAX_VALUE, 1);
-        try (KvPool pool = new KvBlocks(sliding.decoder().kvCache(), budget, 1).newPool(8, 0)) {
+        KvBudget budget = new KvBudget(Long.MAX_VALUE);
+        try (KvPool pool = new KvPool(sliding.decoder().kvCache(), budget, 8, 0)) {
             pool.reserve(CONTEXT);
             assertThat(budget.reserved()).isEqualTo(8 * RING * tokenBytes);
             pool.reserve(RING);
@@ -124,8 +123,8 @@ class SlidingWindowTest {
     @DisplayName("Layers without a window store all tokens, the others use a ring")
     void mixesLayers() {
         long layerBytes = mixed.decoder().kvBytesPerToken() / 6;
-        KvBudget budget = new KvBudget(Long.MAX_VALUE, 1);
-        try (KvPool pool = new KvBlocks(mixed.decoder().kvCache(), budget, 1).newPool(8, 0)) {
+        KvBudget budget = new KvBudget(Long.MAX_VALUE);
+        try (KvPool pool = new KvPool(mixed.decoder().kvCache(), budget, 8, 0)) {
             pool.reserve(1536);
             assertThat(budget.reserved()).isEqualTo(8 * layerBytes * (2 * 1536 + 4 * RING));
         }

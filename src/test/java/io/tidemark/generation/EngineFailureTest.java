@@ -3,18 +3,12 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import io.tidemark.decoder.Decoder;
-import io.tidemark.decoder.kvcache.KvBlocks;
-import io.tidemark.decoder.kvcache.KvBudget;
+import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.generation.layout.EngineLayout;
-import io.tidemark.generation.layout.StepThreads;
 import io.tidemark.grammar.GrammarMasks;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -56,47 +50,32 @@ class EngineFailureTest {
     }
 
     @Test
-    @DisplayName("If the action at a failure throws, too, the other threads end nevertheless")
+    @DisplayName("If the action at a failure throws, too, the thread ends nevertheless and its request fails")
     void failingAction() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa")) {
             EngineLimits limits = new EngineLimits(2, 64, 1L << 30);
-            EngineLayout layout = new EngineLayout(2, 1, 2, 1, false);
-            InstanceGroups groups = new InstanceGroups(2, new FixedWidth(2));
-            RequestQueue queue = new RequestQueue(limits, 2, groups::wake);
-            KvBlocks blocks = new KvBlocks(fixture.model().decoder().kvCache(), new KvBudget(limits.kvBytes(), 2), 2);
-            List<EngineInstance> instances = IntStream.range(0, 2)
-                    .mapToObj(i -> new EngineInstance(fixture.model(), limits, 2, i, queue, blocks, groups))
-                    .toList();
-            List<Decoder> jointDecoders = Stream.generate(
-                            () -> fixture.model().decoder().shareWeights())
-                    .limit(2)
-                    .toList();
-            List<EngineThread> threads = instances.stream()
-                    .map(instance -> new EngineThread(
-                            layout,
-                            instance,
-                            instances,
-                            groups,
-                            new StepThreads(layout),
-                            new StepMasks(
-                                    fixture.model().config().vocabularySize(),
-                                    GrammarMasks::advance,
-                                    limits.maskTimePerStep(),
-                                    StepMasks.Clocks.system()),
-                            jointDecoders,
-                            () -> {
-                                throw new IllegalStateException("for this test");
-                            }))
-                    .toList();
-            threads.forEach(EngineThread::start);
+            RequestQueue queue = new RequestQueue(limits, () -> {});
+            EngineThread thread = new EngineThread(
+                    fixture.model(),
+                    limits,
+                    queue,
+                    new KvPool(fixture.model().decoder().kvCache(), limits.kvBytes()),
+                    new StepMasks(
+                            fixture.model().config().vocabularySize(),
+                            GrammarMasks::advance,
+                            limits.maskTimePerStep(),
+                            StepMasks.Clocks.system()),
+                    () -> {
+                        throw new IllegalStateException("for this test");
+                    });
+            thread.start();
             RecordingListener listener = RecordingListener.onFirstText(() -> {
                 throw new OutOfMemoryError("for this test");
             });
             queue.add(new SubmittedRequest(TestRequest.of("fatal", PROMPT).request(), listener, 0));
+            thread.wake();
             assertThat(listener.failure().code()).isEqualTo("engine_error");
-            for (EngineThread thread : threads) {
-                assertThat(thread.join(Duration.ofSeconds(30))).isTrue();
-            }
+            assertThat(thread.join(Duration.ofSeconds(30))).isTrue();
         }
     }
 

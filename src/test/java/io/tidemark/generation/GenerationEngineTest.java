@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -16,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
@@ -110,22 +108,6 @@ class GenerationEngineTest {
             assertThat(joining.choice().tokens()).isEqualTo(prompt.greedy().get(4));
             assertThat(first.get().choice().tokens()).hasSize(200);
             assertThat(firstStillRan).containsExactly(true);
-        }
-    }
-
-    @Test
-    @DisplayName("A paused engine takes requests and generates no tokens until it goes on")
-    void pause() throws RequestRejectedException {
-        ReferenceText.Prompt prompt = reference.prompts().get(2);
-        RecordingListener recording = RecordingListener.plain();
-        try (GenerationEngine engine = start(LIMITS)) {
-            engine.pause();
-            engine.submit(TestRequest.of("paused", prompt.ids()).with(all, 4).request(), recording);
-            Awaitility.await()
-                    .during(Duration.ofMillis(100))
-                    .until(() -> engine.stats().generatedTokens() == 0);
-            engine.resume();
-            assertThat(recording.choice().tokens()).isEqualTo(prompt.greedy().get(4));
         }
     }
 

@@ -17,7 +17,6 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
 import io.tidemark.generation.Completion.Choice;
-import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
@@ -31,12 +30,10 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
@@ -379,7 +376,7 @@ class GrammarTest {
                 constrained(endless("running").choices(2), grammar),
                 onTextOf(1, running, () -> closer.get().start()));
         assertThat(running.choice().finishReason()).isEqualTo(FinishReason.CANCELLED);
-        Awaitility.await().until(closing::hasEnded);
+        Awaitility.await().until(() -> !closing.isAlive());
         assertThat(grammar.started()).isEqualTo(2);
         assertThat(grammar.open()).isZero();
 
@@ -389,7 +386,7 @@ class GrammarTest {
             throw new OutOfMemoryError("for this test");
         }));
         assertThat(failed.failure().code()).isEqualTo("engine_error");
-        Awaitility.await().until(failing::hasEnded);
+        Awaitility.await().until(() -> !failing.isAlive());
         assertThat(grammar.started()).isEqualTo(4);
         assertThat(grammar.open()).isZero();
     }
@@ -410,9 +407,8 @@ class GrammarTest {
             own.submit(endless("other").tokens(40).request(), other);
             assertThat(reached.await(60, TimeUnit.SECONDS)).isTrue();
             try {
-                assertThat(own.runningSteps())
-                        .singleElement()
-                        .satisfies(step -> assertThat(step.requests()).containsExactly("slow"));
+                assertThat(own.runningStep())
+                        .hasValueSatisfying(step -> assertThat(step.requests()).containsExactly("slow"));
             } finally {
                 // the engine waits for the masks when it is closed
                 gate.countDown();
@@ -424,7 +420,7 @@ class GrammarTest {
 
     @Test
     @DisplayName(
-            "Deterministic rows with and without grammars have the same tokens and log-probabilities alone and in joint steps")
+            "Deterministic rows with and without grammars have the same tokens and log-probabilities alone and in a batch")
     void mixedRows() throws Exception {
         try (FixtureModel model = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
             List<TokenGrammar> grammars = new ArrayList<>();
@@ -436,34 +432,23 @@ class GrammarTest {
             }
             List<List<Choice>> alone = new ArrayList<>();
             EngineLimits limits = new EngineLimits(12, 96, 1L << 30, 1 << 20);
-            try (GenerationEngine single = GenerationEngine.start(
-                    model.model(), limits, EngineLayout.single(1), new FixedWidth(1), TokenGrammar::advance)) {
+            List<RecordingListener> together = new ArrayList<>();
+            try (GenerationEngine engine = GenerationEngine.start(model.model(), limits, TokenGrammar::advance)) {
                 for (GenerationRequest request : requests) {
                     RecordingListener listener = RecordingListener.plain();
-                    single.submit(request, listener);
+                    engine.submit(request, listener);
                     alone.add(listener.completion().choices());
                 }
-            }
-            AtomicInteger changes = new AtomicInteger();
-            List<RecordingListener> together = new ArrayList<>();
-            try (GenerationEngine joint = GenerationEngine.start(
-                    model.model(),
-                    limits,
-                    new EngineLayout(3, 1, 2, 1, false),
-                    new RandomWidth(List.of(1, 2, 3), new Random(6), changes),
-                    TokenGrammar::advance)) {
                 for (GenerationRequest request : requests) {
                     together.add(RecordingListener.plain());
-                    joint.submit(request, together.get(together.size() - 1));
+                    engine.submit(request, together.get(together.size() - 1));
                 }
                 for (int i = 0; i < requests.size(); i++) {
                     assertThat(together.get(i).completion().choices())
                             .as("request %d", i)
                             .isEqualTo(alone.get(i));
                 }
-                assertThat(joint.stats().jointSteps()).isPositive();
             }
-            assertThat(changes.get()).isGreaterThan(20);
             for (int i = 0; i < grammars.size(); i++) {
                 assertThat(grammars.get(i).mistakes()).as("request %d", i).isEmpty();
                 assertThat(grammars.get(i).open()).isZero();
@@ -626,7 +611,7 @@ class GrammarTest {
     }
 
     private GenerationEngine start(StepMasks.Source masks) {
-        return GenerationEngine.start(fixture.model(), LIMITS, EngineLayout.single(1), new FixedWidth(1), masks);
+        return GenerationEngine.start(fixture.model(), LIMITS, masks);
     }
 
     private static void await(CountDownLatch gate) {

@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.generation.Completion.Choice;
-import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarLimits;
@@ -49,7 +48,7 @@ class GrammarTextTest {
         compiler = GrammarCompiler.open(
                 TokenBytes.read(Folders.model("llama-gqa"), config.vocabularySize(), config.endOfSequence()),
                 GrammarLimits.DEFAULT);
-        engine = GenerationEngine.start(fixture.model(), new EngineLimits(12, 96, 1L << 30), EngineLayout.fixed(2, 1));
+        engine = GenerationEngine.start(fixture.model(), new EngineLimits(12, 96, 1L << 30));
     }
 
     @AfterAll

@@ -31,22 +31,19 @@ class HangingStepTest {
             });
             engine.submit(TestRequest.of("running", prompt).tokens(500).request(), running);
             assertThat(reached.await(60, TimeUnit.SECONDS)).isTrue();
-            assertThat(engine.runningSteps())
-                    .singleElement()
-                    .satisfies(step -> assertThat(step.requests()).containsExactly("running"));
-            RunningStep step = engine.runningSteps().get(0);
+            RunningStep step = engine.runningStep().orElseThrow();
+            assertThat(step.requests()).containsExactly("running");
             RecordingListener queued = RecordingListener.plain();
             engine.submit(TestRequest.of("queued", prompt).tokens(500).request(), queued);
             engine.cancel("queued", FinishReason.DEADLINE);
             assertThat(queued.completion().choices())
                     .singleElement()
                     .satisfies(choice -> assertThat(choice.finishReason()).isEqualTo(FinishReason.DEADLINE));
-            assertThat(step.instance()).isZero();
-            assertThat(engine.runningSteps()).singleElement().isSameAs(step);
+            assertThat(engine.runningStep()).containsSame(step);
             assertThat(engine.close(Duration.ofMillis(50))).isFalse();
             gate.countDown();
             assertThat(engine.close(Duration.ofSeconds(30))).isTrue();
-            assertThat(engine.runningSteps()).isEmpty();
+            assertThat(engine.runningStep()).isEmpty();
         }
     }
 
@@ -78,7 +75,7 @@ class HangingStepTest {
             gate.countDown();
             closing.join();
             assertThat(interrupted).isTrue();
-            assertThat(engine.hasEnded()).isTrue();
+            assertThat(engine.isAlive()).isFalse();
         }
     }
 

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.decoder.sampling.Penalties;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;
@@ -65,10 +64,9 @@ class SeedTest {
             for (int trial = 0; trial < 5; trial++) {
                 List<TestRequest> order = new ArrayList<>(requests);
                 Collections.shuffle(order, random);
-                EngineLayout layout = EngineLayout.fixed(1 + random.nextInt(3), 1);
                 EngineLimits limits = new EngineLimits(
                         3 + random.nextInt(14), 64 + random.nextInt(200), 1L << 30, random.nextInt(2) << 20);
-                try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits, layout)) {
+                try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
                     Map<String, RecordingListener> together = new LinkedHashMap<>();
                     for (TestRequest request : order.subList(0, REQUESTS - random.nextInt(5))) {
                         together.put(request.id(), RecordingListener.plain());

@@ -6,7 +6,6 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Completion.Choice;
-import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
 import java.nio.IntBuffer;
@@ -252,7 +251,7 @@ class StepMasksTest {
     }
 
     private GenerationEngine start(StepMasks.Source source, EngineLimits limits) {
-        return GenerationEngine.start(fixture.model(), limits, EngineLayout.single(1), new FixedWidth(1), source);
+        return GenerationEngine.start(fixture.model(), limits, source);
     }
 
     /** Steps of sequences whose masks take the time that the test says, on a clock of its own. */

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.generation.layout.EngineLayout;
-import io.tidemark.generation.layout.StepThreads;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;
@@ -39,13 +37,14 @@ class StepsLeftTest {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type, deterministic));
                 Decoder decoder = fixture.model().decoder().shareWeights();
                 KvPool pool = new KvPool(decoder.kvCache(), LIMITS.kvBytes())) {
-            RequestQueue queue = new RequestQueue(LIMITS, 1, instance -> {});
-            Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, promptTokensPerStep);
+            RequestQueue queue = new RequestQueue(LIMITS, () -> {});
+            Scheduler scheduler = new Scheduler(fixture.model(), queue, pool, promptTokensPerStep);
+            StepResults results = new StepResults(scheduler);
             StepLoop loop = new StepLoop(
-                    new StepThreads(EngineLayout.single(1)),
+                    decoder,
+                    results,
                     new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});
-            StepResults results = new StepResults(scheduler);
             Map<String, RecordingListener> listeners = new LinkedHashMap<>();
             Map<String, List<Integer>> stated = new LinkedHashMap<>();
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
@@ -61,11 +60,7 @@ class StepsLeftTest {
                         .isEmpty();
             }
             while (listeners.values().stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step(decoder, List.of(results), 1)
-                                .sizes()
-                                .get(0)
-                                .rows())
-                        .isPositive();
+                assertThat(loop.step()).isPositive();
                 listeners.forEach((id, listener) -> {
                     assertThat(listener.hasEnded() && scheduler.stepsLeft(id).isPresent())
                             .as("an ended request runs")
@@ -88,21 +83,20 @@ class StepsLeftTest {
     @DisplayName("An engine states the time from any thread while a request runs, and none before and after")
     void engine() throws Exception {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                GenerationEngine engine = GenerationEngine.start(
-                        fixture.model(), new EngineLimits(1, 64, 1L << 30), EngineLayout.fixed(2, 1))) {
+                GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
             List<OptionalDouble> running = new ArrayList<>();
             List<OptionalDouble> waiting = new ArrayList<>();
             RecordingListener second = RecordingListener.plain();
             RecordingListener first = RecordingListener.onFirstText(() -> {
                 GenerationEngineTest.submit(engine, TestRequest.of("second", List.of(5)), second);
-                // in a step: the thread of the instance waits for this one
+                // in a step: the thread of the engine waits for this one
                 CompletableFuture.runAsync(() -> {
                             running.add(engine.secondsLeft("first"));
                             waiting.add(engine.secondsLeft("second"));
                         })
                         .join();
             });
-            // only after a step of the instance the duration is finite
+            // only after a step the duration is finite
             engine.submit(TestRequest.of("before", List.of(5)).request()).get(60, TimeUnit.SECONDS);
             assertThat(engine.secondsLeft("before")).isEmpty();
             engine.submit(

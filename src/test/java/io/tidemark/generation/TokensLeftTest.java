@@ -6,8 +6,6 @@ import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.generation.layout.EngineLayout;
-import io.tidemark.generation.layout.StepThreads;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -31,13 +29,14 @@ class TokensLeftTest {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 Decoder decoder = fixture.model().decoder().shareWeights();
                 KvPool pool = new KvPool(decoder.kvCache(), LIMITS.kvBytes())) {
-            RequestQueue queue = new RequestQueue(LIMITS, 1, instance -> {});
-            Scheduler scheduler = new Scheduler(fixture.model(), decoder, 0, queue, pool, 64);
+            RequestQueue queue = new RequestQueue(LIMITS, () -> {});
+            Scheduler scheduler = new Scheduler(fixture.model(), queue, pool, 64);
+            StepResults results = new StepResults(scheduler);
             StepLoop loop = new StepLoop(
-                    new StepThreads(EngineLayout.single(1)),
+                    decoder,
+                    results,
                     new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});
-            StepResults results = new StepResults(scheduler);
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
             int total = 0;
             int furtherChoices = 0;
@@ -55,12 +54,9 @@ class TokensLeftTest {
             }
             assertThat(queue.tokensLeft(1)).isEqualTo(total);
             while (listeners.stream().anyMatch(listener -> !listener.hasEnded())) {
-                assertThat(loop.step(decoder, List.of(results), 1)
-                                .sizes()
-                                .get(0)
-                                .rows())
-                        .isPositive();
-                double processed = results.promptTokens() + scheduler.reusedPromptTokens() + results.generatedTokens();
+                assertThat(loop.step()).isPositive();
+                EngineStats.Steps stats = results.stats(0);
+                double processed = stats.promptTokens() + stats.reusedPromptTokens() + stats.generatedTokens();
                 assertThat(processed + queue.tokensLeft(1) + scheduler.tokensLeft(1))
                         .as("each further choice computes the last token of the prompt")
                         .isCloseTo(total, Offset.offset((double) furtherChoices));

@@ -10,6 +10,7 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.RunningStep;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
@@ -21,7 +22,7 @@ public final class RecordingEngine implements Engine {
     private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
     private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
     private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
-    private volatile List<RunningStep> runningSteps = List.of();
+    private volatile Optional<RunningStep> runningStep = Optional.empty();
     private volatile Function<String, OptionalDouble> secondsLeft = engineId -> OptionalDouble.empty();
 
     public List<GenerationRequest> submitted() {
@@ -73,13 +74,18 @@ public final class RecordingEngine implements Engine {
     }
 
     /** What the engine does at the moment, until the next call. */
-    public void runs(RunningStep... steps) {
-        runningSteps = List.of(steps);
+    public void runs(RunningStep step) {
+        runningStep = Optional.of(step);
+    }
+
+    /** The engine waits for work. */
+    public void waits() {
+        runningStep = Optional.empty();
     }
 
     @Override
-    public List<RunningStep> runningSteps() {
-        return runningSteps;
+    public Optional<RunningStep> runningStep() {
+        return runningStep;
     }
 
     @Override
@@ -104,7 +110,7 @@ public final class RecordingEngine implements Engine {
 
     @Override
     public EngineStats stats() {
-        return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0, EngineStats.Masks.NONE);
+        return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, EngineStats.Masks.NONE);
     }
 
     @Override

@@ -41,7 +41,7 @@ class WatchdogTest {
         assertThat(fixture.failures())
                 .singleElement()
                 .satisfies(failure -> assertThat(failure)
-                        .hasMessageContaining("engine instance 0")
+                        .hasMessageContaining("a step of the engine")
                         .hasMessageContaining("tidemark.engine.step-limit"));
         assertThat(fixture.requests().watchdog().hang())
                 .hasValueSatisfying(what -> assertThat(what).contains("has not ended within"));
@@ -156,9 +156,9 @@ class WatchdogTest {
 
     /** A short step of another request. */
     private void endsStep() {
-        fixture.engine().runs(new RunningStep(0, List.of("other")));
+        fixture.engine().runs(new RunningStep(List.of("other")));
         fixture.requests().watchdog().tick();
-        fixture.engine().runs();
+        fixture.engine().waits();
         fixture.requests().watchdog().tick();
     }
 
@@ -169,7 +169,6 @@ class WatchdogTest {
     /** A step of all requests that the engine has got. */
     private RunningStep step() {
         return new RunningStep(
-                0,
                 fixture.engine().submitted().stream().map(GenerationRequest::id).toList());
     }
 

@@ -56,7 +56,7 @@ class WorkerFaultsIT {
                 // the error is thrown in a step or while an answer is made; each has a message of its own
                 assertThat(first.log())
                         .contains("the process ends and abandons its open requests for redelivery")
-                        .containsAnyOf("an engine instance failed", "could not be answered; the process ends")
+                        .containsAnyOf("the engine failed", "could not be answered; the process ends")
                         .contains("java.lang.OutOfMemoryError");
             }
             group.assertNothingUnansweredIsCommitted();
@@ -92,7 +92,7 @@ class WorkerFaultsIT {
                         deaths++;
                         assertThat(worker.awaitExit()).isEqualTo(1);
                         assertThat(worker.log())
-                                .containsPattern("a step of engine instance [01] has not ended within 5 s")
+                                .containsPattern("a step of the engine has not ended within 5 s")
                                 .contains("the requests are: ", "'hanging' at ");
                     } else {
                         group.awaitAnswers(41);

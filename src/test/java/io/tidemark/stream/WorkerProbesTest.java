@@ -53,7 +53,6 @@ class WorkerProbesTest {
                         "tidemark_running_rows",
                         "tidemark_queue_depth",
                         "tidemark_engine_steps_total",
-                        "tidemark_engine_joint_steps_total",
                         "tidemark_prefix_cache_tokens_total",
                         "tidemark_format_masks_seconds_count",
                         "tidemark_format_waits_total",

@@ -2,25 +2,17 @@ package io.tidemark.torch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.condition.EnabledOnOs;
-import org.junit.jupiter.api.condition.OS;
 
 @DisplayName("TorchScript from Java")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -58,56 +50,6 @@ class TorchTest {
                 Value b = torch.doubles(1);
                 Value sum = script.call("plus", a, b)) {
             assertThat(sum.toDoubles()).containsExactly(1 + 1e-12);
-        }
-    }
-
-    @Test
-    @DisplayName("The other threads of an operator end when the calling thread releases them, and start again")
-    @EnabledOnOs(OS.LINUX)
-    void releaseThreads() throws Exception {
-        String name = "release-test";
-        List<Long> counts = new ArrayList<>();
-        Thread thread = new Thread(
-                () -> {
-                    torch.setThreads(2);
-                    for (int i = 0; i < 2; i++) {
-                        addLargeTensors();
-                        counts.add(threads(name));
-                        torch.releaseThreads();
-                        await().until(() -> threads(name) == 1);
-                        counts.add(1L);
-                    }
-                },
-                name);
-        thread.start();
-        thread.join();
-        assertThat(counts).containsExactly(2L, 1L, 2L, 1L);
-    }
-
-    /** libtorch divides an operator on more than 32,768 numbers among threads. */
-    private void addLargeTensors() {
-        float[] numbers = new float[1 << 18];
-        try (Value a = torch.floats(numbers);
-                Value sum = script.call("plus", a, a)) {
-            assertThat(sum.toFloats()).hasSameSizeAs(numbers);
-        }
-    }
-
-    /** The threads of this process with a name. A thread that libgomp starts has the name of the calling thread. */
-    private static long threads(String name) {
-        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
-            return tasks.filter(task -> {
-                        try {
-                            return Files.readString(task.resolve("comm"))
-                                    .strip()
-                                    .equals(name);
-                        } catch (IOException e) {
-                            return false; // the thread has ended
-                        }
-                    })
-                    .count();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 

@@ -16,7 +16,6 @@ import picocli.CommandLine.Spec;
             BenchAdaptersCommand.class,
             BenchGenerateCommand.class,
             BenchInterferenceCommand.class,
-            BenchLayoutCommand.class,
             BenchSweepCommand.class,
             BenchScoresCommand.class,
             BenchScalingCommand.class,

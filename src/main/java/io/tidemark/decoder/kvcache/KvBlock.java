@@ -10,7 +10,7 @@ import java.util.Optional;
  * reads neighbouring slots in place.
  *
  * <p>Immutable except for the contents of the slots: several threads may use a block if no two of them use the same
- * slot. The {@link KvSlotRange}s of the block track which slots are free.
+ * slot. {@link KvPool} tracks which slots are free.
  */
 public final class KvBlock implements AutoCloseable {
 

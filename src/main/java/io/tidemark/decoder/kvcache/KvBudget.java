@@ -2,34 +2,26 @@ package io.tidemark.decoder.kvcache;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The memory budget, in bytes, that all KV pools of a process share. Thread-safe. */
+/** The memory budget, in bytes, of the sequences and cached prefixes of an engine. Thread-safe. */
 public final class KvBudget {
 
     /** A block takes at most this fraction of the budget: other sizes could not use the memory of a large one. */
     private static final int MIN_BLOCKS = 8;
 
-    private static final int MIN_BLOCKS_PER_POOL = 4;
-
     private final long bytes;
-    private final int pools;
     private final AtomicLong taken = new AtomicLong();
 
-    /**
-     * @param bytes for running sequences and cached prefixes together; at least 1
-     * @param pools how many pools share the budget; at least 1
-     */
-    public KvBudget(long bytes, int pools) {
-        if (bytes < 1 || pools < 1) {
-            throw new IllegalArgumentException(
-                    "the KV budget needs at least 1 byte and 1 pool, not " + bytes + " bytes and " + pools + " pools");
+    /** @param bytes for running sequences and cached prefixes together; at least 1 */
+    public KvBudget(long bytes) {
+        if (bytes < 1) {
+            throw new IllegalArgumentException("the KV budget needs at least 1 byte, not " + bytes);
         }
         this.bytes = bytes;
-        this.pools = pools;
     }
 
     /** The most bytes that a block of several slots should have. */
     long blockBytes() {
-        return bytes / Math.max(MIN_BLOCKS, MIN_BLOCKS_PER_POOL * pools);
+        return bytes / MIN_BLOCKS;
     }
 
     /** The whole budget. */

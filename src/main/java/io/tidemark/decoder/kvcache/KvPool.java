@@ -2,6 +2,7 @@ package io.tidemark.decoder.kvcache;
 
 import io.tidemark.decoder.script.DecoderException;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,11 +10,11 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * The KV slots of one engine instance. A sequence reserves a slot for its prompt and all tokens that it may generate.
- * Blocks of slots with equal capacity are allocated on demand by {@link KvBlocks}, which may serve two pools. Several
- * pools can share one budget.
+ * The KV slots of an engine. A sequence reserves a slot for its prompt and all tokens that it may generate. Blocks of
+ * slots with equal capacity are allocated on demand, and freed when other capacities or cached prefixes need the
+ * memory.
  *
- * <p>Not thread-safe: belongs to the thread that runs the turn of its engine instance.
+ * <p>Not thread-safe: belongs to the thread of the engine.
  */
 public final class KvPool implements AutoCloseable {
 
@@ -21,59 +22,60 @@ public final class KvPool implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(KvPool.class.getName());
 
-    private final KvBlocks blocks;
-    private final int index;
     private final KvCache cache;
     private final KvBudget budget;
     private final int slotsPerBlock;
     private final PrefixCache prefixes;
-    /** By block, in the order in which they were taken. */
-    private final Map<KvBlock, KvSlotRange> ranges = new LinkedHashMap<>();
+    /** The blocks and their free slots, the oldest block first. */
+    private final Map<KvBlock, BitSet> blocks = new LinkedHashMap<>();
 
-    /** @param index index of the pool among those of the blocks */
-    KvPool(KvBlocks blocks, int index, int slotsPerBlock, long prefixBytes) {
+    /**
+     * @param slotsPerBlock the most slots of a block, at least 1. Rows of one block can share an attention call: use
+     *                      the number of sequences that run together
+     * @param prefixBytes   the part of the budget that cached prefixes may use while no sequence needs it; 0 disables
+     *                      the prefix cache
+     */
+    public KvPool(KvCache cache, KvBudget budget, int slotsPerBlock, long prefixBytes) {
         if (slotsPerBlock < 1 || prefixBytes < 0) {
             throw new IllegalArgumentException(
                     "slotsPerBlock must be at least 1, prefixBytes at least 0: " + slotsPerBlock + ", " + prefixBytes);
         }
-        this.blocks = blocks;
-        this.index = index;
-        this.cache = blocks.cache();
-        this.budget = blocks.budget();
+        this.cache = cache;
+        this.budget = budget;
         this.slotsPerBlock = slotsPerBlock;
         this.prefixes = new PrefixCache(cache, budget, prefixBytes);
     }
 
     /** A pool with its own budget and without a prefix cache. */
     public KvPool(KvCache cache, long budgetBytes) {
-        this(new KvBlocks(cache, new KvBudget(budgetBytes, 1), 1), 0, DEFAULT_SLOTS_PER_BLOCK, 0);
+        this(cache, new KvBudget(budgetBytes), DEFAULT_SLOTS_PER_BLOCK, 0);
     }
 
-    /** Whether this many sequences of this length fit into the whole budget. */
+    /** Whether this many sequences of this length fit into the whole budget. Any thread may call. */
     public boolean canEverHold(int tokens, int sequences) {
         return bytes(tokens, sequences) <= budget.bytes();
     }
 
-    /** Bytes of this many sequences of this length. */
-    public long bytes(int tokens, int sequences) {
+    private long bytes(int tokens, int sequences) {
         return sequences * cache.bytes(1, cache.capacityFor(tokens));
     }
 
     /**
      * Reserves a slot of {@code tokens} tokens for each sequence, or none if the budget does not have enough free
-     * bytes.
+     * bytes. Frees unused blocks and cached prefixes as far as needed.
      *
      * @throws DecoderException if the device is out of memory although the budget is not; no slot is reserved
      */
     public Optional<List<KvSlot>> reserve(int tokens, int sequences) {
         int capacity = cache.capacityFor(tokens);
-        if (!makeFree(capacity, sequences)) {
+        freeUnused(missingBytes(capacity, sequences), block -> block.capacity() != capacity);
+        if (missingBytes(capacity, sequences) > budget.free()) {
             return Optional.empty();
         }
         List<KvSlot> slots = new ArrayList<>();
         try {
             while (slots.size() < sequences) {
-                Optional<KvSlot> slot = take(capacity, sequences - slots.size());
+                Optional<KvSlot> slot = take(capacity);
                 if (slot.isEmpty()) {
                     slots.forEach(this::release);
                     return Optional.empty();
@@ -89,7 +91,7 @@ public final class KvPool implements AutoCloseable {
 
     /** Reserves a slot of {@code tokens} tokens; empty if the budget does not have enough free bytes. */
     public Optional<KvSlot> reserve(int tokens) {
-        return take(cache.capacityFor(tokens), 1);
+        return take(cache.capacityFor(tokens));
     }
 
     /**
@@ -98,11 +100,11 @@ public final class KvPool implements AutoCloseable {
      * @throws IllegalArgumentException if the slot does not belong to this pool, or the pool is closed
      */
     public void release(KvSlot slot) {
-        KvSlotRange range = ranges.get(slot.block());
-        if (range == null) {
+        BitSet free = blocks.get(slot.block());
+        if (free == null) {
             throw new IllegalArgumentException("slot " + slot.index() + " is not of a block of this pool");
         }
-        range.release(slot);
+        free.set(slot.index());
     }
 
     /** Clears and releases a slot that holds values that are not finite: masked attention still reads them. */
@@ -132,84 +134,78 @@ public final class KvPool implements AutoCloseable {
         cache.copy(from, to, tokens);
     }
 
-    /**
-     * Gives back blocks without sequences, then evicts cached prefixes, until {@code wantedBytes} of the budget are
-     * free or nothing is left to free. A block stays allocated while another pool has its other half.
-     *
-     * @return whether bytes of the budget were freed
-     */
-    public boolean freeUnused(long wantedBytes) {
-        return freeUnused(wantedBytes, range -> true);
-    }
-
-    private boolean freeUnused(long wantedBytes, Predicate<KvSlotRange> which) {
-        long freed = prefixes.bytes();
-        for (KvSlotRange range : List.copyOf(ranges.values())) {
-            if (range.isEmpty() && which.test(range) && budget.free() < wantedBytes) {
-                freed += giveBack(range);
-            }
-        }
-        prefixes.evict(wantedBytes - budget.free());
-        return freed > prefixes.bytes();
-    }
-
-    /** Gives back all slots, also used ones. Another pool of the same blocks keeps its own. */
+    /** Frees all blocks, also those with used slots. */
     @Override
     public void close() {
-        List.copyOf(ranges.values()).forEach(this::giveBack);
+        List.copyOf(blocks.keySet()).forEach(this::free);
         prefixes.close();
     }
 
     /**
-     * Frees unused memory until this many slots can be taken; returns whether they can. After false, this pool has no
-     * half of a block without sequences, so that it does not keep the block of another pool allocated.
+     * Frees blocks without sequences, then evicts cached prefixes, until {@code wantedBytes} of the budget are free or
+     * nothing is left to free.
      */
-    private boolean makeFree(int capacity, int sequences) {
-        freeUnused(missingBytes(capacity, sequences), range -> range.capacity() != capacity);
-        if (missingBytes(capacity, sequences) > budget.free()) {
-            // the other half of such a block is of no use to this pool
-            List.copyOf(ranges.values()).stream()
-                    .filter(range -> range.isHalf() && range.isEmpty())
-                    .forEach(this::giveBack);
-            prefixes.evict(missingBytes(capacity, sequences) - budget.free());
+    private void freeUnused(long wantedBytes, Predicate<KvBlock> which) {
+        for (KvBlock block : List.copyOf(blocks.keySet())) {
+            boolean unused = blocks.get(block).cardinality() == block.slots();
+            if (unused && which.test(block) && budget.free() < wantedBytes) {
+                free(block);
+            }
         }
-        return missingBytes(capacity, sequences) <= budget.free();
+        prefixes.evict(wantedBytes - budget.free());
     }
 
     /** Bytes of the slots for which a block has to be allocated. */
     private long missingBytes(int capacity, int sequences) {
-        long open = blocks.untakenSlots(index, capacity)
-                + ranges.values().stream()
-                        .filter(range -> range.capacity() == capacity)
-                        .mapToLong(KvSlotRange::freeSlots)
-                        .sum();
+        long open = blocks.entrySet().stream()
+                .filter(entry -> entry.getKey().capacity() == capacity)
+                .mapToLong(entry -> entry.getValue().cardinality())
+                .sum();
         return Math.max(0, sequences - open) * cache.bytes(1, capacity);
     }
 
-    /** @param sequences how many slots of this capacity are about to be taken, this one included */
-    private Optional<KvSlot> take(int capacity, int sequences) {
-        return ranges.values().stream()
-                .filter(range -> range.capacity() == capacity && !range.isFull())
+    /** Takes the lowest free slot of the oldest block that has one: contiguous slots need the fewest attention calls. */
+    private Optional<KvSlot> take(int capacity) {
+        return blocks.entrySet().stream()
+                .filter(entry -> entry.getKey().capacity() == capacity
+                        && !entry.getValue().isEmpty())
+                .map(Map.Entry::getKey)
                 .findFirst()
-                .or(() -> newRange(capacity, sequences))
-                .map(KvSlotRange::take);
+                .or(() -> allocate(capacity))
+                .map(block -> {
+                    int index = blocks.get(block).nextSetBit(0);
+                    blocks.get(block).clear(index);
+                    return block.slot(index);
+                });
     }
 
-    private Optional<KvSlotRange> newRange(int capacity, int sequences) {
-        Optional<KvSlotRange> range = blocks.takeUntaken(index, capacity);
-        if (range.isEmpty()) {
-            long slotBytes = cache.bytes(1, capacity);
-            if (budget.free() < slotBytes) {
-                freeUnused(slotBytes);
-            }
-            range = blocks.allocate(index, capacity, slotsPerBlock, sequences);
+    /** Allocates a block; empty if the budget does not have enough free bytes for one slot. */
+    private Optional<KvBlock> allocate(int capacity) {
+        long slotBytes = cache.bytes(1, capacity);
+        if (budget.free() < slotBytes) {
+            freeUnused(slotBytes, block -> true);
         }
-        range.ifPresent(taken -> ranges.put(taken.block(), taken));
-        return range;
+        long most = Math.max(1, Math.min(budget.blockBytes(), budget.free()) / slotBytes);
+        int slots = (int) Math.min(slotsPerBlock, most);
+        if (!budget.tryReserve(slots * slotBytes)) {
+            return Optional.empty();
+        }
+        try {
+            KvBlock block = cache.allocate(slots, capacity);
+            BitSet free = new BitSet();
+            free.set(0, slots);
+            blocks.put(block, free);
+            return Optional.of(block);
+        } catch (RuntimeException e) {
+            budget.release(slots * slotBytes);
+            throw e;
+        }
     }
 
-    private long giveBack(KvSlotRange range) {
-        ranges.remove(range.block());
-        return blocks.giveBack(range);
+    private void free(KvBlock block) {
+        blocks.remove(block);
+        long bytes = cache.bytes(block.slots(), block.capacity());
+        block.close();
+        budget.release(bytes);
     }
 }

@@ -59,10 +59,6 @@ public enum DecoderMethod implements ScriptMethod {
     FILL_SLOT("cache", "slot", "chunks"),
     COPY_SLOT("source", "source_slot", "target", "target_slot", "tokens"),
     // step.torchscript
-    STEP_INPUTS(EnumSet.range(StepArgument.PLAN, StepArgument.OVERRIDES)),
-    FIRST_STATES("inputs"),
-    STEP_LAYERS("inputs", "x", "first", "end"),
-    STEP_TOKENS("inputs", "x", "sampling_inputs", "sampling_parts", "sampling_sizes", "masks"),
     STEP(EnumSet.range(StepArgument.PLAN, StepArgument.OVERRIDES)),
     STEP_AND_SAMPLE(EnumSet.allOf(StepArgument.class)),
     NO_ADAPTERS(),
@@ -130,10 +126,7 @@ public enum DecoderMethod implements ScriptMethod {
         KERNELS
     }
 
-    /**
-     * The arguments of {@link #STEP_INPUTS} and {@link #STEP}, in order, and then the further ones of {@link
-     * #STEP_AND_SAMPLE}.
-     */
+    /** The arguments of {@link #STEP}, in order, and then the further ones of {@link #STEP_AND_SAMPLE}. */
     public enum StepArgument {
         PLAN,
         PLAN_SIZES,

@@ -61,7 +61,7 @@ public final class EngineSweepExecutor implements SweepExecutor {
 
     /** Waits until the engine's thread no longer uses the adapter of the sweep. */
     private void await(CompletableFuture<Void> closed) {
-        while (!closed.isDone() && !engine.hasEnded()) {
+        while (!closed.isDone() && engine.isAlive()) {
             time.sleep(POLL);
         }
     }

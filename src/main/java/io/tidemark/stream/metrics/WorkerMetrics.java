@@ -334,14 +334,9 @@ public final class WorkerMetrics implements RequestListener {
                 source -> source.stats().reusedPromptTokens());
         counter(
                 "tidemark.engine.steps",
-                "steps of all instances",
+                "steps",
                 engine,
                 source -> source.stats().steps());
-        counter(
-                "tidemark.engine.joint.steps",
-                "native calls that were a step of several instances",
-                engine,
-                source -> source.stats().jointSteps());
         FunctionTimer.builder(
                         "tidemark.format.masks",
                         engine,

@@ -235,18 +235,15 @@ final class Assembly implements AutoCloseable {
                 settings.engine(),
                 settings.role().calibrates() ? settings.calibrator().tokensPerSlice() : 0);
         LOG.infof(
-                "engine: %d instances of %d threads, up to %d sequences, steps of %d s at most",
-                sizes.layout().instances(),
-                sizes.layout().threads(),
-                sizes.limits().maxNumSeqs(),
-                stepLimit.toSeconds());
-        GenerationEngine started = GenerationEngine.start(loaded.model(), sizes.limits(), sizes.layout());
+                "engine: %d threads, up to %d sequences, steps of %d s at most",
+                loaded.model().decoder().threads(), sizes.limits().maxNumSeqs(), stepLimit.toSeconds());
+        GenerationEngine started = GenerationEngine.start(loaded.model(), sizes.limits());
         started.failure().thenRun(onFailure);
         engine = Optional.of(started);
         return new Service() {
             @Override
             public Optional<String> failure() {
-                return started.isAlive() ? Optional.empty() : Optional.of("an engine instance has ended");
+                return started.isAlive() ? Optional.empty() : Optional.of("the engine has ended");
             }
 
             @Override

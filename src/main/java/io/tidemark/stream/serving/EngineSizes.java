@@ -2,14 +2,13 @@ package io.tidemark.stream.serving;
 
 import io.tidemark.decoder.Decoder;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings.LimitSettings;
 import java.time.Duration;
 import java.util.OptionalLong;
 
-/** The limits and instances of the engine: from the settings, else derived from processors, memory and model. */
-record EngineSizes(EngineLimits limits, EngineLayout layout) {
+/** The limits of the engine: from the settings, else derived from processors, memory and model. */
+record EngineSizes(EngineLimits limits) {
 
     private static final long KV_BYTES_ON_A_CPU = 512L << 20;
     private static final int SEQS_PER_PROCESSOR = 16;
@@ -30,14 +29,12 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
         long kvBytes =
                 engine.kvBytes().isPresent() ? engine.kvBytes().get().asLongValue() : kvBytes(engine, freeGpuBytes);
         int maxNumSeqs = engine.maxNumSeqs() > 0 ? engine.maxNumSeqs() : maxNumSeqs(decoder, kvBytes);
-        return new EngineSizes(
-                new EngineLimits(
-                        maxNumSeqs,
-                        engine.prefillTokensPerStep(),
-                        kvBytes,
-                        engine.prefixCache().asLongValue(),
-                        limits.formatStepTime()),
-                layout(engine, decoder));
+        return new EngineSizes(new EngineLimits(
+                maxNumSeqs,
+                engine.prefillTokensPerStep(),
+                kvBytes,
+                engine.prefixCache().asLongValue(),
+                limits.formatStepTime()));
     }
 
     /**
@@ -48,17 +45,6 @@ record EngineSizes(EngineLimits limits, EngineLayout layout) {
     Duration stepLimit(EngineSettings engine, int sliceTokens) {
         int tokens = Math.max(limits.prefillTokensPerStep() + limits.maxNumSeqs(), sliceTokens);
         return engine.stepLimit().orElseGet(() -> STEP.plus(STEP_PER_TOKEN.multipliedBy(tokens)));
-    }
-
-    private static EngineLayout layout(EngineSettings engine, Decoder decoder) {
-        try {
-            return EngineLayout.of(decoder, engine.instances(), engine.threads());
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(
-                    "tidemark.engine.instances and tidemark.engine.threads: " + e.getMessage()
-                            + " (tidemark.engine.processors)",
-                    e);
-        }
     }
 
     /** The sequences that keep the processors busy, limited to those that fit into the KV cache. */

@@ -9,7 +9,6 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
-import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
@@ -69,7 +68,7 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
                 GenerationParams.greedy(StopConditions.afterExactly(WARM_UP_TOKENS)),
                 Optional.empty(),
                 Boundary.full(model.config().numLayers()));
-        GenerationEngine engine = GenerationEngine.start(model, limits, EngineLayout.single(1));
+        GenerationEngine engine = GenerationEngine.start(model, limits);
         try {
             if (engine.submit(request).join() instanceof Outcome.Failure failure) {
                 throw new IllegalStateException("the model can't generate: " + failure.message());

@@ -99,16 +99,6 @@ public interface TidemarkSettings {
         @PositiveOrZero
         int processors();
 
-        /** Engine instances: step loops with their own sequences. 0: depends on processors and model. */
-        @WithDefault("0")
-        @PositiveOrZero
-        int instances();
-
-        /** Intra-op threads of each instance. 0: depends on processors and model. */
-        @WithDefault("0")
-        @PositiveOrZero
-        int threads();
-
         /** Compute type of the linear modules. Absent: {@code fp32} on a CPU, {@code bf16} on a GPU. */
         Optional<@Pattern(regexp = "fp32|bf16|int8", message = "must be fp32, bf16 or int8") String> computeType();
 
@@ -127,7 +117,7 @@ public interface TidemarkSettings {
         @WithDefault("false")
         boolean deterministic();
 
-        /** Maximum number of running sequences in all instances. 0: depends on processors and {@link #kvBytes}. */
+        /** Maximum number of running sequences. 0: depends on processors and {@link #kvBytes}. */
         @WithDefault("0")
         @PositiveOrZero
         @Max(1024)
@@ -138,7 +128,7 @@ public interface TidemarkSettings {
         @PositiveOrZero
         int maxQueuedRequests();
 
-        /** Memory of the KV caches of all instances. Absent: 512M on a CPU, a share of the free memory on a GPU. */
+        /** Memory of the KV cache. Absent: 512M on a CPU, a share of the free memory on a GPU. */
         Optional<MemorySize> kvBytes();
 
         /** Part of {@link #kvBytes} that cached prompt prefixes may use while no sequence needs it. 0: no caching. */
@@ -160,7 +150,7 @@ public interface TidemarkSettings {
         @WithDefault("512M")
         MemorySize packedLoraBytes();
 
-        /** Maximum number of prompt tokens per step, divided equally among the instances. */
+        /** Maximum number of prompt tokens per step. */
         @WithDefault("256")
         @Min(1)
         int prefillTokensPerStep();

@@ -156,7 +156,7 @@ class PrefixCacheTest {
     }
 
     private KvPool pool(long bytes, long prefixBytes) {
-        budget = new KvBudget(bytes, 1);
-        return new KvBlocks(decoder.kvCache(), budget, 1).newPool(1, prefixBytes);
+        budget = new KvBudget(bytes);
+        return new KvPool(decoder.kvCache(), budget, 1, prefixBytes);
     }
 }

@@ -80,7 +80,7 @@ class HangingStepTest {
         engine.estimate(id -> OptionalDouble.of(5));
         kafka.assign(SECOND);
         time.schedule(Duration.ofSeconds(5), () -> {
-            engine.runs();
+            engine.waits();
             delivery.finish("0@0");
             delivery.finish("0@1");
         });
@@ -100,7 +100,7 @@ class HangingStepTest {
         engine.estimate(id -> OptionalDouble.of(id.contains("-0-0#") ? 1_000 : 5));
         kafka.assign(SECOND);
         time.schedule(Duration.ofSeconds(5), () -> {
-            engine.runs();
+            engine.waits();
             delivery.finish("0@1");
         });
         delivery.turns(1);
@@ -127,7 +127,7 @@ class HangingStepTest {
         assertThat(delivery.metadata(FIRST).owner()).contains(OWNER);
         kafka.assign(FIRST, SECOND);
         delivery.turns(3);
-        engine.runs();
+        engine.waits();
         kafka.assign(SECOND);
         delivery.turns(1);
         assertThat(delivery.metadata(FIRST).owner()).isEmpty();
@@ -149,11 +149,8 @@ class HangingStepTest {
 
     /** Lets the engine run one step with a request, for this number of ticks after the first. */
     private void hang(String request, int ticks) {
-        engine.runs(new RunningStep(
-                0,
-                List.of(engine.submitted()
-                        .get(delivery.started().indexOf(request))
-                        .id())));
+        engine.runs(new RunningStep(List.of(
+                engine.submitted().get(delivery.started().indexOf(request)).id())));
         for (int i = 0; i < ticks; i++) {
             delivery.requests().watchdog().tick();
         }

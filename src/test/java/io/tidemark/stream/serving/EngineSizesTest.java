@@ -85,30 +85,6 @@ class EngineSizesTest {
     }
 
     @Test
-    @DisplayName(
-            "Default to one instance with one thread per processor for a small model, and otherwise follow the settings")
-    void instances() {
-        assertThat(layout(Map.of())).containsExactly(PROCESSORS, 1, PROCESSORS);
-        assertThat(layout(Map.of("tidemark.engine.threads", "2"))).containsExactly(PROCESSORS / 2, 2, 2);
-        assertThat(layout(Map.of("tidemark.engine.threads", "1"))).containsExactly(PROCESSORS, 1, 1);
-        assertThat(layout(Map.of("tidemark.engine.instances", "2"))).containsExactly(2, PROCESSORS / 2, PROCESSORS);
-        assertThat(layout(Map.of("tidemark.engine.instances", "1", "tidemark.engine.threads", "1")))
-                .containsExactly(1, 1, 1);
-    }
-
-    @Test
-    @DisplayName("Are rejected with the names of the settings if there are more threads than processors")
-    void tooManyThreads() {
-        assertThatThrownBy(() -> of(
-                        Map.of("tidemark.engine.instances", "4", "tidemark.engine.threads", "2"), OptionalLong.empty()))
-                .hasMessageContainingAll(
-                        "tidemark.engine.instances",
-                        "tidemark.engine.threads",
-                        "4 instances of 2 threads",
-                        PROCESSORS + " processors");
-    }
-
-    @Test
     @DisplayName("Come with a compute type that depends on the device, unless it is configured")
     void computeType() {
         assertThat(LoadedModel.computeType(engine(Map.of()).computeType(), false))
@@ -129,13 +105,6 @@ class EngineSizesTest {
                         .limits()
                         .maskTimePerStep())
                 .isEqualTo(Duration.ofMillis(500));
-    }
-
-    private static int[] layout(Map<String, String> values) {
-        EngineSizes sizes = of(values, OptionalLong.empty());
-        return new int[] {
-            sizes.layout().instances(), sizes.layout().threads(), sizes.layout().maxThreads()
-        };
     }
 
     private static long kvBytes(Map<String, String> values, OptionalLong freeGpuBytes) {
