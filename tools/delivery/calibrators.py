@@ -28,7 +28,7 @@ GROUP = "tidemark-calibrators"
 RULE = {"TIDEMARK_CALIBRATOR_OBJECTIVE": "balanced", "TIDEMARK_CALIBRATOR_CANDIDATES": f"0,{CUT}", "TIDEMARK_CALIBRATOR_MARGIN": "0.02",
         "TIDEMARK_CALIBRATOR_LOSS_CAP": "0.03", "TIDEMARK_CALIBRATOR_GAIN_CAP": "0.01", "TIDEMARK_CALIBRATOR_MIN_SAMPLES": "2",
         "TIDEMARK_CALIBRATOR_MIN_BATCHES": "1", "TIDEMARK_CALIBRATOR_FALSE_ALARM_EXAMPLES": "10"}
-PROCESS = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ENGINE_THREADS": "1", "TIDEMARK_ENGINE_PROCESSORS": "1",
+PROCESS = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ENGINE_PROCESSORS": "1",
            "TIDEMARK_ENGINE_KV_BYTES": "64M"}
 # a dead calibrator is removed from its group, and its transaction ended, within about two seconds
 SOON = {"group.min.session.timeout.ms": 500, "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000}

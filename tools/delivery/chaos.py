@@ -123,8 +123,8 @@ class Chaos:
                                 [f"{commit_proxy.HOST}:{port}" for port in proxy_ports])
         self._proxy = commit_proxy.CommitProxy({port: each[1] for port, each in zip(proxy_ports, broker_ports)})
         settings = {"TIDEMARK_MODEL_DIR": str(longer_model(folder, POSITIONS)),
-                    "TIDEMARK_ADAPTER_FOLDER": str(MODEL / "adapters"), "TIDEMARK_ENGINE_THREADS": "1",
-                    "TIDEMARK_ENGINE_PROCESSORS": "1", "TIDEMARK_ENGINE_KV_BYTES": "96M", "TIDEMARK_WORKER_SHUTDOWN_GRACE": "3S",
+                    "TIDEMARK_ADAPTER_FOLDER": str(MODEL / "adapters"), "TIDEMARK_ENGINE_PROCESSORS": "1",
+                    "TIDEMARK_ENGINE_KV_BYTES": "96M", "TIDEMARK_WORKER_SHUTDOWN_GRACE": "3S",
                     "TIDEMARK_TOPICS_GENERATION_REQUESTS": f"{','.join(REQUEST_TOPICS)}|{COSTLY_TOPIC}",
                     "TIDEMARK_REPLIES_TOPICS": ",".join([*REPLY_TOPICS, *self._unwritable()])}
         if HANG in options.faults:
