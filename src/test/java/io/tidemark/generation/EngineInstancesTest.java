@@ -3,7 +3,6 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.SupportedKernels;
 import io.tidemark.generation.layout.EngineLayout;
@@ -85,32 +84,6 @@ class EngineInstancesTest {
         try (FixtureModel fixture =
                 FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8).with(Kernels.AUTO))) {
             assertThat(EngineLayout.of(fixture.model().decoder(), 3, 0)).isEqualTo(EngineLayout.single(1));
-        }
-    }
-
-    @Test
-    @DisplayName("Several instances run the same adapters while packed LoRA groups are built, replaced and closed")
-    void sharePackedGroups() throws Exception {
-        try (FixtureModel fixture =
-                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
-            List<TestRequest> requests = new ArrayList<>();
-            for (int i = 0; i < 90; i++) {
-                LoraWeights adapter = fixture.adapter(ADAPTERS.get((i / 9 + i) % ADAPTERS.size()));
-                requests.add(TestRequest.of("request-" + i, List.of(5 + i, 6, 7, 8 + i % 5))
-                        .with(adapter, 6)
-                        .stopAt(StopConditions.afterExactly(10 + i % 30))
-                        .logprobs(0));
-            }
-            Map<String, Completion.Choice> together = run(fixture, THREE, requests, ConcurrentHashMap.newKeySet());
-            for (TestRequest request : requests) {
-                Completion.Choice alone = run(
-                                fixture, EngineLayout.single(1), List.of(request), ConcurrentHashMap.newKeySet())
-                        .get(request.id());
-                assertThat(together.get(request.id()).logprobs().get(0).logprob())
-                        .as(request.id())
-                        .isCloseTo(alone.logprobs().get(0).logprob(), within(0.15));
-                assertThat(together.get(request.id()).tokens()).hasSameSizeAs(alone.tokens());
-            }
         }
     }
 

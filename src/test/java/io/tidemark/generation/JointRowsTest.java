@@ -1,7 +1,6 @@
 package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
@@ -18,7 +17,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -95,78 +93,11 @@ class JointRowsTest {
     }
 
     @Test
-    @DisplayName("Joint rows use packed LoRA groups that are built and closed while joins and splits alternate")
-    void packedGroups() throws Exception {
-        try (FixtureModel fixture =
-                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
-            List<TestRequest> requests = mixed(fixture, 60, 10);
-            Map<String, Choice> alone = alone(fixture, requests);
-            GroupWidth random = new RandomWidth(WIDTHS_OF_THREE, new Random(7), new AtomicInteger());
-            for (GroupWidth width : List.of(new FixedWidth(3), random)) {
-                Map<String, Choice> together = run(fixture, THREE, width, requests);
-                alone.forEach((id, expected) -> {
-                    assertThat(together.get(id).logprobs().get(0).logprob())
-                            .as(id)
-                            .isCloseTo(expected.logprobs().get(0).logprob(), within(0.15));
-                    assertThat(together.get(id).tokens()).hasSameSizeAs(expected.tokens());
-                });
-            }
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(ints = {1, 3})
-    @DisplayName("Turns in separate groups, or while a shared group is built, say that adapters are being packed")
-    void packingTurns(int width) throws Exception {
-        try (FixtureModel fixture =
-                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
-            List<TestRequest> requests = IntStream.range(0, 12)
-                    .mapToObj(i -> TestRequest.of("request-" + i, List.of(5 + i, 6, 7))
-                            .stopAt(StopConditions.afterExactly(40)))
-                    .toList();
-            assertThat(packingTurns(fixture, width, requests)).doesNotContain(true);
-            List<TestRequest> withAdapters = new ArrayList<>();
-            for (int i = 0; i < requests.size(); i++) {
-                withAdapters.add(requests.get(i).with(fixture.adapter(ADAPTERS.get(i % 4 / 2)), 5));
-            }
-            assertThat(packingTurns(fixture, width, withAdapters)).contains(true);
-            Awaitility.await("turns that use the shared group")
-                    .untilAsserted(() -> assertThat(packingTurns(fixture, width, withAdapters))
-                            .doesNotContain(true));
-        }
-    }
-
-    /** Of each turn of an instance with rows, whether its adapters are being packed. */
-    private static List<Boolean> packingTurns(FixtureModel fixture, int width, List<TestRequest> requests)
-            throws Exception {
-        List<Boolean> packing = new ArrayList<>();
-        GroupWidth recording = new GroupWidth() {
-
-            @Override
-            public int start() {
-                return width;
-            }
-
-            @Override
-            public int next(Turn turn) {
-                turn.work().stream()
-                        .filter(each -> each.step().rows() > 0)
-                        .forEach(each -> packing.add(each.packing()));
-                return width;
-            }
-        };
-        try (GenerationEngine engine = GenerationEngine.start(fixture.model(), LIMITS, THREE, recording)) {
-            choices(engine, requests);
-        }
-        return packing;
-    }
-
-    @Test
     @DisplayName(
             "With four instances, rows have the tokens that they have alone, while packed LoRA groups of parked instances are kept or closed")
     void packedGroupsOfParkedInstances() throws Exception {
         // without a cache, a group is closed as soon as the last steps of all instances do not use it
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true, 0))) {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
             List<TestRequest> requests = longAndShort(fixture);
             Phases width = new Phases();
             Map<String, Choice> together = run(fixture, FOUR, width, requests);

@@ -156,10 +156,6 @@ public interface TidemarkSettings {
         @WithDefault("2M")
         Duration adapterLoadLimit();
 
-        /** Memory of packed LoRA groups that no running sequence uses, including fused base weights. Only for int8. */
-        @WithDefault("512M")
-        MemorySize packedLoraBytes();
-
         /** Maximum number of prompt tokens per step, divided equally among the instances. */
         @WithDefault("256")
         @Min(1)
