@@ -29,7 +29,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class JointRowsTest {
 
     private static final EngineLayout THREE = new EngineLayout(3, 1, 2, 1000, false);
-    private static final EngineLayout FOUR = new EngineLayout(4, 1, 2, 1000, false);
     private static final List<Integer> WIDTHS_OF_THREE = List.of(1, 2, 3);
     private static final List<String> ADAPTERS = List.of("all", "qv", "patterns", "some-layers");
     private static final EngineLimits LIMITS = new EngineLimits(12, 96, 1L << 30, 1 << 20);
@@ -89,87 +88,6 @@ class JointRowsTest {
                     requests);
             assertThat(changes.get()).isGreaterThan(20);
             assertThat(together).isEqualTo(alone(fixture, requests));
-        }
-    }
-
-    @Test
-    @DisplayName(
-            "With four instances, rows have the tokens that they have alone, while packed LoRA groups of parked instances are kept or closed")
-    void packedGroupsOfParkedInstances() throws Exception {
-        // without a cache, a group is closed as soon as the last steps of all instances do not use it
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
-            List<TestRequest> requests = longAndShort(fixture);
-            Phases width = new Phases();
-            Map<String, Choice> together = run(fixture, FOUR, width, requests);
-            assertThat(width.phase).isEqualTo(Phases.ALL.size() - 1);
-            List<TestRequest> compared = IntStream.range(0, requests.size())
-                    .filter(i -> i < 12 || i % 3 == 0)
-                    .mapToObj(requests::get)
-                    .toList();
-            alone(fixture, compared)
-                    .forEach((id, expected) ->
-                            assertThat(together.get(id)).as(id).isEqualTo(expected));
-        }
-    }
-
-    /**
-     * Two of four instances have the same adapters all the time. Those of the others change, so that groups are built
-     * and closed.
-     */
-    private static List<TestRequest> longAndShort(FixtureModel fixture) {
-        List<TestRequest> requests = new ArrayList<>();
-        for (int i = 0; i < 120; i++) {
-            boolean isLong = i < 12 && i % 4 < 2;
-            List<String> changing = List.of("patterns", "some-layers", "rslora", "regex");
-            String adapter = isLong ? ADAPTERS.get(i / 4 % 2) : changing.get((i / 25 + i % 2) % 4);
-            requests.add(TestRequest.of("request-" + i, List.of(5 + i, 6, 7))
-                    .with(fixture.adapter(adapter), 2 + i % 5)
-                    .stopAt(StopConditions.afterExactly(isLong ? Phases.ROUNDS : 16 + i % 8))
-                    .logprobs(0));
-        }
-        return requests;
-    }
-
-    /**
-     * Groups of one, two and four instances in turn. In a long phase the parked instances release their packed groups,
-     * in a short one they keep them.
-     */
-    private static final class Phases implements GroupWidth {
-
-        private record Phase(int width, int rounds) {}
-
-        private static final List<Phase> ALL = List.of(
-                new Phase(1, 24),
-                new Phase(4, 40),
-                new Phase(1, 24),
-                new Phase(2, 40),
-                new Phase(1, 24),
-                new Phase(4, 72),
-                new Phase(1, 24),
-                new Phase(2, 72),
-                new Phase(1, 24));
-
-        /** More than those of all phases. */
-        private static final int ROUNDS = 400;
-
-        private int phase;
-        private double rounds;
-
-        @Override
-        public int start() {
-            return ALL.get(0).width;
-        }
-
-        @Override
-        public int next(Turn turn) {
-            if (turn.width() == ALL.get(phase).width) {
-                rounds += turn.group().size() / 4.0;
-            }
-            if (rounds >= ALL.get(phase).rounds && phase < ALL.size() - 1) {
-                phase++;
-                rounds = 0;
-            }
-            return ALL.get(phase).width;
         }
     }
 
