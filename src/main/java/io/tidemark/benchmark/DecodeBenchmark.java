@@ -92,8 +92,7 @@ public final class DecodeBenchmark implements AutoCloseable {
     }
 
     /**
-     * Runs all variants in turn: one round of warm-up, which compiles the code and packs the adapters, then the
-     * measured rounds.
+     * Runs all variants in turn: one round of warm-up, which compiles the code, then the measured rounds.
      *
      * @param variants the base model, and one number of adapters
      * @return for each variant the speed of each repetition
@@ -182,9 +181,6 @@ public final class DecodeBenchmark implements AutoCloseable {
         List<Integer> tokens = new ArrayList<>(Collections.nCopies(slots.size(), 1));
         for (int step = 0; step < WARM_STEPS; step++) {
             step(slots, variant, sampling, tokens, step);
-        }
-        while (!model.decoder().isStable()) {
-            step(slots, variant, sampling, tokens, WARM_STEPS - 1);
         }
         return timed(steps, slots.size(), step -> step(slots, variant, sampling, tokens, WARM_STEPS + step));
     }

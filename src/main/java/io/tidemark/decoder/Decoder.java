@@ -8,9 +8,7 @@ import static io.tidemark.decoder.script.DecoderMethod.STEP_AND_SAMPLE;
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvCache;
 import io.tidemark.decoder.lora.LoraLoader;
-import io.tidemark.decoder.lora.LoraPlacement;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.decoder.lora.PackedLoraGroups;
 import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.sampling.SamplingBatch;
@@ -31,9 +29,7 @@ import io.tidemark.torch.Value;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.IdentityHashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
@@ -43,41 +39,19 @@ import java.util.function.BiFunction;
  * The decoder on the device. One native call runs a step for all rows. Holds the base model's weights and no state of
  * any sequence.
  *
- * <p>The steps of one decoder run one after another; {@link #shareWeights} makes a decoder for another thread. All
- * other methods are thread-safe.
+ * <p>Thread-safe.
  */
 public final class Decoder implements AutoCloseable {
 
     private final DecoderContext context;
     private final AttentionTiling tiling;
     private final KvCache kvCache;
-    private final PackedLoraGroups packedGroups;
-    private final PackedLoraGroups.Instance packing;
-    private final GatherIndexCache gatherIndices;
-    private final LongAdder nativeNanos;
-    private final boolean owner;
+    private final LongAdder nativeNanos = new LongAdder();
 
     private Decoder(DecoderContext context) {
         this.context = context;
         this.tiling = AttentionTiling.of(context.config(), context.options().deterministic());
         this.kvCache = new KvCache(context.torch(), context.script(), context.config(), context.isNative());
-        this.packedGroups =
-                new PackedLoraGroups(context.torch(), context.script(), context.config(), context.options());
-        this.packing = packedGroups.newInstance();
-        this.gatherIndices = new GatherIndexCache(context);
-        this.nativeNanos = new LongAdder();
-        this.owner = true;
-    }
-
-    private Decoder(Decoder other) {
-        this.context = other.context;
-        this.tiling = other.tiling;
-        this.kvCache = other.kvCache;
-        this.packedGroups = other.packedGroups;
-        this.packing = packedGroups.newInstance();
-        this.gatherIndices = new GatherIndexCache(context);
-        this.nativeNanos = other.nativeNanos;
-        this.owner = false;
     }
 
     /**
@@ -109,11 +83,6 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    /** A decoder for another thread with the same weights and packed groups. Must be closed before this one. */
-    public Decoder shareWeights() {
-        return new Decoder(this);
-    }
-
     /**
      * Runs a step and samples a token for each row with {@link StepRow#sampling}, in the order of the batch.
      *
@@ -128,11 +97,11 @@ public final class Decoder implements AutoCloseable {
     }
 
     private List<SampledToken> step(List<StepRow> batch, BiFunction<StepArguments, SamplingBatch, Value> nativeCalls) {
-        StepPlan plan = new StepPlan(batch, placement(batch));
+        StepPlan plan = new StepPlan(batch);
         List<StepRow> sampled = plan.sampled();
         SamplingBatch sampling = new SamplingBatch(
                 sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
-        try (StepArguments arguments = new StepArguments(context, plan, tiling, gatherIndices);
+        try (StepArguments arguments = new StepArguments(context, plan, tiling);
                 Value result = nativeCalls.apply(arguments, sampling)) {
             return inBatchOrder(batch, sampled, sampling.tokens(result));
         }
@@ -145,10 +114,10 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderException if libtorch could not run it
      */
     public List<float[]> logits(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch, placement(batch));
+        StepPlan plan = new StepPlan(batch);
         List<StepRow> sampled = plan.sampled();
         int vocabulary = config().vocabularySize();
-        try (StepArguments arguments = new StepArguments(context, plan, tiling, gatherIndices);
+        try (StepArguments arguments = new StepArguments(context, plan, tiling);
                 Value result = context.isNative()
                         ? call(NATIVE_STEP, arguments.forNativeInputs())
                         : call(STEP, arguments.forInputs())) {
@@ -161,32 +130,12 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    private LoraPlacement placement(List<StepRow> batch) {
-        if (options().computeType() != ComputeType.INT8 || context.isNative()) {
-            return LoraPlacement.UNPACKED;
-        }
-        Map<LoraWeights, Integer> promptTokens = new LinkedHashMap<>();
-        for (StepRow row : batch) {
-            if (row.hasLora()) {
-                int tokens = row.tokens().size() > 1 ? row.tokens().size() : 0;
-                promptTokens.merge(row.lora().orElseThrow(), tokens, Integer::sum);
-            }
-        }
-        return packing.place(promptTokens, batch.size());
-    }
-
     private static <T> List<T> inBatchOrder(List<StepRow> batch, List<StepRow> sampled, List<T> results) {
         Map<StepRow, T> byRow = new IdentityHashMap<>();
         for (int i = 0; i < sampled.size(); i++) {
             byRow.put(sampled.get(i), results.get(i));
         }
         return batch.stream().filter(byRow::containsKey).map(byRow::get).toList();
-    }
-
-    /** Frees the tensors that are cached between two steps. Must not be called during a step. */
-    public void pause() {
-        gatherIndices.close();
-        packing.pause();
     }
 
     /**
@@ -197,8 +146,7 @@ public final class Decoder implements AutoCloseable {
      */
     public LoraWeights loadAdapter(Path source, StoredAdapter adapter) {
         TensorLoader loader = new TensorLoader(context.torch(), context.script());
-        return new LoraLoader(context.folder(), config(), options().computeType(), context.kernels(), loader)
-                .load(source, adapter);
+        return new LoraLoader(context.folder(), config(), context.kernels(), loader).load(source, adapter);
     }
 
     /** Teacher-forced passes with an adapter, on the same weights. */
@@ -270,26 +218,6 @@ public final class Decoder implements AutoCloseable {
         return nativeNanos.sum();
     }
 
-    /** Whether further steps with the adapters of the last step leave the packed groups unchanged. */
-    public boolean isStable() {
-        return packing.isStable();
-    }
-
-    /** Whether steps with the adapters of the last one will have shared packed groups that they do not have yet. */
-    public boolean expectsPackedGroups() {
-        return packing.expectsGroups();
-    }
-
-    /** Whether packed groups are being built or fused on another thread. */
-    boolean isPackingAdapters() {
-        return packedGroups.isBuilding();
-    }
-
-    /** Whether one packed group has all these adapters and is fused with the base model. */
-    boolean isFused(Collection<LoraWeights> adapters) {
-        return packedGroups.isFused(adapters);
-    }
-
     private Value timedCall(DecoderMethod method, Value... arguments) {
         long start = System.nanoTime();
         try {
@@ -309,11 +237,6 @@ public final class Decoder implements AutoCloseable {
 
     @Override
     public void close() {
-        gatherIndices.close();
-        packing.close();
-        if (owner) {
-            packedGroups.close();
-            context.close();
-        }
+        context.close();
     }
 }

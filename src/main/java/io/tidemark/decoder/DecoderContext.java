@@ -2,10 +2,8 @@ package io.tidemark.decoder;
 
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_CLOSE_MODEL;
 import static io.tidemark.decoder.script.DecoderMethod.NO_ADAPTERS;
-import static io.tidemark.decoder.script.DecoderMethod.NO_CACHED_LORA;
 import static io.tidemark.decoder.script.DecoderMethod.NO_MASKS;
 import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
-import static io.tidemark.decoder.script.DecoderMethod.NO_PACKED_GROUPS;
 
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.Kernels;
@@ -70,23 +68,15 @@ record DecoderContext(
      *
      * @param masks a tensor without elements
      */
-    record EmptyLists(Value adapters, Value packedGroups, Value cachedLora, Value overrides, Value masks)
-            implements AutoCloseable {
+    record EmptyLists(Value adapters, Value overrides, Value masks) implements AutoCloseable {
 
         static EmptyLists of(Script script) {
-            return new EmptyLists(
-                    script.call(NO_ADAPTERS),
-                    script.call(NO_PACKED_GROUPS),
-                    script.call(NO_CACHED_LORA),
-                    script.call(NO_OVERRIDES),
-                    script.call(NO_MASKS));
+            return new EmptyLists(script.call(NO_ADAPTERS), script.call(NO_OVERRIDES), script.call(NO_MASKS));
         }
 
         @Override
         public void close() {
             adapters.close();
-            packedGroups.close();
-            cachedLora.close();
             overrides.close();
             masks.close();
         }

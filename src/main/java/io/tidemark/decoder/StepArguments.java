@@ -3,9 +3,7 @@ package io.tidemark.decoder;
 import io.tidemark.decoder.attention.AttentionPlan;
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvBlock;
-import io.tidemark.decoder.lora.PackedLoraGroup;
 import io.tidemark.decoder.sampling.SamplingBatch;
-import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.decoder.script.DecoderLayouts.NativePlanPart;
 import io.tidemark.decoder.script.DecoderLayouts.PlanPart;
 import io.tidemark.decoder.script.DecoderMethod;
@@ -16,7 +14,6 @@ import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The arguments of one call of {@code step.torchscript}, by {@link StepArgument}, or of {@code native.torchscript}, by
@@ -27,30 +24,20 @@ final class StepArguments implements AutoCloseable {
     private final DecoderContext context;
     private final StepPlan plan;
     private final AttentionTiling tiling;
-    private final GatherIndexCache gatherIndices;
     private final ValueScope scope = new ValueScope();
 
-    StepArguments(DecoderContext context, StepPlan plan, AttentionTiling tiling, GatherIndexCache gatherIndices) {
+    StepArguments(DecoderContext context, StepPlan plan, AttentionTiling tiling) {
         this.context = context;
         this.plan = plan;
         this.tiling = tiling;
-        this.gatherIndices = gatherIndices;
     }
 
-    /**
-     * The arguments of {@link DecoderMethod#STEP}.
-     *
-     * @throws DecoderException if libtorch could not make the gather indices
-     */
+    /** The arguments of {@link DecoderMethod#STEP}. */
     Value[] forInputs() {
         return step(DecoderMethod.STEP);
     }
 
-    /**
-     * The arguments of {@link DecoderMethod#STEP_AND_SAMPLE}.
-     *
-     * @throws DecoderException if libtorch could not make the gather indices
-     */
+    /** The arguments of {@link DecoderMethod#STEP_AND_SAMPLE}. */
     Value[] forTokens(SamplingBatch sampling) {
         return withSampling(step(DecoderMethod.STEP_AND_SAMPLE), sampling);
     }
@@ -107,24 +94,10 @@ final class StepArguments implements AutoCloseable {
                 StepArgument.CACHES,
                 list(plan.blocks().stream().map(KvBlock::cache).toList()));
         set(all, StepArgument.LORA_SPANS, scope.add(torch.numberLists(plan.loraNumbers())));
-        setLora(all);
+        set(all, StepArgument.ADAPTERS, adapters());
         set(all, StepArgument.OVERRIDE_SPANS, scope.add(torch.numberLists(plan.overrideNumbers())));
         set(all, StepArgument.OVERRIDES, overrides());
         return all;
-    }
-
-    /** The adapters and the packed groups, or the cached gather indices, which replace both. */
-    private void setLora(Value[] all) {
-        Optional<Value> cached = gatherIndices.forStep(plan);
-        if (cached.isPresent()) {
-            set(all, StepArgument.ADAPTERS, context.empty().adapters());
-            set(all, StepArgument.PACKED_GROUPS, context.empty().packedGroups());
-            set(all, StepArgument.CACHED_LORA, scope.add(cached.get()));
-        } else {
-            set(all, StepArgument.ADAPTERS, adapters(context, plan, scope));
-            set(all, StepArgument.PACKED_GROUPS, packedGroups(context, plan, scope));
-            set(all, StepArgument.CACHED_LORA, context.empty().cachedLora());
-        }
     }
 
     private static void set(Value[] all, StepArgument argument, Value value) {
@@ -136,27 +109,22 @@ final class StepArguments implements AutoCloseable {
     }
 
     /** The adapter of each LoRA span. */
-    static Value adapters(DecoderContext context, StepPlan plan, ValueScope scope) {
-        List<Value> adapters =
-                plan.loraSpans().stream().map(span -> span.weights().tensors()).toList();
-        return list(context, adapters, context.empty().adapters(), scope);
-    }
-
-    static Value packedGroups(DecoderContext context, StepPlan plan, ValueScope scope) {
-        List<Value> groups =
-                plan.placement().groups().stream().map(PackedLoraGroup::value).toList();
-        return list(context, groups, context.empty().packedGroups(), scope);
+    private Value adapters() {
+        return list(
+                plan.loraSpans().stream().map(span -> span.weights().tensors()).toList(),
+                context.empty().adapters());
     }
 
     private Value overrides() {
-        List<Value> overrides = plan.overrideSpans().stream()
-                .map(span -> span.weights().overrides().orElseThrow())
-                .toList();
-        return list(context, overrides, context.empty().overrides(), scope);
+        return list(
+                plan.overrideSpans().stream()
+                        .map(span -> span.weights().overrides().orElseThrow())
+                        .toList(),
+                context.empty().overrides());
     }
 
-    private static Value list(DecoderContext context, List<Value> values, Value empty, ValueScope scope) {
-        return values.isEmpty() ? empty : scope.add(context.torch().list(values));
+    private Value list(List<Value> values, Value empty) {
+        return values.isEmpty() ? empty : list(values);
     }
 
     private Value list(List<Value> values) {

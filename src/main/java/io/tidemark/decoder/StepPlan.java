@@ -5,8 +5,6 @@ import io.tidemark.decoder.attention.AttentionCall.Chunk;
 import io.tidemark.decoder.attention.AttentionPlan;
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvBlock;
-import io.tidemark.decoder.lora.LoraPlacement;
-import io.tidemark.decoder.lora.LoraPlacement.Place;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
 import io.tidemark.decoder.script.DecoderLayouts.NativePlanPart;
@@ -22,13 +20,12 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
- * The order of a step's tokens, and the numbers that describe it for {@code step.torchscript}. Rows of a packed group
- * are contiguous and ordered by boundary, highest first, so that the tokens with LoRA in a layer are the first ones of
- * the group. Attention needs the tokens ordered by slot: if the two orders differ, the script permutes the activations.
+ * The order of a step's tokens, and the numbers that describe it for {@code step.torchscript}. Rows with the same
+ * boundary and adapter are contiguous. Attention needs the tokens ordered by slot: if the two orders differ, the script
+ * permutes the activations.
  */
 final class StepPlan {
 
-    private final LoraPlacement placement;
     private final List<KvBlock> blocks;
     private final List<PlannedRow> rows = new ArrayList<>();
     private final List<PlannedRow> sampled;
@@ -78,16 +75,12 @@ final class StepPlan {
      */
     record OverrideSpan(int firstToken, int endToken, int firstSampled, int endSampled, LoraWeights weights) {}
 
-    /** What the gather indices of packed groups depend on. */
-    record LoraLayout(int tokens, List<LoraSpan> spans, LoraPlacement placement) {}
-
-    StepPlan(List<StepRow> batch, LoraPlacement placement) {
-        this.placement = placement;
+    StepPlan(List<StepRow> batch) {
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
-        ordered.sort(Comparator.comparingLong(this::groupOrder)
-                .thenComparing(Comparator.comparing(StepRow::effectiveBoundary).reversed())
-                .thenComparingInt(this::adapterOrder)
+        ordered.sort(Comparator.comparing(StepRow::effectiveBoundary)
+                .reversed()
+                .thenComparingInt(row -> System.identityHashCode(row.lora().orElse(null)))
                 .thenComparing(row -> row.tokens().size() > 1)
                 .thenComparingInt(row -> blocks.indexOf(row.slot().block()))
                 .thenComparingInt(row -> row.slot().index()));
@@ -100,25 +93,6 @@ final class StepPlan {
         sampled = rows.stream().filter(row -> row.row().sampling().isPresent()).toList();
         loraSpans = findLoraSpans();
         overrideSpans = findOverrideSpans();
-    }
-
-    /** Packed groups come first, then unpacked adapters, then rows without LoRA. */
-    private long groupOrder(StepRow row) {
-        if (!row.hasLora()) {
-            return Long.MAX_VALUE;
-        }
-        Place place = placement.place(row.lora().orElseThrow());
-        return place.isPacked() ? place.group() : placement.groups().size();
-    }
-
-    /** Rows of an adapter must be contiguous if the adapter is unpacked, is not plain, or has overrides. */
-    private int adapterOrder(StepRow row) {
-        boolean contiguous = row.lora()
-                .filter(weights -> weights.hasOverrides()
-                        || !weights.isPlain()
-                        || !placement.place(weights).isPacked())
-                .isPresent();
-        return contiguous ? System.identityHashCode(row.lora().orElseThrow()) : 0;
     }
 
     private List<LoraSpan> findLoraSpans() {
@@ -168,10 +142,6 @@ final class StepPlan {
         return spans;
     }
 
-    int tokens() {
-        return tokens;
-    }
-
     /** The rows with a sampled token, in the order of the step's results. */
     List<StepRow> sampled() {
         return sampled.stream().map(PlannedRow::row).toList();
@@ -185,10 +155,6 @@ final class StepPlan {
         return blocks;
     }
 
-    LoraPlacement placement() {
-        return placement;
-    }
-
     /** Tokens without LoRA are in no span. */
     List<LoraSpan> loraSpans() {
         return loraSpans;
@@ -196,15 +162,6 @@ final class StepPlan {
 
     List<OverrideSpan> overrideSpans() {
         return overrideSpans;
-    }
-
-    LoraLayout loraLayout() {
-        return new LoraLayout(tokens, loraSpans, placement);
-    }
-
-    /** Whether the step has LoRA, and all of it is plain and packed. */
-    boolean isPackedOnly() {
-        return !loraSpans.isEmpty() && !hasUnpacked() && isPlain();
     }
 
     /** The plan as the script takes it. */
@@ -262,11 +219,7 @@ final class StepPlan {
             return List.of(LoraSpanField.empty());
         }
         return loraSpans.stream()
-                .map(span -> {
-                    Place place = placement.place(span.weights());
-                    return LoraSpanField.span(
-                            span.firstToken(), span.endToken(), span.boundary(), place.group(), place.member());
-                })
+                .map(span -> LoraSpanField.span(span.firstToken(), span.endToken(), span.boundary()))
                 .toList();
     }
 
@@ -279,14 +232,5 @@ final class StepPlan {
                 .map(span -> OverrideSpanField.span(
                         span.firstToken(), span.endToken(), span.firstSampled(), span.endSampled()))
                 .toList();
-    }
-
-    private boolean hasUnpacked() {
-        return loraSpans.stream()
-                .anyMatch(span -> !placement.place(span.weights()).isPacked());
-    }
-
-    private boolean isPlain() {
-        return loraSpans.stream().allMatch(span -> span.weights().isPlain());
     }
 }

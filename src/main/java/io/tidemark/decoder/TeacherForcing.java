@@ -11,7 +11,6 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
 import io.tidemark.decoder.script.DecoderLayouts.OverrideSpanField;
-import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.Arrays;
@@ -65,9 +64,7 @@ public final class TeacherForcing {
             return nativeLayer(batch, states, layer, withLora);
         }
         long rows = (long) states.count() * batch.rows();
-        long[] span = withLora
-                ? LoraSpanField.span(0, rows, Boundary.full(numLayers()), DecoderScript.NONE, DecoderScript.NONE)
-                : LoraSpanField.empty();
+        long[] span = withLora ? LoraSpanField.span(0, rows, Boundary.full(numLayers())) : LoraSpanField.empty();
         LoraWeights lora = withLora ? adapter : context.noAdapter();
         Torch torch = context.torch();
         try (Value layerIndex = torch.number(layer);

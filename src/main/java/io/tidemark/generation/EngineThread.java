@@ -90,7 +90,7 @@ final class EngineThread {
             KvPool pool,
             StepMasks masks,
             Runnable onFailure) {
-        this.decoder = model.decoder().shareWeights();
+        this.decoder = model.decoder();
         this.pool = pool;
         this.queue = queue;
         this.scheduler = new Scheduler(model, queue, pool, limits.prefillTokensPerStep());
@@ -243,7 +243,6 @@ final class EngineThread {
         scheduler.abandon().forEach(EngineThread::fail);
         queue.closeAtEnd().forEach(failed ? EngineThread::fail : EngineThread::cancelBeforeStart);
         pool.close();
-        decoder.close();
     }
 
     /** Returns whether there is work for a further turn. */
@@ -252,9 +251,6 @@ final class EngineThread {
         started(List.of());
         commands.runAll();
         boolean ran = loop.step() > 0;
-        if (!ran && scheduler.running() == 0) {
-            decoder.pause();
-        }
         boolean slice = runBackgroundSlice();
         updateStats();
         // the next turns have no slice if this one was the last

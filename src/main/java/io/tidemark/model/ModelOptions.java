@@ -3,19 +3,13 @@ package io.tidemark.model;
 /**
  * Options of the computation of a model.
  *
- * @param computeType     numeric type of the linear modules
- * @param deterministic   a row's logits do not depend, bit for bit, on the other rows of the batch; requires
- *                        {@link ComputeType#INT8}
- * @param packedLoraBytes limit in bytes for packed LoRA groups that no row uses, and for the group that is fused with
- *                        the base model. A group is fused only if the copy of the linear modules takes at most half of
- *                        this
- * @param kernels         what computes the layers and the head; kernels for an instruction set require
- *                        {@link ComputeType#INT8}
+ * @param computeType   numeric type of the linear modules
+ * @param deterministic a row's logits do not depend, bit for bit, on the other rows of the batch; requires
+ *                      {@link ComputeType#INT8}
+ * @param kernels       what computes the layers and the head; kernels for an instruction set require
+ *                      {@link ComputeType#INT8}
  */
-public record ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes, Kernels kernels) {
-
-    /** Default of {@code packedLoraBytes}: twice the linear modules of a small model. */
-    public static final long PACKED_LORA_BYTES = 512L << 20;
+public record ModelOptions(ComputeType computeType, boolean deterministic, Kernels kernels) {
 
     public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
 
@@ -39,15 +33,11 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
     }
 
     public ModelOptions(ComputeType computeType, boolean deterministic) {
-        this(computeType, deterministic, PACKED_LORA_BYTES);
-    }
-
-    public ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes) {
-        this(computeType, deterministic, packedLoraBytes, Kernels.TORCH);
+        this(computeType, deterministic, Kernels.TORCH);
     }
 
     /** These options with other kernels. */
     public ModelOptions with(Kernels other) {
-        return new ModelOptions(computeType, deterministic, packedLoraBytes, other);
+        return new ModelOptions(computeType, deterministic, other);
     }
 }

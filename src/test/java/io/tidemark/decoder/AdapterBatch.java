@@ -104,18 +104,6 @@ public final class AdapterBatch implements AutoCloseable {
                 .toList();
     }
 
-    public boolean expectsPackedGroups() {
-        return model.decoder().expectsPackedGroups();
-    }
-
-    public boolean isPackingAdapters() {
-        return model.decoder().isPackingAdapters();
-    }
-
-    public boolean isFused(List<String> adapters) {
-        return model.decoder().isFused(adapters.stream().map(this::adapter).toList());
-    }
-
     /** A step with one row and without sampling. */
     public List<SampledToken> step(List<Integer> tokens) {
         StepRow row = new StepRow(

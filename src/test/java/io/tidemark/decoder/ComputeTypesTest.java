@@ -14,7 +14,6 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -85,26 +84,6 @@ class ComputeTypesTest {
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type).with(kernels), family)) {
             assertThat(AdapterBatch.relativeError(rough.decodedLogits(adapters), exact.decodedLogits(adapters)))
                     .isBetween(1e-5, error);
-        }
-    }
-
-    @Test
-    @Timeout(60)
-    @DisplayName("int8 logits are the same, bit for bit, after adapters were packed in a group")
-    void sharedAsAlone() {
-        try (AdapterBatch exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
-                AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8))) {
-            List<float[]> alone = rough.shortLogits(ADAPTERS);
-            boolean packs = false;
-            for (int i = 0; i < 40 || rough.isPackingAdapters(); i++) {
-                rough.shortLogits(ADAPTERS);
-                packs |= rough.isPackingAdapters();
-            }
-            assertThat(packs).isTrue();
-            List<float[]> shared = rough.shortLogits(ADAPTERS);
-            assertThat(AdapterBatch.relativeError(shared, alone)).isZero();
-            assertThat(AdapterBatch.relativeError(shared, exact.shortLogits(ADAPTERS)))
-                    .isBetween(1e-5, 0.15);
         }
     }
 

@@ -2,7 +2,6 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.model.ComputeType;
@@ -35,13 +34,12 @@ class StepsLeftTest {
     void bounds(boolean deterministic, int promptTokensPerStep, int fewer) {
         ComputeType type = deterministic ? ComputeType.INT8 : ComputeType.FP32;
         try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type, deterministic));
-                Decoder decoder = fixture.model().decoder().shareWeights();
-                KvPool pool = new KvPool(decoder.kvCache(), LIMITS.kvBytes())) {
+                KvPool pool = new KvPool(fixture.model().decoder().kvCache(), LIMITS.kvBytes())) {
             RequestQueue queue = new RequestQueue(LIMITS, () -> {});
             Scheduler scheduler = new Scheduler(fixture.model(), queue, pool, promptTokensPerStep);
             StepResults results = new StepResults(scheduler);
             StepLoop loop = new StepLoop(
-                    decoder,
+                    fixture.model().decoder(),
                     results,
                     new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});

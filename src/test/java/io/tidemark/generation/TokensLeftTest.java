@@ -2,7 +2,6 @@ package io.tidemark.generation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
@@ -27,13 +26,12 @@ class TokensLeftTest {
             "With known lengths, processed tokens and those left are the same sum in every step, and none are left")
     void exactWithKnownLengths() {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
-                Decoder decoder = fixture.model().decoder().shareWeights();
-                KvPool pool = new KvPool(decoder.kvCache(), LIMITS.kvBytes())) {
+                KvPool pool = new KvPool(fixture.model().decoder().kvCache(), LIMITS.kvBytes())) {
             RequestQueue queue = new RequestQueue(LIMITS, () -> {});
             Scheduler scheduler = new Scheduler(fixture.model(), queue, pool, 64);
             StepResults results = new StepResults(scheduler);
             StepLoop loop = new StepLoop(
-                    decoder,
+                    fixture.model().decoder(),
                     results,
                     new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});

@@ -11,8 +11,6 @@ import static io.tidemark.decoder.script.DecoderMethod.NATIVE_LORA;
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_NORMS;
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_OVERRIDES;
 import static io.tidemark.decoder.script.DecoderMethod.OVERRIDE_BYTES;
-import static io.tidemark.decoder.script.DecoderMethod.PACKED_BYTES;
-import static io.tidemark.decoder.script.DecoderMethod.PACK_ADAPTER;
 import static io.tidemark.decoder.script.DecoderMethod.SCALED;
 import static io.tidemark.decoder.script.DecoderMethod.SCALED_B;
 
@@ -22,7 +20,6 @@ import io.tidemark.decoder.script.DecoderLayouts.LoraScale;
 import io.tidemark.decoder.script.DecoderMethod;
 import io.tidemark.decoder.script.NativeHandle;
 import io.tidemark.decoder.weights.TensorLoader;
-import io.tidemark.model.ComputeType;
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelConfig;
@@ -48,7 +45,6 @@ public final class LoraLoader {
 
     private final Path modelFolder;
     private final ModelConfig config;
-    private final ComputeType computeType;
     private final Kernels kernels;
     private final TensorLoader loader;
 
@@ -56,11 +52,9 @@ public final class LoraLoader {
      * @param modelFolder the base model's folder: magnitudes and copies refer to its tensors
      * @param kernels     of the decoder
      */
-    public LoraLoader(
-            Path modelFolder, ModelConfig config, ComputeType computeType, Kernels kernels, TensorLoader loader) {
+    public LoraLoader(Path modelFolder, ModelConfig config, Kernels kernels, TensorLoader loader) {
         this.modelFolder = modelFolder;
         this.config = config;
-        this.computeType = computeType;
         this.kernels = kernels;
         this.loader = loader;
     }
@@ -79,14 +73,10 @@ public final class LoraLoader {
                 return inNativeDecoder(source, adapter.layers(), overrides);
             }
             Value tensors = scope.add(layers(source, adapter.layers()));
-            Optional<Value> packed = packed(tensors);
-            packed.ifPresent(scope::add);
-            long packedBytes = packed.map(value -> number(PACKED_BYTES, value)).orElse(0L);
             long bytes = number(ADAPTER_BYTES, tensors)
-                    + overrides.map(value -> number(OVERRIDE_BYTES, value)).orElse(0L)
-                    + packedBytes;
+                    + overrides.map(value -> number(OVERRIDE_BYTES, value)).orElse(0L);
             scope.release();
-            return LoraWeights.inScript(tensors, isPlain(adapter.layers()), overrides, packed, packedBytes, bytes);
+            return LoraWeights.inScript(tensors, overrides, bytes);
         }
     }
 
@@ -108,7 +98,7 @@ public final class LoraLoader {
             long bytes = number(NATIVE_ADAPTER_BYTES, number)
                     + remaining.map(value -> number(OVERRIDE_BYTES, value)).orElse(0L);
             scope.release();
-            return LoraWeights.inNativeDecoder(handle, isPlain(layers), remaining, bytes);
+            return LoraWeights.inNativeDecoder(handle, remaining, bytes);
         } catch (RuntimeException e) {
             handle.close();
             throw e;
@@ -142,13 +132,6 @@ public final class LoraLoader {
                             isPlain(loras) ? none : scales.get(LoraScale.SHIFT.ordinal()))
                     .close();
         }
-    }
-
-    /** Present with int8 only, where sums over a few byte tables take less time than many small products. */
-    private Optional<Value> packed(Value tensors) {
-        return computeType == ComputeType.INT8
-                ? Optional.of(loader.script().call(PACK_ADAPTER, tensors))
-                : Optional.empty();
     }
 
     private long number(DecoderMethod method, Value value) {

@@ -1,7 +1,5 @@
 package io.tidemark.decoder.script;
 
-import static io.tidemark.decoder.script.DecoderScript.NONE;
-
 import io.tidemark.boundary.Boundary;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.Projection;
@@ -200,28 +198,22 @@ public final class DecoderLayouts {
     public enum LoraSpanField {
         FIRST,
         END,
-        BOUNDARY,
-        /** Index of the packed group, or {@link DecoderScript#NONE}. */
-        GROUP,
-        /** Index of the adapter in the packed group, or {@link DecoderScript#NONE}. */
-        MEMBER;
+        BOUNDARY;
 
         private static final int COUNT = values().length;
 
         /** Rows {@code first .. end-1}. */
-        public static long[] span(long first, long end, Boundary boundary, long group, long member) {
+        public static long[] span(long first, long end, Boundary boundary) {
             long[] span = new long[COUNT];
             span[FIRST.ordinal()] = first;
             span[END.ordinal()] = end;
             span[BOUNDARY.ordinal()] = boundary.layers();
-            span[GROUP.ordinal()] = group;
-            span[MEMBER.ordinal()] = member;
             return span;
         }
 
         /** A span without rows, for passes without LoRA: a list that Java creates must not be empty. */
         public static long[] empty() {
-            return span(0, 0, new Boundary(0), NONE, NONE);
+            return span(0, 0, new Boundary(0));
         }
     }
 

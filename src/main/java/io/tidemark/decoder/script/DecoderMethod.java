@@ -43,13 +43,6 @@ public enum DecoderMethod implements ScriptMethod {
     EMBEDDING_DORA_FACTOR("magnitude", "w", "a", "b", "scale"),
     EQUAL("a", "b"),
     EQUAL_TRANSPOSED("a", "b"),
-    // packed_lora.torchscript
-    PACK_ADAPTER("adapter"),
-    MERGE_GROUPS("groups"),
-    FUSE_WITH_BASE("groups"),
-    PACKED_BYTES("group"),
-    // lora.torchscript
-    LORA("rows", "spans", "adapters", "packed_groups"),
     // kv_cache.torchscript
     NEW_CACHE("like", "slots", "capacity", "ring_capacity"),
     KV_TOKEN_BYTES(),
@@ -62,8 +55,6 @@ public enum DecoderMethod implements ScriptMethod {
     STEP(EnumSet.range(StepArgument.PLAN, StepArgument.OVERRIDES)),
     STEP_AND_SAMPLE(EnumSet.allOf(StepArgument.class)),
     NO_ADAPTERS(),
-    NO_PACKED_GROUPS(),
-    NO_CACHED_LORA(),
     NO_OVERRIDES(),
     NO_MASKS(),
     // forced.torchscript
@@ -134,8 +125,6 @@ public enum DecoderMethod implements ScriptMethod {
         CACHES,
         LORA_SPANS,
         ADAPTERS,
-        PACKED_GROUPS,
-        CACHED_LORA,
         OVERRIDE_SPANS,
         OVERRIDES,
         SAMPLING_INPUTS,

@@ -14,7 +14,6 @@ public final class DecoderScript {
             "weights",
             "base",
             "projection",
-            "packed_lora",
             "lora",
             "layer",
             "overrides",
@@ -24,7 +23,7 @@ public final class DecoderScript {
             "sampling",
             "forced");
 
-    /** The script's {@code NONE}: no position, no window, no packed group. */
+    /** The script's {@code NONE}: no position, no window. */
     public static final long NONE = -1;
 
     private DecoderScript() {}

@@ -39,7 +39,7 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
                     choice.folder(),
                     choice.name(),
                     torch,
-                    new ModelOptions(type, choice.deterministic(), choice.packedLoraBytes(), choice.kernels()));
+                    new ModelOptions(type, choice.deterministic(), choice.kernels()));
             try {
                 warmUp(model);
             } catch (RuntimeException e) {

@@ -11,10 +11,9 @@ import java.util.Optional;
 /**
  * The settings that determine which base model is loaded, and how.
  *
- * @param name            name of the base model in requests and boundary records
- * @param computeType     as in the settings; if absent, the device determines it
- * @param packedLoraBytes memory of unused packed LoRA groups
- * @param kernels         what computes the layers and the head
+ * @param name        name of the base model in requests and boundary records
+ * @param computeType as in the settings; if absent, the device determines it
+ * @param kernels     what computes the layers and the head
  */
 record ModelChoice(
         Path folder,
@@ -22,7 +21,6 @@ record ModelChoice(
         TorchOptions torch,
         Optional<String> computeType,
         boolean deterministic,
-        long packedLoraBytes,
         Kernels kernels) {
 
     static ModelChoice of(ModelSettings model, EngineSettings engine) {
@@ -38,7 +36,6 @@ record ModelChoice(
                 new TorchOptions(engine.device(), processors),
                 engine.computeType(),
                 engine.deterministic(),
-                engine.packedLoraBytes().asLongValue(),
                 Kernels.of(engine.kernels()));
     }
 }

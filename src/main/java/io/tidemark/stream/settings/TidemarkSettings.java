@@ -146,10 +146,6 @@ public interface TidemarkSettings {
         @WithDefault("2M")
         Duration adapterLoadLimit();
 
-        /** Memory of packed LoRA groups that no running sequence uses, including fused base weights. Only for int8. */
-        @WithDefault("512M")
-        MemorySize packedLoraBytes();
-
         /** Maximum number of prompt tokens per step. */
         @WithDefault("256")
         @Min(1)

@@ -16,13 +16,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("LoRA products of the decoder's script")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -47,12 +48,6 @@ class LoraScriptTest {
     /** By layer and module: A {@code [in, parts * rank]}, B {@code [rank, out]}, factor and shift {@code [out]}. */
     private record Lora(int[] ranks, float[][][] a, float[][][] b, float[][][] factors, float[][][] shifts) {}
 
-    private enum Layout {
-        OWN_GROUPS,
-        MERGED,
-        FUSED
-    }
-
     @BeforeEach
     void load() {
         torch = Torch.open(new TorchOptions("cpu", 1));
@@ -67,113 +62,61 @@ class LoraScriptTest {
         torch.close();
     }
 
-    @Test
-    @DisplayName("In float32 the product is factor * W x + B A x + shift, below each group's boundary")
-    void denseAgrees() {
-        float[][][] weights = install(ComputeType.FP32);
+    @ParameterizedTest(name = "{0}, deterministic: {1}")
+    @CsvSource({"FP32, false", "INT8, false", "INT8, true"})
+    @DisplayName("The product is factor * W x + B A x + shift, below the boundary of each span")
+    void addsLora(ComputeType type, boolean deterministic) {
+        float[][][] weights = install(type, deterministic);
         Lora first = lora(new int[] {3, 2, 4, 1}, true);
         Lora second = lora(new int[] {1, 0, 2, 5}, false);
-        Value lora = layout(
-                5,
-                List.of(
-                        LoraSpanField.span(0, 2, new Boundary(2), NONE, NONE),
-                        LoraSpanField.span(2, 4, new Boundary(1), NONE, NONE)),
-                List.of(adapter(first), adapter(second)),
-                scope.add(script.call("no_packed_groups")));
+        Value lora = pass(List.of(span(0, 2, 2), span(2, 4, 1)), List.of(adapter(first), adapter(second)));
+        Value none = pass(List.of(LoraSpanField.empty()), List.of(adapter(first)));
         for (int layer = 0; layer < LAYERS; layer++) {
             for (int module = 0; module < INPUTS.length; module++) {
                 float[] x = normal(5 * INPUTS[module]);
-                double[][] expected = product(x, 5, weights[layer][module], INPUTS[module]);
+                double[][] expected = type == ComputeType.FP32
+                        ? product(x, 5, weights[layer][module], INPUTS[module])
+                        : rows(project(x, layer, module, none), 5);
                 addLora(expected, x, 0, 2, first, layer, module);
                 if (layer < 1) {
                     addLora(expected, x, 2, 4, second, layer, module);
                 }
                 assertThat(project(x, layer, module, lora))
+                        .as("layer %d, module %d", layer, module)
                         .usingComparatorWithPrecision(1e-3f)
                         .containsExactly(flat(expected));
             }
         }
     }
 
-    @ParameterizedTest(name = "{0}")
-    @EnumSource(Layout.class)
-    @DisplayName("With packed groups each row gets B A x of its own adapter in bytes, below its boundary")
-    void packedAgrees(Layout layout) {
-        install(ComputeType.INT8);
-        Lora first = lora(new int[] {3, 2, 4, 1}, false);
-        Lora second = lora(new int[] {1, 0, 2, 5}, false);
-        List<Value> own = List.of(
-                scope.add(script.call("pack_adapter", adapter(first))),
-                scope.add(script.call("pack_adapter", adapter(second))));
-        List<Value> groups = new ArrayList<>(own);
-        boolean shared = layout != Layout.OWN_GROUPS;
-        if (shared) {
-            groups = List.of(scope.add(script.call("merge_groups", scope.add(torch.list(own)))));
-        }
-        if (layout == Layout.FUSED) {
-            groups = List.of(scope.add(script.call("fuse_with_base", scope.add(torch.list(groups)))));
-        }
-        Value lora = layout(
-                5,
-                List.of(
-                        LoraSpanField.span(0, 2, new Boundary(2), 0, 0),
-                        LoraSpanField.span(2, 4, new Boundary(1), shared ? 0 : 1, shared ? 1 : 0)),
-                List.of(adapter(first), adapter(second)),
-                scope.add(torch.list(groups)));
-        Value none = scope.add(script.call("no_lora"));
-        for (int layer = 0; layer < LAYERS; layer++) {
-            for (int module = 0; module < INPUTS.length; module++) {
-                float[] x = normal(5 * INPUTS[module]);
-                double[][] expected = new double[5][outputs(module)];
-                addLora(expected, x, 0, 2, inBytes(first), layer, module);
-                if (layer < 1) {
-                    addLora(expected, x, 2, 4, inBytes(second), layer, module);
-                }
-                float[] base = project(x, layer, module, none);
-                float[] difference = project(x, layer, module, lora);
-                for (int i = 0; i < base.length; i++) {
-                    difference[i] -= base[i];
-                }
-                // fused A are int8 with one scale per output, and read the input in bytes
-                float bound = layout == Layout.FUSED ? 0.05f * largest(expected) : 1e-3f;
-                assertThat(difference)
-                        .as("layer %d, module %d", layer, module)
-                        .usingComparatorWithPrecision(bound)
-                        .containsExactly(flat(expected));
-                assertThat(lastRow(difference, module))
-                        .as("a row without an adapter")
-                        .containsOnly(0);
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    @DisplayName("In deterministic passes a row has the same product, bit for bit, alone and beside others")
+    void rowsAreIndependent(int threads) {
+        torch.setThreads(threads);
+        install(ComputeType.INT8, true);
+        Value adapter = adapter(lora(new int[] {3, 2, 4, 1}, true));
+        Value other = adapter(lora(new int[] {8, 6, 7, 9}, false));
+        int rows = 33;
+        Value together = pass(List.of(span(0, 7, 1), span(7, rows, 2)), List.of(other, adapter));
+        torch.setThreads(1);
+        Value alone = pass(List.of(span(0, 1, 2)), List.of(adapter));
+        for (int module = 0; module < INPUTS.length; module++) {
+            float[] x = normal(rows * INPUTS[module]);
+            torch.setThreads(threads);
+            float[] all = project(x, 1, module, together);
+            torch.setThreads(1);
+            for (int row = 7; row < rows; row++) {
+                float[] of = Arrays.copyOfRange(x, row * INPUTS[module], (row + 1) * INPUTS[module]);
+                assertThat(project(of, 1, module, alone))
+                        .as("row %d of module %d", row, module)
+                        .isEqualTo(Arrays.copyOfRange(all, row * outputs(module), (row + 1) * outputs(module)));
             }
         }
     }
 
-    @Test
-    @DisplayName("A packed group gives an adapter the same result, bit for bit, alone and merged with others")
-    void mergingKeepsResults() {
-        install(ComputeType.INT8);
-        Value adapter = adapter(lora(new int[] {3, 2, 4, 1}, false));
-        Value other = adapter(lora(new int[] {8, 6, 7, 9}, false));
-        Value alone = scope.add(script.call("pack_adapter", adapter));
-        Value merged = scope.add(script.call(
-                "merge_groups", scope.add(torch.list(List.of(scope.add(script.call("pack_adapter", other)), alone)))));
-        Value one = layout(
-                2,
-                List.of(LoraSpanField.span(0, 2, new Boundary(2), 0, 0)),
-                List.of(adapter),
-                scope.add(torch.list(List.of(alone))));
-        Value two = layout(
-                2,
-                List.of(LoraSpanField.span(0, 2, new Boundary(2), 0, 1)),
-                List.of(adapter),
-                scope.add(torch.list(List.of(merged))));
-        for (int module = 0; module < INPUTS.length; module++) {
-            float[] x = normal(2 * INPUTS[module]);
-            assertThat(project(x, 1, module, two)).isEqualTo(project(x, 1, module, one));
-        }
-    }
-
     /** Installs random weights, returned as {@code [layer][module][out * in]}. */
-    private float[][][] install(ComputeType type) {
+    private float[][][] install(ComputeType type, boolean deterministic) {
         Value norm = ones(HIDDEN);
         script.call(
                         "install",
@@ -190,7 +133,7 @@ class LoraScriptTest {
                         number(INTERMEDIATE),
                         scope.add(torch.numbers(NONE, NONE)),
                         number(type.ordinal()),
-                        scope.add(torch.flag(false)),
+                        scope.add(torch.flag(deterministic)),
                         number(NONE))
                 .close();
         float[][][] weights = new float[LAYERS][INPUTS.length][];
@@ -250,17 +193,17 @@ class LoraScriptTest {
         return scope.add(script.call("adapter", scope.add(torch.list(factors)), scope.add(torch.list(scales))));
     }
 
-    private Value layout(int rows, List<long[]> groups, List<Value> adapters, Value packedGroups) {
-        return scope.add(script.call(
-                "lora",
-                number(rows),
-                scope.add(torch.numberLists(groups)),
-                scope.add(torch.list(adapters)),
-                packedGroups));
+    private Value pass(List<long[]> spans, List<Value> adapters) {
+        return scope.add(script.call("lora", scope.add(torch.numberLists(spans)), scope.add(torch.list(adapters))));
+    }
+
+    private static long[] span(int first, int end, int boundary) {
+        return LoraSpanField.span(first, end, new Boundary(boundary));
     }
 
     private float[] project(float[] x, int layer, int module, Value lora) {
-        return scope.add(script.call("project_rows", scope.add(torch.floats(x)), number(layer), number(module), lora))
+        Value rows = tensor(x, x.length / INPUTS[module], INPUTS[module]);
+        return scope.add(script.call("project_rows", rows, number(layer), number(module), lora))
                 .toFloats();
     }
 
@@ -304,52 +247,13 @@ class LoraScriptTest {
         }
     }
 
-    /**
-     * The adapter as bytes hold it: each input's row of A, and each rank's row of a chunk of B, between its minimum and
-     * largest.
-     */
-    private static Lora inBytes(Lora lora) {
-        float[][][] a = new float[LAYERS][INPUTS.length][];
-        float[][][] b = new float[LAYERS][INPUTS.length][];
-        for (int layer = 0; layer < LAYERS; layer++) {
-            for (int module = 0; module < INPUTS.length; module++) {
-                int[] parts = PARTS[module];
-                a[layer][module] = rounded(lora.a()[layer][module], parts.length * lora.ranks()[module]);
-                b[layer][module] = rounded(lora.b()[layer][module], parts[parts.length - 1]);
-            }
-        }
-        return new Lora(lora.ranks(), a, b, lora.factors(), lora.shifts());
-    }
-
-    private static float[] rounded(float[] values, int width) {
-        float[] rounded = new float[values.length];
-        for (int start = 0; start < values.length; start += width) {
-            float least = Float.POSITIVE_INFINITY;
-            float largest = Float.NEGATIVE_INFINITY;
-            for (int i = start; i < start + width; i++) {
-                least = Math.min(least, values[i]);
-                largest = Math.max(largest, values[i]);
-            }
-            float scale = (largest - least) / 255;
-            for (int i = start; i < start + width; i++) {
-                rounded[i] = scale == 0 ? least : (float) Math.rint((values[i] - least) / scale) * scale + least;
-            }
-        }
-        return rounded;
-    }
-
-    private static float largest(double[][] rows) {
-        double largest = 0;
-        for (double[] row : rows) {
-            for (double value : row) {
-                largest = Math.max(largest, Math.abs(value));
-            }
-        }
-        return (float) largest;
-    }
-
-    private static float[] lastRow(float[] rows, int module) {
-        return Arrays.copyOfRange(rows, rows.length - outputs(module), rows.length);
+    private static double[][] rows(float[] flat, int count) {
+        int width = flat.length / count;
+        return IntStream.range(0, count)
+                .mapToObj(row -> IntStream.range(row * width, (row + 1) * width)
+                        .mapToDouble(i -> flat[i])
+                        .toArray())
+                .toArray(double[][]::new);
     }
 
     private static float[] flat(double[][] rows) {

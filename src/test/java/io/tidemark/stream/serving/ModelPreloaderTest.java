@@ -36,9 +36,7 @@ class ModelPreloaderTest {
                 "tidemark.engine.compute-type",
                 "int8",
                 "tidemark.engine.deterministic",
-                "true",
-                "tidemark.engine.packed-lora-bytes",
-                "3M"));
+                "true"));
     }
 
     @Test

@@ -20,7 +20,6 @@ class SettingsValidatorTest {
     @CsvSource({
         "tidemark.engine.kv-bytes, 0",
         "tidemark.engine.adapter-bytes, 0",
-        "tidemark.engine.packed-lora-bytes, 99999999999999999999",
         "tidemark.engine.prefix-cache, 99999999999999999999",
         "tidemark.limits.request-bytes, 0",
         "tidemark.limits.request-bytes, 5M",
