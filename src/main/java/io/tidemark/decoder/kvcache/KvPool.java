@@ -164,7 +164,7 @@ public final class KvPool implements AutoCloseable {
         return Math.max(0, sequences - open) * cache.bytes(1, capacity);
     }
 
-    /** Takes the lowest free slot of the oldest block that has one: contiguous slots need the fewest attention calls. */
+    /** Takes the lowest free slot of the oldest block with one: contiguous slots need the fewest attention calls. */
     private Optional<KvSlot> take(int capacity) {
         return blocks.entrySet().stream()
                 .filter(entry -> entry.getKey().capacity() == capacity
