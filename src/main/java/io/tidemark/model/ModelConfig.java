@@ -123,15 +123,6 @@ public record ModelConfig(
         return windows.stream().flatMapToInt(OptionalInt::stream).max();
     }
 
-    /** Number of weights of the linear modules of one layer. */
-    public long layerWeights() {
-        long weights = 0;
-        for (Projection projection : Projection.values()) {
-            weights += (long) projection.inputWidth(this) * projection.outputWidth(this);
-        }
-        return weights;
-    }
-
     /** Width of all query heads. */
     public int queryWidth() {
         return heads * headDim;
