@@ -17,8 +17,6 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
     /** Default of {@code packedLoraBytes}: twice the linear modules of a small model. */
     public static final long PACKED_LORA_BYTES = 512L << 20;
 
-    public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
-
     /**
      * @throws IllegalArgumentException if {@code deterministic} or kernels for an instruction set are chosen for
      *     another type than int8
@@ -43,7 +41,7 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, long 
     }
 
     public ModelOptions(ComputeType computeType, boolean deterministic, long packedLoraBytes) {
-        this(computeType, deterministic, packedLoraBytes, Kernels.TORCH);
+        this(computeType, deterministic, packedLoraBytes, Kernels.AUTO);
     }
 
     /** These options with other kernels. */

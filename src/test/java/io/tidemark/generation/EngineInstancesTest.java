@@ -55,7 +55,7 @@ class EngineInstancesTest {
     @EnumSource(ComputeType.class)
     @DisplayName("Several instances run the sequences with the log-probabilities of a single instance")
     void sameNumbers(ComputeType type) throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type))) {
+        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(type).with(Kernels.TORCH))) {
             List<TestRequest> requests =
                     IntStream.range(0, 18).mapToObj(i -> request(fixture, i)).toList();
             Set<String> threads = ConcurrentHashMap.newKeySet();
@@ -91,8 +91,8 @@ class EngineInstancesTest {
     @Test
     @DisplayName("Several instances run the same adapters while packed LoRA groups are built, replaced and closed")
     void sharePackedGroups() throws Exception {
-        try (FixtureModel fixture =
-                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
+        try (FixtureModel fixture = FixtureModel.load(
+                "llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20).with(Kernels.TORCH))) {
             List<TestRequest> requests = new ArrayList<>();
             for (int i = 0; i < 90; i++) {
                 LoraWeights adapter = fixture.adapter(ADAPTERS.get((i / 9 + i) % ADAPTERS.size()));

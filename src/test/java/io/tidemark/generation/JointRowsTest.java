@@ -10,6 +10,7 @@ import io.tidemark.generation.Completion.Choice;
 import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.generation.layout.GroupWidth;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -81,7 +82,8 @@ class JointRowsTest {
     @Test
     @DisplayName("Deterministic rows have the same log-probabilities, bit for bit, alone and in joint steps")
     void deterministic() throws Exception {
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
+        try (FixtureModel fixture =
+                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true).with(Kernels.TORCH))) {
             List<TestRequest> requests = mixed(fixture, 36, 10);
             AtomicInteger changes = new AtomicInteger();
             Map<String, Choice> together = run(
@@ -97,8 +99,8 @@ class JointRowsTest {
     @Test
     @DisplayName("Joint rows use packed LoRA groups that are built and closed while joins and splits alternate")
     void packedGroups() throws Exception {
-        try (FixtureModel fixture =
-                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
+        try (FixtureModel fixture = FixtureModel.load(
+                "llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20).with(Kernels.TORCH))) {
             List<TestRequest> requests = mixed(fixture, 60, 10);
             Map<String, Choice> alone = alone(fixture, requests);
             GroupWidth random = new RandomWidth(WIDTHS_OF_THREE, new Random(7), new AtomicInteger());
@@ -118,8 +120,8 @@ class JointRowsTest {
     @ValueSource(ints = {1, 3})
     @DisplayName("Turns in separate groups, or while a shared group is built, say that adapters are being packed")
     void packingTurns(int width) throws Exception {
-        try (FixtureModel fixture =
-                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20))) {
+        try (FixtureModel fixture = FixtureModel.load(
+                "llama-gqa", new ModelOptions(ComputeType.INT8, false, 1 << 20).with(Kernels.TORCH))) {
             List<TestRequest> requests = IntStream.range(0, 12)
                     .mapToObj(i -> TestRequest.of("request-" + i, List.of(5 + i, 6, 7))
                             .stopAt(StopConditions.afterExactly(40)))
@@ -166,7 +168,8 @@ class JointRowsTest {
             "With four instances, rows have the tokens that they have alone, while packed LoRA groups of parked instances are kept or closed")
     void packedGroupsOfParkedInstances() throws Exception {
         // without a cache, a group is closed as soon as the last steps of all instances do not use it
-        try (FixtureModel fixture = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true, 0))) {
+        try (FixtureModel fixture =
+                FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true, 0).with(Kernels.TORCH))) {
             List<TestRequest> requests = longAndShort(fixture);
             Phases width = new Phases();
             Map<String, Choice> together = run(fixture, FOUR, width, requests);

@@ -13,7 +13,6 @@ import io.tidemark.fixture.Folders;
 import io.tidemark.generation.layout.EngineLayout;
 import io.tidemark.generation.layout.GroupWidth;
 import io.tidemark.generation.layout.InstanceWork;
-import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -293,7 +292,7 @@ class JointStepsTest {
     void oneAttentionCall(@TempDir Path folder) throws Exception {
         try (Torch torch = Torch.recording(FixtureModel.OPTIONS, folder);
                 LanguageModel recorded =
-                        LanguageModel.load(Folders.model("llama-gqa"), "recorded", torch, ModelOptions.DEFAULT);
+                        LanguageModel.load(Folders.model("llama-gqa"), "recorded", torch, FixtureModel.FP32);
                 GenerationEngine engine = GenerationEngine.start(recorded, LIMITS, TWO, new FixedWidth(2))) {
             List<RecordingListener> listeners = submit(engine, 4, 20, () -> {});
             listeners.forEach(each -> assertThat(each.choice().tokens()).hasSize(20));

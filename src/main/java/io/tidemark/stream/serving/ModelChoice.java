@@ -1,18 +1,18 @@
 package io.tidemark.stream.serving;
 
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings.ModelSettings;
 import io.tidemark.torch.Processors;
 import io.tidemark.torch.TorchOptions;
 import java.nio.file.Path;
-import java.util.Optional;
 
 /**
  * The settings that determine which base model is loaded, and how.
  *
  * @param name            name of the base model in requests and boundary records
- * @param computeType     as in the settings; if absent, the device determines it
+ * @param computeType     resolved when the device is known
  * @param packedLoraBytes memory of unused packed LoRA groups
  * @param kernels         what computes the layers and the head
  */
@@ -20,7 +20,7 @@ record ModelChoice(
         Path folder,
         String name,
         TorchOptions torch,
-        Optional<String> computeType,
+        ComputeTypeChoice computeType,
         boolean deterministic,
         long packedLoraBytes,
         Kernels kernels) {
@@ -36,7 +36,7 @@ record ModelChoice(
                                 .getFileName()
                                 .toString()),
                 new TorchOptions(engine.device(), processors),
-                engine.computeType(),
+                ComputeTypeChoice.of(engine.computeType()),
                 engine.deterministic(),
                 engine.packedLoraBytes().asLongValue(),
                 Kernels.of(engine.kernels()));

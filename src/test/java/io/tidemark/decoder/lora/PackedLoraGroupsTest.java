@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.decoder.AdapterBatch;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.util.ArrayList;
@@ -53,8 +54,8 @@ class PackedLoraGroupsTest {
 
     @BeforeEach
     void load() {
-        exact = new AdapterBatch(torch, ModelOptions.DEFAULT);
-        packed = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8));
+        exact = new AdapterBatch(torch, FixtureModel.FP32);
+        packed = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8).with(Kernels.TORCH));
     }
 
     @AfterEach
@@ -171,7 +172,8 @@ class PackedLoraGroupsTest {
             "A group fused with the base model gives each row its own adapter, in layers with many and with few rows")
     void fusedGroup(String names) {
         List<String> adapters = List.of((names + "," + names).split(","));
-        try (AdapterBatch apart = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
+        try (AdapterBatch apart =
+                new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0).with(Kernels.TORCH))) {
             List<float[]> alone = apart.shortLogits(adapters);
             List<float[]> expected = alone;
             for (int step = 0; step < STEPS_UNTIL_PACKED || apart.isPackingAdapters(); step++) {
@@ -209,7 +211,8 @@ class PackedLoraGroupsTest {
     void cachedGroups() {
         List<List<String>> batches =
                 List.of(List.of("all:0", "all:0"), adapters(0, 4), adapters(0, 14), adapters(3, 3));
-        try (AdapterBatch uncached = new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0))) {
+        try (AdapterBatch uncached =
+                new AdapterBatch(torch, new ModelOptions(ComputeType.INT8, false, 0).with(Kernels.TORCH))) {
             int first = buildingSteps(packed, batches);
             int firstUncached = buildingSteps(uncached, batches);
             assertThat(first).isPositive();
