@@ -21,7 +21,7 @@ evaluate() {   # name, model, adapter, validation file, test file, further optio
         --markdown "$@" > "$out/$name.md"
     for measure in probability log_probability; do
         "$tidemark" curve --model "$base" --adapter "$adapter" --data "$chosen_on" --examples "$curve" --measure "$measure" \
-            --pictures "$out" > "$out/$name-$measure.txt"
+            --compute-type fp32 --pictures "$out" > "$out/$name-$measure.txt"
     done
 }
 
@@ -36,10 +36,10 @@ for each; do
             --compute-type int8 ;;
     describe | describe-small-data)
         evaluate "$each" "$demo/model" "$demo/adapters/$each" "$demo/data/describe-validation.jsonl" "$data/e2e-test.jsonl" \
-            --max-tokens 64 ;;
+            --max-tokens 64 --compute-type fp32 ;;
     extract)
         evaluate "$each" "$demo/model" "$demo/adapters/$each" "$demo/data/extract-validation.jsonl" "$demo/data/extract-requests.jsonl" \
-            --max-tokens 64 ;;
+            --max-tokens 64 --compute-type fp32 ;;
     *) echo "unknown adapter: $each" >&2 && exit 2 ;;
     esac
 done

@@ -9,7 +9,7 @@ import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.cli.serving.ServingProcess;
 import io.tidemark.cli.serving.ShutdownGuard;
 import io.tidemark.cli.serving.StartsQuarkus;
-import io.tidemark.model.ComputeType;
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.stream.serving.ModelPreloader;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
@@ -103,16 +103,17 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
             names = "--compute-type",
             paramLabel = "TYPE",
             converter = ComputeOptions.Converter.class,
-            description = "fp32, bf16 or int8. Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, otherwise fp32 on a CPU and "
-                    + "bf16 on a GPU.")
-    private Optional<ComputeType> computeType = Optional.empty();
+            description = "fp32, bf16, int8, or auto: bf16 on a GPU, int8 on x86-64, otherwise fp32. "
+                    + "Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, otherwise auto.")
+    private Optional<ComputeTypeChoice> computeType = Optional.empty();
 
     @Option(
             names = "--kernels",
             paramLabel = "KERNELS",
             converter = ComputeOptions.KernelsConverter.class,
-            description = "torch; auto for the fastest of the processor with int8; or amx, vnni-bf16, vnni or avx2. "
-                    + "Default: $TIDEMARK_ENGINE_KERNELS, otherwise torch.")
+            description =
+                    "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2. "
+                            + "Default: $TIDEMARK_ENGINE_KERNELS, otherwise auto.")
     private Optional<Kernels> kernels = Optional.empty();
 
     @Option(names = "--port", paramLabel = "PORT", description = "Port of health checks and metrics. Default: 8080.")

@@ -4,7 +4,9 @@ import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ThreadsOption;
+import io.tidemark.model.ComputeType;
 import io.tidemark.model.Kernels;
+import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.verification.Verification;
 import io.tidemark.verification.VerificationReport;
@@ -90,7 +92,7 @@ final class VerifyCommand implements Callable<Integer> {
     private ThreadsOption threads = new ThreadsOption();
 
     @Mixin
-    private ComputeOptions compute = new ComputeOptions();
+    private ComputeOptions compute = new ComputeOptions(ComputeType.FP32);
 
     @Override
     public Integer call() {
@@ -101,9 +103,10 @@ final class VerifyCommand implements Callable<Integer> {
                     throw new CommandException("there is no folder " + folder);
                 });
         PrintWriter out = spec.commandLine().getOut();
+        ModelOptions options = compute.options();
         try (Torch torch = record.map(folder -> Torch.recording(threads.torch(), folder))
                 .orElseGet(() -> Torch.open(threads.torch()))) {
-            Verification verification = new Verification(torch, compute.options(), verdict -> {
+            Verification verification = new Verification(torch, options, verdict -> {
                 out.println(verdict.adapter() + "  " + verdict.line());
                 out.flush();
             });
@@ -111,10 +114,11 @@ final class VerifyCommand implements Callable<Integer> {
                     ? verification.walk(subject.folders)
                     : verification.one(subject.one.model, subject.one.adapter.folder());
             out.printf(
-                    "%d compared, %d off, %d unsupported; kernels: %s%n",
+                    "%d compared, %d off, %d unsupported; %s, kernels: %s%n",
                     report.compared(),
                     report.off(),
                     report.unsupported(),
+                    options.computeType().label(),
                     report.kernels().map(Kernels::label).orElse("none"));
             out.flush();
             return report.pass(allowUnsupported) ? 0 : 1;

@@ -52,15 +52,6 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /**
-     * Loads a model folder with the default options.
-     *
-     * @throws InvalidModelException see {@link #load(Path, String, Torch, ModelOptions)}
-     */
-    public static LanguageModel load(Path folder, String name, Torch torch) {
-        return load(folder, name, torch, ModelOptions.DEFAULT);
-    }
-
-    /**
      * Loads a folder with {@code config.json}, safetensors and {@code tokenizer.json}.
      *
      * @param name the base model's name in requests and boundary records

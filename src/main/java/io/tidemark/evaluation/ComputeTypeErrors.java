@@ -20,8 +20,9 @@ public final class ComputeTypeErrors {
 
     private final AdaptedModel reference;
     private final AdaptedModel candidate;
+    private final List<Double> referenceGold = new ArrayList<>();
+    private final List<Double> candidateGold = new ArrayList<>();
     private double divergence;
-    private double goldChange;
     private int agreed;
     private int tokens;
 
@@ -31,16 +32,16 @@ public final class ComputeTypeErrors {
     /**
      * @param divergence KL(reference | candidate) per token, in nats
      * @param agreement  share of tokens for which both have the same most likely token
-     * @param goldChange change of the gold tokens' log-likelihood, candidate minus reference, in nats per token
+     * @param gold       difference of the examples' log-likelihoods, candidate minus reference, in nats per gold token
      */
-    public record Errors(double divergence, double agreement, double goldChange) {}
+    public record Errors(double divergence, double agreement, PairedDifference gold) {}
 
     public ComputeTypeErrors(AdaptedModel reference, AdaptedModel candidate) {
         this.reference = reference;
         this.candidate = candidate;
     }
 
-    /** Adds examples; returns the errors over all examples so far. */
+    /** Adds examples; returns the errors over all examples so far, which are two or more. */
     public Errors compare(List<TokenizedExample> examples) {
         try (KvPool referencePool = new KvPool(reference.model().decoder().kvCache(), Long.MAX_VALUE);
                 KvPool candidatePool = new KvPool(candidate.model().decoder().kvCache(), Long.MAX_VALUE)) {
@@ -48,7 +49,8 @@ public final class ComputeTypeErrors {
                 compare(example, referencePool, candidatePool);
             }
         }
-        return new Errors(divergence / tokens, (double) agreed / tokens, goldChange / tokens);
+        return new Errors(
+                divergence / tokens, (double) agreed / tokens, PairedDifference.of(candidateGold, referenceGold));
     }
 
     private void compare(TokenizedExample example, KvPool referencePool, KvPool candidatePool) {
@@ -56,19 +58,24 @@ public final class ComputeTypeErrors {
         KvSlot candidateSlot = candidatePool.reserve(example.tokens()).orElseThrow();
         List<Integer> next = new ArrayList<>(example.prompt());
         int position = 0;
+        double referenceSum = 0;
+        double candidateSum = 0;
         for (int gold : example.completion()) {
-            add(
-                    logProbabilities(reference, referenceSlot, next, position),
-                    logProbabilities(candidate, candidateSlot, next, position),
-                    gold);
+            double[] p = logProbabilities(reference, referenceSlot, next, position);
+            double[] q = logProbabilities(candidate, candidateSlot, next, position);
+            add(p, q);
+            referenceSum += p[gold];
+            candidateSum += q[gold];
             position += next.size();
             next = List.of(gold);
         }
+        referenceGold.add(referenceSum / example.completion().size());
+        candidateGold.add(candidateSum / example.completion().size());
         referencePool.release(referenceSlot);
         candidatePool.release(candidateSlot);
     }
 
-    private void add(double[] p, double[] q, int gold) {
+    private void add(double[] p, double[] q) {
         int best = 0;
         int otherBest = 0;
         for (int i = 0; i < p.length; i++) {
@@ -77,7 +84,6 @@ public final class ComputeTypeErrors {
             otherBest = q[i] > q[otherBest] ? i : otherBest;
         }
         agreed += best == otherBest ? 1 : 0;
-        goldChange += q[gold] - p[gold];
         tokens++;
     }
 

@@ -24,7 +24,7 @@ public enum ComputeType {
                 .filter(type -> type.label().equals(name))
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "compute type must be one of " + labels() + ", not '" + name + "'"));
+                        "compute type must be one of auto, " + labels() + ", not '" + name + "'"));
     }
 
     /** {@code fp32}, {@code bf16} or {@code int8}. */

@@ -9,7 +9,7 @@ public enum Kernels {
 
     /** Operators of libtorch. */
     TORCH,
-    /** The fastest kernels of the processor for the compute type int8; {@link #TORCH} where there are none. */
+    /** The default: the fastest kernels of the processor for the compute type int8, otherwise {@link #TORCH}. */
     AUTO,
     /** Kernels for AMX with int8 and bfloat16. */
     AMX,

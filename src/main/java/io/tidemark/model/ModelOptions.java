@@ -11,8 +11,6 @@ package io.tidemark.model;
  */
 public record ModelOptions(ComputeType computeType, boolean deterministic, Kernels kernels) {
 
-    public static final ModelOptions DEFAULT = new ModelOptions(ComputeType.FP32);
-
     /**
      * @throws IllegalArgumentException if {@code deterministic} or kernels for an instruction set are chosen for
      *     another type than int8
@@ -33,7 +31,7 @@ public record ModelOptions(ComputeType computeType, boolean deterministic, Kerne
     }
 
     public ModelOptions(ComputeType computeType, boolean deterministic) {
-        this(computeType, deterministic, Kernels.TORCH);
+        this(computeType, deterministic, Kernels.AUTO);
     }
 
     /** These options with other kernels. */

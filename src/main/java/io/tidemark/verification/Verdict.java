@@ -1,5 +1,6 @@
 package io.tidemark.verification;
 
+import io.tidemark.model.ComputeType;
 import java.nio.file.Path;
 
 /** The outcome for one adapter. */
@@ -11,11 +12,27 @@ public sealed interface Verdict {
     /** One line of text, without the folder. */
     String line();
 
-    /** The adapter ran and was compared with its reference. */
-    record Compared(Path adapter, Agreement agreement) implements Verdict {
+    /**
+     * The adapter ran and was compared with its reference.
+     *
+     * @param type what the engine computed with
+     */
+    record Compared(Path adapter, ComputeType type, Agreement agreement) implements Verdict {
+
+        /**
+         * Whether the comparison does not fail. The tolerances are for {@code fp32}: the rounding of another type
+         * exceeds them, by how much depends on the model. With such a type only tokens and chat have to agree.
+         */
+        public boolean holds() {
+            return type == ComputeType.FP32
+                    ? agreement.holds()
+                    : agreement.tokenizer().all();
+        }
+
         @Override
         public String line() {
-            return (agreement.holds() ? "ok    " : "OFF   ") + agreement.line();
+            String passed = type == ComputeType.FP32 ? "ok" : type.label();
+            return String.format("%-6s%s", holds() ? passed : "OFF", agreement.line());
         }
     }
 

@@ -72,6 +72,7 @@ public final class Verification {
             Reference reference = Reference.read(adapter);
             return new Verdict.Compared(
                     adapter,
+                    model.computeType(),
                     new AdapterComparison(model, store.load("adapter", adapter).weights(), reference).run());
         } catch (InvalidAdapterException e) {
             return refused(adapter, e.isUnsupported(), e);

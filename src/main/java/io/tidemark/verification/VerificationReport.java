@@ -28,8 +28,7 @@ public record VerificationReport(List<Verdict> verdicts, Optional<Kernels> kerne
         return verdicts.size()
                 - unsupported()
                 - verdicts.stream()
-                        .filter(v ->
-                                v instanceof Verdict.Compared c && c.agreement().holds())
+                        .filter(v -> v instanceof Verdict.Compared c && c.holds())
                         .count();
     }
 

@@ -7,7 +7,6 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
 import io.tidemark.fixture.TensorFile.Tensor;
-import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.verification.Verification;
 import io.tidemark.verification.VerificationReport;
@@ -54,7 +53,7 @@ class SavedModuleCopiesTest {
     @DisplayName("Copies do not change the result, which is that of PEFT")
     void copiesChangeNothing(SavedModuleCase saved) {
         try (Torch torch = Torch.open(FixtureModel.OPTIONS)) {
-            Verification verification = new Verification(torch, ModelOptions.DEFAULT, verdict -> {});
+            Verification verification = new Verification(torch, FixtureModel.FP32, verdict -> {});
             VerificationReport report = verification.one(Folders.model(saved.family()), folder(saved, weights -> {}));
             assertThat(report.verdicts())
                     .singleElement()

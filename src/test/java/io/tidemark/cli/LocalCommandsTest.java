@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 
 @DisplayName("Commands that run a model")
 class LocalCommandsTest {
@@ -167,6 +170,46 @@ class LocalCommandsTest {
         assertThat(threads("3")).isEqualTo(3);
         assertThat(run("generate --model nowhere --prompt p --threads -1").exitCode())
                 .isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("--compute-type and --kernels are auto by default, and verify compares in fp32")
+    void computeDefaults() {
+        Map<String, String> types = new TreeMap<>();
+        defaults(TidemarkCommand.commandLine(), "--compute-type", types);
+        assertThat(types.remove("tidemark verify")).isEqualTo("fp32");
+        assertThat(types.remove("tidemark serve")).isEqualTo("of the setting");
+        assertThat(types)
+                .containsKeys("tidemark generate", "tidemark evaluate", "tidemark search", "tidemark bench decode")
+                .allSatisfy((command, type) -> assertThat(type).as(command).isEqualTo("auto"));
+        Map<String, String> kernels = new TreeMap<>();
+        defaults(TidemarkCommand.commandLine(), "--kernels", kernels);
+        assertThat(kernels.remove("tidemark serve")).isEqualTo("of the setting");
+        assertThat(kernels)
+                .containsKey("tidemark verify")
+                .allSatisfy((command, choice) -> assertThat(choice).as(command).isEqualTo("auto"));
+    }
+
+    private static void defaults(CommandLine command, String option, Map<String, String> found) {
+        OptionSpec spec = command.getCommandSpec().findOption(option);
+        if (spec != null) {
+            String value = spec.typeInfo().isOptional() ? "of the setting" : spec.defaultValueString();
+            found.put(command.getCommandSpec().qualifiedName(), value);
+        }
+        command.getSubcommands().values().forEach(sub -> defaults(sub, option, found));
+    }
+
+    @Test
+    @DisplayName("verify compares in fp32 by default and names the type; in int8 it gives the errors without a verdict")
+    void verifies() {
+        String verify = "verify --threads 1 --model src/test/resources/models/llama-gqa "
+                + "--adapter src/test/resources/models/llama-gqa/adapters/qv";
+        CommandLineRun exact = run(verify);
+        assertThat(exact.exitCode()).isZero();
+        assertThat(exact.out()).contains("  ok    logits ", "1 compared, 0 off, 0 unsupported; fp32, kernels: torch");
+        CommandLineRun rounded = run(verify + " --compute-type int8 --kernels torch");
+        assertThat(rounded.exitCode()).isZero();
+        assertThat(rounded.out()).contains("  int8  logits ", "1 compared, 0 off, 0 unsupported; int8, kernels: torch");
     }
 
     private static int threads(String value) {

@@ -144,7 +144,7 @@ class ModelWeightsTest {
     void refusesNoWeights() throws IOException {
         Path folder = copy("llama-gqa");
         Files.delete(folder.resolve(SINGLE));
-        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch))
+        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch, FixtureModel.FP32))
                 .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(SINGLE)
                 .hasMessageContaining(INDEX);
@@ -186,7 +186,7 @@ class ModelWeightsTest {
     }
 
     private void assertNamed(String named, Path folder) {
-        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch))
+        assertThatThrownBy(() -> LanguageModel.load(folder, "base", torch, FixtureModel.FP32))
                 .isInstanceOf(InvalidModelException.class)
                 .hasMessageContaining(named)
                 .hasMessageContaining(folder.toString());
@@ -220,7 +220,7 @@ class ModelWeightsTest {
     }
 
     private float[] logits(Path folder) {
-        try (LanguageModel model = LanguageModel.load(folder, "base", torch);
+        try (LanguageModel model = LanguageModel.load(folder, "base", torch, FixtureModel.FP32);
                 KvPool pool = new KvPool(model.decoder().kvCache(), Long.MAX_VALUE)) {
             return model.decoder()
                     .logits(List.of(new StepRow(

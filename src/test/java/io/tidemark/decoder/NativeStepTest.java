@@ -191,7 +191,7 @@ class NativeStepTest {
                 .isNotEmpty();
         Map<Kernels, Divergence> divergences = new EnumMap<>(Kernels.class);
         for (String family : Folders.models()) {
-            List<float[]> exact = promptLogits(family, ModelOptions.DEFAULT);
+            List<float[]> exact = promptLogits(family, FixtureModel.FP32);
             for (Kernels kernels :
                     Stream.concat(Stream.of(Kernels.TORCH), families.stream()).toList()) {
                 List<float[]> rough = promptLogits(family, INT8.with(kernels));

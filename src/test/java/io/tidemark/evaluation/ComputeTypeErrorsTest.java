@@ -25,7 +25,7 @@ class ComputeTypeErrorsTest {
             Errors none = new ComputeTypeErrors(all, all).compare(examples);
             Errors some = new ComputeTypeErrors(all, new AdaptedModel(fixture.model(), fixture.adapter("qv")))
                     .compare(examples);
-            assertThat(none).isEqualTo(new Errors(0, 1, 0));
+            assertThat(none).isEqualTo(new Errors(0, 1, new PairedDifference(0, 0)));
             assertThat(some.divergence()).isGreaterThan(1e-4);
         }
     }

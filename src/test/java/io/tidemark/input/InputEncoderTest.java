@@ -47,7 +47,7 @@ class InputEncoderTest {
                 "{% if messages[0].content == 'refuse' %}{{ raise_exception('not this') }}{% endif %}"
                         + "{% if messages[0].content == 'slow' %}{% for i in range(9) %}{% endfor %}{% endif %}");
         torch = Torch.open(FixtureModel.OPTIONS);
-        model = LanguageModel.load(folder, FAMILY, torch);
+        model = LanguageModel.load(folder, FAMILY, torch, FixtureModel.FP32);
         encoder = new InputEncoder(model);
     }
 

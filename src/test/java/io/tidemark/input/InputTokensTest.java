@@ -66,7 +66,7 @@ class InputTokensTest {
             Files.copy(file, folder.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
         }
         torch = Torch.open(FixtureModel.OPTIONS);
-        model = LanguageModel.load(folder, FAMILY, torch);
+        model = LanguageModel.load(folder, FAMILY, torch, FixtureModel.FP32);
         adapters = new AdapterStore(model);
         adapters.register("norms", Folders.adapter(FAMILY, "norms"));
     }

@@ -74,7 +74,8 @@ class BrokenModelFilesTest {
                     isRefused(
                             seed,
                             folder,
-                            () -> LanguageModel.load(folder, "base", torch).close());
+                            () -> LanguageModel.load(folder, "base", torch, FixtureModel.FP32)
+                                    .close());
                 }
             }
         }

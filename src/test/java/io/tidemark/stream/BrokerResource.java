@@ -46,6 +46,7 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.engine.max-num-seqs", "4");
         config.put("tidemark.engine.max-queued-requests", "4");
         config.put("tidemark.engine.threads", "1");
+        config.put("tidemark.engine.compute-type", "fp32"); // the type of the reference outputs
         config.put("tidemark.worker-id", "test-worker");
         config.put("tidemark.replies.topics", REPLIES);
         config.put("tidemark.topics.calibration-partitions", "2");

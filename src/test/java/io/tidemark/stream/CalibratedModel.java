@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.fixture.FixtureModel;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
 import java.io.IOException;
@@ -22,7 +23,7 @@ final class CalibratedModel implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Torch torch = Torch.open(new TorchOptions("cpu", 1));
-    private final LanguageModel model = LanguageModel.load(FOLDER, "llama-gqa", torch);
+    private final LanguageModel model = LanguageModel.load(FOLDER, "llama-gqa", torch, FixtureModel.FP32);
     private final AdapterStore adapters = new AdapterStore(model);
     private final JsonNode reference;
 

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.TensorFile;
+import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.nio.ByteBuffer;
@@ -142,6 +143,22 @@ class VerificationTest {
     }
 
     @Test
+    @DisplayName("With another type than fp32, a rounding error passes and is printed, and a different rendering fails")
+    void roundedTypes() {
+        Path model = reference(root -> {});
+        Verification bf16 = new Verification(torch, new ModelOptions(ComputeType.BF16), verdict -> {});
+        VerificationReport report = bf16.walk(List.of(model));
+        Verdict.Compared rounded = (Verdict.Compared) report.verdicts().get(0);
+        assertThat(rounded.agreement().holds()).isFalse();
+        assertThat(rounded.line()).startsWith("bf16  logits ");
+        assertThat(report.pass(false)).isTrue();
+        Path changed = reference(root -> ((ObjectNode) root.at("/chat/0")).put("rendered", "<|im_start|>"));
+        VerificationReport off = bf16.walk(List.of(changed));
+        assertThat(off.verdicts().get(0).line()).startsWith("OFF");
+        assertThat(off.pass(false)).isFalse();
+    }
+
+    @Test
     @DisplayName("A logit that is off by 0.001 fails the verification")
     void seesALogit() {
         Path model = reference(root -> {});
@@ -216,7 +233,7 @@ class VerificationTest {
     private VerificationReport walkOptimized(Path folder) {
         String configured = System.setProperty(GRAPH_OPTIMIZER, "true");
         try (Torch optimized = Torch.open(FixtureModel.OPTIONS)) {
-            return new Verification(optimized, ModelOptions.DEFAULT, verdict -> {}).walk(List.of(folder));
+            return new Verification(optimized, FixtureModel.FP32, verdict -> {}).walk(List.of(folder));
         } finally {
             if (configured == null) {
                 System.clearProperty(GRAPH_OPTIMIZER);
@@ -228,7 +245,7 @@ class VerificationTest {
 
     private VerificationReport walk(Path folder) {
         List<Verdict> received = new ArrayList<>();
-        VerificationReport report = new Verification(torch, ModelOptions.DEFAULT, received::add).walk(List.of(folder));
+        VerificationReport report = new Verification(torch, FixtureModel.FP32, received::add).walk(List.of(folder));
         assertThat(received).isEqualTo(report.verdicts());
         return report;
     }

@@ -12,6 +12,7 @@ import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.ComputeTypeErrors;
 import io.tidemark.evaluation.ComputeTypeErrors.AdaptedModel;
 import io.tidemark.evaluation.ComputeTypeErrors.Errors;
+import io.tidemark.evaluation.PairedDifference;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.io.PrintWriter;
@@ -52,12 +53,12 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
         examples.check();
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
-                "%-6s %12s %10s %14s %9s %9s%n",
+                "%-6s %12s %10s %18s %9s %9s%n",
                 "type", "KL per token", "agreement", "gold per token", "quality", "balanced");
         try (LocalModel fp32 = model.open(new ModelOptions(ComputeType.FP32))) {
             List<TokenizedExample> tokens = examples.tokens(fp32.language());
             AdaptedModel reference = adapted(fp32);
-            print(out, "fp32", new Errors(0, 1, 0), curve(reference, tokens));
+            print(out, "fp32", new Errors(0, 1, new PairedDifference(0, 0)), curve(reference, tokens));
             for (ComputeType type : List.of(ComputeType.BF16, ComputeType.INT8)) {
                 try (LocalModel local = model.open(new ModelOptions(type))) {
                     AdaptedModel adapted = adapted(local);
@@ -82,11 +83,12 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, String type, Errors errors, BoundaryCurve curve) {
         out.printf(
-                "%-6s %12.5f %9.2f%% %+14.5f %9d %9d%n",
+                "%-6s %12.5f %9.2f%% %+9.4f ± %6.4f %9d %9d%n",
                 type,
                 errors.divergence(),
                 100 * errors.agreement(),
-                errors.goldChange(),
+                errors.gold().mean(),
+                errors.gold().halfWidth95(),
                 Objective.parse("quality").choose(curve).layers(),
                 Objective.parse("balanced").choose(curve).layers());
     }

@@ -13,6 +13,7 @@ import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.evaluation.Spread;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import java.io.PrintWriter;
@@ -39,8 +40,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Examples:",
-            "  tidemark bench decode --model demo/model --compute-type int8 --rows 1,8,32 --adapters 1,4",
-            "  tidemark bench decode --model demo/model --compute-type int8 --kernels torch,auto --prefill 64,1000"
+            "  tidemark bench decode --model demo/model --rows 1,8,32 --adapters 1,4",
+            "  tidemark bench decode --model demo/model --kernels torch,auto --prefill 64,1000"
         })
 final class BenchDecodeCommand implements Callable<Integer> {
 
@@ -54,18 +55,18 @@ final class BenchDecodeCommand implements Callable<Integer> {
             names = "--compute-type",
             split = ",",
             paramLabel = "TYPE",
-            defaultValue = "fp32,bf16,int8",
+            defaultValue = "auto",
             converter = ComputeOptions.Converter.class,
-            description = "fp32, bf16 or int8; one or several. Default: ${DEFAULT-VALUE}.")
-    private List<ComputeType> types;
+            description = "auto, fp32, bf16 or int8; one or several. Default: ${DEFAULT-VALUE}.")
+    private List<ComputeTypeChoice> types;
 
     @Option(
             names = "--kernels",
             split = ",",
             paramLabel = "KERNELS",
-            defaultValue = "torch",
+            defaultValue = "auto",
             converter = ComputeOptions.KernelsConverter.class,
-            description = "torch, auto, amx, vnni-bf16, vnni or avx2; one or several, which run in turn. Types other "
+            description = "auto, torch, amx, vnni-bf16, vnni or avx2; one or several, which run in turn. Types other "
                     + "than int8 use torch only. Default: ${DEFAULT-VALUE}.")
     private List<Kernels> kernels;
 
@@ -156,8 +157,9 @@ final class BenchDecodeCommand implements Callable<Integer> {
         if (!(temperature >= 0 && Double.isFinite(temperature))) {
             throw new ParameterException(spec.commandLine(), "--temperature must be 0 or more");
         }
-        List<ModelOptions> options =
-                new ArrayList<>(types.stream().map(ModelOptions::new).toList());
+        List<ModelOptions> options = new ArrayList<>(types.stream()
+                .map(type -> new ModelOptions(type.resolve(false)))
+                .toList());
         if (deterministic) {
             options.add(new ModelOptions(ComputeType.INT8, true));
         }

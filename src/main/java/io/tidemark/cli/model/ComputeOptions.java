@@ -2,30 +2,35 @@ package io.tidemark.cli.model;
 
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.model.ComputeType;
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
+import java.util.Optional;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** {@code --compute-type}, {@code --kernels} and {@code --deterministic} of the commands that load one model. */
+/**
+ * {@code --compute-type}, {@code --kernels} and {@code --deterministic} of the commands that load one model. They load
+ * it on the CPU, as {@link ThreadsOption} says.
+ */
 public final class ComputeOptions {
 
     @Option(
             names = "--compute-type",
             paramLabel = "TYPE",
-            defaultValue = "fp32",
             converter = Converter.class,
-            description = "fp32, bf16 or int8. Default: ${DEFAULT-VALUE}.")
-    private ComputeType type;
+            description = "fp32, bf16, int8, or auto: int8 on x86-64, otherwise fp32. Default: ${DEFAULT-VALUE}.")
+    private ComputeTypeChoice type;
 
     @Option(
             names = "--kernels",
             paramLabel = "KERNELS",
-            defaultValue = "torch",
+            defaultValue = "auto",
             converter = KernelsConverter.class,
-            description = "torch; auto for the fastest of the processor with int8; or amx, vnni-bf16, vnni or avx2. "
-                    + "Default: ${DEFAULT-VALUE}.")
+            description =
+                    "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2. "
+                            + "Default: ${DEFAULT-VALUE}.")
     private Kernels kernels;
 
     @Option(
@@ -33,21 +38,31 @@ public final class ComputeOptions {
             description = "Logits do not depend on the other sequences of the batch; requires int8.")
     private boolean deterministic;
 
+    /** With the default {@code auto}. */
+    public ComputeOptions() {
+        this.type = ComputeTypeChoice.AUTO;
+    }
+
+    /** @param type default of {@code --compute-type} */
+    public ComputeOptions(ComputeType type) {
+        this.type = new ComputeTypeChoice(Optional.of(type));
+    }
+
     /** @throws CommandException when the type does not support {@code --deterministic} or {@code --kernels} */
     public ModelOptions options() {
         try {
-            return new ModelOptions(type, deterministic).with(kernels);
+            return new ModelOptions(type.resolve(false), deterministic).with(kernels);
         } catch (IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }
     }
 
     /** Converts the names of compute types that settings use too. */
-    public static final class Converter implements ITypeConverter<ComputeType> {
+    public static final class Converter implements ITypeConverter<ComputeTypeChoice> {
         @Override
-        public ComputeType convert(String name) {
+        public ComputeTypeChoice convert(String name) {
             try {
-                return ComputeType.of(name);
+                return ComputeTypeChoice.of(name);
             } catch (IllegalArgumentException e) {
                 throw new TypeConversionException(e.getMessage());
             }

@@ -4,7 +4,7 @@ import io.quarkus.runtime.Quarkus;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.cli.console.NamedFolder;
-import io.tidemark.model.ComputeType;
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.stream.ServeApplication;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
@@ -32,7 +32,7 @@ public final class ServingProcess {
             Optional<String> modelName,
             List<NamedFolder> adapters,
             Optional<Path> adapterFolder,
-            Optional<ComputeType> computeType,
+            Optional<ComputeTypeChoice> computeType,
             Optional<Kernels> kernels,
             Optional<Integer> httpPort) {
 
@@ -55,7 +55,7 @@ public final class ServingProcess {
                     "tidemark.adapters.\"" + adapter.name() + "\"",
                     adapter.folder().toString()));
             adapterFolder.ifPresent(folder -> settings.put("tidemark.adapter-folder", folder.toString()));
-            computeType.ifPresent(type -> settings.put("tidemark.engine.compute-type", type.label()));
+            computeType.ifPresent(type -> settings.put("tidemark.engine.compute-type", type.toString()));
             kernels.ifPresent(choice -> settings.put("tidemark.engine.kernels", choice.label()));
             httpPort.ifPresent(port -> settings.put("quarkus.http.port", Integer.toString(port)));
             return settings;

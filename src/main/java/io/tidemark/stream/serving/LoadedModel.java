@@ -9,7 +9,6 @@ import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
-import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.util.Collections;
@@ -34,12 +33,12 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
     static LoadedModel load(ModelChoice choice) {
         Torch torch = Torch.open(choice.torch());
         try {
-            ComputeType type = computeType(choice.computeType(), torch.isOnGpu());
             LanguageModel model = LanguageModel.load(
                     choice.folder(),
                     choice.name(),
                     torch,
-                    new ModelOptions(type, choice.deterministic(), choice.kernels()));
+                    new ModelOptions(
+                            choice.computeType().resolve(torch.isOnGpu()), choice.deterministic(), choice.kernels()));
             try {
                 warmUp(model);
             } catch (RuntimeException e) {
@@ -78,11 +77,6 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
         } finally {
             engine.close();
         }
-    }
-
-    /** The configured type, else {@code bf16} on a GPU, which has units for it, and the exact {@code fp32} on a CPU. */
-    static ComputeType computeType(Optional<String> configured, boolean onGpu) {
-        return configured.map(ComputeType::of).orElse(onGpu ? ComputeType.BF16 : ComputeType.FP32);
     }
 
     @Override

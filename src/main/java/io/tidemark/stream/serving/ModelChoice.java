@@ -1,25 +1,25 @@
 package io.tidemark.stream.serving;
 
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.stream.settings.TidemarkSettings.ModelSettings;
 import io.tidemark.torch.Processors;
 import io.tidemark.torch.TorchOptions;
 import java.nio.file.Path;
-import java.util.Optional;
 
 /**
  * The settings that determine which base model is loaded, and how.
  *
  * @param name        name of the base model in requests and boundary records
- * @param computeType as in the settings; if absent, the device determines it
+ * @param computeType resolved when the device is known
  * @param kernels     what computes the layers and the head
  */
 record ModelChoice(
         Path folder,
         String name,
         TorchOptions torch,
-        Optional<String> computeType,
+        ComputeTypeChoice computeType,
         boolean deterministic,
         Kernels kernels) {
 
@@ -34,7 +34,7 @@ record ModelChoice(
                                 .getFileName()
                                 .toString()),
                 new TorchOptions(engine.device(), processors),
-                engine.computeType(),
+                ComputeTypeChoice.of(engine.computeType()),
                 engine.deterministic(),
                 Kernels.of(engine.kernels()));
     }

@@ -7,7 +7,7 @@ import java.math.BigInteger;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Optional;
+import java.util.Set;
 
 /** The rules of {@link TidemarkSettings} that annotations can't express. Checked before the model is loaded. */
 public final class SettingsValidator {
@@ -27,7 +27,7 @@ public final class SettingsValidator {
         settings.engine().kvBytes().ifPresent(bytes -> size("tidemark.engine.kv-bytes", bytes, 1, Long.MAX_VALUE));
         require(
                 !settings.engine().deterministic()
-                        || settings.engine().computeType().equals(Optional.of("int8")),
+                        || Set.of("auto", "int8").contains(settings.engine().computeType()),
                 "tidemark.engine.deterministic needs tidemark.engine.compute-type=int8");
         size("tidemark.engine.prefix-cache", settings.engine().prefixCache(), 0, Long.MAX_VALUE);
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), 1, Long.MAX_VALUE);

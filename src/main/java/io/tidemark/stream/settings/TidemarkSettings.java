@@ -99,18 +99,23 @@ public interface TidemarkSettings {
         @PositiveOrZero
         int processors();
 
-        /** Compute type of the linear modules. Absent: {@code fp32} on a CPU, {@code bf16} on a GPU. */
-        Optional<@Pattern(regexp = "fp32|bf16|int8", message = "must be fp32, bf16 or int8") String> computeType();
+        /**
+         * Compute type of the linear modules. {@code auto}: {@code bf16} on a GPU, {@code int8} on an x86-64 processor,
+         * otherwise {@code fp32}.
+         */
+        @WithDefault("auto")
+        @Pattern(regexp = "auto|fp32|bf16|int8", message = "must be auto, fp32, bf16 or int8")
+        String computeType();
 
         /**
-         * What computes the layers and the head: {@code torch}; {@code auto} for the fastest kernels of the processor
-         * with compute type {@code int8}; or kernels for one instruction set, which need {@code int8} and a processor
-         * that has it.
+         * What computes the layers and the head. {@code auto}: the fastest kernels of the processor with compute type
+         * {@code int8}, otherwise {@code torch}. Kernels for one instruction set need {@code int8} and a processor that
+         * has it.
          */
-        @WithDefault("torch")
+        @WithDefault("auto")
         @Pattern(
-                regexp = "torch|auto|amx|vnni-bf16|vnni|avx2",
-                message = "must be torch, auto, amx, vnni-bf16, vnni or avx2")
+                regexp = "auto|torch|amx|vnni-bf16|vnni|avx2",
+                message = "must be auto, torch, amx, vnni-bf16, vnni or avx2")
         String kernels();
 
         /** Logits of a sequence do not depend on the rest of the batch. Requires compute type {@code int8}. */

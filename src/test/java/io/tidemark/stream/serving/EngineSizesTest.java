@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.generation.EngineLimits;
-import io.tidemark.model.ComputeType;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.EngineSettings;
 import io.tidemark.torch.Torch;
@@ -31,7 +31,7 @@ class EngineSizesTest {
     @BeforeAll
     static void load() {
         torch = Torch.open(new TorchOptions("cpu", PROCESSORS));
-        model = LanguageModel.load(Folders.model("llama-gqa"), "base", torch);
+        model = LanguageModel.load(Folders.model("llama-gqa"), "base", torch, FixtureModel.FP32);
     }
 
     @AfterAll
@@ -82,18 +82,6 @@ class EngineSizesTest {
     void noRoom() {
         assertThatThrownBy(() -> kvBytes(Map.of("tidemark.engine.adapter-bytes", "8G"), OptionalLong.of(8L << 30)))
                 .hasMessageContaining("tidemark.engine.adapter-bytes");
-    }
-
-    @Test
-    @DisplayName("Come with a compute type that depends on the device, unless it is configured")
-    void computeType() {
-        assertThat(LoadedModel.computeType(engine(Map.of()).computeType(), false))
-                .isEqualTo(ComputeType.FP32);
-        assertThat(LoadedModel.computeType(engine(Map.of()).computeType(), true))
-                .isEqualTo(ComputeType.BF16);
-        assertThat(LoadedModel.computeType(
-                        engine(Map.of("tidemark.engine.compute-type", "fp32")).computeType(), true))
-                .isEqualTo(ComputeType.FP32);
     }
 
     @Test

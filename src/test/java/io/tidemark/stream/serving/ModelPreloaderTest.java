@@ -3,7 +3,10 @@ package io.tidemark.stream.serving;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.InvalidModelException;
+import io.tidemark.model.Kernels;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.time.Duration;
@@ -37,6 +40,20 @@ class ModelPreloaderTest {
                 "int8",
                 "tidemark.engine.deterministic",
                 "true"));
+    }
+
+    @Test
+    @DisplayName("Leaves compute type and kernels to device and processor, unless they are set")
+    void defaults() {
+        TidemarkSettings defaults = TestSettings.with(Map.of());
+        ModelChoice choice = ModelChoice.of(defaults.model(), defaults.engine());
+        assertThat(choice.computeType()).isEqualTo(ComputeTypeChoice.AUTO);
+        assertThat(choice.kernels()).isEqualTo(Kernels.AUTO);
+        TidemarkSettings exact =
+                TestSettings.with(Map.of("tidemark.engine.compute-type", "fp32", "tidemark.engine.kernels", "torch"));
+        choice = ModelChoice.of(exact.model(), exact.engine());
+        assertThat(choice.computeType().resolve(true)).isEqualTo(ComputeType.FP32);
+        assertThat(choice.kernels()).isEqualTo(Kernels.TORCH);
     }
 
     @Test
