@@ -13,7 +13,7 @@ def markdown(results):
     machine = results["machine"]
     lines = [f"{machine['cpu']}, {machine['threads']} threads, {results['date']}; model {results['model']}, adapters of rank 16 on "
              f"all seven projections; {results['rounds']} interleaved rounds after a warm-up. Median tokens per second (least to most); "
-             "without a range: measured once, in the warm-up round. Ratio: the first system to the fastest other one with 8 bits or more.", ""]
+             "without a range: one sample, of a slow case in the warm-up round. Ratio: the first system to the fastest other one with 8 bits or more.", ""]
     lines += versions(results["systems"])
     for phase in ("decode", "prefill"):
         lines += ["", f"{phase.capitalize()}:", "", *table(results, phase)]
