@@ -31,7 +31,7 @@ def draw(panel, title, adapters, results):
         points = sorted(
             (entry["case"]["rows"], entry["rates"]["decode"]) for entry in results["results"]
             if entry["system"] == name and "decode" in entry.get("rates", {}) and entry["case"]["layers"] is None
-            and entry["case"]["adapters"] == adapters)
+            and entry["case"]["prompt_tokens"] == 64 and entry["case"]["adapters"] == adapters)
         if points:
             rows, rates = zip(*points)
             medians = [rate["median"] for rate in rates]

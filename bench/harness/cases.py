@@ -1,8 +1,10 @@
 """Measured cases: rows, adapters, boundary, and lengths of prompts and answers."""
 import random
+import re
 from dataclasses import dataclass
 
-PREFILL_TOKENS = 256
+DEFAULT = "1x0 1x1 8x0 8x4 32x0 32x4 1x0@1000 8x0@1000"
+QUICK = "1x0 8x1 8x4 1x1@256"
 
 
 @dataclass(frozen=True)
@@ -10,8 +12,20 @@ class Case:
     rows: int
     adapters: int          # assigned to the rows in turn; 0 is the base model
     prompt_tokens: int     # per row
-    new_tokens: int        # per row; 1 measures the prefill alone
-    layers: int | None = None  # the boundary (Tidemark only); None is all layers
+    layers: int | None     # the boundary (Tidemark only); None is all layers
+    new_tokens: int        # per row
+
+    @staticmethod
+    def parse(text, new_tokens):
+        """A case such as 8x4, 8x4@1000 or 8x4/10: rows, adapters, then prompt tokens if not 64, then layers if not all.
+
+        Raises ValueError for anything else.
+        """
+        found = re.fullmatch(r"([1-9][0-9]*)x([0-9]+)(?:@([1-9][0-9]*))?(?:/([0-9]+))?", text)
+        if not found:
+            raise ValueError(f"'{text}' must be ROWSxADAPTERS, and may end with @PROMPT_TOKENS and /LAYERS, such as 8x4@1000/10")
+        rows, adapters, prompt_tokens, layers = found.groups()
+        return Case(int(rows), int(adapters), int(prompt_tokens or 64), layers and int(layers), new_tokens)
 
     def question(self, vocabulary, seed):
         """The question of this case. Prompts are random tokens, so that no prefix is in a system's cache."""
@@ -19,24 +33,6 @@ class Case:
         return {"do": "measure", "new_tokens": self.new_tokens, "layers": self.layers,
                 "prompts": [[drawn.randrange(16, vocabulary) for _ in range(self.prompt_tokens)] for _ in range(self.rows)],
                 "adapters": [row % self.adapters if self.adapters else None for row in range(self.rows)]}
-
-
-def cases(layers, new_tokens, quick=False, shapes=()):
-    """Decode: 64-token prompts. Prefill: 256-token prompts, 1 new token. Boundaries are measured for the most mixed adapters.
-
-    If shapes (pairs of rows and adapters) are given: only their decode cases, in all layers."""
-    if shapes:
-        return [Case(rows, adapters, 64, new_tokens) for rows, adapters in shapes]
-    decode = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4), (32, 0), (32, 1), (32, 4), (32, 32)]
-    prefill = [(1, 0), (1, 1), (8, 0), (8, 1), (8, 4)]
-    most_mixed = [(1, 1), (8, 4), (32, 32)]
-    if quick:
-        decode, prefill = [(1, 0), (8, 1), (8, 4)], [(1, 1)]
-    boundaries = [None, round(layers * 2 / 3), round(layers / 3)]
-    return [Case(rows, adapters, *lengths, boundary)
-            for lengths, shapes in (((64, new_tokens), decode), ((PREFILL_TOKENS, 1), prefill))
-            for rows, adapters in shapes
-            for boundary in (boundaries if (rows, adapters) in most_mixed else [None])]
 
 
 def rates(case, answer):

@@ -1,7 +1,7 @@
 """The measured results as a Markdown table."""
 from statistics import median
 
-from harness.cases import PREFILL_TOKENS
+FEWER_BITS = ("q4_k_m",)   # precisions that read fewer bytes per weight than int8, so that no ratio is to them
 
 
 def summary(values):
@@ -12,10 +12,11 @@ def summary(values):
 def markdown(results):
     machine = results["machine"]
     lines = [f"{machine['cpu']}, {machine['threads']} threads, {results['date']}; model {results['model']}, adapters of rank 16 on "
-             f"all seven projections; {results['rounds']} interleaved rounds. Median tokens per second (least to most).", ""]
+             f"all seven projections; {results['rounds']} interleaved rounds after a warm-up. Median tokens per second (least to most); "
+             "without a range: one sample, of a slow case in the warm-up round. Ratio: the first system to the fastest other one with 8 bits or more.", ""]
     lines += versions(results["systems"])
-    lines += ["", "Decode, 64-token prompts:", "", *table(results, "decode", 64), "", "Prefill, 64-token prompts:", "",
-              *table(results, "prefill", 64), "", f"Prefill, {PREFILL_TOKENS}-token prompts:", "", *table(results, "prefill", PREFILL_TOKENS)]
+    for phase in ("decode", "prefill"):
+        lines += ["", f"{phase.capitalize()}:", "", *table(results, phase)]
     if results["checks"]:
         lines += ["", *checks(results["checks"])]
     return "\n".join(lines) + "\n"
@@ -29,29 +30,41 @@ def versions(systems):
     return lines
 
 
-def table(results, phase, prompt_tokens):
-    cells, shapes = {}, []
+def table(results, phase):
+    systems = {name: system for name, system in results["systems"].items() if not system["missing"]}
+    cells = {}  # case → system → entry
     for entry in results["results"]:
-        case = entry["case"]
-        if case["prompt_tokens"] != prompt_tokens:
-            continue
-        shape = (case["rows"], case["adapters"], case["layers"] or results["layers"])
-        if shape not in shapes:
-            shapes.append(shape)
-        cells[shape, entry["system"]] = cell(entry, phase)
-    names = [name for name, system in results["systems"].items() if not system["missing"]]
-    lines = ["| rows | adapters | layers | " + " | ".join(names) + " |", "| ---: | ---: | ---: |" + " ---: |" * len(names)]
-    for rows, adapters, layers in shapes:
-        found = [cells.get(((rows, adapters, layers), name), "") for name in names]
-        lines.append(f"| {rows} | {adapters or 'none'} | {layers if adapters else ''} | " + " | ".join(found) + " |")
+        if phase == "prefill" or entry["case"]["new_tokens"] > 1:
+            cells.setdefault(tuple(entry["case"].values()), {"case": entry["case"]})[entry["system"]] = entry
+    lines = ["| rows | adapters | prompt tokens | layers | " + " | ".join(systems) + " | ratio |",
+             "| ---: | ---: | ---: | ---: |" + " ---: |" * (len(systems) + 1)]
+    for found in cells.values():
+        case = found["case"]
+        layers = (case["layers"] or results["layers"]) if case["adapters"] else ""
+        lines.append(" | ".join([f"| {case['rows']} | {case['adapters'] or 'none'} | {case['prompt_tokens']} | {layers}",
+                                 *(cell(found.get(name), phase) for name in systems), ratio(found, systems, phase)]) + " |")
     return lines
 
 
+def ratio(found, systems, phase):
+    """The first system to the fastest other one, which is another build of it only if the run has no other system."""
+    medians = {name: found[name]["rates"][phase]["median"] for name, system in systems.items()
+               if "rates" in found.get(name, {}) and system["precision"] not in FEWER_BITS}
+    first, *others = medians or [None]
+    if first != next(iter(systems)) or not others:
+        return ""
+    foreign = [name for name in others if not systems[name]["build"]] or others
+    fastest = max(foreign, key=medians.get)
+    return f"{medians[first] / medians[fastest]:.2f} ({fastest})"
+
+
 def cell(entry, phase):
+    if entry is None:
+        return ""
     if "reason" in entry:
         return "–" if entry["unsupported"] else "failed"
-    rate = entry["rates"].get(phase)
-    return f"{rate['median']:.0f} ({rate['least']:.0f}–{rate['most']:.0f})" if rate else ""
+    rate = entry["rates"][phase]
+    return f"{rate['median']:.0f}" + (f" ({rate['least']:.0f}–{rate['most']:.0f})" if rate["runs"] > 1 else "")
 
 
 def checks(found):

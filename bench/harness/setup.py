@@ -18,22 +18,16 @@ QUANTIZE = textwrap.dedent("""
     """)
 
 
-def adapters(options):
-    """Number of adapters that the cases need, at least one."""
-    if options.shapes:
-        return max(1, *(adapters for _, adapters in options.shapes))
-    return 4 if options.quick else 32
-
-
 class Setup:
 
     def __init__(self, options):
         self.model, self.check = options.model.resolve(), options.check_adapter and options.check_adapter.resolve()
-        self.tidemark, self.threads, self.patience = options.tidemark, options.threads, options.patience
+        self.threads, self.patience = options.threads, options.patience
         self.config = json.loads((self.model / "config.json").read_text())
         self.folder = INSTALLED / "made" / self.model.name
         self.gguf = self.folder / "gguf"
-        self.adapters = [self.folder / "adapters" / f"random-{number:02d}" for number in range(adapters(options))]
+        self.adapters = [self.folder / "adapters" / f"random-{number:02d}"
+                         for number in range(max(1, *(case.adapters for case in options.cases)))]
 
     @property
     def layers(self):

@@ -27,7 +27,6 @@ def entry(key, own, quiet, reference):
             "to_reference": ratio(own, reference) if own is not reference else None,
             "latency": spread([value for sample in own for value in sample["latencies"]]),
             "per_token": spread([value for sample in own for value in sample["per_token"]]),
-            "joint_steps": known(sample["joint_steps"] for sample in own),
             "cores": {name: median(sample["cores"][name] for sample in own) for name in own[0]["cores"]}}
     if own[0]["formats"]:
         made["formats"] = formats(own)
@@ -72,7 +71,7 @@ def markdown(results):
              f"{options['rounds']} interleaved rounds, {options['rounds_per_start']} with the same processes, windows of at least {options['seconds']:g} s. Median (least–most).", "",
              *variants(results["variants"]), "",
              "| situation | cell | variant | tokens/s | to own quiet | to the reference | latency s, median / p95 | ms per token, median / p95 "
-             "| joint / all steps | workers' cores | other cores | host's steal | batches swept |", "| --- | --- | --- |" + " ---: |" * 10]
+             "| workers' cores | other cores | host's steal | batches swept |", "| --- | --- | --- |" + " ---: |" * 9]
     return "\n".join(lines + [row(entry) for entry in results["table"]] + format_table(results["table"])) + "\n"
 
 
@@ -110,7 +109,7 @@ def answers(wanted):
 def row(entry):
     cells = [entry["situation"], entry["cell"], entry["variant"], figure(entry["tokens_per_second"], 1), figure(entry["to_own_quiet"], 3),
              figure(entry["to_reference"], 3), both(entry["latency"], 1, 2), both(entry["per_token"], 1000, 1),
-             figure(entry["joint_steps"], 2), *(f"{entry['cores'][name]:.2f}" for name in ("workers", "others", "steal")), figure(entry.get("batches_swept"), 2)]
+             *(f"{entry['cores'][name]:.2f}" for name in ("workers", "others", "steal")), figure(entry.get("batches_swept"), 2)]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 

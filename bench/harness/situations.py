@@ -14,7 +14,6 @@ LONG_PROMPT_TOKENS = 2000
 FORMAT_TIMES = {key: [f"tidemark_{name}_seconds_{kind}" for kind in ("count", "sum")]
                 for key, name in (("masks", "format_masks"), ("tokens", "time_per_token"), ("compilations", "format_compile"))}
 FORMAT_WAITS = "tidemark_format_waits_total"
-STEPS, JOINT_STEPS = "tidemark_engine_steps_total", "tidemark_engine_joint_steps_total"
 
 
 class Deployment:
@@ -89,7 +88,6 @@ class Side:
                 "per_token": [round(answer.per_token, 5) for answer in whole if answer.per_token is not None],
                 "prompt_tokens": sum(answer.prompt_tokens for answer in answers) / len(answers),
                 "new_tokens": sum(answer.tokens for answer in whole) / len(whole) if whole else None,
-                "joint_steps": increase[JOINT_STEPS] / increase[STEPS] if increase[STEPS] else None,
                 "formats": formats(increase) if self.variant.format.fields else None,
                 "answers_by_worker": Counter(answer.worker for answer in answers), "cores": cores(*clocks)}
 
@@ -154,8 +152,8 @@ def cores(begin, end):
 
 
 def counters(servers):
-    """The metrics of steps, of formats, and of the time between tokens, by name: sums over the servers since their start."""
-    names = [STEPS, JOINT_STEPS, FORMAT_WAITS, *(name for pair in FORMAT_TIMES.values() for name in pair)]
+    """The metrics of formats and of the time between tokens, by name: sums over the servers since their start."""
+    names = [FORMAT_WAITS, *(name for pair in FORMAT_TIMES.values() for name in pair)]
     scrapes = [server.metrics(names) for server in servers]
     return {name: sum(scrape[name] for scrape in scrapes) for name in names}
 

@@ -1,16 +1,21 @@
 """The compared systems: how each is started, and which of its processes answers a case."""
 import glob
 import os
+import shlex
 from pathlib import Path
 
 from harness.process import Failed, Process
 
 BENCH = Path(__file__).resolve().parent.parent
 INSTALLED = BENCH / ".peers"
+LAUNCHER = BENCH.parent / "bin" / "tidemark"
+PROMPT_TOKENS_PER_STEP = 8192
 
 
 class System:
     """A system that can be started and measured. A failure is kept as the reason why the system is missing."""
+
+    build = False  # whether it is a build of Tidemark
 
     def __init__(self, name, needs=None):
         self.name, self.needs = name, needs
@@ -48,16 +53,28 @@ class System:
 
 
 class Tidemark(System):
+    """A build of Tidemark. All prompts of a case are in one step: no row decodes while others wait for their prompts."""
 
-    def __init__(self, compute_type, *options):
-        super().__init__(" ".join(["Tidemark", compute_type, *(option.lstrip("-") for option in options)]))
-        self.precision, self.options = compute_type, options
+    build = True
+
+    def __init__(self, name, launcher, *options):
+        super().__init__(f"Tidemark {name}")
+        self.launcher, self.options = launcher, options
+        self.precision = " ".join(options) or "default"
+
+    @classmethod
+    def parse(cls, text):
+        """Parses 'NAME=LAUNCHER [OPTION …]', with options of `bench generate`. Raises ValueError if there is no launcher."""
+        name, _, command = text.partition("=")
+        if not name or not shlex.split(command):
+            raise ValueError(f"'{text}' must be NAME=LAUNCHER, and may end with options of 'bench generate'")
+        return cls(name, *shlex.split(command))
 
     def commands(self, setup):
         adapters = [word for folder in setup.adapters for word in ("--adapter", folder)]
         check = ["--check-adapter", setup.check] if setup.check else []
-        return {"all": ([setup.tidemark, "bench", "generate", "--questions", "--model", setup.model, "--threads", setup.threads,
-                         "--compute-type", self.precision, *self.options, *adapters, *check], {}, {})}
+        return {"all": ([self.launcher, "bench", "generate", "--questions", "--model", setup.model, "--threads", setup.threads,
+                         "--prefill-tokens-per-step", PROMPT_TOKENS_PER_STEP, *self.options, *adapters, *check], {}, {})}
 
 
 class TransformersPeft(System):
@@ -95,11 +112,12 @@ class Vllm(System):
 
 
 def known():
-    return {"tidemark-int8": Tidemark("int8"), "tidemark-bf16": Tidemark("bf16"), "tidemark-fp32": Tidemark("fp32"),
-            "tidemark-deterministic": Tidemark("int8", "--deterministic"),
+    return {**{f"tidemark-{compute_type}": Tidemark(compute_type, LAUNCHER, "--compute-type", compute_type)
+               for compute_type in ("int8", "bf16", "fp32")},
+            "tidemark-deterministic": Tidemark("int8 deterministic", LAUNCHER, "--compute-type", "int8", "--deterministic"),
             "llama-q8_0": LlamaCpp("q8_0"), "llama-q4_k_m": LlamaCpp("q4_k_m"), "llama-f16": LlamaCpp("f16"),
             "vllm": Vllm("bf16"), "vllm-fp32": Vllm("fp32"),
             "hf": TransformersPeft("bf16"), "hf-fp32": TransformersPeft("fp32")}
 
 
-DEFAULT = "tidemark-int8,tidemark-bf16,llama-q8_0,llama-q4_k_m,vllm,hf"
+DEFAULT = "tidemark-int8,llama-q8_0,llama-q4_k_m,vllm,hf"

@@ -7,7 +7,7 @@ import time
 from protocol import Unsupported, lockstep, serve
 
 PROMPT_TOKENS_PER_BATCH = 2048
-CONTEXT = 1024
+CONTEXT_STEP = 256   # the context of a row is a multiple of it
 
 
 class LlamaCpp:
@@ -28,20 +28,26 @@ class LlamaCpp:
         self.adapter = self.lora(os.path.join(gguf, "adapter.gguf")) if adapters else None
         self.check = self.lora(os.path.join(gguf, "check.gguf")) if check else None
         self.contexts = {}
-        return {"versions": {"llama-cpp-python": llama_cpp.__version__}, "precision": precision}
+        return {"versions": {"llama-cpp-python": llama_cpp.__version__, "kernels": self.kernels(llama_cpp)}, "precision": precision}
+
+    @staticmethod
+    def kernels(llama_cpp):
+        """The instruction sets that the library was compiled for, such as AMX_INT8."""
+        pairs = (part.split(" = ") for part in llama_cpp.llama_print_system_info().decode().split(" | "))
+        return " ".join(pair[0].split()[-1] for pair in pairs if len(pair) == 2 and pair[1].strip() == "1" and "X" in pair[0])
 
     def greedy(self, prompt, tokens, adapter=None):
         text = prompt.encode()
         buffer = (self.api.llama_token * (len(text) + 8))()
         count = self.api.llama_tokenize(self.vocabulary, text, len(text), buffer, len(buffer), False, False)
-        context = self.context(1, self.check if adapter else None)
+        context = self.context(1, count + tokens, self.check if adapter else None)
         found = [step[0] for step in self.run(context, [list(buffer[:count])], tokens)]
         return {"prompt": list(buffer[:count]), "tokens": found}
 
     def measure(self, prompts, adapters, new_tokens, layers=None):
         if len(set(adapters)) > 1:
             raise Unsupported("one adapter for all rows of a context")
-        context = self.context(len(prompts), None if adapters[0] is None else self.adapter)
+        context = self.context(len(prompts), len(prompts[0]) + new_tokens, None if adapters[0] is None else self.adapter)
         start = time.perf_counter()
         steps = self.run(context, prompts, new_tokens)
         next(steps)
@@ -56,17 +62,18 @@ class LlamaCpp:
             raise RuntimeError(f"{path} did not load")
         return adapter
 
-    def context(self, rows, adapter):
-        """A context for exactly this many rows with this adapter only. It is kept for the next run."""
-        if rows not in self.contexts:
+    def context(self, rows, length, adapter):
+        """A context for exactly this many rows, of at least this length, with this adapter only. It is kept for the next run."""
+        key = rows, -(-length // CONTEXT_STEP) * CONTEXT_STEP
+        if key not in self.contexts:
             params = self.api.llama_context_default_params()
-            params.n_ctx, params.n_seq_max = CONTEXT * rows, rows
+            params.n_ctx, params.n_seq_max = key[1] * rows, rows
             params.n_batch, params.n_ubatch = PROMPT_TOKENS_PER_BATCH, 512
             params.n_threads = params.n_threads_batch = self.threads
-            self.contexts[rows] = self.api.llama_init_from_model(self.model, params)
-            if not self.contexts[rows]:
-                raise RuntimeError(f"no context for {rows} rows")
-        context = self.contexts[rows]
+            self.contexts[key] = self.api.llama_init_from_model(self.model, params)
+            if not self.contexts[key]:
+                raise RuntimeError(f"no context for {rows} rows of {key[1]} tokens")
+        context = self.contexts[key]
         adapters = [adapter] if adapter else []
         pointers = (self.api.llama_adapter_lora_p_ctypes * len(adapters))(*adapters)
         code = self.api.llama_set_adapters_lora(context, pointers, len(adapters), (ctypes.c_float * len(adapters))(*[1.0] * len(adapters)))

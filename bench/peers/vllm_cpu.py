@@ -13,7 +13,7 @@ os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-PROMPT_TOKENS_PER_STEP = 4096
+PROMPT_TOKENS_PER_STEP = 8192
 RANK = 16
 TYPES = {"bf16": "bfloat16", "fp32": "float32"}
 
