@@ -21,12 +21,13 @@ public sealed interface Verdict {
 
         /**
          * Whether the comparison does not fail. The tolerances are for {@code fp32}: the rounding of another type
-         * exceeds them, by how much depends on the model. With such a type only tokens and chat have to agree.
+         * exceeds them, by how much depends on the model. With such a type only tokens and chat have to agree, and
+         * likelihoods have to be finite.
          */
         public boolean holds() {
             return type == ComputeType.FP32
                     ? agreement.holds()
-                    : agreement.tokenizer().all();
+                    : agreement.tokenizer().all() && Double.isFinite(agreement.logLikelihood());
         }
 
         @Override
