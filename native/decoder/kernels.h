@@ -81,8 +81,8 @@ struct Kernels {
   void (*add)(const float* v, int n, float* y);
   void (*multiply)(const float* x, const float* s, int n, float* y);
   void (*gather)(const float* x, const int32_t* indices, const float* s, int n, int padded, float* y);
-  // y [pairs * LANES] = silu(gate) * up; gate and up take turns in blocks of LANES.
-  void (*silu)(const float* gate_up, int pairs, float* y);
+  // y [pairs * LANES] = silu(gate) * up * scale; gate and up take turns in blocks of LANES.
+  void (*silu)(const float* gate_up, int pairs, const float* scale, float* y);
   // Rotates the halves of a head of n numbers and multiplies it by a factor.
   void (*rotate)(const float* x, const float* cos, const float* sin, int n, float factor, float* y);
   void (*attend)(const Attention& a);

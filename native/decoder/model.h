@@ -18,8 +18,9 @@ struct Shape {
   int width;           // of a head in caches
   int group;           // query heads of a key head
   int hidden_padded;   // multiples of INPUTS
-  int inner_padded;    // also the stride of the activations between gate_up and down
-  int queries_padded;  // of heads * head_dim
+  int inner_padded;
+  int queries_padded;                                           // of heads * head_dim
+  int hidden_stride, inner_stride, queries_stride, qkv_stride;  // of activations
   int q_blocks, kv_blocks, inner_blocks;
 
   static const char* read(const int64_t* numbers, Shape* out);

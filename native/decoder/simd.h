@@ -52,6 +52,10 @@ inline F16 scale_by_power(F16 a, F16 n) { return _mm512_scalef_ps(a, n); }
 inline F16 zero_below(F16 x, float limit, F16 a) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, all(limit), _CMP_NLT_UQ), a);
 }
+// a where the bit of a lane is set, else b.
+inline F16 choose(uint32_t lanes, F16 a, F16 b) {
+  return _mm512_mask_mov_ps(b, static_cast<__mmask16>(lanes), a);
+}
 // Sixteen numbers to signed bytes; returns them as integers, for their sum.
 using I16 = __m512i;
 inline I16 no_integers() { return _mm512_setzero_si512(); }
@@ -142,6 +146,14 @@ inline F16 zero_below(F16 x, float limit, F16 a) {
   __m256 l = _mm256_set1_ps(limit);
   return {_mm256_and_ps(_mm256_cmp_ps(x.low, l, _CMP_NLT_UQ), a.low),
           _mm256_and_ps(_mm256_cmp_ps(x.high, l, _CMP_NLT_UQ), a.high)};
+}
+inline __m256 choose(uint32_t lanes, __m256 a, __m256 b) {
+  const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(lanes)), bits);
+  return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, bits)));
+}
+inline F16 choose(uint32_t lanes, F16 a, F16 b) {
+  return {choose(lanes, a.low, b.low), choose(lanes >> 8, a.high, b.high)};
 }
 struct I16 {
   __m256i low, high;

@@ -166,7 +166,7 @@ struct Bench {
     auto step = [&](int rows, int tokens, int position, bool lora) {
       std::vector<Segment> segments;
       for (int i = 0; i < rows / tokens; i++)
-        segments.push_back({&block, lora ? adapters[i % ADAPTERS] : nullptr, i, position, layers, i * tokens, tokens});
+        segments.push_back({&block, lora ? adapters[i % ADAPTERS] : nullptr, i, position, layers, i * tokens, tokens, 0});
       x.assign(states.begin(), states.begin() + rows * hidden);
       double start = seconds();
       require(run_layers(&model, x.data(), rows, segments.data(), rows / tokens, 0, layers, threads));
