@@ -13,7 +13,6 @@ constexpr int PREFETCH = 2048;  // bytes of weights
 #define AHEAD 1024
 #endif
 
-
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 inline void prefetch(const void* p, int bytes) {
   for (int i = 0; i < bytes; i += 64) prefetch(static_cast<const char*>(p) + i);
@@ -48,11 +47,11 @@ void quantize(const float* x, int n, int m, const Bytes& bytes) {
   if (top < 1e-20f) top = 1e-20f;
   F16 factor = all(127.f / top);
   I16 total = no_integers();
-  int8_t* q = bytes.tiles ? bytes.q + static_cast<int64_t>(m / ROWS) * ROWS * n + m % ROWS * INPUTS
-                          : bytes.q + static_cast<int64_t>(m) * n;
+  Input* q = reinterpret_cast<Input*>(bytes.q);
+  q += bytes.tiles ? static_cast<int64_t>(m / ROWS) * ROWS * n + m % ROWS * INPUTS : static_cast<int64_t>(m) * n;
   int64_t next = bytes.tiles ? ROWS * INPUTS : INPUTS;
   for (int i = 0; i < n; i += INPUTS, q += next)
-    for (int j = 0; j < INPUTS; j += LANES) total = add(total, to_bytes(mul(load(x + i + j), factor), q + j));
+    for (int j = 0; j < INPUTS; j += LANES) total = add(total, to_inputs(mul(load(x + i + j), factor), q + j));
   bytes.scale[m] = top / 127.f;
   bytes.sum[m] = sum_of(total);
 }
@@ -142,7 +141,7 @@ inline F16 sums_of(Sums s, int correction) {
 
 // Sums of MR rows and one block. With few rows, KS sums of each row shorten the chains of additions.
 template <int MR, int KS>
-inline void multiply(const int8_t* x, int64_t stride, const uint8_t* w, int inputs, Sums* out) {
+inline void multiply(const Input* x, int64_t stride, const uint8_t* w, int inputs, Sums* out) {
   Sums sums[MR][KS];
   for (int m = 0; m < MR; m++)
     for (int s = 0; s < KS; s++) sums[m][s] = no_sums();
@@ -159,13 +158,13 @@ inline void multiply(const int8_t* x, int64_t stride, const uint8_t* w, int inpu
         sums[m][s] = _mm512_dpbusd_epi32(sums[m][s], v, _mm512_set1_epi32(b));
       }
 #else
-      // products of bytes are added in 16 bits with saturation there: both sides are widened instead
+      // products of bytes are added in 16 bits with saturation there: both sides are words instead
       __m256i b[MR];
 #pragma GCC unroll 8
       for (int m = 0; m < MR; m++) {
-        int four;
-        memcpy(&four, x + m * stride + k + 4 * s, 4);
-        b[m] = _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(four)));
+        int64_t four;
+        memcpy(&four, x + m * stride + k + 4 * s, 8);
+        b[m] = _mm256_set1_epi64x(four);
       }
 #pragma GCC unroll 4
       for (int i = 0; i < 4; i++) {
@@ -194,8 +193,8 @@ inline void rows_of_block(const Linear& l, const Bytes& x, int m0, int block, fl
 #else
   constexpr int chains = MR == 1 ? 2 : 1;
 #endif
-  multiply<MR, chains>(x.q + static_cast<int64_t>(m0) * l.inputs, l.inputs, l.weights + block * l.block_bytes(),
-                       l.inputs, sums);
+  const Input* from = reinterpret_cast<const Input*>(x.q) + static_cast<int64_t>(m0) * l.inputs;
+  multiply<MR, chains>(from, l.inputs, l.weights + block * l.block_bytes(), l.inputs, sums);
   F16 scale = load(l.scale + block * LANES);
   for (int m = 0; m < MR; m++)
     store_outputs(sums_of(sums[m], 128 * x.sum[m0 + m]), scale, x.scale[m0 + m], y + (m0 + m) * stride);
@@ -207,6 +206,8 @@ void vector_linear(const Linear& l, const Bytes& x, int rows, int first, int end
 #if TIDEMARK_AVX512
     for (; rows - m >= 8; m += 8) rows_of_block<8>(l, x, m, b, y, stride);
     for (; rows - m >= 4; m += 4) rows_of_block<4>(l, x, m, b, y, stride);
+#else
+    for (; rows - m >= 3; m += 3) rows_of_block<3>(l, x, m, b, y, stride);  // 12 sums in 16 registers
 #endif
     for (; rows - m >= 2; m += 2) rows_of_block<2>(l, x, m, b, y, stride);
     for (; rows - m >= 1; m += 1) rows_of_block<1>(l, x, m, b, y, stride);
@@ -319,8 +320,7 @@ void linear(const Linear& l, const Bytes& x, int rows, int first, int end, float
   if (!x.tiles) return vector_linear(l, x, rows, first, end, y, stride);
   // the weights of a call stay in the cache of a processor, while rows come from a larger one
   for (int m = 0; m < rows; m += 2 * ROWS)
-    for (int b = first; b < end; b += 2)
-      tile_blocks(l, x, rows, m, b, b + 1 < end, y + (b - first) * LANES, stride);
+    for (int b = first; b < end; b += 2) tile_blocks(l, x, rows, m, b, b + 1 < end, y + (b - first) * LANES, stride);
 }
 
 #else
@@ -608,6 +608,7 @@ void attend(const Attention& a) {
 }
 
 constexpr Kernels KERNELS = {TIDEMARK_HAS_AMX ? 5 : 1 << 30,
+                             sizeof(Input),
                              begin,
                              end,
                              pack,

@@ -29,7 +29,7 @@ struct Linear {
 };
 
 // Rows as signed bytes with one scale for each row: [rows][inputs], or tiles [rows / ROWS][inputs /
-// INPUTS][ROWS][INPUTS].
+// INPUTS][ROWS][INPUTS]. Kernels may store them wider, with Kernels::input_size.
 struct Bytes {
   int8_t* q = nullptr;
   float* scale = nullptr;  // [rows]
@@ -58,6 +58,7 @@ struct Attention {
 struct Kernels {
   // Rows from which products of bytes use tiles.
   int tile_rows;
+  int input_size;  // bytes of a number in Bytes
   // Called by a thread before its first kernel of a step, and after its last one: other code may use tiles between
   // them.
   void (*begin)();

@@ -15,9 +15,9 @@ struct Workspace;
 // part is padded to whole blocks, and the blocks of gate and up take turns.
 struct Shape {
   int family, layers, hidden, heads, kv_heads, head_dim, inner, vocabulary, head_inputs[2];
-  int width;           // of a head in caches
-  int group;           // query heads of a key head
-  int hidden_padded;   // multiples of INPUTS
+  int width;          // of a head in caches
+  int group;          // query heads of a key head
+  int hidden_padded;  // multiples of INPUTS
   int inner_padded;
   int queries_padded;                                           // of heads * head_dim
   int hidden_stride, inner_stride, queries_stride, qkv_stride;  // of activations

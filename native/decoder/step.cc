@@ -151,8 +151,9 @@ class Pass {
         k_.silu(y + m * stride, width / (2 * LANES), model_.layers[l].input_scales[1] + first / 2,
                 row_of(w_.h, m, shape_.inner_stride) + first / 2);
     };
-    return linear(l, TIDEMARK_QKV, keep_qkv, w_.qkv.data(), columns) && attention(l) && linear(l, TIDEMARK_O, add_to_states) &&
-           linear(l, TIDEMARK_GATE_UP, keep_silu) && linear(l, TIDEMARK_DOWN, add_to_states);
+    return linear(l, TIDEMARK_QKV, keep_qkv, w_.qkv.data(), columns) && attention(l) &&
+           linear(l, TIDEMARK_O, add_to_states) && linear(l, TIDEMARK_GATE_UP, keep_silu) &&
+           linear(l, TIDEMARK_DOWN, add_to_states);
   }
 
   // ---- linears ------------------------------------------------------------------------------------------------------
@@ -463,17 +464,18 @@ int64_t widest_chunk(int64_t rows, int blocks, int per_thread, int64_t threads) 
 // Memory of linears and the head.
 bool grow_linears(Workspace& w, const Model& model, int64_t rows, int64_t threads, bool head) {
   const Shape& s = model.shape;
-  int64_t inputs = max(max(s.hidden_padded, s.inner_padded), s.queries_padded), padded = round_up(rows, 2 * ROWS);
+  int64_t inputs = max(max(s.hidden_padded, s.inner_padded), s.queries_padded);
+  int64_t input_bytes = inputs * model.kernels->input_size, padded = round_up(rows, 2 * ROWS);
   int64_t width = head ? 2 * widest_chunk(rows, model.head[0].blocks, 4 * CHUNKS_PER_THREAD, threads) : 0;
   for (int m = 0; m < TIDEMARK_MODULES && !head; m++)
     width = max(width, widest_chunk(rows, s.blocks(m), CHUNKS_PER_THREAD, threads));
   bool enough = grow(w.x, padded * s.hidden_stride);
   for (int p = 0; p < (head ? 2 : 1); p++)
-    enough = enough && grow(w.q[p], padded * inputs) && grow(w.scales[p], padded) && grow(w.sums[p], padded);
+    enough = enough && grow(w.q[p], padded * input_bytes) && grow(w.scales[p], padded) && grow(w.sums[p], padded);
   for (int64_t t = 0; t < threads; t++) {
     Scratch& own = w.scratch[t];
     enough = enough && grow(own.outputs, padded * width) && grow(own.row, inputs) &&
-             grow(own.q, 2 * OWN_ROWS * inputs) && grow(own.scales, 2 * OWN_ROWS) && grow(own.sums, 2 * OWN_ROWS);
+             grow(own.q, 2 * OWN_ROWS * input_bytes) && grow(own.scales, 2 * OWN_ROWS) && grow(own.sums, 2 * OWN_ROWS);
   }
   return enough;
 }

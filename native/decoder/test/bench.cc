@@ -24,9 +24,7 @@ namespace {
 constexpr int PROMPT = 512, CONTEXT = 64, ROWS = 32, ADAPTERS = 4, RANK = 16;
 constexpr int LOOP_BLOCKS = 8;  // of a call of the loop of products
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 void require(const char* error) {
   if (!error) return;
@@ -166,7 +164,8 @@ struct Bench {
     auto step = [&](int rows, int tokens, int position, bool lora) {
       std::vector<Segment> segments;
       for (int i = 0; i < rows / tokens; i++)
-        segments.push_back({&block, lora ? adapters[i % ADAPTERS] : nullptr, i, position, layers, i * tokens, tokens, 0});
+        segments.push_back(
+            {&block, lora ? adapters[i % ADAPTERS] : nullptr, i, position, layers, i * tokens, tokens, 0});
       x.assign(states.begin(), states.begin() + rows * hidden);
       double start = seconds();
       require(run_layers(&model, x.data(), rows, segments.data(), rows / tokens, 0, layers, threads));
@@ -177,7 +176,8 @@ struct Bench {
     Array<int8_t> bytes;
     Array<float> scales, outputs[MAX_THREADS];
     Array<int> sums;
-    bytes.reserve(static_cast<int64_t>(PROMPT) * most_inputs), scales.reserve(PROMPT), sums.reserve(PROMPT);
+    bytes.reserve(int64_t{PROMPT} * most_inputs * model.kernels->input_size), scales.reserve(PROMPT),
+        sums.reserve(PROMPT);
     for (int64_t i = 0; i < bytes.capacity(); i++) bytes[i] = static_cast<int8_t>(i * 7);
     loop.bytes = {bytes.data(), scales.data(), sums.data(), PROMPT >= model.kernels->tile_rows};
     for (int t = 0; t < threads; t++) {
@@ -215,8 +215,7 @@ struct Bench {
       return out;
     };
     auto at = [&](int i) -> const Samples& { return measured[i].first; };
-    printf("%s, family %d, %d threads, %.0f MB of weights in layers\n", name, family, threads,
-           weights * 1e-6);
+    printf("%s, family %d, %d threads, %.0f MB of weights in layers\n", name, family, threads, weights * 1e-6);
     double operations = 2 * PROMPT * weights;
     rate(operations, at(0)).print("products for 512 rows", 1e-9, "GOPS");
     rate(operations, at(1)).print("prefill of 512 tokens", 1e-9, "GOPS");
