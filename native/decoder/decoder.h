@@ -147,6 +147,14 @@ enum tidemark_segment {
  *
  * Within a family, the result of a row does not depend, bit for bit, on the other rows, on the number of threads, or on
  * how a prompt is split into steps.
+ *
+ * Memory: a model keeps the workspace of its largest pass, and one more for each call that runs at the same time. With
+ * R rows (rounded up to 32), T threads, sequences of up to S tokens (rounded up to 64), q = heads * head dim, kv = kv
+ * heads * head dim, w = kv width, n = the largest of hidden, q and inner (each rounded up to 64), and adapters of up to
+ * r ranks (rounded up to 16, 0 without), it has at most
+ *   R * (4 * (hidden + 2 q + 2 kv + inner) + 2 * heads * w + 4 * head dim + (r ? 4 : 2) * n + 6 * r + 1024)
+ *   + T * (512 * max(R, 256) + 16 * n + 96 * S + 64 * w)
+ * bytes. Families other than AVX2 need R * n less. The head adds R * n + T * 2048 * max(R, 256) for its rows.
  */
 const char *tidemark_run_layers(int64_t model, float *x, int64_t rows, const int64_t *segments, int64_t segment_count,
                                 int64_t first, int64_t end, int64_t threads);

@@ -9,8 +9,14 @@ namespace {
 using namespace tidemark;
 
 constexpr int PREFETCH = 2048;  // bytes of weights
+#ifndef AHEAD
+#define AHEAD 1024
+#endif
 
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+inline void prefetch(const void* p, int bytes) {
+  for (int i = 0; i < bytes; i += 64) prefetch(static_cast<const char*>(p) + i);
+}
 
 // ---- rows -----------------------------------------------------------------------------------------------------------
 
@@ -41,11 +47,11 @@ void quantize(const float* x, int n, int m, const Bytes& bytes) {
   if (top < 1e-20f) top = 1e-20f;
   F16 factor = all(127.f / top);
   I16 total = no_integers();
-  int8_t* q = bytes.tiles ? bytes.q + static_cast<int64_t>(m / ROWS) * ROWS * n + m % ROWS * INPUTS
-                          : bytes.q + static_cast<int64_t>(m) * n;
+  Input* q = reinterpret_cast<Input*>(bytes.q);
+  q += bytes.tiles ? static_cast<int64_t>(m / ROWS) * ROWS * n + m % ROWS * INPUTS : static_cast<int64_t>(m) * n;
   int64_t next = bytes.tiles ? ROWS * INPUTS : INPUTS;
   for (int i = 0; i < n; i += INPUTS, q += next)
-    for (int j = 0; j < INPUTS; j += LANES) total = add(total, to_bytes(mul(load(x + i + j), factor), q + j));
+    for (int j = 0; j < INPUTS; j += LANES) total = add(total, to_inputs(mul(load(x + i + j), factor), q + j));
   bytes.scale[m] = top / 127.f;
   bytes.sum[m] = sum_of(total);
 }
@@ -67,11 +73,11 @@ void gather(const float* x, const int32_t* indices, const float* s, int n, int p
   for (int i = n; i < padded; i++) y[i] = 0;
 }
 
-void silu(const float* gate_up, int pairs, float* y) {
-  for (int i = 0; i < pairs; i++, gate_up += 2 * LANES, y += LANES) {
+void silu(const float* gate_up, int pairs, const float* scale, float* y) {
+  for (int i = 0; i < pairs; i++, gate_up += 2 * LANES, scale += LANES, y += LANES) {
     F16 gate = load(gate_up);
     F16 e = exponential(smaller(all(80.f), sub(all(0), gate)));
-    store(y, divide(mul(gate, load(gate_up + LANES)), add(all(1.f), e)));
+    store(y, mul(divide(mul(gate, load(gate_up + LANES)), add(all(1.f), e)), load(scale)));
   }
 }
 
@@ -135,7 +141,7 @@ inline F16 sums_of(Sums s, int correction) {
 
 // Sums of MR rows and one block. With few rows, KS sums of each row shorten the chains of additions.
 template <int MR, int KS>
-inline void multiply(const int8_t* x, int64_t stride, const uint8_t* w, int inputs, Sums* out) {
+inline void multiply(const Input* x, int64_t stride, const uint8_t* w, int inputs, Sums* out) {
   Sums sums[MR][KS];
   for (int m = 0; m < MR; m++)
     for (int s = 0; s < KS; s++) sums[m][s] = no_sums();
@@ -152,13 +158,13 @@ inline void multiply(const int8_t* x, int64_t stride, const uint8_t* w, int inpu
         sums[m][s] = _mm512_dpbusd_epi32(sums[m][s], v, _mm512_set1_epi32(b));
       }
 #else
-      // products of bytes are added in 16 bits with saturation there: both sides are widened instead
+      // products of bytes are added in 16 bits with saturation there: both sides are words instead
       __m256i b[MR];
 #pragma GCC unroll 8
       for (int m = 0; m < MR; m++) {
-        int four;
-        memcpy(&four, x + m * stride + k + 4 * s, 4);
-        b[m] = _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(four)));
+        int64_t four;
+        memcpy(&four, x + m * stride + k + 4 * s, 8);
+        b[m] = _mm256_set1_epi64x(four);
       }
 #pragma GCC unroll 4
       for (int i = 0; i < 4; i++) {
@@ -187,8 +193,8 @@ inline void rows_of_block(const Linear& l, const Bytes& x, int m0, int block, fl
 #else
   constexpr int chains = MR == 1 ? 2 : 1;
 #endif
-  multiply<MR, chains>(x.q + static_cast<int64_t>(m0) * l.inputs, l.inputs, l.weights + block * l.block_bytes(),
-                       l.inputs, sums);
+  const Input* from = reinterpret_cast<const Input*>(x.q) + static_cast<int64_t>(m0) * l.inputs;
+  multiply<MR, chains>(from, l.inputs, l.weights + block * l.block_bytes(), l.inputs, sums);
   F16 scale = load(l.scale + block * LANES);
   for (int m = 0; m < MR; m++)
     store_outputs(sums_of(sums[m], 128 * x.sum[m0 + m]), scale, x.scale[m0 + m], y + (m0 + m) * stride);
@@ -200,6 +206,8 @@ void vector_linear(const Linear& l, const Bytes& x, int rows, int first, int end
 #if TIDEMARK_AVX512
     for (; rows - m >= 8; m += 8) rows_of_block<8>(l, x, m, b, y, stride);
     for (; rows - m >= 4; m += 4) rows_of_block<4>(l, x, m, b, y, stride);
+#else
+    for (; rows - m >= 3; m += 3) rows_of_block<3>(l, x, m, b, y, stride);  // 12 sums in 16 registers
 #endif
     for (; rows - m >= 2; m += 2) rows_of_block<2>(l, x, m, b, y, stride);
     for (; rows - m >= 1; m += 1) rows_of_block<1>(l, x, m, b, y, stride);
@@ -253,61 +261,66 @@ inline void store_tile(const int* sums, int rows, const Bytes& x, int m0, const 
                   y + (m0 + m) * stride);
 }
 
-// One block of outputs, or two, for all rows.
-inline void tile_blocks(const Linear& l, const Bytes& x, int rows, int block, bool two, float* y, int64_t stride) {
+// Up to two blocks of outputs and two tiles of rows, with prefetches of weights that are `ahead` bytes further.
+template <bool TWO, bool SECOND>
+inline void multiply_tiles(const int8_t* a, const uint8_t* w, int steps, int64_t rows_bytes, int64_t block_bytes,
+                           int64_t ahead) {
+  TILE_ZERO(0);
+  if (TWO) TILE_ZERO(1);
+  if (SECOND) TILE_ZERO(2);
+  if (TWO && SECOND) TILE_ZERO(3);
+  const uint8_t* second = w + block_bytes;
+  for (int k = 0; k < steps; k++, a += ROWS * INPUTS, w += INPUTS * LANES) {
+    if (w + ahead == second) ahead += block_bytes;  // the next two blocks
+    prefetch(w + ahead, INPUTS * LANES);
+    if (TWO) prefetch(w + block_bytes + ahead, INPUTS * LANES);
+    TILE_LOAD(4, a, 64);
+    TILE_LOAD(6, w, 64);
+    TILE_BYTES(0, 4, 6);
+    if (TWO) {
+      TILE_LOAD(7, w + block_bytes, 64);
+      TILE_BYTES(1, 4, 7);
+    }
+    if (SECOND) {
+      TILE_LOAD(5, a + rows_bytes, 64);
+      TILE_BYTES(2, 5, 6);
+      if (TWO) TILE_BYTES(3, 5, 7);
+    }
+  }
+}
+
+inline void tile_blocks(const Linear& l, const Bytes& x, int rows, int m, int block, bool two, float* y,
+                        int64_t stride) {
   alignas(64) int sums[4][256];
-  int steps = l.inputs / INPUTS;
-  const uint8_t* w0 = l.weights + block * l.block_bytes();
-  const uint8_t* w1 = two ? w0 + l.block_bytes() : w0;
-  for (int m = 0; m < rows; m += 2 * ROWS) {
-    int rows0 = least(ROWS, rows - m), rows1 = most(0, least(ROWS, rows - m - ROWS));
-    configure(rows0, rows1, 64);
-    const int8_t* a0 = x.q + static_cast<int64_t>(m / ROWS) * ROWS * l.inputs;
-    const int8_t* a1 = a0 + static_cast<int64_t>(ROWS) * l.inputs;
-    TILE_ZERO(0);
-    TILE_ZERO(1);
-    TILE_ZERO(2);
-    TILE_ZERO(3);
-    for (int k = 0; k < steps; k++) {
-      if (m == 0) {  // 4 KiB ahead, which may be in the next two blocks
-        int64_t ahead = k * 1024 + 4096;
-        if (ahead >= l.block_bytes()) ahead += l.block_bytes();
-        for (int i = 0; i < 1024; i += 64) prefetch(w0 + ahead + i), prefetch(w1 + ahead + i);
-      }
-      TILE_LOAD(4, a0 + k * 1024, 64);
-      TILE_LOAD(6, w0 + k * 1024, 64);
-      TILE_BYTES(0, 4, 6);
-      if (two) {
-        TILE_LOAD(7, w1 + k * 1024, 64);
-        TILE_BYTES(1, 4, 7);
-      }
-      if (rows1) {
-        TILE_LOAD(5, a1 + k * 1024, 64);
-        TILE_BYTES(2, 5, 6);
-        if (two) TILE_BYTES(3, 5, 7);
-      }
-    }
-    const float* scale = l.scale + block * LANES;
-    TILE_STORE(0, sums[0], 64);
-    store_tile(sums[0], rows0, x, m, scale, y, stride);
-    if (two) {
-      TILE_STORE(1, sums[1], 64);
-      store_tile(sums[1], rows0, x, m, scale + LANES, y + LANES, stride);
-    }
-    if (rows1) {
-      TILE_STORE(2, sums[2], 64);
-      store_tile(sums[2], rows1, x, m + ROWS, scale, y, stride);
-      if (two) {
-        TILE_STORE(3, sums[3], 64);
-        store_tile(sums[3], rows1, x, m + ROWS, scale + LANES, y + LANES, stride);
-      }
-    }
+  const uint8_t* w = l.weights + block * l.block_bytes();
+  int rows0 = least(ROWS, rows - m), rows1 = most(0, least(ROWS, rows - m - ROWS)), steps = l.inputs / INPUTS;
+  configure(rows0, rows1, 64);
+  const int8_t* a = x.q + static_cast<int64_t>(m / ROWS) * ROWS * l.inputs;
+  int64_t rows_bytes = static_cast<int64_t>(ROWS) * l.inputs, ahead = m ? AHEAD : 4096;
+  if (two && rows1)
+    multiply_tiles<true, true>(a, w, steps, rows_bytes, l.block_bytes(), ahead);
+  else if (two)
+    multiply_tiles<true, false>(a, w, steps, rows_bytes, l.block_bytes(), ahead);
+  else if (rows1)
+    multiply_tiles<false, true>(a, w, steps, rows_bytes, l.block_bytes(), ahead);
+  else
+    multiply_tiles<false, false>(a, w, steps, rows_bytes, l.block_bytes(), ahead);
+  TILE_STORE(0, sums[0], 64);
+  if (two) TILE_STORE(1, sums[1], 64);
+  if (rows1) TILE_STORE(2, sums[2], 64);
+  if (two && rows1) TILE_STORE(3, sums[3], 64);
+  for (int b = 0; b < (two ? 2 : 1); b++) {
+    const float* scale = l.scale + (block + b) * LANES;
+    store_tile(sums[b], rows0, x, m, scale, y + b * LANES, stride);
+    store_tile(sums[2 + b], rows1, x, m + ROWS, scale, y + b * LANES, stride);
   }
 }
 
 void linear(const Linear& l, const Bytes& x, int rows, int first, int end, float* y, int64_t stride) {
   if (!x.tiles) return vector_linear(l, x, rows, first, end, y, stride);
-  for (int b = first; b < end; b += 2) tile_blocks(l, x, rows, b, b + 1 < end, y + (b - first) * LANES, stride);
+  // the weights of a call stay in the cache of a processor, while rows come from a larger one
+  for (int m = 0; m < rows; m += 2 * ROWS)
+    for (int b = first; b < end; b += 2) tile_blocks(l, x, rows, m, b, b + 1 < end, y + (b - first) * LANES, stride);
 }
 
 #else
@@ -332,6 +345,7 @@ void lora_a(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs
     TILE_ZERO(0);
     TILE_ZERO(1);
     for (int k = 0; k < inputs; k += 64) {
+      prefetch(a + k * LANES + PREFETCH, 2048);
       TILE_LOAD(4, x + k, x_stride * 2);
       TILE_LOAD(6, a + k * LANES, 64);
       TILE_BF16(0, 4, 6);
@@ -347,7 +361,7 @@ void lora_a(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs
       const bf16* row = x + m * x_stride;
       F16 s[4] = {all(0), all(0), all(0), all(0)};
       for (int k = 0; k < inputs / 2; k += 4) {
-        prefetch(a + k * 32 + 512);
+        if (m == 0) prefetch(a + k * 32 + PREFETCH, 256);
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++)
           s[j] = dot_pairs(s[j], pair_at(row + 2 * (k + j)), a + static_cast<int64_t>(k + j) * 32);
@@ -363,6 +377,7 @@ void lora_b(const bf16* t, int64_t t_stride, int rows, const bf16* b, int blocks
   configure(rows, 0, 32);
   TILE_LOAD(0, y, y_stride * 4);
   for (int r = 0; r < blocks; r++) {
+    prefetch(b + r * LANES * LANES + PREFETCH, 512);
     TILE_LOAD(4, t + r * LANES, t_stride * 2);
     TILE_LOAD(6, b + r * LANES * LANES, 64);
     TILE_BF16(0, 4, 6);
@@ -402,19 +417,18 @@ inline int ranges_of(int64_t low, int64_t high, int capacity, Range* out) {
   return 2;
 }
 
-inline bool inside(const Range* ranges, int count, int first, int end) {
-  for (int i = 0; i < count; i++)
-    if (ranges[i].first <= first && end <= ranges[i].end) return true;
-  return false;
+// The lanes of `index` .. index + LANES-1 that are in a range, as bits.
+inline uint32_t lanes_of(const Range& range, int index) {
+  int first = least(most(range.first - index, 0), LANES), end = least(most(range.end - index, 0), LANES);
+  return (1u << end) - (1u << first);
 }
 
 // The scores at `index`; minus infinity outside of a query's ranges.
 inline F16 seen(const float* scores, int index, const Range* ranges, int count) {
-  if (inside(ranges, count, index, index + LANES)) return load(scores + index);
-  alignas(64) float s[LANES];
-  for (int i = 0; i < LANES; i++)
-    s[i] = inside(ranges, count, index + i, index + i + 1) ? scores[index + i] : -INFINITY;
-  return load(s);
+  uint32_t lanes = lanes_of(ranges[0], index);
+  if (count > 1) lanes |= lanes_of(ranges[1], index);
+  F16 s = load(scores + index);
+  return lanes == (1u << LANES) - 1 ? s : choose(lanes, s, all(-INFINITY));
 }
 
 // Softmax over `spans`, as weights in bfloat16 that are not divided by their sum. Returns one divided by the sum.
@@ -435,26 +449,37 @@ inline float softmax(const float* scores, const Range* spans, int span_count, co
 
 #if TIDEMARK_HAS_AMX
 
+// Scores of SPAN cached tokens at a time.
 inline void score(const Attention& a, const bf16* queries, const Range& span) {
   int tiles = a.width / HEAD;
   if (tiles <= 2) {
     TILE_LOAD(4, queries, a.width * 2);
     if (tiles > 1) TILE_LOAD(5, queries + HEAD, a.width * 2);
   }
-  for (int i = span.first; i < span.end; i += LANES) {
-    const bf16* k = a.keys + static_cast<int64_t>(i) * a.width;
+  for (int i = span.first; i < span.end; i += SPAN) {
+    const bf16 *k = a.keys + static_cast<int64_t>(i) * a.width, *next = k + LANES * a.width;
+    if (a.rows == a.heads) {  // the caches of a processor have those of a prompt
+      int bytes = SPAN * a.width * 2;
+      prefetch(a.values + static_cast<int64_t>(i) * a.width, bytes);
+      if (i + SPAN < span.end) prefetch(k + SPAN * a.width, bytes);
+    }
     TILE_ZERO(0);
+    TILE_ZERO(1);
     for (int t = 0; t < tiles; t += 2) {
       if (tiles > 2) TILE_LOAD(4, queries + t * HEAD, a.width * 2);
       TILE_LOAD(6, k + t * 512, 64);
       TILE_BF16(0, 4, 6);
-      if (t + 1 < tiles) {
-        if (tiles > 2) TILE_LOAD(5, queries + (t + 1) * HEAD, a.width * 2);
-        TILE_LOAD(7, k + t * 512 + 512, 64);
-        TILE_BF16(0, 5, 7);
-      }
+      TILE_LOAD(7, next + t * 512, 64);
+      TILE_BF16(1, 4, 7);
+      if (t + 1 == tiles) break;
+      if (tiles > 2) TILE_LOAD(5, queries + (t + 1) * HEAD, a.width * 2);
+      TILE_LOAD(6, k + t * 512 + 512, 64);
+      TILE_BF16(0, 5, 6);
+      TILE_LOAD(7, next + t * 512 + 512, 64);
+      TILE_BF16(1, 5, 7);
     }
     TILE_STORE(0, a.scores + i, a.stride * 4);
+    TILE_STORE(1, a.scores + i + LANES, a.stride * 4);
   }
 }
 
@@ -583,6 +608,7 @@ void attend(const Attention& a) {
 }
 
 constexpr Kernels KERNELS = {TIDEMARK_HAS_AMX ? 5 : 1 << 30,
+                             sizeof(Input),
                              begin,
                              end,
                              pack,

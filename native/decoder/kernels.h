@@ -29,7 +29,7 @@ struct Linear {
 };
 
 // Rows as signed bytes with one scale for each row: [rows][inputs], or tiles [rows / ROWS][inputs /
-// INPUTS][ROWS][INPUTS].
+// INPUTS][ROWS][INPUTS]. Kernels may store them wider, with Kernels::input_size.
 struct Bytes {
   int8_t* q = nullptr;
   float* scale = nullptr;  // [rows]
@@ -58,6 +58,7 @@ struct Attention {
 struct Kernels {
   // Rows from which products of bytes use tiles.
   int tile_rows;
+  int input_size;  // bytes of a number in Bytes
   // Called by a thread before its first kernel of a step, and after its last one: other code may use tiles between
   // them.
   void (*begin)();
@@ -81,8 +82,8 @@ struct Kernels {
   void (*add)(const float* v, int n, float* y);
   void (*multiply)(const float* x, const float* s, int n, float* y);
   void (*gather)(const float* x, const int32_t* indices, const float* s, int n, int padded, float* y);
-  // y [pairs * LANES] = silu(gate) * up; gate and up take turns in blocks of LANES.
-  void (*silu)(const float* gate_up, int pairs, float* y);
+  // y [pairs * LANES] = silu(gate) * up * scale; gate and up take turns in blocks of LANES.
+  void (*silu)(const float* gate_up, int pairs, const float* scale, float* y);
   // Rotates the halves of a head of n numbers and multiplies it by a factor.
   void (*rotate)(const float* x, const float* cos, const float* sin, int n, float factor, float* y);
   void (*attend)(const Attention& a);

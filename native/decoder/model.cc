@@ -67,6 +67,10 @@ const char* Shape::read(const int64_t* n, Shape* s) {
   s->q_blocks = static_cast<int>(round_up(s->heads * s->head_dim, LANES)) / LANES;
   s->kv_blocks = static_cast<int>(round_up(s->kv_heads * s->head_dim, LANES)) / LANES;
   s->inner_blocks = static_cast<int>(round_up(s->inner, LANES)) / LANES;
+  // rows at a multiple of 4 KiB would use few sets of the caches
+  constexpr int gap = 2 * LANES;
+  s->hidden_stride = s->hidden_padded + gap, s->inner_stride = s->inner_padded + gap;
+  s->queries_stride = s->queries_padded + gap, s->qkv_stride = s->blocks(TIDEMARK_QKV) * LANES + gap;
   return nullptr;
 }
 

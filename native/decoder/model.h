@@ -15,11 +15,12 @@ struct Workspace;
 // part is padded to whole blocks, and the blocks of gate and up take turns.
 struct Shape {
   int family, layers, hidden, heads, kv_heads, head_dim, inner, vocabulary, head_inputs[2];
-  int width;           // of a head in caches
-  int group;           // query heads of a key head
-  int hidden_padded;   // multiples of INPUTS
-  int inner_padded;    // also the stride of the activations between gate_up and down
-  int queries_padded;  // of heads * head_dim
+  int width;          // of a head in caches
+  int group;          // query heads of a key head
+  int hidden_padded;  // multiples of INPUTS
+  int inner_padded;
+  int queries_padded;                                           // of heads * head_dim
+  int hidden_stride, inner_stride, queries_stride, qkv_stride;  // of activations
   int q_blocks, kv_blocks, inner_blocks;
 
   static const char* read(const int64_t* numbers, Shape* out);

@@ -52,12 +52,15 @@ inline F16 scale_by_power(F16 a, F16 n) { return _mm512_scalef_ps(a, n); }
 inline F16 zero_below(F16 x, float limit, F16 a) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, all(limit), _CMP_NLT_UQ), a);
 }
-// Sixteen numbers to signed bytes; returns them as integers, for their sum.
+// a where the bit of a lane is set, else b.
+inline F16 choose(uint32_t lanes, F16 a, F16 b) { return _mm512_mask_mov_ps(b, static_cast<__mmask16>(lanes), a); }
+// Sixteen numbers to inputs of products, from -127 to 127; returns them as integers, for their sum.
+using Input = int8_t;
 using I16 = __m512i;
 inline I16 no_integers() { return _mm512_setzero_si512(); }
 inline I16 add(I16 a, I16 b) { return _mm512_add_epi32(a, b); }
 inline int sum_of(I16 a) { return _mm512_reduce_add_epi32(a); }
-inline I16 to_bytes(F16 v, int8_t* q) {
+inline I16 to_inputs(F16 v, Input* q) {
   __m512i i = _mm512_cvtps_epi32(v);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtsepi32_epi8(i));
   return i;
@@ -143,6 +146,14 @@ inline F16 zero_below(F16 x, float limit, F16 a) {
   return {_mm256_and_ps(_mm256_cmp_ps(x.low, l, _CMP_NLT_UQ), a.low),
           _mm256_and_ps(_mm256_cmp_ps(x.high, l, _CMP_NLT_UQ), a.high)};
 }
+inline __m256 choose(uint32_t lanes, __m256 a, __m256 b) {
+  const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(lanes)), bits);
+  return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, bits)));
+}
+inline F16 choose(uint32_t lanes, F16 a, F16 b) {
+  return {choose(lanes, a.low, b.low), choose(lanes >> 8, a.high, b.high)};
+}
 struct I16 {
   __m256i low, high;
 };
@@ -154,11 +165,11 @@ inline int sum_of(I16 a) {
   h = _mm_add_epi32(h, _mm_shuffle_epi32(h, 0x4E));
   return _mm_cvtsi128_si32(_mm_add_epi32(h, _mm_shuffle_epi32(h, 0xB1)));
 }
-inline I16 to_bytes(F16 v, int8_t* q) {
+using Input = int16_t;  // so that each product of 16 bits needs only a broadcast
+inline I16 to_inputs(F16 v, Input* q) {
   I16 i = {_mm256_cvtps_epi32(v.low), _mm256_cvtps_epi32(v.high)};
   __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(i.low, i.high), 0xD8);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(q),
-                   _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), words);
   return i;
 }
 inline __m256i rounded_bf16(__m256 v) {

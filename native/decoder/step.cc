@@ -7,10 +7,12 @@ namespace tidemark {
 namespace {
 
 constexpr int LARGEST_CHUNK = 512;    // outputs of a linear
+constexpr int TOGETHER = 2;           // blocks of a linear that stay in one chunk: of gate and up, or of tiles
 constexpr int CHUNKS_PER_THREAD = 4;  // of a linear, at least
 constexpr int OWN_ROWS = 2;           // up to this number, each thread rounds all inputs for itself, without a phase
 constexpr int HELPED_ROWS = 64;       // up to this number, chunks are short and threads help each other
-constexpr int MANY_ROWS = 64;         // above this number, chunks of a linear are narrow
+constexpr int MANY_ROWS = 64;         // above this number, chunks of a linear have up to MANY_BLOCKS
+constexpr int MANY_BLOCKS = 8;
 
 // The pool of the process, made by the first pass with several threads; null if there is no memory for it.
 Pool* pool(bool make) {
@@ -24,13 +26,24 @@ Pool* pool(bool make) {
 // The first of `count` things in a chunk. It ends before the first one of the next chunk.
 int first_of(int64_t count, int chunk, int chunks) { return static_cast<int>(count * chunk / chunks); }
 
-// The chunks of a linear of `groups` groups of blocks that stay together.
-int chunks_of(int64_t rows, int groups, int together, int per_thread, int64_t threads) {
-  int widest = LARGEST_CHUNK / LANES / together;
+// The chunks of a linear.
+int chunks_of(int64_t rows, int blocks, int per_thread, int64_t threads) {
+  int groups = (blocks + TOGETHER - 1) / TOGETHER;
+  int widest = (rows > MANY_ROWS ? MANY_BLOCKS : LARGEST_CHUNK / LANES) / TOGETHER;
   int chunks = max(static_cast<int>(min<int64_t>(groups, per_thread * threads)), (groups + widest - 1) / widest);
-  if (rows > MANY_ROWS) chunks = max(chunks, groups * together / 4);
   return min(max(chunks, 1), MAX_CHUNKS);
 }
+
+// Blocks of a chunk.
+struct Span {
+  int first, end;
+  Span(int chunk, int chunks, int blocks) {
+    int groups = (blocks + TOGETHER - 1) / TOGETHER;
+    first = first_of(groups, chunk, chunks) * TOGETHER;
+    end = min(first_of(groups, chunk + 1, chunks) * TOGETHER, blocks);
+  }
+  int width() const { return (end - first) * LANES; }
+};
 
 template <class T>
 T* row_of(Array<T>& array, int64_t row, int64_t width) {
@@ -124,10 +137,10 @@ class Pass {
   }
 
   bool layer(int l) {
-    int columns = shape_.blocks(TIDEMARK_QKV) * LANES;
+    int columns = shape_.qkv_stride;
     auto add_to_states = [&](int first, int width, const float* y, int64_t stride) {
       int n = min(width, shape_.hidden_padded - first);
-      for (int m = 0; m < plan_.rows; m++) k_.add(y + m * stride, n, row_of(w_.x, m, shape_.hidden_padded) + first);
+      for (int m = 0; m < plan_.rows; m++) k_.add(y + m * stride, n, row_of(w_.x, m, shape_.hidden_stride) + first);
     };
     auto keep_qkv = [&](int first, int width, const float* y, int64_t stride) {
       for (int m = 0; m < plan_.rows; m++)
@@ -135,28 +148,26 @@ class Pass {
     };
     auto keep_silu = [&](int first, int width, const float* y, int64_t stride) {
       for (int m = 0; m < plan_.rows; m++)
-        k_.silu(y + m * stride, width / (2 * LANES), row_of(w_.h, m, shape_.inner_padded) + first / 2);
+        k_.silu(y + m * stride, width / (2 * LANES), model_.layers[l].input_scales[1] + first / 2,
+                row_of(w_.h, m, shape_.inner_stride) + first / 2);
     };
-    return linear(l, TIDEMARK_QKV, keep_qkv) && attention(l) && linear(l, TIDEMARK_O, add_to_states) &&
-           linear(l, TIDEMARK_GATE_UP, keep_silu) && linear(l, TIDEMARK_DOWN, add_to_states);
+    return linear(l, TIDEMARK_QKV, keep_qkv, w_.qkv.data(), columns) && attention(l) &&
+           linear(l, TIDEMARK_O, add_to_states) && linear(l, TIDEMARK_GATE_UP, keep_silu) &&
+           linear(l, TIDEMARK_DOWN, add_to_states);
   }
 
   // ---- linears ------------------------------------------------------------------------------------------------------
 
   // The input of a linear, in memory of this thread or of the workspace.
   const float* input_row(int l, int module, int m) {
-    const Layer& layer = model_.layers[l];
+    if (module == TIDEMARK_O) return row_of(w_.attended, m, shape_.queries_stride);
+    if (module == TIDEMARK_DOWN) return row_of(w_.h, m, shape_.inner_stride);
+    int norm = module == TIDEMARK_GATE_UP;
+    const float* weights = model_.layers[l].norms[norm];
+    const Adapter* adapter = plan_.segment_of_row(m).adapter;
+    if (adapter && adapter->layers[l].norms[norm].capacity()) weights = adapter->layers[l].norms[norm].data();
     float* y = scratch_.row.data();
-    if (module == TIDEMARK_QKV || module == TIDEMARK_GATE_UP) {
-      int norm = module == TIDEMARK_GATE_UP;
-      const float* weights = layer.norms[norm];
-      const Adapter* adapter = plan_.segment_of_row(m).adapter;
-      if (adapter && adapter->layers[l].norms[norm].capacity()) weights = adapter->layers[l].norms[norm].data();
-      k_.norm(row_of(w_.x, m, shape_.hidden_padded), weights, shape_.hidden_padded, model_.norm_extra, y);
-    } else {
-      int down = module == TIDEMARK_DOWN, n = shape_.padded_inputs(module);
-      k_.multiply(row_of(down ? w_.h : w_.attended, m, n), layer.input_scales[down], n, y);
-    }
+    k_.norm(row_of(w_.x, m, shape_.hidden_stride), weights, shape_.hidden_padded, model_.norm_extra, y);
     return y;
   }
 
@@ -221,32 +232,31 @@ class Pass {
     }
   }
 
-  // A linear, and keep(first output, outputs, y, stride) for each chunk of its outputs.
+  // A linear, and keep(first output, outputs, y, stride) for each chunk of its outputs. With `out` [rows][columns], a
+  // pass whose threads do not help each other computes the outputs there instead.
   template <class Keep>
-  bool linear(int l, int module, Keep keep) {
+  bool linear(int l, int module, Keep keep, float* out = nullptr, int64_t columns = 0) {
     const Linear& linear = model_.layers[l].linears[module];
     Bytes bytes;
     if (!prepare(l, module, &bytes)) return false;
-    int together = module == TIDEMARK_GATE_UP ? 2 : 1;  // blocks
-    int chunks = chunks_of(plan_.rows, linear.blocks / together, together, CHUNKS_PER_THREAD, team_.threads());
+    int chunks = chunks_of(plan_.rows, linear.blocks, CHUNKS_PER_THREAD, team_.threads());
+    auto compute = [&](const Span& span, float* y, int64_t stride) {
+      k_.linear(linear, bytes, plan_.rows, span.first, span.end, y, stride);
+      finish_outputs(l, module, span.first, span.end, y, stride);
+    };
+    if (out && !helps())
+      return team_.phase(chunks, [&](int c) {
+        Span span(c, chunks, linear.blocks);
+        compute(span, out + span.first * LANES, columns);
+      });
     return team_.phase(chunks, helps(), [&](int c) {
-      Span span(c, chunks, linear.blocks / together, together);
-      float* y = scratch_.outputs.data();
-      k_.linear(linear, bytes, plan_.rows, span.first, span.end, y, span.width());
-      finish_outputs(l, module, span.first, span.end, y, span.width());
+      Span span(c, chunks, linear.blocks);
+      compute(span, scratch_.outputs.data(), span.width());
     }, [&](int c) {
-      Span span(c, chunks, linear.blocks / together, together);
+      Span span(c, chunks, linear.blocks);
       keep(span.first * LANES, span.width(), scratch_.outputs.data(), span.width());
     });
   }
-
-  // Blocks of a chunk.
-  struct Span {
-    int first, end;
-    Span(int chunk, int chunks, int groups, int together)
-        : first(first_of(groups, chunk, chunks) * together), end(first_of(groups, chunk + 1, chunks) * together) {}
-    int width() const { return (end - first) * LANES; }
-  };
 
   // ---- attention ----------------------------------------------------------------------------------------------------
 
@@ -282,14 +292,21 @@ class Pass {
     const Layer& layer = model_.layers[l];
     int index = plan_.at<int>(plan_.row_segments_at)[m];
     const Segment& s = plan_.segment(index);
-    const float* row = row_of(w_.qkv, m, shape_.blocks(TIDEMARK_QKV) * LANES);
+    const float* row = row_of(w_.qkv, m, shape_.qkv_stride);
     const float* norms = layer.head_norms;
     if (s.adapter && s.adapter->layers[l].head_norms.capacity()) norms = s.adapter->layers[l].head_norms.data();
     int width = shape_.width, n = shape_.head_dim;
+    int64_t at = (s.position + m - s.first_row) % capacity_of(s, l);
+    auto keys_at = [&](int h) { return cached(s, index, l, 0, h) + at / LANES * LANES * width + at % LANES * 2; };
+    auto values_at = [&](int h) { return cached(s, index, l, 1, h) + at / 2 * 2 * width + at % 2; };
+    for (int h = 0; h < shape_.kv_heads; h++)
+      for (int d = 0; d < width; d += 2) {
+        __builtin_prefetch(keys_at(h) + d * LANES, 1);
+        if (d % LANES == 0) __builtin_prefetch(values_at(h) + 2 * d, 1);
+      }
     for (int h = 0; h < shape_.heads; h++)
       round_head(row + h * n, norms ? norms + h * width : nullptr, m, model_.attention_scale,
                  row_of(w_.queries, m, shape_.heads * width) + h * width);
-    int64_t at = (s.position + m - s.first_row) % capacity_of(s, l);
     alignas(64) bf16 key[LARGEST_HEAD], value[LARGEST_HEAD];
     for (int h = 0; h < shape_.kv_heads; h++) {
       round_head(row + shape_.column(1) + h * n, norms ? norms + (shape_.heads + h) * width : nullptr, m, 1.f, key);
@@ -297,9 +314,8 @@ class Pass {
       memset(v + n / LANES * LANES, 0, static_cast<size_t>(width - n / LANES * LANES) * 4);
       memcpy(v, row + shape_.column(2) + h * n, static_cast<size_t>(n) * 4);
       k_.round(v, width, value);
-      bf16* keys = cached(s, index, l, 0, h) + at / LANES * LANES * width + at % LANES * 2;
+      bf16 *keys = keys_at(h), *values = values_at(h);
       for (int d = 0; d < width; d += 2) memcpy(keys + d * LANES, key + d, 4);
-      bf16* values = cached(s, index, l, 1, h) + at / 2 * 2 * width + at % 2;
       for (int d = 0; d < width; d++) values[2 * d] = value[d];
     }
   }
@@ -324,11 +340,12 @@ class Pass {
     k_.attend(a);
   }
 
-  void keep_attended(const Queries& q, int head) {
-    for (int m = 0; m < q.tokens * q.heads; m++)
-      memcpy(row_of(w_.attended, q.first_row + m / q.heads, shape_.queries_padded) +
-                 (head * shape_.group + q.first_head + m % q.heads) * shape_.head_dim,
-             scratch_.attended.data() + m * shape_.width, static_cast<size_t>(shape_.head_dim) * 4);
+  void keep_attended(int l, const Queries& q, int head) {
+    for (int m = 0; m < q.tokens * q.heads; m++) {
+      int column = (head * shape_.group + q.first_head + m % q.heads) * shape_.head_dim;
+      k_.multiply(scratch_.attended.data() + m * shape_.width, model_.layers[l].input_scales[0] + column,
+                  shape_.head_dim, row_of(w_.attended, q.first_row + m / q.heads, shape_.queries_stride) + column);
+    }
   }
 
   // Keys and values of a round are stored before its queries read them. A pass has one round, unless a segment's keys
@@ -345,12 +362,12 @@ class Pass {
       if (tasks <= MAX_CHUNKS) {
         current = team_.phase(tasks, true, [&](int c) {
           attend(l, plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads);
-        }, [&](int c) { keep_attended(plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); });
+        }, [&](int c) { keep_attended(l, plan_.query(first + c / shape_.kv_heads), c % shape_.kv_heads); });
       } else {
         current = team_.phase(MAX_CHUNKS, [&](int c) {
           for (int i = first_of(tasks, c, MAX_CHUNKS); i < first_of(tasks, c + 1, MAX_CHUNKS); i++) {
             attend(l, plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
-            keep_attended(plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
+            keep_attended(l, plan_.query(first + i / shape_.kv_heads), i % shape_.kv_heads);
           }
         });
       }
@@ -366,7 +383,7 @@ class Pass {
     Bytes bytes[2];
     auto round_row = [&](int m) {
       for (int p = 0; p < parts; p++) {
-        k_.gather(row_of(w_.x, m, shape_.hidden_padded), model_.head_indices[p], model_.head_scales[p],
+        k_.gather(row_of(w_.x, m, shape_.hidden_stride), model_.head_indices[p], model_.head_scales[p],
                   shape_.head_inputs[p], model_.head[p].inputs, scratch_.row.data());
         k_.quantize(scratch_.row.data(), model_.head[p].inputs, m, bytes[p]);
       }
@@ -383,18 +400,18 @@ class Pass {
       });
       if (!current) return;
     }
-    int blocks = model_.head[0].blocks,
-        chunks = chunks_of(plan_.rows, blocks, 1, 4 * CHUNKS_PER_THREAD, team_.threads());
+    int blocks = model_.head[0].blocks;
+    int chunks = chunks_of(plan_.rows, blocks, 4 * CHUNKS_PER_THREAD, team_.threads());
     float* y = scratch_.outputs.data();
     team_.phase(chunks, helps(), [&](int c) {
-      Span span(c, chunks, blocks, 1);
+      Span span(c, chunks, blocks);
       for (int p = 0; p < parts; p++) {
         float* of_part = y + static_cast<int64_t>(p) * plan_.rows * span.width();
         k_.linear(model_.head[p], bytes[p], plan_.rows, span.first, span.end, of_part, span.width());
         if (p) k_.add(of_part, plan_.rows * span.width(), y);
       }
     }, [&](int c) {
-      Span span(c, chunks, blocks, 1);
+      Span span(c, chunks, blocks);
       int n = min(span.width(), shape_.vocabulary - span.first * LANES);
       for (int m = 0; m < plan_.rows; m++)
         memcpy(plan_.logits + static_cast<int64_t>(m) * shape_.vocabulary + span.first * LANES,
@@ -439,27 +456,26 @@ class Lease {
 };
 
 // The outputs of the widest chunk of a linear.
-int64_t widest_chunk(int64_t rows, int groups, int together, int per_thread, int64_t threads) {
-  int chunks = chunks_of(rows, groups, together, per_thread, threads);
-  return static_cast<int64_t>((groups + chunks - 1) / chunks) * together * LANES;
+int64_t widest_chunk(int64_t rows, int blocks, int per_thread, int64_t threads) {
+  int chunks = chunks_of(rows, blocks, per_thread, threads), groups = (blocks + TOGETHER - 1) / TOGETHER;
+  return static_cast<int64_t>((groups + chunks - 1) / chunks) * TOGETHER * LANES;
 }
 
 // Memory of linears and the head.
 bool grow_linears(Workspace& w, const Model& model, int64_t rows, int64_t threads, bool head) {
   const Shape& s = model.shape;
-  int64_t inputs = max(max(s.hidden_padded, s.inner_padded), s.queries_padded), padded = round_up(rows, 2 * ROWS);
-  int64_t width = head ? 2 * widest_chunk(rows, model.head[0].blocks, 1, 4 * CHUNKS_PER_THREAD, threads) : 0;
-  for (int m = 0; m < TIDEMARK_MODULES && !head; m++) {
-    int together = m == TIDEMARK_GATE_UP ? 2 : 1;
-    width = max(width, widest_chunk(rows, s.blocks(m) / together, together, CHUNKS_PER_THREAD, threads));
-  }
-  bool enough = grow(w.x, padded * s.hidden_padded);
+  int64_t inputs = max(max(s.hidden_padded, s.inner_padded), s.queries_padded);
+  int64_t input_bytes = inputs * model.kernels->input_size, padded = round_up(rows, 2 * ROWS);
+  int64_t width = head ? 2 * widest_chunk(rows, model.head[0].blocks, 4 * CHUNKS_PER_THREAD, threads) : 0;
+  for (int m = 0; m < TIDEMARK_MODULES && !head; m++)
+    width = max(width, widest_chunk(rows, s.blocks(m), CHUNKS_PER_THREAD, threads));
+  bool enough = grow(w.x, padded * s.hidden_stride);
   for (int p = 0; p < (head ? 2 : 1); p++)
-    enough = enough && grow(w.q[p], padded * inputs) && grow(w.scales[p], padded) && grow(w.sums[p], padded);
+    enough = enough && grow(w.q[p], padded * input_bytes) && grow(w.scales[p], padded) && grow(w.sums[p], padded);
   for (int64_t t = 0; t < threads; t++) {
     Scratch& own = w.scratch[t];
     enough = enough && grow(own.outputs, padded * width) && grow(own.row, inputs) &&
-             grow(own.q, 2 * OWN_ROWS * inputs) && grow(own.scales, 2 * OWN_ROWS) && grow(own.sums, 2 * OWN_ROWS);
+             grow(own.q, 2 * OWN_ROWS * input_bytes) && grow(own.scales, 2 * OWN_ROWS) && grow(own.sums, 2 * OWN_ROWS);
   }
   return enough;
 }
@@ -467,8 +483,8 @@ bool grow_linears(Workspace& w, const Model& model, int64_t rows, int64_t thread
 bool grow_attention(Workspace& w, const Model& model, int64_t rows, int64_t span, int64_t threads) {
   const Shape& s = model.shape;
   int64_t padded = round_up(rows, 2 * ROWS);
-  bool enough = grow(w.qkv, padded * s.blocks(TIDEMARK_QKV) * LANES) && grow(w.attended, padded * s.queries_padded) &&
-                grow(w.h, padded * s.inner_padded) && grow(w.queries, padded * s.heads * s.width) &&
+  bool enough = grow(w.qkv, padded * s.qkv_stride) && grow(w.attended, padded * s.queries_stride) &&
+                grow(w.h, padded * s.inner_stride) && grow(w.queries, padded * s.heads * s.width) &&
                 grow(w.cos, padded * s.head_dim / 2) && grow(w.sin, padded * s.head_dim / 2);
   for (int64_t t = 0; t < threads; t++) {
     Scratch& own = w.scratch[t];
@@ -505,14 +521,18 @@ const char* run(const Plan& plan, int64_t threads) {
 // Copies the states, runs the plan and copies them back.
 const char* run_states(const Plan& plan, float* x, int64_t threads) {
   const Shape& s = plan.model->shape;
-  float* states = plan.workspace->x.data();
-  for (int64_t m = 0; m < plan.rows; m++) {
-    memcpy(states + m * s.hidden_padded, x + m * s.hidden, static_cast<size_t>(s.hidden) * 4);
-    memset(states + m * s.hidden_padded + s.hidden, 0, static_cast<size_t>(s.hidden_padded - s.hidden) * 4);
-  }
+  for (int i = 0; i < plan.segments; i++)
+    for (int m = 0; m < plan.segment(i).rows; m++) {
+      float* states = row_of(plan.workspace->x, plan.segment(i).first_row + m, s.hidden_stride);
+      memcpy(states, x + (plan.segment(i).given_row + m) * s.hidden, static_cast<size_t>(s.hidden) * 4);
+      memset(states + s.hidden, 0, static_cast<size_t>(s.hidden_padded - s.hidden) * 4);
+    }
   if (const char* error = run(plan, threads)) return error;
-  for (int64_t m = 0; m < plan.rows; m++)
-    memcpy(x + m * s.hidden, states + m * s.hidden_padded, static_cast<size_t>(s.hidden) * 4);
+  for (int i = 0; i < plan.segments; i++)
+    for (int m = 0; m < plan.segment(i).rows; m++)
+      memcpy(x + (plan.segment(i).given_row + m) * s.hidden,
+             row_of(plan.workspace->x, plan.segment(i).first_row + m, s.hidden_stride),
+             static_cast<size_t>(s.hidden) * 4);
   return nullptr;
 }
 
@@ -571,14 +591,33 @@ Plan outline(const Request& r, Workspace* workspace) {
   return plan;
 }
 
+// By adapter and boundary, and by row within them.
+int compare_segments(const void* a, const void* b) {
+  const Segment *p = static_cast<const Segment*>(a), *q = static_cast<const Segment*>(b);
+  if (p->adapter != q->adapter) return p->adapter < q->adapter ? -1 : 1;
+  if (p->adapter && p->boundary != q->boundary) return p->boundary < q->boundary ? -1 : 1;
+  return p->given_row < q->given_row ? -1 : p->given_row > q->given_row;
+}
+
+// Rows of one adapter and boundary become neighbours, which reads their LoRA once for all of them.
+void fill_segments(Plan& plan, const Request& r) {
+  Segment* segments = plan.at<Segment>(plan.segments_at);
+  memcpy(segments, r.segments, static_cast<size_t>(r.segment_count) * sizeof(Segment));
+  for (int i = 0; i < plan.segments; i++) segments[i].given_row = segments[i].first_row;
+  qsort(segments, static_cast<size_t>(plan.segments), sizeof(Segment), compare_segments);
+  int first = 0;
+  for (int i = 0; i < plan.segments; first += segments[i++].rows) segments[i].first_row = first;
+}
+
 void fill_units(Plan& plan, const Request& r) {
   Unit* units = plan.at<Unit>(plan.units_at);
-  int64_t per_thread = (r.rows + 2 * r.threads - 1) / (2 * r.threads);
-  int unit_rows = static_cast<int>(min<int64_t>(ROWS, max<int64_t>(1, per_thread)));
+  int64_t most = r.rows < ROWS * r.threads ? (r.rows + r.threads - 1) / r.threads : ROWS;
   for (int i = 0; i < plan.segments; i++) {
     const Segment& s = plan.segment(i);
     bool lora = s.adapter && s.boundary > plan.first;
     const Adapter* adapter = lora ? s.adapter : nullptr;
+    // smaller units have better balance, but each reads A and B of its adapter
+    int unit_rows = static_cast<int>(max<int64_t>(1, lora ? most : most / 2));
     for (int m = s.first_row; m < s.first_row + s.rows; m++) {
       plan.at<int>(plan.row_segments_at)[m] = i;
       Unit* last = plan.units ? &units[plan.units - 1] : nullptr;
@@ -622,7 +661,7 @@ const char* plan_and_run(const Request& r, Workspace& w, float* x) {
       !grow_attention(w, *r.model, r.rows, r.span, r.threads))
     return "out of memory";
   Plan& plan = *new (w.plan.data()) Plan(without_lists);
-  memcpy(plan.at<Segment>(plan.segments_at), r.segments, static_cast<size_t>(r.segment_count) * sizeof(Segment));
+  fill_segments(plan, r);
   fill_units(plan, r);
   fill_queries(plan);
   int64_t padded = round_up(r.rows, 2 * ROWS);
@@ -665,7 +704,7 @@ const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length
   memset(lease.get()->forced.data(), 0, static_cast<size_t>(elements) * sizeof(bf16));
   for (int64_t i = 0; i < sequences; i++)
     segments[i] = {
-        nullptr, adapter, 0, 0, static_cast<int>(boundary), static_cast<int>(i * length), static_cast<int>(length)};
+        nullptr, adapter, 0, 0, static_cast<int>(boundary), static_cast<int>(i * length), static_cast<int>(length), 0};
   Request request = {model,    segments.data(), sequences, sequences * length, layer, layer + 1,
                      capacity, capacity,        threads};
   return plan_and_run(request, *lease.get(), x);
@@ -679,7 +718,7 @@ const char* run_head(Model* model, const float* h, int64_t rows, float* logits, 
   plan.rows = static_cast<int>(rows), plan.logits = logits, plan.bytes = sizeof(Plan);
   const Shape& s = model->shape;
   for (int64_t m = 0; m < rows; m++)
-    memcpy(lease.get()->x.data() + m * s.hidden_padded, h + m * s.hidden, static_cast<size_t>(s.hidden) * 4);
+    memcpy(lease.get()->x.data() + m * s.hidden_stride, h + m * s.hidden, static_cast<size_t>(s.hidden) * 4);
   return run(plan, threads);
 }
 

@@ -10,6 +10,7 @@ struct Segment {
   const Adapter* adapter;
   int64_t slot, position;
   int boundary, first_row, rows;
+  int given_row;  // first_row in the states of the caller; a pass puts segments in another order
 };
 
 // What one thread writes to while it computes a chunk.
