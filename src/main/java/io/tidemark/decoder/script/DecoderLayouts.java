@@ -3,6 +3,7 @@ package io.tidemark.decoder.script;
 import static io.tidemark.decoder.script.DecoderScript.NONE;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.Projection;
 import io.tidemark.torch.ScriptContract.Layout;
@@ -163,7 +164,19 @@ public final class DecoderLayouts {
         /** Handle of the adapter; 0 for the base model. */
         ADAPTER,
         /** The adapter's LoRA is used in the layers below it. */
-        BOUNDARY
+        BOUNDARY;
+
+        /** The segment of the next {@code tokens} tokens of the sequence in a slot. */
+        public static long[] segment(KvSlot slot, int position, int tokens, long adapter, Boundary boundary) {
+            long[] segment = new long[values().length];
+            segment[BLOCK.ordinal()] = slot.block().handle();
+            segment[SLOT.ordinal()] = slot.index();
+            segment[POSITION.ordinal()] = position;
+            segment[TOKENS.ordinal()] = tokens;
+            segment[ADAPTER.ordinal()] = adapter;
+            segment[BOUNDARY.ordinal()] = boundary.layers();
+            return segment;
+        }
     }
 
     /** The numbers of an attention call. */
