@@ -8,10 +8,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The sweep of one batch. The prefix is the state with LoRA in every layer so far. At each requested boundary, a copy of
- * the prefix branches off and continues with base weights. As many boundaries as fill the rows of a call go through the
- * layers together, the prefix as the last state. When they are scored, the prefix continues from the last of them. Used
- * by one thread at a time.
+ * The sweep of one batch. The prefix is the state with LoRA in every layer so far. At each requested boundary, a copy
+ * of the prefix branches off and continues with base weights. As many boundaries as fill the rows of a call go through
+ * the layers together, with the prefix as the last state. When they are scored, the prefix continues from the last of
+ * them. Used by one thread at a time.
  */
 final class BatchSweep implements AutoCloseable {
 

@@ -16,9 +16,9 @@ import java.util.function.DoublePredicate;
 import java.util.stream.IntStream;
 
 /**
- * A running sweep. It runs either in slices, so that it fits between the steps of a generation
- * engine ({@link #runSlice}), or on several threads of its own ({@link #run}). Used by one thread, except
- * {@link #progress}, which any thread may call.
+ * A running sweep. It runs either in slices, so that it fits between the steps of a generation engine ({@link
+ * #runSlice}), or on several threads of its own ({@link #run}). Used by one thread, except {@link #progress}, which any
+ * thread may call.
  */
 public final class SweepRun implements AutoCloseable {
 

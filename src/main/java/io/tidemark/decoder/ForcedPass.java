@@ -56,7 +56,8 @@ public final class ForcedPass implements AutoCloseable {
         this.pool = context.isNative()
                 ? Optional.of(new KvBlocks(kvCache, new KvBudget(Long.MAX_VALUE, 1), 1).newPool(count, 0))
                 : Optional.empty();
-        this.slots = pool.map(some -> some.reserve(longest, count).orElseThrow()).orElse(List.of());
+        this.slots =
+                pool.map(some -> some.reserve(longest, count).orElseThrow()).orElse(List.of());
     }
 
     public int numLayers() {
@@ -82,7 +83,7 @@ public final class ForcedPass implements AutoCloseable {
         return new HiddenStates(context.script().call(LAST_STATE, states.value()), 1);
     }
 
-    /** Runs all rows through the layers {@code first .. end-1}, as {@link #layers(HiddenStates, int, int, int, boolean)}. */
+    /** Runs all rows through the layers {@code first .. end-1}; {@code lastHasLora} as in the other method. */
     public void layers(HiddenStates states, int first, int end, boolean lastHasLora) {
         int row = 0;
         while (row < rows(states)) {
@@ -119,8 +120,7 @@ public final class ForcedPass implements AutoCloseable {
         return states.count() * batch.rows();
     }
 
-    private Value nativeLayers(
-            HiddenStates states, int row, int endRow, Value first, Value end, boolean lastHasLora) {
+    private Value nativeLayers(HiddenStates states, int row, int endRow, Value first, Value end, boolean lastHasLora) {
         Torch torch = context.torch();
         try (Value firstRow = torch.number(row);
                 Value rowAfter = torch.number(endRow);
@@ -145,7 +145,8 @@ public final class ForcedPass implements AutoCloseable {
                 segments = LongStream.concat(
                         segments,
                         LongStream.of(SegmentField.segment(
-                                slots.get(i),
+                                slots.get(i).block().handle(),
+                                slots.get(i).index(),
                                 first - start,
                                 end - first,
                                 adapter.handle(),
@@ -160,11 +161,7 @@ public final class ForcedPass implements AutoCloseable {
         long rows = rows(states);
         long[] span = lastHasLora
                 ? LoraSpanField.span(
-                        rows - batch.rows(),
-                        rows,
-                        Boundary.full(numLayers()),
-                        DecoderScript.NONE,
-                        DecoderScript.NONE)
+                        rows - batch.rows(), rows, Boundary.full(numLayers()), DecoderScript.NONE, DecoderScript.NONE)
                 : LoraSpanField.empty();
         LoraWeights lora = lastHasLora ? adapter : context.noAdapter();
         long[] lengths = Collections.nCopies(states.count(), batch.sequences()).stream()

@@ -58,7 +58,8 @@ final class StepPlan {
         /** The row as {@link SegmentField} numbers. Norms of the adapter apply at every boundary. */
         LongStream segment() {
             return LongStream.of(SegmentField.segment(
-                    row.slot(),
+                    row.slot().block().handle(),
+                    row.slot().index(),
                     row.position(),
                     tokens(),
                     row.lora().map(LoraWeights::handle).orElse(NativeHandle.NONE),

@@ -53,8 +53,7 @@ public record TeacherForcedBatch(List<Sequence> sequences) {
     /** Token ids {@code [rows]}. */
     long[] ids() {
         return sequences.stream()
-                .flatMapToLong(sequence ->
-                        IntStream.range(0, sequence.length()).mapToLong(sequence::token))
+                .flatMapToLong(sequence -> IntStream.range(0, sequence.length()).mapToLong(sequence::token))
                 .toArray();
     }
 

@@ -137,8 +137,8 @@ public final class Evaluation {
 
         Measured measured = new Measured();
         List<ExampleBatch> chosenOn = ExampleBatch.of(validation, TeacherForcing.ROWS_PER_CALL);
-        List<ExampleBatch> batches = ExampleBatch.of(
-                test.stream().map(LabelledExample::tokens).toList(), TeacherForcing.ROWS_PER_CALL);
+        List<ExampleBatch> batches =
+                ExampleBatch.of(test.stream().map(LabelledExample::tokens).toList(), TeacherForcing.ROWS_PER_CALL);
         for (Variant variant : variants) {
             measured.validation().put(variant, validationMean(variant, curve, chosenOn));
             measured.likelihoods().put(variant, score(variant, batches));

@@ -3,7 +3,6 @@ package io.tidemark.decoder.script;
 import static io.tidemark.decoder.script.DecoderScript.NONE;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.Projection;
 import io.tidemark.torch.ScriptContract.Layout;
@@ -166,11 +165,11 @@ public final class DecoderLayouts {
         /** The adapter's LoRA is used in the layers below it. */
         BOUNDARY;
 
-        /** The segment of the next {@code tokens} tokens of the sequence in a slot. */
-        public static long[] segment(KvSlot slot, int position, int tokens, long adapter, Boundary boundary) {
+        /** The segment of the next {@code tokens} tokens of the sequence in a slot of a block. */
+        public static long[] segment(long block, int slot, int position, int tokens, long adapter, Boundary boundary) {
             long[] segment = new long[values().length];
-            segment[BLOCK.ordinal()] = slot.block().handle();
-            segment[SLOT.ordinal()] = slot.index();
+            segment[BLOCK.ordinal()] = block;
+            segment[SLOT.ordinal()] = slot;
             segment[POSITION.ordinal()] = position;
             segment[TOKENS.ordinal()] = tokens;
             segment[ADAPTER.ordinal()] = adapter;
