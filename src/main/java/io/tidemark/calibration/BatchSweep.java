@@ -1,55 +1,78 @@
 package io.tidemark.calibration;
 
+import io.tidemark.decoder.ForcedPass;
 import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.TeacherForcedBatch;
 import io.tidemark.decoder.TeacherForcing;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The sweep of one batch. The prefix is the state with LoRA in every layer so far. At each requested boundary, a copy
- * of the prefix branches off and continues with base weights. The branches go through a layer in groups of as many
- * states as one native call takes; each call is a slice. Used by one thread at a time.
+ * of the prefix branches off and continues with base weights. As many boundaries as fill the rows of a call go through
+ * the layers together, with the prefix as the last state. When they are scored, the prefix continues from the last of
+ * them. Used by one thread at a time.
  */
 final class BatchSweep implements AutoCloseable {
 
-    private final TeacherForcing decoder;
+    /** Rows of logits in a slice. */
+    private static final int LOGIT_ROWS = 256;
+
     private final TeacherForcedBatch batch;
     private final SweepBoundaries boundaries;
-    /** Groups of branches, by ascending boundary. */
-    private final List<HiddenStates> branches = new ArrayList<>();
+    /** Ascending. */
+    private final List<Integer> chosen;
 
+    private final int rowsTimesLayers;
+    private final int together;
+    private final ForcedPass pass;
     private final double[][] logprobs;
-    private HiddenStates prefix;
+    /** The branches of the present boundaries, and then the prefix until the last of them has branched off. */
+    private HiddenStates states;
+
+    private boolean hasPrefix = true;
+    /** The prefix, from which the next boundaries continue, while the present ones go on without it. */
+    private Optional<HiddenStates> kept = Optional.empty();
+
     private int layer;
-    private int group;
-    private int boundariesScored;
+    /** Where the rows below {@code row} are. */
+    private int nextLayer;
+
+    private int row;
+    private int branched;
     private int goldScored;
+    private int boundariesScored;
     private long layerEvaluations;
 
-    BatchSweep(TeacherForcing decoder, TeacherForcedBatch batch, SweepBoundaries boundaries) {
-        this.decoder = decoder;
+    /** @param rowsTimesLayers the most rows of a slice times the layers that they go through; a layer is not divided */
+    BatchSweep(TeacherForcing decoder, TeacherForcedBatch batch, SweepBoundaries boundaries, int rowsTimesLayers) {
         this.batch = batch;
         this.boundaries = boundaries;
-        this.logprobs = new double[boundaries.chosen().size()][batch.goldTokens()];
-        this.prefix = decoder.embed(batch);
+        this.chosen = List.copyOf(boundaries.chosen());
+        this.rowsTimesLayers = rowsTimesLayers;
+        this.together = Math.min(chosen.size(), TeacherForcing.statesPerCall(batch));
+        this.logprobs = new double[chosen.size()][batch.goldTokens()];
+        this.pass = decoder.pass(batch, together);
+        this.states = pass.embed();
     }
 
-    /** Runs one native call. Returns false when all boundaries are scored. */
+    /** Runs rows through layers, or scores gold tokens. Returns false when all boundaries are scored. */
     boolean runSlice() {
-        if (layer < decoder.numLayers()) {
+        if (row == 0 && hasPrefix && layer == chosen.get(branched)) {
+            branch();
+        }
+        if (layer < end()) {
             advance();
             return true;
         }
-        score(group < branches.size() ? branches.get(group) : prefix);
-        return group < branches.size() + (boundaries.scoresFull() ? 1 : 0);
+        score();
+        return boundariesScored < chosen.size();
     }
 
     /** The share of the layer evaluations and scores that are done, 0 to 1. */
     double progress() {
-        double scored = boundariesScored + (double) goldScored / batch.goldTokens();
-        return (layerEvaluations + scored)
-                / (boundaries.layerEvaluations() + boundaries.chosen().size());
+        double scored = boundariesScored + (double) goldScored / batch.goldTokens() * states.count();
+        return (layerEvaluations + scored) / (boundaries.layerEvaluations() + chosen.size());
     }
 
     /** How often a layer was applied to a state of this batch. */
@@ -64,62 +87,62 @@ final class BatchSweep implements AutoCloseable {
 
     @Override
     public void close() {
-        branches.forEach(HiddenStates::close);
-        branches.clear();
-        prefix.close();
+        kept.ifPresent(HiddenStates::close);
+        kept = Optional.empty();
+        states.close();
+        pass.close();
+    }
+
+    private void branch() {
+        branched++;
+        boolean more = branched < chosen.size();
+        if (more && branched - boundariesScored < together) {
+            try (HiddenStates before = states) {
+                states = pass.withCopyOfLast(before);
+            }
+            return;
+        }
+        hasPrefix = false;
+        kept = more ? Optional.of(pass.last(states)) : Optional.empty();
+    }
+
+    /** The layer that the present states go to. */
+    private int end() {
+        return hasPrefix ? chosen.get(branched) : boundaries.numLayers();
     }
 
     private void advance() {
-        boolean prefixContinues = layer < boundaries.prefixLayers();
-        if (group == 0 && boundaries.branchesAt(layer)) {
-            branch();
+        if (row == 0) {
+            int rows = pass.endRow(states, 0);
+            nextLayer = Math.min(end(), layer + Math.max(1, rowsTimesLayers / rows));
         }
-        if (group < branches.size()) {
-            branches.set(group, applyLayer(branches.get(group), false));
-            group++;
-            if (group == branches.size() && !prefixContinues) {
-                nextLayer();
-            }
-        } else {
-            prefix = applyLayer(prefix, true);
-            nextLayer();
+        row = pass.layers(states, row, layer, nextLayer, hasPrefix);
+        if (row == pass.rows(states)) {
+            layerEvaluations += (long) states.count() * (nextLayer - layer);
+            layer = nextLayer;
+            row = 0;
         }
     }
 
-    private void nextLayer() {
-        group = 0;
-        layer++;
-    }
-
-    private void score(HiddenStates states) {
-        int to = Math.min(batch.goldTokens(), goldScored + decoder.goldPerCall(states));
-        double[][] scores = decoder.goldLogprobs(batch, states, goldScored, to);
+    private void score() {
+        int to = Math.min(batch.goldTokens(), goldScored + Math.max(1, LOGIT_ROWS / states.count()));
+        double[][] scores = pass.goldLogprobs(states, goldScored, to);
         for (int i = 0; i < scores.length; i++) {
             System.arraycopy(scores[i], 0, logprobs[boundariesScored + i], goldScored, scores[i].length);
         }
         goldScored = to;
         if (to == batch.goldTokens()) {
             goldScored = 0;
-            boundariesScored += states.count();
-            group++;
+            boundariesScored = branched;
+            kept.ifPresent(this::continueFrom);
         }
     }
 
-    private void branch() {
-        int last = branches.size() - 1;
-        if (last < 0 || branches.get(last).count() == decoder.statesPerCall(batch)) {
-            branches.add(decoder.concat(List.of(prefix)));
-            return;
-        }
-        try (HiddenStates before = branches.get(last)) {
-            branches.set(last, decoder.concat(List.of(before, prefix)));
-        }
-    }
-
-    private HiddenStates applyLayer(HiddenStates states, boolean withLora) {
-        layerEvaluations += states.count();
-        try (states) {
-            return decoder.layer(batch, states, layer, withLora);
-        }
+    private void continueFrom(HiddenStates prefix) {
+        states.close();
+        states = prefix;
+        kept = Optional.empty();
+        hasPrefix = true;
+        layer = chosen.get(branched - 1);
     }
 }

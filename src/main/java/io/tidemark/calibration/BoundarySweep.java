@@ -1,6 +1,7 @@
 package io.tidemark.calibration;
 
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.Collection;
 import java.util.List;
@@ -11,8 +12,8 @@ import java.util.function.IntConsumer;
 /**
  * Scores examples at every boundary in one pass over the layers. All boundaries of {@code l} and above share the state
  * with LoRA in the layers below {@code l}; at its own layer, each boundary branches off and continues with base
- * weights. This takes {@code L(L+1)/2 + L} layer evaluations instead of the {@code L(L+1)} of separate passes, and all
- * states in the same layer share its matrix products. Immutable and thread-safe.
+ * weights. This takes {@code L(L+1)/2 + L} layer evaluations instead of the {@code L(L+1)} of separate passes. If
+ * the examples of a batch are too few to fill a matrix product, several boundaries share it. Immutable and thread-safe.
  */
 public final class BoundarySweep {
 
@@ -92,13 +93,11 @@ public final class BoundarySweep {
         return new SweepRun(model.decoder().teacherForcing(weights), batches(examples), boundaries, limits);
     }
 
-    /** At least one batch per thread, if there are enough examples. */
+    /** Batches that fill the rows of a call, but at least one per thread if there are enough examples. */
     private List<ExampleBatch> batches(List<TokenizedExample> examples) {
         int all = examples.stream().mapToInt(TokenizedExample::tokens).sum();
         return ExampleBatch.of(
                 examples,
-                limits.threads() == 1
-                        ? limits.tokensPerBatch()
-                        : Math.min(limits.tokensPerBatch(), all) / limits.threads());
+                Math.min(TeacherForcing.ROWS_PER_CALL, Math.min(limits.tokensPerSlice(), all) / limits.threads()));
     }
 }

@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 public record ExampleBatch(TeacherForcedBatch forced, List<Integer> indices) {
 
     /**
-     * Divides examples into batches of at most {@code tokens} tokens each, padding included. A longer example is a
+     * Divides examples into batches of at most {@code tokens} tokens each. A longer example is a
      * batch of its own.
      *
      * @throws IllegalArgumentException if there is no example
@@ -29,13 +29,16 @@ public record ExampleBatch(TeacherForcedBatch forced, List<Integer> indices) {
                 .toList();
         List<ExampleBatch> batches = new ArrayList<>();
         List<Integer> open = new ArrayList<>();
+        int tokensOfOpen = 0;
         for (int index : order) {
-            // the examples are sorted by length, so that the last one determines the padded length
-            if (!open.isEmpty() && (open.size() + 1) * examples.get(index).tokens() > tokens) {
+            int more = examples.get(index).tokens();
+            if (!open.isEmpty() && tokensOfOpen + more > tokens) {
                 batches.add(batch(examples, open));
                 open.clear();
+                tokensOfOpen = 0;
             }
             open.add(index);
+            tokensOfOpen += more;
         }
         batches.add(batch(examples, open));
         return batches;

@@ -1,26 +1,27 @@
 package io.tidemark.calibration;
 
 /**
- * Limits on the memory and the threads of a sweep.
+ * Limits on the slices and the threads of a sweep.
  *
- * @param tokensPerBatch tokens of the examples in a batch, padding included; the memory of a sweep is proportional to
- *                       this times the number of layers plus two
- * @param threads        threads of {@link SweepRun#run}. Each thread has a batch of its own if {@code tokensPerBatch}
+ * @param tokensPerSlice tokens of a slice times the layers that they go through, or the tokens of one layer. The script
+ *                       takes an example as a whole, however long it is; the native path divides it. The batches of all
+ *                       threads have this many tokens together, or one example each
+ * @param threads        threads of {@link SweepRun#run}. Each thread has a batch of its own if {@code tokensPerSlice}
  *                       is large enough for one batch per thread; otherwise several threads share the operations of a
  *                       batch
  */
-public record SweepLimits(int tokensPerBatch, int threads) {
+public record SweepLimits(int tokensPerSlice, int threads) {
 
     public static final SweepLimits DEFAULT = new SweepLimits(1024);
 
     public SweepLimits {
-        if (tokensPerBatch < 1 || threads < 1) {
+        if (tokensPerSlice < 1 || threads < 1) {
             throw new IllegalArgumentException(
-                    "tokensPerBatch and threads must be at least 1: " + tokensPerBatch + ", " + threads);
+                    "tokensPerSlice and threads must be at least 1: " + tokensPerSlice + ", " + threads);
         }
     }
 
-    public SweepLimits(int tokensPerBatch) {
-        this(tokensPerBatch, 1);
+    public SweepLimits(int tokensPerSlice) {
+        this(tokensPerSlice, 1);
     }
 }

@@ -16,9 +16,9 @@ import java.util.function.DoublePredicate;
 import java.util.stream.IntStream;
 
 /**
- * A running sweep. It runs either in slices of one native call each, so that it fits between the steps of a generation
- * engine ({@link #runSlice}), or on several threads of its own ({@link #run}). Used by one thread, except
- * {@link #progress}, which any thread may call.
+ * A running sweep. It runs either in slices, so that it fits between the steps of a generation engine ({@link
+ * #runSlice}), or on several threads of its own ({@link #run}). Used by one thread, except {@link #progress}, which any
+ * thread may call.
  */
 public final class SweepRun implements AutoCloseable {
 
@@ -49,7 +49,7 @@ public final class SweepRun implements AutoCloseable {
     }
 
     /**
-     * Applies one layer to a group of states, or scores a group of states.
+     * Runs rows of some boundaries through some layers, or scores gold tokens of them; see {@link SweepLimits}.
      *
      * @return false when all batches are scored
      */
@@ -57,8 +57,7 @@ public final class SweepRun implements AutoCloseable {
         if (done == batches.size()) {
             return false;
         }
-        BatchSweep sweep = current.orElseGet(
-                () -> new BatchSweep(decoder, batches.get(done).forced(), boundaries));
+        BatchSweep sweep = current.orElseGet(() -> sweep(batches.get(done)));
         current = Optional.of(sweep);
         if (!sweep.runSlice()) {
             record(batches.get(done), sweep);
@@ -80,7 +79,7 @@ public final class SweepRun implements AutoCloseable {
         int longest =
                 batches.stream().mapToInt(batch -> batch.forced().rows()).max().orElseThrow();
         int workers =
-                Math.min(Math.min(limits.threads(), batches.size()), Math.max(1, limits.tokensPerBatch() / longest));
+                Math.min(Math.min(limits.threads(), batches.size()), Math.max(1, limits.tokensPerSlice() / longest));
         AtomicInteger remaining = new AtomicInteger(batches.size());
         CompletableFuture<Void> stop = new CompletableFuture<>();
         CompletableFuture<Void> all = CompletableFuture.allOf(IntStream.range(0, workers)
@@ -124,7 +123,7 @@ public final class SweepRun implements AutoCloseable {
         for (int batch = remaining.decrementAndGet();
                 batch >= 0 && !stop.isDone();
                 batch = remaining.decrementAndGet()) {
-            try (BatchSweep sweep = new BatchSweep(decoder, batches.get(batch).forced(), boundaries)) {
+            try (BatchSweep sweep = sweep(batches.get(batch))) {
                 double before = 0;
                 boolean more = true;
                 while (more && !stop.isDone()) {
@@ -140,6 +139,10 @@ public final class SweepRun implements AutoCloseable {
                 throw e;
             }
         }
+    }
+
+    private BatchSweep sweep(ExampleBatch batch) {
+        return new BatchSweep(decoder, batch.forced(), boundaries, limits.tokensPerSlice());
     }
 
     private void addProgress(double share) {

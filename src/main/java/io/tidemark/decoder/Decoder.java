@@ -151,7 +151,7 @@ public final class Decoder implements AutoCloseable {
 
     /** Teacher-forced passes with an adapter, on the same weights. */
     public TeacherForcing teacherForcing(LoraWeights adapter) {
-        return new TeacherForcing(context, adapter);
+        return new TeacherForcing(context, kvCache, adapter);
     }
 
     /** Teacher-forced passes of the base model, on the same weights. */

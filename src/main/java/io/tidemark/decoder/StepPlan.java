@@ -54,15 +54,13 @@ final class StepPlan {
 
         /** The row as {@link SegmentField} numbers. Norms of the adapter apply at every boundary. */
         LongStream segment() {
-            long[] numbers = new long[SegmentField.values().length];
-            numbers[SegmentField.BLOCK.ordinal()] = row.slot().block().handle();
-            numbers[SegmentField.SLOT.ordinal()] = row.slot().index();
-            numbers[SegmentField.POSITION.ordinal()] = row.position();
-            numbers[SegmentField.TOKENS.ordinal()] = tokens();
-            numbers[SegmentField.ADAPTER.ordinal()] =
-                    row.lora().map(LoraWeights::handle).orElse(NativeHandle.NONE);
-            numbers[SegmentField.BOUNDARY.ordinal()] = row.effectiveBoundary().layers();
-            return LongStream.of(numbers);
+            return LongStream.of(SegmentField.segment(
+                    row.slot().block().handle(),
+                    row.slot().index(),
+                    row.position(),
+                    tokens(),
+                    row.lora().map(LoraWeights::handle).orElse(NativeHandle.NONE),
+                    row.effectiveBoundary()));
         }
     }
 

@@ -1,10 +1,11 @@
 package io.tidemark.decoder;
 
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
- * Sequences whose gold tokens are scored. They are padded at the end to the length of the longest one, so that causal
- * attention does not read the padding. The last token of a sequence is not an input, because it predicts nothing.
+ * Sequences whose gold tokens are scored. Their input tokens are rows, one sequence after another. The last token of a
+ * sequence is not an input, because it predicts nothing.
  */
 public record TeacherForcedBatch(List<Sequence> sequences) {
 
@@ -39,14 +40,9 @@ public record TeacherForcedBatch(List<Sequence> sequences) {
         sequences = List.copyOf(sequences);
     }
 
-    /** Length of the longest sequence. */
-    int paddedLength() {
-        return sequences.stream().mapToInt(Sequence::length).max().orElseThrow();
-    }
-
-    /** Rows of one state: sequences times padded length. */
+    /** Rows of one state: the input tokens of all sequences. */
     public int rows() {
-        return sequences.size() * paddedLength();
+        return sequences.stream().mapToInt(Sequence::length).sum();
     }
 
     /** Number of gold tokens of all sequences. */
@@ -54,27 +50,22 @@ public record TeacherForcedBatch(List<Sequence> sequences) {
         return sequences.stream().mapToInt(s -> s.gold().size()).sum();
     }
 
-    /** Token ids {@code [rows]}, padded with 0. */
+    /** Token ids {@code [rows]}. */
     long[] ids() {
-        int length = paddedLength();
-        long[] ids = new long[rows()];
-        for (int s = 0; s < sequences.size(); s++) {
-            for (int position = 0; position < sequences.get(s).length(); position++) {
-                ids[s * length + position] = sequences.get(s).token(position);
-            }
-        }
-        return ids;
+        return sequences.stream()
+                .flatMapToLong(sequence -> IntStream.range(0, sequence.length()).mapToLong(sequence::token))
+                .toArray();
     }
 
     /** The row that predicts each gold token, {@code [goldTokens]}. */
     long[] predictingRows() {
-        int length = paddedLength();
         long[] rows = new long[goldTokens()];
         int next = 0;
-        for (int s = 0; s < sequences.size(); s++) {
-            Sequence sequence = sequences.get(s);
-            for (int g = 0; g < sequence.gold().size(); g++) {
-                rows[next++] = (long) s * length + sequence.prompt().size() - 1 + g;
+        int end = 0;
+        for (Sequence sequence : sequences) {
+            end += sequence.length();
+            for (int g = sequence.gold().size(); g > 0; g--) {
+                rows[next++] = end - g;
             }
         }
         return rows;

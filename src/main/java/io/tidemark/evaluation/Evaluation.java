@@ -8,6 +8,7 @@ import io.tidemark.calibration.Objective;
 import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.EvaluationReport.Row;
 import io.tidemark.generation.Completion;
@@ -135,9 +136,9 @@ public final class Evaluation {
         progress.onPart(done, parts, "boundaries chosen on " + validation.size() + " validation examples");
 
         Measured measured = new Measured();
-        List<ExampleBatch> chosenOn = ExampleBatch.of(validation, SweepLimits.DEFAULT.tokensPerBatch());
-        List<ExampleBatch> batches = ExampleBatch.of(
-                test.stream().map(LabelledExample::tokens).toList(), SweepLimits.DEFAULT.tokensPerBatch());
+        List<ExampleBatch> chosenOn = ExampleBatch.of(validation, TeacherForcing.ROWS_PER_CALL);
+        List<ExampleBatch> batches =
+                ExampleBatch.of(test.stream().map(LabelledExample::tokens).toList(), TeacherForcing.ROWS_PER_CALL);
         for (Variant variant : variants) {
             measured.validation().put(variant, validationMean(variant, curve, chosenOn));
             measured.likelihoods().put(variant, score(variant, batches));

@@ -2,6 +2,7 @@ package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.ExampleBatch;
+import io.tidemark.decoder.ForcedPass;
 import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.TeacherForcedBatch;
@@ -51,27 +52,12 @@ public final class GoldLikelihood {
      * @return the log-probability of each gold token in nats, sequence by sequence
      */
     public double[] logprobs(TeacherForcedBatch batch, Boundary boundary) {
-        HiddenStates states = decoder.embed(batch);
-        try {
-            for (int layer = 0; layer < decoder.numLayers(); layer++) {
-                try (HiddenStates before = states) {
-                    states = decoder.layer(batch, before, layer, boundary.covers(layer));
-                }
-            }
-            return logprobs(batch, states);
-        } finally {
-            states.close();
+        try (ForcedPass pass = decoder.pass(batch, 1);
+                HiddenStates states = pass.embed()) {
+            pass.layers(states, 0, boundary.layers(), true);
+            pass.layers(states, boundary.layers(), decoder.numLayers(), false);
+            return pass.goldLogprobs(states, 0, batch.goldTokens())[0];
         }
-    }
-
-    /** Applies the final norm and the head to the states after any layer; returns log-probabilities as above. */
-    double[] logprobs(TeacherForcedBatch batch, HiddenStates states) {
-        double[] gold = new double[batch.goldTokens()];
-        for (int from = 0; from < gold.length; from += decoder.goldPerCall(states)) {
-            int to = Math.min(gold.length, from + decoder.goldPerCall(states));
-            System.arraycopy(decoder.goldLogprobs(batch, states, from, to)[0], 0, gold, from, to - from);
-        }
-        return gold;
     }
 
     /** Returns the mean over the gold tokens of each sequence. */

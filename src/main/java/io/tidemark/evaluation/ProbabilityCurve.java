@@ -2,8 +2,8 @@ package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.ExampleBatch;
-import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.decoder.ForcedPass;
 import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.TeacherForcedBatch;
@@ -108,7 +108,7 @@ public final class ProbabilityCurve {
         TeacherForcing decoder = model.decoder().teacherForcing(lora);
         List<Reading> readings = new ArrayList<>(Collections.nCopies(examples.size(), null));
         int done = 0;
-        for (ExampleBatch batch : ExampleBatch.of(examples, SweepLimits.DEFAULT.tokensPerBatch())) {
+        for (ExampleBatch batch : ExampleBatch.of(examples, TeacherForcing.ROWS_PER_CALL)) {
             double[][] with = means(decoder, measure, batch.forced(), true);
             double[][] without = means(decoder, measure, batch.forced(), false);
             for (int i = 0; i < batch.indices().size(); i++) {
@@ -123,19 +123,15 @@ public final class ProbabilityCurve {
     /** Returns the mean measure {@code [L + 1][sequences]}. */
     private static double[][] means(
             TeacherForcing decoder, Measure measure, TeacherForcedBatch batch, boolean withLora) {
-        GoldLikelihood head = new GoldLikelihood(decoder);
         double[][] means = new double[decoder.numLayers() + 1][];
-        HiddenStates states = decoder.embed(batch);
-        try {
-            means[0] = mean(measure, batch, head.logprobs(batch, states));
-            for (int layer = 0; layer < decoder.numLayers(); layer++) {
-                try (HiddenStates before = states) {
-                    states = decoder.layer(batch, before, layer, withLora);
+        try (ForcedPass pass = decoder.pass(batch, 1);
+                HiddenStates states = pass.embed()) {
+            for (int layers = 0; layers < means.length; layers++) {
+                if (layers > 0) {
+                    pass.layers(states, layers - 1, layers, withLora);
                 }
-                means[layer + 1] = mean(measure, batch, head.logprobs(batch, states));
+                means[layers] = mean(measure, batch, pass.goldLogprobs(states, 0, batch.goldTokens())[0]);
             }
-        } finally {
-            states.close();
         }
         return means;
     }

@@ -184,15 +184,10 @@ class SlidingWindowTest {
     private double[] forced(LanguageModel model, List<Integer> tokens) {
         TeacherForcedBatch batch = new TeacherForcedBatch(
                 List.of(new TeacherForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
-        TeacherForcing decoder = model.decoder().teacherForcing();
-        HiddenStates states = decoder.embed(batch);
-        for (int layer = 0; layer < decoder.numLayers(); layer++) {
-            try (HiddenStates before = states) {
-                states = decoder.layer(batch, before, layer, false);
-            }
-        }
-        try (HiddenStates last = states) {
-            return decoder.goldLogprobs(batch, last, 0, LENGTH - 1)[0];
+        try (ForcedPass pass = model.decoder().teacherForcing().pass(batch, 1);
+                HiddenStates states = pass.embed()) {
+            pass.layers(states, 0, pass.numLayers(), false);
+            return pass.goldLogprobs(states, 0, LENGTH - 1)[0];
         }
     }
 

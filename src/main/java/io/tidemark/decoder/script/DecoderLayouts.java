@@ -161,7 +161,19 @@ public final class DecoderLayouts {
         /** Handle of the adapter; 0 for the base model. */
         ADAPTER,
         /** The adapter's LoRA is used in the layers below it. */
-        BOUNDARY
+        BOUNDARY;
+
+        /** The segment of the next {@code tokens} tokens of the sequence in a slot of a block. */
+        public static long[] segment(long block, int slot, int position, int tokens, long adapter, Boundary boundary) {
+            long[] segment = new long[values().length];
+            segment[BLOCK.ordinal()] = block;
+            segment[SLOT.ordinal()] = slot;
+            segment[POSITION.ordinal()] = position;
+            segment[TOKENS.ordinal()] = tokens;
+            segment[ADAPTER.ordinal()] = adapter;
+            segment[BOUNDARY.ordinal()] = boundary.layers();
+            return segment;
+        }
     }
 
     /** The numbers of an attention call. */

@@ -59,7 +59,9 @@ public enum DecoderMethod implements ScriptMethod {
     NO_MASKS(),
     // forced.torchscript
     EMBED("ids", "override_spans", "overrides"),
-    FORCED_LAYER("states", "layer_index", "t", "lora_spans", "adapters", "override_spans", "overrides"),
+    WITH_COPY_OF_LAST("states"),
+    LAST_STATE("states"),
+    FORCED_LAYERS("states", "first", "end", "lengths", "lora_spans", "adapters", "override_spans", "overrides"),
     GOLD_LOGPROBS("states", "rows", "gold", "override_spans", "overrides", "threads"),
     // native.torchscript
     NATIVE_CLOSE("handle"),
@@ -72,10 +74,10 @@ public enum DecoderMethod implements ScriptMethod {
     NATIVE_ADAPTER_BYTES("adapter"),
     NATIVE_STEP(EnumSet.range(NativeStepArgument.PLAN, NativeStepArgument.OVERRIDES)),
     NATIVE_STEP_AND_SAMPLE(EnumSet.allOf(NativeStepArgument.class)),
-    NATIVE_FORCED_LAYER("states", "layer_index", "t", "adapter", "boundary", "threads");
+    NATIVE_FORCED_LAYERS("states", "row", "end_row", "segments", "first", "end", "threads");
 
     /** The methods that only the script of the native path has. */
-    static final Set<DecoderMethod> NATIVE = EnumSet.range(NATIVE_CLOSE, NATIVE_FORCED_LAYER);
+    static final Set<DecoderMethod> NATIVE = EnumSet.range(NATIVE_CLOSE, NATIVE_FORCED_LAYERS);
 
     private final String method = name().toLowerCase(Locale.ROOT);
     private final List<String> parameters;
