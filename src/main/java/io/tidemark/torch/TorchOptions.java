@@ -5,8 +5,7 @@ package io.tidemark.torch;
  *
  * @param device  {@code cpu}, {@code cuda:N}, or {@code auto} for the first GPU if libtorch finds one, otherwise the
  *                CPU
- * @param threads maximum number of threads of one operator, and of all engine instances together; 0 for libtorch's
- *                default, the number of cores
+ * @param threads threads of a step; 0 for libtorch's default, the number of cores
  */
 public record TorchOptions(String device, int threads) {
 

@@ -113,8 +113,8 @@ class StepMasksTest {
 
     @Test
     @DisplayName(
-            "Of a cheap row stay cheap while it waits for another engine instance, and its wait takes from the time of the step")
-    void waitsForAnotherInstance() {
+            "Of a cheap row stay cheap while the host delays it, and the delay takes from the time of the step")
+    void delayed() {
         Simulation simulation = new Simulation();
         List<Sequence> rows = simulation.add(10, Duration.ofNanos(100_000));
         simulation.step();
