@@ -338,23 +338,19 @@ const char* tidemark_run_layers(int64_t model, float* x, int64_t rows, const int
   return run_layers(m, x, rows, list.data(), segment_count, first, end, most_threads(threads));
 }
 
-const char* tidemark_run_forced(int64_t model, float* x, int64_t rows, int64_t length, int64_t layer, int64_t adapter,
-                                int64_t boundary, int64_t threads) {
-  Model* m = model_of(model);
-  if (const char* error = check_pass(m, rows, threads)) return error;
-  if (length < 1 || rows % length) return "the rows are not sequences of this length";
-  if (layer < 0 || layer >= m->shape.layers) return "the layer is not in the model";
-  if (boundary < 0) return "the boundary is negative";
-  Adapter* with = adapter ? adapter_of(adapter) : nullptr;
-  if (adapter && (!with || with->model != m)) return NO_ADAPTER;
-  return run_forced(m, x, rows / length, length, layer, with, min<int64_t>(boundary, m->shape.layers),
-                    most_threads(threads));
-}
-
 const char* tidemark_run_head(int64_t model, const float* h, int64_t rows, float* logits, int64_t threads) {
   Model* m = model_of(model);
   if (const char* error = check_pass(m, rows, threads)) return error;
   return run_head(m, h, rows, logits, most_threads(threads));
+}
+
+const char* tidemark_run_gold(int64_t model, const float* h, int64_t rows, const int64_t* gold, double* logprobs,
+                              int64_t threads) {
+  Model* m = model_of(model);
+  if (const char* error = check_pass(m, rows, threads)) return error;
+  for (int64_t i = 0; i < rows; i++)
+    if (gold[i] < 0 || gold[i] >= m->shape.vocabulary) return "a gold token is not in the vocabulary";
+  return run_gold(m, h, rows, gold, logprobs, most_threads(threads));
 }
 
 }  // extern "C"

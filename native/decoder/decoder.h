@@ -6,7 +6,7 @@
  *      tidemark_model_head;
  *   2. tidemark_block_new for each block of keys and values; tidemark_adapter_new and tidemark_adapter_lora for each
  *      adapter;
- *   3. tidemark_run_layers and tidemark_run_head for each step, or tidemark_run_forced for given texts;
+ *   3. tidemark_run_layers and tidemark_run_head for each step, or tidemark_run_gold for given texts;
  *   4. tidemark_close for blocks and adapters, then for the model, which is refused while it has open ones.
  *
  * Objects are named by handles. A handle that does not exist, a shape that does not fit and a plan outside the memory
@@ -154,21 +154,22 @@ enum tidemark_segment {
  * r ranks (rounded up to 16, 0 without), it has at most
  *   R * (4 * (hidden + 2 q + 2 kv + inner) + 2 * heads * w + 4 * head dim + (r ? 4 : 2) * n + 6 * r + 1024)
  *   + T * (512 * max(R, 256) + 16 * n + 96 * S + 64 * w)
- * bytes. Families other than AVX2 need R * n less. The head adds R * n + T * 2048 * max(R, 256) for its rows.
+ * bytes. Families other than AVX2 need R * n less. The head adds R * n + T * 2048 * max(R, 256) for its rows, and
+ * tidemark_run_gold, whose passes have up to 64 rows, another 256 * vocabulary.
  */
 const char *tidemark_run_layers(int64_t model, float *x, int64_t rows, const int64_t *segments, int64_t segment_count,
                                 int64_t first, int64_t end, int64_t threads);
 
-/*
- * The same for one layer and whole sequences without a block: x [rows, hidden] has rows / length sequences of this
- * length. adapter may be 0; boundary as in a segment. In a layer with a window the result may differ from that of a
- * step whose slot has wrapped around, because sums have another order there.
- */
-const char *tidemark_run_forced(int64_t model, float *x, int64_t rows, int64_t length, int64_t layer, int64_t adapter,
-                                int64_t boundary, int64_t threads);
-
 /* logits [rows, vocabulary] of normed states h [rows, hidden]. */
 const char *tidemark_run_head(int64_t model, const float *h, int64_t rows, float *logits, int64_t threads);
+
+/*
+ * The log-probability, in nats, of one token for each of the normed states h [rows, hidden]: of its logits, that of the
+ * token gold [rows] minus the logarithm of the sum of their exponentials. NaN for a row that is not finite. A row does
+ * not depend on the others or on the number of threads, as in tidemark_run_layers.
+ */
+const char *tidemark_run_gold(int64_t model, const float *h, int64_t rows, const int64_t *gold, double *logprobs,
+                              int64_t threads);
 
 /* Registers the operators of operators.c in libtorch, once in a process. */
 const char *tidemark_register_operators(void);

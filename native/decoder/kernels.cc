@@ -81,6 +81,26 @@ void silu(const float* gate_up, int pairs, const float* scale, float* y) {
   }
 }
 
+// The numbers at i .. i+LANES-1 of n, with -infinity after the last one.
+inline F16 load_some(const float* x, int i, int n) {
+  return n - i >= LANES ? load(x + i) : choose((1u << (n - i)) - 1, load(x + i), all(-INFINITY));
+}
+
+double log_sum_exp(const float* x, int n) {
+  constexpr int SPAN_OF_FLOATS = 64 * LANES;  // whose sum is in float; the sum of sums is in double
+  F16 most = all(-INFINITY);
+  for (int i = 0; i < n; i += LANES) most = larger(most, load_some(x, i, n));
+  float top = largest_of(most);
+  double sum = 0;
+  for (int first = 0; first < n; first += SPAN_OF_FLOATS) {
+    F16 part = all(0);
+    for (int i = first; i < least(n, first + SPAN_OF_FLOATS); i += LANES)
+      part = add(part, exponential(sub(load_some(x, i, n), all(top))));
+    sum += static_cast<double>(sum_of(part));
+  }
+  return top + log(sum);
+}
+
 void rotate(const float* x, const float* cos, const float* sin, int n, float factor, float* y) {
   int half = n / 2;
   for (int i = 0; i < half; i++) {
@@ -623,7 +643,8 @@ constexpr Kernels KERNELS = {TIDEMARK_HAS_AMX ? 5 : 1 << 30,
                              gather,
                              silu,
                              rotate,
-                             attend};
+                             attend,
+                             log_sum_exp};
 
 }  // namespace
 

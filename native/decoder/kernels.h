@@ -87,6 +87,8 @@ struct Kernels {
   // Rotates the halves of a head of n numbers and multiplies it by a factor.
   void (*rotate)(const float* x, const float* cos, const float* sin, int n, float factor, float* y);
   void (*attend)(const Attention& a);
+  // The logarithm of the sum of e^x for n numbers; reads up to 64 bytes beyond them.
+  double (*log_sum_exp)(const float* x, int n);
 };
 
 const Kernels* kernels_avx2();

@@ -142,7 +142,10 @@ static void *array(struct call *call, int index, int32_t type, int64_t *expected
     return NULL;
   }
   if (aoti_torch_get_dtype((struct AtenTensorOpaque *)(uintptr_t)call->stack[index], &actual) || actual != type) {
-    refuse(call, index, type == aoti_torch_dtype_float32() ? "must be of float32" : "must be of int64");
+    refuse(call, index,
+           type == aoti_torch_dtype_float32()   ? "must be of float32"
+           : type == aoti_torch_dtype_float64() ? "must be of float64"
+                                                : "must be of int64");
     return NULL;
   }
   int fits = dimensions == expected_dimensions;
@@ -363,16 +366,6 @@ static const char *run_layers(struct call *call, int64_t *result) {
                                                 integer(call, 4), integer(call, 5));
 }
 
-static const char *run_forced(struct call *call, int64_t *result) {
-  (void)result;
-  read_shape(call, integer(call, 0));
-  int64_t states[] = {ANY, call->shape[TIDEMARK_SHAPE_HIDDEN]};
-  float *x = array(call, 1, aoti_torch_dtype_float32(), states, 2);
-  return call->message[0] ? call->message
-                          : tidemark_run_forced(integer(call, 0), x, states[0], integer(call, 2), integer(call, 3),
-                                                integer(call, 4), integer(call, 5), integer(call, 6));
-}
-
 static const char *run_head(struct call *call, int64_t *result) {
   (void)result;
   read_shape(call, integer(call, 0));
@@ -381,6 +374,17 @@ static const char *run_head(struct call *call, int64_t *result) {
   float *logits = matrix(call, 2, states[0], call->shape[TIDEMARK_SHAPE_VOCABULARY]);
   return call->message[0] ? call->message
                           : tidemark_run_head(integer(call, 0), h, states[0], logits, integer(call, 3));
+}
+
+static const char *run_gold(struct call *call, int64_t *result) {
+  (void)result;
+  read_shape(call, integer(call, 0));
+  int64_t states[] = {ANY, call->shape[TIDEMARK_SHAPE_HIDDEN]};
+  const float *h = array(call, 1, aoti_torch_dtype_float32(), states, 2);
+  const int64_t *gold = integers(call, 2, states[0]);
+  double *logprobs = array(call, 3, aoti_torch_dtype_float64(), states, 1);
+  return call->message[0] ? call->message
+                          : tidemark_run_gold(integer(call, 0), h, states[0], gold, logprobs, integer(call, 4));
 }
 
 /*
@@ -427,9 +431,8 @@ static void run(const char *schema, const char *(*body)(struct call *, int64_t *
   _(adapter_bytes, "adapter_bytes(int adapter) -> int")                                                               \
   _(close_handle, "close(int handle) -> int")                                                                         \
   _(run_layers, "run_layers(int model, Tensor(a!) x, Tensor segments, int first, int end, int threads) -> int")       \
-  _(run_forced, "run_forced(int model, Tensor(a!) x, int length, int layer, int adapter, int boundary, "              \
-                "int threads) -> int")                                                                                \
-  _(run_head, "run_head(int model, Tensor h, Tensor(a!) logits, int threads) -> int")
+  _(run_head, "run_head(int model, Tensor h, Tensor(a!) logits, int threads) -> int")                                 \
+  _(run_gold, "run_gold(int model, Tensor h, Tensor gold, Tensor(a!) logprobs, int threads) -> int")
 
 #define KERNEL(body, schema)                                                        \
   static void kernel_##body(uint64_t *stack, uint64_t inputs, uint64_t outputs) {   \

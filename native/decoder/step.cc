@@ -13,6 +13,7 @@ constexpr int OWN_ROWS = 2;           // up to this number, each thread rounds a
 constexpr int HELPED_ROWS = 64;       // up to this number, chunks are short and threads help each other
 constexpr int MANY_ROWS = 64;         // above this number, chunks of a linear have up to MANY_BLOCKS
 constexpr int MANY_BLOCKS = 8;
+constexpr int64_t GOLD_ROWS = 64;  // of logits in a workspace
 
 // The pool of the process, made by the first pass with several threads; null if there is no memory for it.
 Pool* pool(bool make) {
@@ -67,12 +68,12 @@ struct Plan {
   Model* model;
   Workspace* workspace;
   int rows, segments, units, queries, rounds;
-  int first, end;    // layers
-  int rank_blocks;   // the most of an adapter in the pass; 0 without LoRA
-  int forced_slots;  // of the workspace
-  int64_t forced_capacity;
-  int64_t span;   // of the scores of a query
-  float* logits;  // of the head, or null
+  int first, end;       // layers
+  int rank_blocks;      // the most of an adapter in the pass; 0 without LoRA
+  int64_t span;         // of the scores of a query
+  float* logits;        // of the head, or null
+  const int64_t* gold;  // whose log-probabilities follow the head, or null
+  double* logprobs;
   int64_t segments_at, units_at, queries_at, round_ends_at, row_segments_at, row_rounds_at, bytes;
 
   template <class T>
@@ -106,7 +107,7 @@ class Pass {
   void run() {
     k_.begin();
     if (plan_.logits) {
-      head();
+      if (head() && plan_.gold) gold();
     } else {
       for (int l = plan_.first; l < plan_.end && layer(l); l++) {
       }
@@ -261,18 +262,10 @@ class Pass {
   // ---- attention ----------------------------------------------------------------------------------------------------
 
   // Keys, or values, of a segment and a head.
-  bf16* cached(const Segment& s, int segment, int l, int values, int head) const {
-    int64_t capacity, slots, slot;
-    bf16* memory;
-    if (s.block) {
-      capacity = s.block->capacity_of(l), slots = s.block->slots, slot = s.slot, memory = s.block->layers[l];
-    } else {
-      capacity = plan_.forced_capacity, slots = plan_.forced_slots, slot = segment, memory = w_.forced.data();
-    }
-    return memory + (((values * slots + slot) * shape_.kv_heads + head) * capacity) * shape_.width;
-  }
-  int64_t capacity_of(const Segment& s, int l) const {
-    return s.block ? s.block->capacity_of(l) : plan_.forced_capacity;
+  bf16* cached(const Segment& s, int l, int values, int head) const {
+    const Block& block = *s.block;
+    return block.layers[l] +
+           (((values * block.slots + s.slot) * shape_.kv_heads + head) * block.capacity_of(l)) * shape_.width;
   }
 
   // A head in bfloat16 [width], with its norm and its rotation.
@@ -290,15 +283,14 @@ class Pass {
   // Rotates queries, and stores keys and values.
   void store_row(int l, int m) {
     const Layer& layer = model_.layers[l];
-    int index = plan_.at<int>(plan_.row_segments_at)[m];
-    const Segment& s = plan_.segment(index);
+    const Segment& s = plan_.segment_of_row(m);
     const float* row = row_of(w_.qkv, m, shape_.qkv_stride);
     const float* norms = layer.head_norms;
     if (s.adapter && s.adapter->layers[l].head_norms.capacity()) norms = s.adapter->layers[l].head_norms.data();
     int width = shape_.width, n = shape_.head_dim;
-    int64_t at = (s.position + m - s.first_row) % capacity_of(s, l);
-    auto keys_at = [&](int h) { return cached(s, index, l, 0, h) + at / LANES * LANES * width + at % LANES * 2; };
-    auto values_at = [&](int h) { return cached(s, index, l, 1, h) + at / 2 * 2 * width + at % 2; };
+    int64_t at = (s.position + m - s.first_row) % s.block->capacity_of(l);
+    auto keys_at = [&](int h) { return cached(s, l, 0, h) + at / LANES * LANES * width + at % LANES * 2; };
+    auto values_at = [&](int h) { return cached(s, l, 1, h) + at / 2 * 2 * width + at % 2; };
     for (int h = 0; h < shape_.kv_heads; h++)
       for (int d = 0; d < width; d += 2) {
         __builtin_prefetch(keys_at(h) + d * LANES, 1);
@@ -323,10 +315,10 @@ class Pass {
   void attend(int l, const Queries& q, int head) {
     const Segment& s = plan_.segment(q.segment);
     Attention a;
-    a.keys = cached(s, q.segment, l, 0, head);
-    a.values = cached(s, q.segment, l, 1, head);
+    a.keys = cached(s, l, 0, head);
+    a.values = cached(s, l, 1, head);
     a.width = shape_.width;
-    a.capacity = static_cast<int>(capacity_of(s, l));
+    a.capacity = static_cast<int>(s.block->capacity_of(l));
     a.window = static_cast<int>(min<int64_t>(model_.layers[l].window, 1 << 30));
     a.rows = q.tokens * q.heads;
     a.heads = q.heads;
@@ -378,7 +370,7 @@ class Pass {
 
   // ---- head ---------------------------------------------------------------------------------------------------------
 
-  void head() {
+  bool head() {
     int parts = shape_.head_inputs[1] ? 2 : 1;
     Bytes bytes[2];
     auto round_row = [&](int m) {
@@ -398,12 +390,12 @@ class Pass {
       bool current = team_.phase(chunks, [&](int c) {
         for (int m = first_of(plan_.rows, c, chunks); m < first_of(plan_.rows, c + 1, chunks); m++) round_row(m);
       });
-      if (!current) return;
+      if (!current) return false;
     }
     int blocks = model_.head[0].blocks;
     int chunks = chunks_of(plan_.rows, blocks, 4 * CHUNKS_PER_THREAD, team_.threads());
     float* y = scratch_.outputs.data();
-    team_.phase(chunks, helps(), [&](int c) {
+    return team_.phase(chunks, helps(), [&](int c) {
       Span span(c, chunks, blocks);
       for (int p = 0; p < parts; p++) {
         float* of_part = y + static_cast<int64_t>(p) * plan_.rows * span.width();
@@ -416,6 +408,14 @@ class Pass {
       for (int m = 0; m < plan_.rows; m++)
         memcpy(plan_.logits + static_cast<int64_t>(m) * shape_.vocabulary + span.first * LANES,
                y + static_cast<int64_t>(m) * span.width(), static_cast<size_t>(n) * 4);
+    });
+  }
+
+  // One thread sums the exponentials of a row, in the order of the vocabulary.
+  void gold() {
+    team_.phase(plan_.rows, [&](int m) {
+      const float* logits = plan_.logits + static_cast<int64_t>(m) * shape_.vocabulary;
+      plan_.logprobs[m] = logits[plan_.gold[m]] - k_.log_sum_exp(logits, shape_.vocabulary);
     });
   }
 };
@@ -541,7 +541,7 @@ int64_t tokens_of_round(const Model& model, const Segment& s) {
   int64_t window = 0;
   for (int l = 0; l < model.shape.layers; l++)
     if (model.layers[l].window != INT64_MAX) window = max(window, model.layers[l].window);
-  if (!window || !s.block || s.position + s.rows <= s.block->ring_capacity) return s.rows;
+  if (!window || s.position + s.rows <= s.block->ring_capacity) return s.rows;
   return s.block->ring_capacity - window + 1;
 }
 
@@ -550,8 +550,7 @@ struct Request {
   Model* model;
   const Segment* segments;
   int64_t segment_count, rows, first, end;
-  int64_t span;             // of the scores of a query
-  int64_t forced_capacity;  // of a slot in the workspace, or 0
+  int64_t span;  // of the scores of a query
   int64_t threads;
 };
 
@@ -574,7 +573,6 @@ Plan outline(const Request& r, Workspace* workspace) {
   plan.model = r.model, plan.workspace = workspace;
   plan.rows = static_cast<int>(r.rows), plan.segments = static_cast<int>(r.segment_count);
   plan.rounds = static_cast<int>(rounds), plan.first = static_cast<int>(r.first), plan.end = static_cast<int>(r.end);
-  plan.forced_slots = r.forced_capacity ? plan.segments : 0, plan.forced_capacity = r.forced_capacity;
   plan.span = r.span;
   plan.bytes = round_up(sizeof(Plan), 64);
   auto list = [&](int64_t count, size_t size) {
@@ -676,6 +674,17 @@ const char* plan_and_run(const Request& r, Workspace& w, float* x) {
   return run_states(plan, x, r.threads);
 }
 
+// A pass of the head without its output.
+const char* plan_head(Model* model, Workspace& w, const float* h, int64_t rows, int64_t threads, Plan* plan) {
+  if (!grow_linears(w, *model, rows, threads, true)) return "out of memory";
+  plan->model = model, plan->workspace = &w;
+  plan->rows = static_cast<int>(rows), plan->bytes = sizeof(Plan);
+  const Shape& s = model->shape;
+  for (int64_t m = 0; m < rows; m++)
+    memcpy(row_of(w.x, m, s.hidden_stride), h + m * s.hidden, static_cast<size_t>(s.hidden) * 4);
+  return nullptr;
+}
+
 }  // namespace
 
 void wait_for_late() {
@@ -691,35 +700,31 @@ const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segm
     const Segment& s = segments[i];
     span = max(span, min(round_up(s.position + s.rows, 64), max(s.block->capacity, s.block->ring_capacity)));
   }
-  return plan_and_run({model, segments, segment_count, rows, first, end, span, 0, threads}, *lease.get(), x);
-}
-
-const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length, int64_t layer, const Adapter* adapter,
-                       int64_t boundary, int64_t threads) {
-  Lease lease(model);
-  Array<Segment> segments;
-  int64_t capacity = round_up(length, 64),
-          elements = 2 * sequences * model->shape.kv_heads * capacity * model->shape.width;
-  if (!lease.get() || !segments.reserve(sequences) || !grow(lease.get()->forced, elements)) return "out of memory";
-  memset(lease.get()->forced.data(), 0, static_cast<size_t>(elements) * sizeof(bf16));
-  for (int64_t i = 0; i < sequences; i++)
-    segments[i] = {
-        nullptr, adapter, 0, 0, static_cast<int>(boundary), static_cast<int>(i * length), static_cast<int>(length), 0};
-  Request request = {model,    segments.data(), sequences, sequences * length, layer, layer + 1,
-                     capacity, capacity,        threads};
-  return plan_and_run(request, *lease.get(), x);
+  return plan_and_run({model, segments, segment_count, rows, first, end, span, threads}, *lease.get(), x);
 }
 
 const char* run_head(Model* model, const float* h, int64_t rows, float* logits, int64_t threads) {
   Lease lease(model);
-  if (!lease.get() || !grow_linears(*lease.get(), *model, rows, threads, true)) return "out of memory";
+  if (!lease.get()) return "out of memory";
   Plan plan{};
-  plan.model = model, plan.workspace = lease.get();
-  plan.rows = static_cast<int>(rows), plan.logits = logits, plan.bytes = sizeof(Plan);
-  const Shape& s = model->shape;
-  for (int64_t m = 0; m < rows; m++)
-    memcpy(lease.get()->x.data() + m * s.hidden_stride, h + m * s.hidden, static_cast<size_t>(s.hidden) * 4);
+  if (const char* error = plan_head(model, *lease.get(), h, rows, threads, &plan)) return error;
+  plan.logits = logits;
   return run(plan, threads);
+}
+
+const char* run_gold(Model* model, const float* h, int64_t rows, const int64_t* gold, double* logprobs,
+                     int64_t threads) {
+  Lease lease(model);
+  const Shape& s = model->shape;
+  if (!lease.get() || !grow(lease.get()->logits, min(rows, GOLD_ROWS) * s.vocabulary)) return "out of memory";
+  for (int64_t first = 0; first < rows; first += GOLD_ROWS) {
+    Plan plan{};
+    int64_t count = min(rows - first, GOLD_ROWS);
+    if (const char* error = plan_head(model, *lease.get(), h + first * s.hidden, count, threads, &plan)) return error;
+    plan.logits = lease.get()->logits.data(), plan.gold = gold + first, plan.logprobs = logprobs + first;
+    if (const char* error = run(plan, threads)) return error;
+  }
+  return nullptr;
 }
 
 }  // namespace tidemark

@@ -6,7 +6,7 @@ namespace tidemark {
 
 // The next tokens of one sequence.
 struct Segment {
-  const Block* block;  // null: keys and values of one layer are in the workspace, with a slot for each segment
+  const Block* block;
   const Adapter* adapter;
   int64_t slot, position;
   int boundary, first_row, rows;
@@ -37,17 +37,17 @@ struct Workspace {
   Array<int> sums[2];
   Array<bf16> rounded;        // [rows][padded inputs] of LoRA
   Array<bf16> lora_products;  // [rows][parts][ranks]
-  Array<bf16> forced;         // keys and values of one layer, [2][segments][kv heads][capacity][width]
+  Array<float> logits;        // [rows][vocabulary] of gold tokens
   Scratch scratch[MAX_THREADS];
 };
 
 // Segments have at least one row each, rows that follow each other, and places in their blocks.
 const char* run_layers(Model* model, float* x, int64_t rows, const Segment* segments, int64_t segment_count,
                        int64_t first, int64_t end, int64_t threads);
-// x [sequences * length, hidden].
-const char* run_forced(Model* model, float* x, int64_t sequences, int64_t length, int64_t layer, const Adapter* adapter,
-                       int64_t boundary, int64_t threads);
 const char* run_head(Model* model, const float* h, int64_t rows, float* logits, int64_t threads);
+// Gold tokens are in the vocabulary.
+const char* run_gold(Model* model, const float* h, int64_t rows, const int64_t* gold, double* logprobs,
+                     int64_t threads);
 
 // Returns when no thread is late in a pass that has ended.
 void wait_for_late();

@@ -13,6 +13,7 @@ struct TorchLibraryOpaque;
 
 int32_t aoti_torch_device_type_cpu(void);
 int32_t aoti_torch_dtype_float32(void);
+int32_t aoti_torch_dtype_float64(void);
 int32_t aoti_torch_dtype_int64(void);
 
 int32_t aoti_torch_delete_tensor_object(struct AtenTensorOpaque *tensor);

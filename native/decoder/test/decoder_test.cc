@@ -57,8 +57,8 @@ static void test(const std::string& name, const std::function<std::string()>& bo
 
 // ---- the reference ----
 
-// Errors are relative to the norm of what a layer adds to a row, or of a row's logits. Most rows are equal up to the
-// precision of float; in some, numbers are rounded to a neighbouring byte.
+// Errors are relative to the norm of what a layer adds to a row, or of a row's logits, and those of log-probabilities
+// to 0.001 nats. Most rows are equal up to the precision of float; in some, numbers are rounded to a neighbouring byte.
 constexpr double LARGEST_ERROR = 0.04, MEAN_ERROR = 0.004;
 constexpr double SEEN_ERROR = 0.5;  // the least of a planted fault
 
@@ -72,6 +72,8 @@ struct Recording {
   };
   std::vector<Row> rows;
   std::vector<std::vector<float>> normed, logits;
+  std::vector<int64_t> gold;
+  std::vector<double> logprobs;
   int sequences = 0;
 };
 
@@ -86,7 +88,6 @@ class Comparison {
     std::vector<std::unique_ptr<Adapter>> adapters;
     for (const AdapterData& a : adapters_) adapters.push_back(std::make_unique<Adapter>(model, a));
     record_steps(model, adapters);
-    record_forced(model, adapters);
     record_head(model);
   }
   size_t rows() const { return recording_.rows.size() + recording_.logits.size(); }
@@ -113,6 +114,8 @@ class Comparison {
       Reference::Vector y = reference_.head(recording_.normed[i].data());
       std::vector<float> logits(y.begin(), y.end()), zeros(y.size());
       errors.add(distance(recording_.logits[i], logits) / distance(zeros, logits), rows());
+      double logprob = reference_.gold(recording_.logits[i], recording_.gold[i]);
+      errors.add(std::abs(recording_.logprobs[i] - logprob) / 0.001, rows());
     }
     return errors;
   }
@@ -164,26 +167,18 @@ class Comparison {
     }
     recording_.sequences = 7;
   }
-  void record_forced(const Model& model, const std::vector<std::unique_ptr<Adapter>>& adapters) {
-    int hidden = data_.shape.hidden, layer = data_.shape.layers() - 1;
-    for (int adapter = -1; adapter < 3; adapter++)
-      for (int length : {19, 1}) {
-        int sequences = 2, rows = length * sequences;
-        Guarded<float> x(random_.normals(rows * hidden, 0.3));
-        std::vector<float> before(x.data(), x.data() + x.size());
-        require(tidemark_run_forced(model.handle.value, x.data(), rows, length, layer,
-                                    adapter < 0 ? 0 : adapters[adapter]->handle.value, layer + 1, 2));
-        for (int r = 0; r < rows; r++)
-          record(recording_.sequences + r / length, r % length, layer, adapter, layer + 1, &before[r * hidden],
-                 &x[r * hidden]);
-        recording_.sequences += sequences;
-      }
-  }
   void record_head(const Model& model) {
     int rows = 5, vocabulary = data_.shape.vocabulary;
     std::vector<float> h = random_.normals(rows * data_.shape.hidden, 1);
     Guarded<float> input(h), logits(rows * vocabulary);
+    Guarded<int64_t> gold(rows);
+    Guarded<double> logprobs(rows);
+    for (int r = 0; r < rows; r++) gold[r] = random_.between(0, vocabulary - 1);
+    gold[0] = vocabulary - 1;
     require(tidemark_run_head(model.handle.value, input.data(), rows, logits.data(), 2));
+    require(tidemark_run_gold(model.handle.value, input.data(), rows, gold.data(), logprobs.data(), 2));
+    recording_.gold.assign(gold.data(), gold.data() + rows);
+    recording_.logprobs.assign(logprobs.data(), logprobs.data() + rows);
     for (int r = 0; r < rows; r++) {
       recording_.normed.emplace_back(h.begin() + r * data_.shape.hidden, h.begin() + (r + 1) * data_.shape.hidden);
       recording_.logits.emplace_back(logits.data() + r * vocabulary, logits.data() + (r + 1) * vocabulary);
@@ -256,32 +251,6 @@ static void test_traffic(int family) {
            Scene scene(shape, family, Random(seed + 1), 12, CAPACITY - 20);
            return run_traffic(scene, (shape.name == "wide" ? 150 : 1000) / (SANITIZED ? 3 : 1), {});
          });
-  test(format("%s: forced texts have the same bits as in a step, with any threads and neighbours", FAMILIES[family]), [&] {
-    Random random(seed + 2);
-    Scene scene(SMALL, family, random, 0, 1);
-    Adapter adapter(*scene.model, scene.adapters[0]);
-    int64_t model = scene.model->handle.value;
-    int hidden = SMALL.hidden, runs = 0;
-    for (int length : {1, 5, 33, 70}) {
-      std::vector<float> alone = random.normals(length * hidden, 0.3), input = alone;
-      require(tidemark_run_forced(model, alone.data(), length, length, 2, adapter.handle.value, 3, 1));
-      Block block(*scene.model, 1, CAPACITY, RING);
-      Segment s{block.handle.value, 0, 0, length, adapter.handle.value, 3};
-      std::vector<float> step = input;  // in a layer without a ring, where sums would have another order
-      require(tidemark_run_layers(model, step.data(), length, &s.block, 1, 2, 3, 1));
-      require_same(alone.data(), step.data(), length * hidden, format("a step of %d tokens", length));
-      for (int sequences = 1; sequences < 5; sequences++) {
-        std::vector<float> x = random.normals(sequences * length * hidden, 0.3);
-        size_t at = random.between(0, sequences - 1) * length * hidden;
-        std::copy(input.begin(), input.end(), x.begin() + at);
-        require(tidemark_run_forced(model, x.data(), sequences * length, length, 2, adapter.handle.value, 3,
-                                    sequences));
-        require_same(&x[at], alone.data(), length * hidden, format("%d sequences of %d tokens", sequences, length));
-        runs++;
-      }
-    }
-    return format("%d runs", runs);
-  });
   test(format("%s: rows that are not finite change no other row", FAMILIES[family]), [&] {
     Scene scene(SMALL, family, Random(seed + 3), 8, 30);
     Adapter adapter(*scene.model, scene.adapters[0]);
@@ -299,6 +268,13 @@ static void test_traffic(int family) {
                                      {block.handle.value, 0, 0, 18, 0, 0}};
         require(tidemark_run_layers(model, x.data(), 23 + text.length, &plan[0].block, 3, 0, 3, threads));
         require_same(&x[5 * hidden], text.states.data(), text.length * hidden, format("beside rows of %g", bad));
+        if (!bad) continue;
+        std::vector<int64_t> gold(5 + text.length, text.gold);
+        std::vector<double> logprobs(gold.size());
+        require(tidemark_run_gold(model, x.data(), gold.size(), gold.data(), logprobs.data(), threads));
+        for (int i = 0; i < 5; i++)
+          if (!std::isnan(logprobs[i])) fail(format("a row of %g has the log-probability %g", bad, logprobs[i]));
+        require_same(&logprobs[5], text.logprobs.data(), text.length, format("log-probabilities beside %g", bad));
       }
     return std::string("beside NaN, infinity, the largest numbers and zeros");
   });

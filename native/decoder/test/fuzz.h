@@ -22,7 +22,7 @@ class Fuzz {
   }
 
   std::string run(int count) {
-    for (int i = 0; i < count; i++) plan(), head(), forced(), objects(), block(), shape();
+    for (int i = 0; i < count; i++) plan(), head(), gold(), objects(), block(), shape();
     return format("%d calls refused, %d accepted", refused_, accepted_);
   }
 
@@ -166,21 +166,21 @@ class Fuzz {
     checked(tidemark_run_head(m, h.data(), rows, logits.data(), threads), e,
             format("head of model %ld, %ld rows, %ld threads", m, rows, threads));
   }
-  void forced() {
-    int64_t v[] = {model(), 12, 4, 1, adapters_[0]->handle.value, 2, 2};
-    for (int i = random_.between(0, 2); i > 0; i--) {
-      int field = random_.between(0, 6);
-      v[field] = field == 0 || field == 4 ? odd_handle() : field == 6 ? odd_threads() : odd();
-    }
-    v[1] = std::min<int64_t>(v[1], 12);
-    bool wrong = v[0] != model() || v[1] < 0 || v[2] < 1 || v[1] % v[2] || v[3] < 0 || v[3] >= SMALL.layers() ||
-                 !is_adapter(v[4]) || v[6] < 1;
-    bool either = v[1] == 0 || v[0] == other_.model->handle.value || v[5] < 0 || v[5] > SMALL.layers();
-    Expected e = either ? EITHER : wrong ? REFUSED : ACCEPTED;
-    Guarded<float> x(random_.normals(12 * SMALL.hidden, 1));
-    checked(tidemark_run_forced(v[0], x.data(), v[1], v[2], v[3], v[4], v[5], v[6]), e,
-            format("forced, model %ld, %ld rows, length %ld, layer %ld, adapter %ld, boundary %ld, %ld threads", v[0],
-                   v[1], v[2], v[3], v[4], v[5], v[6]));
+  void gold() {
+    int64_t m = random_.chance(0.5) ? odd_handle() : model();
+    int64_t rows = random_.chance(0.5) ? 3 : std::min<int64_t>(odd(), 3);
+    int64_t threads = random_.chance(0.5) ? 2 : odd_threads();
+    bool weights = m == model() || m == other_.model->handle.value, outside = false;
+    int64_t vocabulary = m == model() ? SMALL.vocabulary : TINY.vocabulary;
+    Guarded<float> h(random_.normals(3 * SMALL.hidden, 1));
+    Guarded<int64_t> gold(3);
+    Guarded<double> logprobs(3);
+    for (int i = 0; i < 3; i++) gold[i] = random_.chance(0.1) ? odd() : random_.between(0, TINY.vocabulary - 1);
+    for (int i = 0; i < rows; i++) outside |= gold[i] < 0 || gold[i] >= vocabulary;
+    Expected e = !weights || rows < 0 || threads < 1 || outside ? REFUSED : rows == 0 ? EITHER : ACCEPTED;
+    checked(tidemark_run_gold(m, h.data(), rows, gold.data(), logprobs.data(), threads), e,
+            format("gold of model %ld, %ld rows, tokens %ld, %ld and %ld, %ld threads", m, rows, gold[0], gold[1],
+                   gold[2], threads));
   }
   // Calls that must be refused, with shorter arrays than any accepted call has.
   void objects() {

@@ -9,11 +9,11 @@
 // Faults that can be planted in the reference, each of which the comparison has to see.
 enum class Fault {
   NONE, BOUNDARY, BIAS, KV_HEAD, WINDOW, ROPE_PAIRS, ROPE_FACTOR, HEAD_NORM, EPSILON_LEFT_OUT, SELF_LEFT_OUT, PART,
-  FACTOR, SHIFT, ADAPTER_NORMS, SCALE, LARGE_PART, HEAD_INPUTS, COUNT
+  FACTOR, SHIFT, ADAPTER_NORMS, SCALE, LARGE_PART, HEAD_INPUTS, GOLD_LEFT_OUT, COUNT
 };
 constexpr const char* FAULT_NAMES[] = {
     "none", "boundary", "bias", "kv-head", "window", "rope-pairs", "rope-factor", "head-norm", "epsilon", "self",
-    "part", "factor", "shift", "adapter-norms", "scale", "large-part", "head-inputs"};
+    "part", "factor", "shift", "adapter-norms", "scale", "large-part", "head-inputs", "gold"};
 
 inline float bf16(double value) {
   float f = value;
@@ -79,6 +79,14 @@ class Reference {
       for (size_t i = 0; i < y.size(); i++) logits[i] += y[i];
     }
     return logits;
+  }
+
+  // The log-probability of a token.
+  double gold(const std::vector<float>& logits, int64_t token) const {
+    double sum = 0;
+    for (size_t i = 0; i < logits.size(); i++)
+      if (fault != Fault::GOLD_LEFT_OUT || static_cast<int64_t>(i) != token) sum += std::exp(static_cast<double>(logits[i]));
+    return logits[token] - std::log(sum);
   }
 
  private:

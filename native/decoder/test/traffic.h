@@ -10,6 +10,8 @@ struct Text {
   int64_t boundary;
   int length;
   std::vector<float> x, states, logits;
+  int64_t gold;  // a token, and its log-probability at each position
+  std::vector<double> logprobs;
 };
 
 constexpr int CAPACITY = 192, RING = 64;
@@ -32,26 +34,29 @@ class Scene {
     Block block(*model, 1, CAPACITY, RING);
     for (int t = 0; t < count; t++) {
       int hidden = shape.hidden, vocabulary = shape.vocabulary;
-      Text text{t % 4 - 1, random.between(0, shape.layers()), static_cast<int>(random.between(1, longest)), {}, {}, {}};
+      Text text{t % 4 - 1, random.between(0, shape.layers()), static_cast<int>(random.between(1, longest)), {}, {}, {},
+                random.between(0, vocabulary - 1), {}};
       if (t % 4 == 0) text.length = longest;
       text.x = random.normals(text.length * hidden, 0.3);
-      text.states = text.x, text.logits.resize(text.length * vocabulary);
+      text.states = text.x, text.logits.resize(text.length * vocabulary), text.logprobs.resize(text.length);
       for (int p = 0; p < text.length; p++) {
         float* x = &text.states[p * hidden];
         int64_t adapter = text.adapter < 0 ? 0 : opened[text.adapter]->handle.value;
         Segment s{block.handle.value, 0, p, 1, adapter, text.boundary};
         require(tidemark_run_layers(model->handle.value, x, 1, &s.block, 1, 0, shape.layers(), 1));
         require(tidemark_run_head(model->handle.value, x, 1, &text.logits[p * vocabulary], 1));
+        require(tidemark_run_gold(model->handle.value, x, 1, &text.gold, &text.logprobs[p], 1));
       }
       texts.push_back(std::move(text));
     }
   }
 };
 
-static void require_same(const float* got, const float* expected, int count, const std::string& where) {
-  if (!memcmp(got, expected, count * sizeof(float))) return;
+template <class T>
+static void require_same(const T* got, const T* expected, int count, const std::string& where) {
+  if (!memcmp(got, expected, count * sizeof(T))) return;
   int i = 0;
-  while (!memcmp(got + i, expected + i, sizeof(float))) i++;
+  while (!memcmp(got + i, expected + i, sizeof(T))) i++;
   fail(format("%s: element %d is %.9g, not %.9g", where.c_str(), i, got[i], expected[i]));
 }
 
@@ -104,6 +109,7 @@ class Traffic {
     steps++, rows += count;
     check(chosen, x, threads);
     if (random_.chance(0.3)) check_head(chosen, count, threads);
+    if (random_.chance(0.3)) check_gold(chosen, count, threads);
     for (Sequence* s : chosen) s->position += s->tokens;
     leave();
   }
@@ -197,6 +203,21 @@ class Traffic {
       for (int p = s->position; p < s->position + s->tokens; p++, row++)
         require_same(logits + row * vocabulary, &scene_.texts[s->text].logits[p * vocabulary], vocabulary,
                      "logits of " + where(row, threads, chosen, *s, p));
+  }
+  void check_gold(const std::vector<Sequence*>& chosen, size_t count, int threads) {
+    Guarded<int64_t> gold(count);
+    Guarded<double> logprobs(count);
+    size_t row = 0;
+    for (Sequence* s : chosen)
+      for (int p = 0; p < s->tokens; p++) gold[row++] = scene_.texts[s->text].gold;
+    require(tidemark_run_gold(scene_.model->handle.value, x_.last(count * scene_.data.shape.hidden), count, gold.data(),
+                              logprobs.data(), threads));
+    row = 0;
+    for (Sequence* s : chosen) {
+      require_same(&logprobs[row], &scene_.texts[s->text].logprobs[s->position], s->tokens,
+                   "log-probabilities of " + where(row, threads, chosen, *s, s->position));
+      row += s->tokens;
+    }
   }
   // Sequences end; blocks, adapters and the model are closed right after the step, and made again.
   void leave() {

@@ -42,7 +42,7 @@ final class BatchSweep implements AutoCloseable {
     private int branched;
     private int goldScored;
     private int boundariesScored;
-    private long layerEvaluations;
+    private long rowEvaluations;
 
     /** @param rowsTimesLayers the most rows of a slice times the layers that they go through; a layer is not divided */
     BatchSweep(TeacherForcing decoder, TeacherForcedBatch batch, SweepBoundaries boundaries, int rowsTimesLayers) {
@@ -53,7 +53,12 @@ final class BatchSweep implements AutoCloseable {
         this.together = Math.min(chosen.size(), TeacherForcing.statesPerCall(batch));
         this.logprobs = new double[chosen.size()][batch.goldTokens()];
         this.pass = decoder.pass(batch, together);
-        this.states = pass.embed();
+        try {
+            this.states = pass.embed();
+        } catch (RuntimeException | Error e) {
+            pass.close();
+            throw e;
+        }
     }
 
     /** Runs rows through layers, or scores gold tokens. Returns false when all boundaries are scored. */
@@ -72,12 +77,17 @@ final class BatchSweep implements AutoCloseable {
     /** The share of the layer evaluations and scores that are done, 0 to 1. */
     double progress() {
         double scored = boundariesScored + (double) goldScored / batch.goldTokens() * states.count();
-        return (layerEvaluations + scored) / (boundaries.layerEvaluations() + chosen.size());
+        return ((double) rowEvaluations / batch.rows() + scored) / (boundaries.layerEvaluations() + chosen.size());
+    }
+
+    /** How often a layer was applied to a row of this batch. */
+    long rowEvaluations() {
+        return rowEvaluations;
     }
 
     /** How often a layer was applied to a state of this batch. */
     long layerEvaluations() {
-        return layerEvaluations;
+        return rowEvaluations / batch.rows();
     }
 
     /** The log-probability of each gold token {@code [requested boundaries][gold tokens]}, once all slices are done. */
@@ -116,9 +126,10 @@ final class BatchSweep implements AutoCloseable {
             int rows = pass.endRow(states, 0);
             nextLayer = Math.min(end(), layer + Math.max(1, rowsTimesLayers / rows));
         }
-        row = pass.layers(states, row, layer, nextLayer, hasPrefix);
+        int firstRow = row;
+        row = pass.layers(states, firstRow, layer, nextLayer, hasPrefix);
+        rowEvaluations += (long) (row - firstRow) * (nextLayer - layer);
         if (row == pass.rows(states)) {
-            layerEvaluations += (long) states.count() * (nextLayer - layer);
             layer = nextLayer;
             row = 0;
         }

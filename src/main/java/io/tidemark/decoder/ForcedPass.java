@@ -5,6 +5,7 @@ import static io.tidemark.decoder.script.DecoderMethod.FORCED_LAYERS;
 import static io.tidemark.decoder.script.DecoderMethod.GOLD_LOGPROBS;
 import static io.tidemark.decoder.script.DecoderMethod.LAST_STATE;
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_FORCED_LAYERS;
+import static io.tidemark.decoder.script.DecoderMethod.NATIVE_GOLD_LOGPROBS;
 import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
 import static io.tidemark.decoder.script.DecoderMethod.WITH_COPY_OF_LAST;
 
@@ -17,6 +18,7 @@ import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
 import io.tidemark.decoder.script.DecoderLayouts.OverrideSpanField;
 import io.tidemark.decoder.script.DecoderLayouts.SegmentField;
+import io.tidemark.decoder.script.DecoderMethod;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import java.util.Arrays;
@@ -194,13 +196,13 @@ public final class ForcedPass implements AutoCloseable {
 
     private double[] logprobs(HiddenStates states, int from, int to) {
         Torch torch = context.torch();
+        DecoderMethod method = context.isNative() ? NATIVE_GOLD_LOGPROBS : GOLD_LOGPROBS;
         try (Value rows = torch.longs(Arrays.copyOfRange(batch.predictingRows(), from, to));
                 Value gold = torch.longs(Arrays.copyOfRange(batch.gold(), from, to));
                 Value spans = overrideSpans(0, (long) states.count() * (to - from));
                 Value overrides = overrides();
                 Value threads = torch.number(context.threads().prepare());
-                Value result =
-                        context.script().call(GOLD_LOGPROBS, states.value(), rows, gold, spans, overrides, threads)) {
+                Value result = context.script().call(method, states.value(), rows, gold, spans, overrides, threads)) {
             return result.toDoubles();
         }
     }

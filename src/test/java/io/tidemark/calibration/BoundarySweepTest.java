@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tidemark.decoder.TeacherForcedBatch;
 import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
@@ -121,6 +122,31 @@ class BoundarySweepTest {
             assertThat(run.layerEvaluations()).isEqualTo((long) batches * (LAYERS * (LAYERS + 1) / 2 + LAYERS));
             assertThat(run.runSlice()).isFalse();
             assertThat(run.scores()).hasSameSizeAs(examples("all"));
+        }
+    }
+
+    @ParameterizedTest(name = "{0} tokens per slice, {1} examples of {2} tokens")
+    @DisplayName("A slice runs at most its tokens times layers, or one layer of 512 rows or of an undivided example")
+    @CsvSource({"1, 1, 500", "1024, 1, 500", "4000, 1, 500", "1024, 3, 300", "4000, 3, 300", "1024, 5, 40"})
+    void slicesAreBounded(int tokensPerSlice, int count, int tokens) {
+        List<Integer> text = Collections.nCopies(tokens - 9, 5);
+        TeacherForcedBatch batch = new TeacherForcedBatch(
+                Collections.nCopies(count, new TeacherForcedBatch.Sequence(text, Collections.nCopies(10, 6))));
+        int oneLayer = options.computeType() == ComputeType.INT8
+                ? TeacherForcing.ROWS_PER_CALL
+                : Math.max(TeacherForcing.ROWS_PER_CALL, batch.rows());
+        TeacherForcing decoder = fixture.model().decoder().teacherForcing(fixture.adapter("all"));
+        SweepBoundaries boundaries = SweepBoundaries.all(LAYERS);
+        try (BatchSweep sweep = new BatchSweep(decoder, batch, boundaries, tokensPerSlice)) {
+            long largest = 0;
+            boolean more = true;
+            while (more) {
+                long before = sweep.rowEvaluations();
+                more = sweep.runSlice();
+                largest = Math.max(largest, sweep.rowEvaluations() - before);
+            }
+            assertThat(largest).isBetween(1L, (long) Math.max(tokensPerSlice, oneLayer));
+            assertThat(sweep.rowEvaluations()).isEqualTo(batch.rows() * boundaries.layerEvaluations());
         }
     }
 

@@ -1,6 +1,7 @@
 package io.tidemark.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.tidemark.boundary.Boundary;
@@ -111,6 +112,40 @@ class NativeStepTest {
             for (int trial = 0; trial < 2; trial++) {
                 try (KvPool pool = new KvPool(decoder.kvCache(), Long.MAX_VALUE)) {
                     compare(decoder, pool, texts, alone, random);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0}, {1}")
+    @MethodSource("modelsAndKernels")
+    @DisplayName("Gold tokens have the log-probabilities of a step's logits, also with an adapter's own norms or head")
+    void goldTokensAreScoredAsInSteps(String family, Kernels kernels) {
+        try (FixtureModel fixture = FixtureModel.load(family, new ModelOptions(ComputeType.INT8, true).with(kernels))) {
+            int layers = fixture.model().config().numLayers();
+            for (String adapter : Folders.adapters(family)) {
+                LoraWeights lora = fixture.adapter(adapter);
+                List<Integer> prompt =
+                        fixture.reference(adapter).prompts().get(0).ids();
+                List<Integer> gold = IntStream.range(0, DECODED)
+                        .mapToObj(i -> 3 + i * 7 % 400)
+                        .toList();
+                List<Integer> tokens =
+                        Stream.concat(prompt.stream(), gold.stream()).toList();
+                List<float[]> logits =
+                        alone(fixture.model().decoder(), new Text(adapter, tokens, Optional.of(lora), layers));
+                TeacherForcedBatch batch =
+                        new TeacherForcedBatch(List.of(new TeacherForcedBatch.Sequence(prompt, gold)));
+                try (ForcedPass pass =
+                                fixture.model().decoder().teacherForcing(lora).pass(batch, 1);
+                        HiddenStates states = pass.embed()) {
+                    pass.layers(states, 0, layers, true);
+                    double[] logprobs = pass.goldLogprobs(states, 0, DECODED)[0];
+                    for (int i = 0; i < DECODED; i++) {
+                        assertThat(logprobs[i])
+                                .as("%s, token %d", adapter, i)
+                                .isCloseTo(Divergence.logProbabilities(logits.get(i))[gold.get(i)], within(1e-5));
+                    }
                 }
             }
         }

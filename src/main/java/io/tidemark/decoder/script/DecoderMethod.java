@@ -74,10 +74,11 @@ public enum DecoderMethod implements ScriptMethod {
     NATIVE_ADAPTER_BYTES("adapter"),
     NATIVE_STEP(EnumSet.range(NativeStepArgument.PLAN, NativeStepArgument.OVERRIDES)),
     NATIVE_STEP_AND_SAMPLE(EnumSet.allOf(NativeStepArgument.class)),
-    NATIVE_FORCED_LAYERS("states", "row", "end_row", "segments", "first", "end", "threads");
+    NATIVE_FORCED_LAYERS("states", "row", "end_row", "segments", "first", "end", "threads"),
+    NATIVE_GOLD_LOGPROBS("states", "rows", "gold", "override_spans", "overrides", "threads");
 
     /** The methods that only the script of the native path has. */
-    static final Set<DecoderMethod> NATIVE = EnumSet.range(NATIVE_CLOSE, NATIVE_FORCED_LAYERS);
+    static final Set<DecoderMethod> NATIVE = EnumSet.range(NATIVE_CLOSE, NATIVE_GOLD_LOGPROBS);
 
     private final String method = name().toLowerCase(Locale.ROOT);
     private final List<String> parameters;
