@@ -85,7 +85,7 @@ class Reference {
   double gold(const std::vector<float>& logits, int64_t token) const {
     double sum = 0;
     for (size_t i = 0; i < logits.size(); i++)
-      if (fault != Fault::GOLD_LEFT_OUT || static_cast<int64_t>(i) != token) sum += std::exp(static_cast<double>(logits[i]));
+      if (fault != Fault::GOLD_LEFT_OUT || static_cast<int64_t>(i) != token) sum += std::exp(double(logits[i]));
     return logits[token] - std::log(sum);
   }
 
