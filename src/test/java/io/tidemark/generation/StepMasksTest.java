@@ -112,8 +112,7 @@ class StepMasksTest {
     }
 
     @Test
-    @DisplayName(
-            "Of a cheap row stay cheap while the host delays it, and the delay takes from the time of the step")
+    @DisplayName("Of a cheap row stay cheap while the host delays it, and the delay takes from the time of the step")
     void delayed() {
         Simulation simulation = new Simulation();
         List<Sequence> rows = simulation.add(10, Duration.ofNanos(100_000));
