@@ -8,7 +8,6 @@ import io.tidemark.calibration.SweepLimits;
 import io.tidemark.calibration.SweepRun;
 import io.tidemark.calibration.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
-import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.GoldLikelihood;
 import io.tidemark.evaluation.Spread;
@@ -91,9 +90,9 @@ public final class SweepBenchmark {
     public Measured compareWithPasses(List<TokenizedExample> examples, int repetitions, Consumer<String> progress) {
         int layers = model.config().numLayers();
         List<Integer> all = IntStream.rangeClosed(0, layers).boxed().toList();
-        List<ExampleBatch> batches = ExampleBatch.of(examples, TeacherForcing.ROWS_PER_CALL);
+        List<ExampleBatch> batches = new BoundarySweep(model, limits).batches(examples);
         sweep(examples.subList(0, 1), all);
-        passes(ExampleBatch.of(examples.subList(0, 1), TeacherForcing.ROWS_PER_CALL));
+        passes(ExampleBatch.of(examples.subList(0, 1), 1));
         Repeated sweep = new Repeated("sweep ", () -> sweep(examples, all));
         Repeated passes = new Repeated("passes", () -> passes(batches));
         runInTurn(List.of(sweep, passes), repetitions, progress);

@@ -93,8 +93,8 @@ public final class BoundarySweep {
         return new SweepRun(model.decoder().teacherForcing(weights), batches(examples), boundaries, limits);
     }
 
-    /** Batches that fill the rows of a call, but at least one per thread if there are enough examples. */
-    private List<ExampleBatch> batches(List<TokenizedExample> examples) {
+    /** The batches of a sweep: they fill the rows of a call, but each thread has one if there are enough examples. */
+    public List<ExampleBatch> batches(List<TokenizedExample> examples) {
         int all = examples.stream().mapToInt(TokenizedExample::tokens).sum();
         return ExampleBatch.of(
                 examples,

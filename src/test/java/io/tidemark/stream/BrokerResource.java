@@ -45,7 +45,7 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.adapters.\"some-layers\"", MODEL + "/adapters/some-layers");
         config.put("tidemark.engine.max-num-seqs", "4");
         config.put("tidemark.engine.max-queued-requests", "4");
-        config.put("tidemark.engine.threads", "1");
+        config.put("tidemark.engine.processors", "1");
         config.put("tidemark.engine.compute-type", "fp32"); // the type of the reference outputs
         config.put("tidemark.worker-id", "test-worker");
         config.put("tidemark.replies.topics", REPLIES);

@@ -21,7 +21,7 @@ class ModelPreloaderTest {
 
     private static final String MODEL = "src/test/resources/models/llama-gqa";
     private static final Map<String, String> SETTINGS =
-            Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "1");
+            Map.of("tidemark.model.dir", MODEL, "tidemark.engine.processors", "1");
 
     @Test
     @DisplayName("Chooses the same model as the validated settings, with and without defaults")
@@ -32,7 +32,7 @@ class ModelPreloaderTest {
                 MODEL,
                 "tidemark.model.name",
                 "base",
-                "tidemark.engine.threads",
+                "tidemark.engine.processors",
                 "3",
                 "tidemark.engine.device",
                 "auto",
@@ -101,8 +101,8 @@ class ModelPreloaderTest {
     @Test
     @DisplayName("Ignores a malformed setting")
     void leavesBadSettings() {
-        try (ModelPreloader preloader =
-                        ModelPreloader.start(Map.of("tidemark.model.dir", MODEL, "tidemark.engine.threads", "many"));
+        try (ModelPreloader preloader = ModelPreloader.start(
+                        Map.of("tidemark.model.dir", MODEL, "tidemark.engine.processors", "many"));
                 LoadedModel model = preloader.take(choice(SETTINGS))) {
             assertThat(model.model().name()).isEqualTo("llama-gqa");
         }
