@@ -51,7 +51,7 @@ class WorkerFaultsIT {
                 group.awaitAnswers(30);
                 // new requests keep the engine's thread running until it is stopped
                 group.produce(REQUESTS / 2, REQUESTS);
-                debugger.throwOutOfMemory("tidemark-engine-0");
+                debugger.throwOutOfMemory("tidemark-engine");
                 assertThat(first.awaitExit()).isEqualTo(1);
                 // the error is thrown in a step or while an answer is made; each has a message of its own
                 assertThat(first.log())
