@@ -14,8 +14,7 @@ import java.util.stream.IntStream;
 public record ExampleBatch(TeacherForcedBatch forced, List<Integer> indices) {
 
     /**
-     * Divides examples into batches of at most {@code tokens} tokens each. A longer example is a
-     * batch of its own.
+     * Divides examples into batches of at most {@code tokens} tokens each. A longer example is a batch of its own.
      *
      * @throws IllegalArgumentException if there is no example
      */

@@ -33,7 +33,6 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.BiFunction;
 
 /**
  * The decoder on the device. One native call runs a step for all rows. Holds the base model's weights and no state of
@@ -89,20 +88,14 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderException if libtorch could not run it
      */
     public List<SampledToken> step(List<StepRow> batch) {
-        return context.isNative()
-                ? step(
-                        batch,
-                        (arguments, sampling) -> timedCall(NATIVE_STEP_AND_SAMPLE, arguments.forNativeTokens(sampling)))
-                : step(batch, (arguments, sampling) -> timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling)));
-    }
-
-    private List<SampledToken> step(List<StepRow> batch, BiFunction<StepArguments, SamplingBatch, Value> nativeCalls) {
         StepPlan plan = new StepPlan(batch);
         List<StepRow> sampled = plan.sampled();
         SamplingBatch sampling = new SamplingBatch(
                 sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
         try (StepArguments arguments = new StepArguments(context, plan, tiling);
-                Value result = nativeCalls.apply(arguments, sampling)) {
+                Value result = context.isNative()
+                        ? timedCall(NATIVE_STEP_AND_SAMPLE, arguments.forNativeTokens(sampling))
+                        : timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling))) {
             return inBatchOrder(batch, sampled, sampling.tokens(result));
         }
     }
@@ -159,7 +152,7 @@ public final class Decoder implements AutoCloseable {
         return teacherForcing(context.noAdapter());
     }
 
-    /** Allocates and copies the KV cache of this decoder and of all that share its weights. */
+    /** Allocates and copies the KV cache. */
     public KvCache kvCache() {
         return kvCache;
     }
@@ -187,11 +180,6 @@ public final class Decoder implements AutoCloseable {
 
     public boolean isOnGpu() {
         return context.torch().isOnGpu();
-    }
-
-    /** Whether the native decoder computes the layers and the head. */
-    public boolean isNative() {
-        return context.isNative();
     }
 
     /** What computes the layers and the head: the choice for {@link Kernels#AUTO} of the options. */

@@ -29,12 +29,11 @@ import java.util.stream.LongStream;
 
 /**
  * A teacher-forced pass of one batch, some layers at a time. In the native path its rows are the prompt rows of a step,
- * with a KV slot for each sequence of each state, so that the states have the bits of a step. Used by one thread at a
- * time.
+ * with a KV slot for each sequence of each state. Used by one thread at a time.
  */
 public final class ForcedPass implements AutoCloseable {
 
-    /** Rows of logits of a call. More rows need memory that libtorch allocates for each call anew. */
+    /** Rows of logits of a call: 12.6 MB with a vocabulary of 49,152, where the script keeps them. */
     private static final int LOGIT_ROWS = 64;
 
     private final DecoderContext context;

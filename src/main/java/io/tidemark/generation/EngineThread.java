@@ -269,7 +269,6 @@ final class EngineThread {
             return false;
         }
         started(List.of());
-        decoder.setThreads(decoder.threads());
         BackgroundTask task = backgroundTasks.remove();
         boolean more = false;
         try {

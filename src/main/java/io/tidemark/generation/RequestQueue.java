@@ -102,7 +102,9 @@ final class RequestQueue {
     /** Called when a sequence has ended and its memory is free: the next request may be another one than before. */
     synchronized void sequenceEnded() {
         runningSequences--;
-        endRefusal();
+        if (!offered) {
+            selected = Optional.empty();
+        }
         wakeIfStartable();
     }
 
@@ -141,12 +143,6 @@ final class RequestQueue {
         offered = false;
         selected = Optional.empty();
         return request;
-    }
-
-    private void endRefusal() {
-        if (!offered) {
-            selected = Optional.empty();
-        }
     }
 
     private void wakeIfStartable() {

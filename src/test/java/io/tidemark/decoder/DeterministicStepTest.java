@@ -140,7 +140,7 @@ class DeterministicStepTest {
                 }
             }
             if (!batch.isEmpty()) {
-                model.decoder().setThreads(model.decoder().isNative() ? 1 + random.nextInt(2) : 1);
+                model.decoder().setThreads(model.decoder().kernels().isFamily() ? 1 + random.nextInt(2) : 1);
                 List<float[]> logits = model.decoder().logits(batch);
                 for (int r = 0; r < rows.size(); r++) {
                     int i = rows.get(r);
