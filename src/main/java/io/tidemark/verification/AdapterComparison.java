@@ -2,9 +2,13 @@ package io.tidemark.verification;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.Objective;
+import io.tidemark.calibration.rule.OfflineDecision;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.SweepRun;
@@ -48,13 +52,17 @@ final class AdapterComparison {
     }
 
     Agreement run() {
-        List<ExampleScore> scores = sweep();
+        List<TokenizedExample> examples = examples();
+        List<ExampleScore> scores = sweep(examples);
+        BoundaryRule rule = new BoundaryRule(
+                RuleSettings.DEFAULT, new Objective.Balanced(), model.config().numLayers());
         return new Agreement(
                 logitError(),
                 likelihoodError(scores),
                 Count.of(tokenizer()),
                 Count.of(greedy()),
-                Count.of(boundaries(scores)));
+                Count.of(boundaries(scores)),
+                OfflineDecision.of(rule, examples, scores));
     }
 
     /** All boundaries of a prompt run as rows of one step. */
@@ -127,10 +135,13 @@ final class AdapterComparison {
         }
     }
 
-    private List<ExampleScore> sweep() {
-        List<TokenizedExample> examples = reference.pairs().stream()
+    private List<TokenizedExample> examples() {
+        return reference.pairs().stream()
                 .map(pair -> new TokenizedExample(model.tokenizer().encodePrompt(pair.prompt()), pair.completionIds()))
                 .toList();
+    }
+
+    private List<ExampleScore> sweep(List<TokenizedExample> examples) {
         try (SweepRun run = new BoundarySweep(model, SweepLimits.DEFAULT).start(lora, examples)) {
             return run.finish();
         }
@@ -156,12 +167,11 @@ final class AdapterComparison {
         BoundaryCurve curve =
                 CurveStatistics.empty(model.config().numLayers()).plus(scores).curve();
         return List.of(
-                new Objective.Quality().choose(curve).layers()
-                        == reference.choices().quality(),
-                new Objective.Balanced().choose(curve).layers()
-                        == reference.choices().balanced(),
-                new Objective.Latency().choose(curve).layers()
-                        == reference.choices().latency());
+                CurveChoice.BEST.of(curve).layers() == reference.choices().best(),
+                CurveChoice.ONE_STANDARD_ERROR.of(curve).layers()
+                        == reference.choices().oneStandardError(),
+                CurveChoice.NO_WORSE_THAN_FULL.of(curve).layers()
+                        == reference.choices().noWorseThanFull());
     }
 
     private List<Boolean> tokenizer() {

@@ -163,7 +163,7 @@ class ResultsCommandsTest {
                 temp.toString());
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out())
-                .contains("● with LoRA  ○ without LoRA", "suggested boundary: 8 of 8", "^ quality, balanced");
+                .contains("● with LoRA  ○ without LoRA", "suggested boundary: 8 of 8", "^ best, one_standard_error");
         assertThat(temp.resolve("extract-probability.svg"))
                 .content()
                 .startsWith("<svg")

@@ -1,22 +1,30 @@
-package io.tidemark.calibration.curve;
+package io.tidemark.calibration.rule;
 
-import io.tidemark.boundary.Boundary;
-
-/** The rule that chooses a boundary from a curve. Every objective may choose full LoRA. */
+/** What {@link BoundaryRule} prefers among the boundaries that the examples certify. */
 public sealed interface Objective {
 
-    /** Chooses the boundary for a curve. A pure function. */
-    Boundary choose(BoundaryCurve curve);
+    /**
+     * How much worse than the best eligible boundary the chosen one may be, in nats per gold token. The smallest
+     * boundary within this loss is chosen.
+     *
+     * @param margin the margin of the rule
+     */
+    double acceptedLoss(double margin);
+
+    /** The margin of the rule, whose setting is {@code configured}. */
+    default double margin(double configured) {
+        return configured;
+    }
 
     /** The written form, which {@link #parse} reads, such as {@code balanced} or {@code tolerance:0.02}. */
     String written();
 
-    /** The boundary at the maximum of the curve; the smallest if several tie. */
+    /** The boundary with the highest mean. */
     record Quality() implements Objective {
 
         @Override
-        public Boundary choose(BoundaryCurve curve) {
-            return curve.best();
+        public double acceptedLoss(double margin) {
+            return 0;
         }
 
         @Override
@@ -25,21 +33,12 @@ public sealed interface Objective {
         }
     }
 
-    /**
-     * The smallest boundary within one standard error of the best (Breiman et al. 1984, the 1-SE rule). The standard
-     * error is that of paired differences: both boundaries are scored on the same examples, so the variance that the
-     * examples share cancels out. With a single example there is no standard error, and the best boundary is chosen.
-     */
+    /** The smallest boundary within the margin of the best. */
     record Balanced() implements Objective {
 
         @Override
-        public Boundary choose(BoundaryCurve curve) {
-            Boundary best = curve.best();
-            if (curve.samples() < 2) {
-                return best;
-            }
-            return curve.smallest(boundary ->
-                    curve.loss(boundary, best) <= curve.standardError(boundary, best) + BoundaryCurve.TIE_NATS);
+        public double acceptedLoss(double margin) {
+            return margin;
         }
 
         @Override
@@ -48,12 +47,12 @@ public sealed interface Objective {
         }
     }
 
-    /** The smallest boundary that is not worse than full LoRA. */
+    /** The smallest boundary. */
     record Latency() implements Objective {
 
         @Override
-        public Boundary choose(BoundaryCurve curve) {
-            return curve.smallest(boundary -> curve.loss(boundary, curve.full()) <= BoundaryCurve.TIE_NATS);
+        public double acceptedLoss(double margin) {
+            return Double.POSITIVE_INFINITY;
         }
 
         @Override
@@ -63,11 +62,9 @@ public sealed interface Objective {
     }
 
     /**
-     * The smallest boundary whose loss against full LoRA is at most {@code nats} at the upper end of the 95% confidence
-     * interval of the loss (Student's t on the paired differences). Few or scattered examples therefore keep more
-     * layers.
+     * The smallest boundary, certified with a margin of its own.
      *
-     * @param nats the accepted loss in nats per gold token, 0 or more
+     * @param nats the margin in nats per gold token, 0 or more
      */
     record Tolerance(double nats) implements Objective {
 
@@ -90,11 +87,13 @@ public sealed interface Objective {
         }
 
         @Override
-        public Boundary choose(BoundaryCurve curve) {
-            double quantile = StudentT.upper975(curve.samples() - 1);
-            return curve.smallest(boundary ->
-                    curve.loss(boundary, curve.full()) + quantile * curve.standardError(boundary, curve.full())
-                            <= nats + BoundaryCurve.TIE_NATS);
+        public double acceptedLoss(double margin) {
+            return Double.POSITIVE_INFINITY;
+        }
+
+        @Override
+        public double margin(double configured) {
+            return nats;
         }
 
         @Override

@@ -1,7 +1,6 @@
 package io.tidemark.calibration.curve;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
@@ -12,9 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
-class ObjectiveTest {
+class CurveChoiceTest {
 
     static Stream<ReferenceCurve> references() {
         return ReferenceCurve.all().stream();
@@ -22,26 +20,27 @@ class ObjectiveTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("references")
-    @DisplayName("The curve and the choices of quality, balanced and latency equal the reference")
+    @DisplayName("The curve and the choices from it equal the reference")
     void agreesWithTheReference(ReferenceCurve reference) {
         BoundaryCurve curve = reference.statistics().curve();
         for (int b = 0; b <= curve.numLayers(); b++) {
             assertThat(curve.mean(new Boundary(b)))
                     .isCloseTo(reference.meanLogprobPerTokenByBoundary().get(b), within(1e-9));
         }
-        assertThat(new Objective.Quality().choose(curve)).isEqualTo(new Boundary(reference.bestBoundary()));
-        assertThat(new Objective.Balanced().choose(curve))
-                .isEqualTo(new Boundary(reference.oneStandardErrorBoundary()));
-        assertThat(new Objective.Latency().choose(curve)).isEqualTo(new Boundary(reference.latencyBoundary()));
+        assertThat(CurveChoice.BEST.of(curve)).isEqualTo(new Boundary(reference.bestBoundary()));
+        assertThat(OneStandardError.choose(curve)).isEqualTo(new Boundary(reference.oneStandardErrorBoundary()));
+        assertThat(CurveChoice.NO_WORSE_THAN_FULL.of(curve)).isEqualTo(new Boundary(reference.latencyBoundary()));
     }
 
     @Test
-    @DisplayName("Balanced keeps all 30 layers of one reference adapter and chooses 13 for an overfit one")
+    @DisplayName(
+            "The one-standard-error rule keeps all 30 layers of one reference adapter and chooses 13 for an overfit one")
     void bothAnswersArePossible() {
-        Objective balanced = Objective.parse("balanced");
-        assertThat(balanced.choose(ReferenceCurve.named("lora-e2e").statistics().curve()))
+        assertThat(OneStandardError.choose(
+                        ReferenceCurve.named("lora-e2e").statistics().curve()))
                 .isEqualTo(new Boundary(30));
-        assertThat(balanced.choose(ReferenceCurve.named("lora-gsm").statistics().curve()))
+        assertThat(OneStandardError.choose(
+                        ReferenceCurve.named("lora-gsm").statistics().curve()))
                 .isEqualTo(new Boundary(13));
     }
 
@@ -49,12 +48,12 @@ class ObjectiveTest {
     @DisplayName("Values within 1e-6 nats tie, and the smaller boundary is chosen")
     void ties() {
         BoundaryCurve tied = curve(List.of(-2.0, -1.0000009, -1.0), List.of(-4.0, -2.0000009, -2.0));
-        assertThat(new Objective.Quality().choose(tied)).isEqualTo(new Boundary(1));
-        assertThat(new Objective.Latency().choose(tied)).isEqualTo(new Boundary(1));
-        assertThat(new Objective.Balanced().choose(tied)).isEqualTo(new Boundary(1));
+        assertThat(CurveChoice.BEST.of(tied)).isEqualTo(new Boundary(1));
+        assertThat(CurveChoice.NO_WORSE_THAN_FULL.of(tied)).isEqualTo(new Boundary(1));
+        assertThat(OneStandardError.choose(tied)).isEqualTo(new Boundary(1));
         BoundaryCurve apart = curve(List.of(-2.0, -1.00001, -1.0), List.of(-4.0, -2.00001, -2.0));
-        assertThat(new Objective.Quality().choose(apart)).isEqualTo(new Boundary(2));
-        assertThat(new Objective.Latency().choose(apart)).isEqualTo(new Boundary(2));
+        assertThat(CurveChoice.BEST.of(apart)).isEqualTo(new Boundary(2));
+        assertThat(CurveChoice.NO_WORSE_THAN_FULL.of(apart)).isEqualTo(new Boundary(2));
     }
 
     @Test
@@ -63,59 +62,25 @@ class ObjectiveTest {
         // the examples differ by whole nats, and the boundaries by 0.2 in each example
         BoundaryCurve curve = curve(List.of(-1.2, -1.0), List.of(-5.2, -5.0), List.of(-9.2, -9.0));
         assertThat(curve.standardError(new Boundary(0), new Boundary(1))).isCloseTo(0, within(1e-7));
-        assertThat(new Objective.Balanced().choose(curve)).isEqualTo(new Boundary(1));
+        assertThat(OneStandardError.choose(curve)).isEqualTo(new Boundary(1));
     }
 
     @Test
-    @DisplayName("Balanced accepts a loss of one standard error and no more")
+    @DisplayName("The one-standard-error rule accepts a loss of one standard error and no more")
     void oneStandardError() {
         // the differences are 0 and 2: mean 1, standard error 1
-        assertThat(new Objective.Balanced().choose(curve(List.of(-1.0, -1.0), List.of(-3.0, -1.0))))
+        assertThat(OneStandardError.choose(curve(List.of(-1.0, -1.0), List.of(-3.0, -1.0))))
                 .isEqualTo(new Boundary(0));
         // 0.1 and 2: mean 1.05, standard error 0.95
-        assertThat(new Objective.Balanced().choose(curve(List.of(-1.1, -1.0), List.of(-3.0, -1.0))))
+        assertThat(OneStandardError.choose(curve(List.of(-1.1, -1.0), List.of(-3.0, -1.0))))
                 .isEqualTo(new Boundary(1));
     }
 
-    @ParameterizedTest(name = "{0} at {1} nats gives boundary {2}")
-    @CsvSource({
-        "lora-e2e,0,30",
-        "lora-e2e,0.1,27",
-        "lora-e2e,0.5,16",
-        "lora-gsm,0,3",
-        "lora-gsm,0.1,1",
-        "llama-gqa/some-layers,0,4",
-        "llama-gqa/some-layers,0.02,1",
-        "mistral-sliding/qv,0.02,3"
-    })
-    @DisplayName("Tolerance bounds the loss at the upper end of the 95% confidence interval, as computed with scipy")
-    void tolerance(String name, double nats, int boundary) {
-        BoundaryCurve curve = ReferenceCurve.named(name).statistics().curve();
-        assertThat(new Objective.Tolerance(nats).choose(curve)).isEqualTo(new Boundary(boundary));
-    }
-
     @Test
-    @DisplayName("With one example, balanced chooses the best boundary and tolerance chooses full LoRA")
+    @DisplayName("With one example, the one-standard-error rule chooses the best boundary")
     void oneExample() {
         BoundaryCurve curve = curve(List.of(-2.0, -1.0, -1.5));
-        assertThat(new Objective.Balanced().choose(curve)).isEqualTo(new Boundary(1));
-        assertThat(new Objective.Tolerance(0.1).choose(curve)).isEqualTo(new Boundary(2));
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"quality", "balanced", "latency", "tolerance:0.02"})
-    @DisplayName("An objective parses from its written form")
-    void writtenForm(String written) {
-        assertThat(Objective.parse(written).written()).isEqualTo(written);
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"", "best", "tolerance", "tolerance:", "tolerance:-1", "tolerance:NaN", "tolerance:x"})
-    @DisplayName("An unknown objective is rejected with a hint")
-    void noObjective(String written) {
-        assertThatThrownBy(() -> Objective.parse(written))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("tolerance");
+        assertThat(OneStandardError.choose(curve)).isEqualTo(new Boundary(1));
     }
 
     @ParameterizedTest(name = "{0} degrees of freedom: {1}")
