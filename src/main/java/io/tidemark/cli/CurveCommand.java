@@ -6,7 +6,6 @@ import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
-import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.Progress;
@@ -98,7 +97,8 @@ final class CurveCommand implements Callable<Integer> {
                     name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));
             out.printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
             if (sweep) {
-                List<ExampleScore> scores = scores(local, lora, tokens);
+                List<ExampleScore> scores =
+                        new BoundarySweep(local.language(), SweepLimits.DEFAULT).scores(lora, tokens);
                 BoundaryCurve boundaries =
                         CurveStatistics.empty(local.layers()).plus(scores).curve();
                 out.println();
@@ -109,12 +109,6 @@ final class CurveCommand implements Callable<Integer> {
             }
         }
         return 0;
-    }
-
-    private static List<ExampleScore> scores(LocalModel local, LoraWeights lora, List<TokenizedExample> tokens) {
-        try (SweepRun run = new BoundarySweep(local.language(), SweepLimits.DEFAULT).start(lora, tokens)) {
-            return run.finish();
-        }
     }
 
     private ProbabilityCurve measure(LocalModel local, LoraWeights lora, List<TokenizedExample> tokens) {

@@ -331,7 +331,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 report.generatedTexts(),
                 textFormat.given().map(this::formatNote).orElse(""),
                 bestScale(report),
-                report.calibrator().written());
+                report.calibrator());
     }
 
     private String formatNote(String option) {

@@ -95,6 +95,7 @@ final class SearchCommand implements Callable<Integer> {
         if (every < 1 || resamples < 0) {
             throw new ParameterException(spec.commandLine(), "--every must be 1 or more, --resamples 0 or more");
         }
+        PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open(compute.options())) {
             List<TokenizedExample> tokens = examples.tokens(local.language());
             LoraWeights lora = adapter.load(local);
@@ -106,15 +107,11 @@ final class SearchCommand implements Callable<Integer> {
                 choices.forEach(choice -> search(sweep, lora, tokens, choice, local.layers()));
                 List<Integer> candidates = rule.settings().candidates(local.layers());
                 List<ExampleScore> scores = scores(sweep.start(lora, tokens, candidates));
-                print(OfflineDecision.of(rule, tokens, candidates, scores));
+                out.println(OfflineDecision.of(rule, tokens, candidates, scores).written());
+                out.flush();
             }
         }
         return 0;
-    }
-
-    private void print(OfflineDecision decision) {
-        spec.commandLine().getOut().println(decision.written());
-        spec.commandLine().getOut().flush();
     }
 
     private void search(
@@ -165,7 +162,8 @@ final class SearchCommand implements Callable<Integer> {
                             + "average%n",
                     trial.meanBoundaries(), 100 * trial.meanShare(), trial.meanLoss());
         }
-        print(OfflineDecision.of(rule, tokens, scores));
+        out.println(OfflineDecision.of(rule, tokens, scores).written());
+        out.flush();
     }
 
     private List<ExampleScore> scores(SweepRun started) {

@@ -10,7 +10,6 @@ import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.ExampleBatch;
 import io.tidemark.calibration.sweep.SweepLimits;
-import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.TeacherForcing;
@@ -130,7 +129,7 @@ public final class Evaluation {
      * @throws EvaluationException when a request is refused or fails
      */
     public EvaluationReport run(List<TokenizedExample> validation, List<LabelledExample> test, BoundaryRule rule) {
-        List<ExampleScore> scores = validationScores(validation);
+        List<ExampleScore> scores = new BoundarySweep(model, SweepLimits.DEFAULT).scores(lora, validation);
         BoundaryCurve curve =
                 CurveStatistics.empty(model.config().numLayers()).plus(scores).curve();
         List<Setting> settings = settings(curve);
@@ -156,19 +155,13 @@ public final class Evaluation {
                 curve.numLayers(),
                 validation.size(),
                 curve.means(),
-                OfflineDecision.of(rule, validation, scores),
+                OfflineDecision.of(rule, validation, scores).written(),
                 test.size(),
                 generated.size(),
                 options.grammar().isPresent(),
                 settings.stream()
                         .map(setting -> row(setting, measured, adapted(curve.full()), answers))
                         .toList());
-    }
-
-    private List<ExampleScore> validationScores(List<TokenizedExample> validation) {
-        try (SweepRun run = new BoundarySweep(model, SweepLimits.DEFAULT).start(lora, validation)) {
-            return run.finish();
-        }
     }
 
     private List<Setting> settings(BoundaryCurve curve) {

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.tidemark.calibration.curve.CurveChoice;
-import io.tidemark.calibration.rule.OfflineDecision;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -30,7 +29,7 @@ public record EvaluationReport(
         int numLayers,
         int validationExamples,
         List<Double> validationCurve,
-        OfflineDecision calibrator,
+        String calibrator,
         int testExamples,
         int generatedTexts,
         boolean constrained,

@@ -11,7 +11,6 @@ import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
-import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.StepRow;
@@ -53,16 +52,18 @@ final class AdapterComparison {
 
     Agreement run() {
         List<TokenizedExample> examples = examples();
-        List<ExampleScore> scores = sweep(examples);
+        List<ExampleScore> scores = new BoundarySweep(model, SweepLimits.DEFAULT).scores(lora, examples);
         BoundaryRule rule = new BoundaryRule(
-                RuleSettings.DEFAULT, new Objective.Balanced(), model.config().numLayers());
+                RuleSettings.DEFAULT,
+                Objective.parse("balanced"),
+                model.config().numLayers());
         return new Agreement(
                 logitError(),
                 likelihoodError(scores),
                 Count.of(tokenizer()),
                 Count.of(greedy()),
                 Count.of(boundaries(scores)),
-                OfflineDecision.of(rule, examples, scores));
+                OfflineDecision.of(rule, examples, scores).written());
     }
 
     /** All boundaries of a prompt run as rows of one step. */
@@ -139,12 +140,6 @@ final class AdapterComparison {
         return reference.pairs().stream()
                 .map(pair -> new TokenizedExample(model.tokenizer().encodePrompt(pair.prompt()), pair.completionIds()))
                 .toList();
-    }
-
-    private List<ExampleScore> sweep(List<TokenizedExample> examples) {
-        try (SweepRun run = new BoundarySweep(model, SweepLimits.DEFAULT).start(lora, examples)) {
-            return run.finish();
-        }
     }
 
     private double likelihoodError(List<ExampleScore> scores) {

@@ -1,6 +1,5 @@
 package io.tidemark.verification;
 
-import io.tidemark.calibration.rule.OfflineDecision;
 import java.util.Locale;
 import java.util.OptionalDouble;
 
@@ -21,7 +20,7 @@ public record Agreement(
         Count tokenizer,
         Count greedy,
         Count boundaries,
-        OfflineDecision calibrator) {
+        String calibrator) {
 
     /** Larger than the rounding error of float32 in a few dozen layers. */
     public static final double LOGIT_TOLERANCE = 2e-4;
@@ -68,12 +67,12 @@ public record Agreement(
                 logits.isEmpty() ? "not in the reference" : String.format(Locale.ROOT, "%.1e", logits.getAsDouble());
         return String.format(
                 Locale.ROOT,
-                "logits %s  greedy %s  log-likelihood %.1e  boundaries %s  tokens and chat %s%n%s",
+                "logits %s  greedy %s  log-likelihood %.1e  boundaries %s  tokens and chat %s%n  %s",
                 logitError,
                 greedy,
                 logLikelihood,
                 boundaries,
                 tokenizer,
-                calibrator.written());
+                calibrator);
     }
 }

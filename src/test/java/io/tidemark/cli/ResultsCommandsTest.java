@@ -54,7 +54,7 @@ class ResultsCommandsTest {
         assertThat(temp.resolve("describe-small-data-boundary.svg"))
                 .content()
                 .startsWith("<svg")
-                .contains("4 examples", "balanced");
+                .contains("4 examples", "one_standard_error");
         assertThat(report.path("num_layers").asInt()).isEqualTo(8);
         assertThat(report.path("validation_curve").size()).isEqualTo(9);
         assertThat(report.path("rows").size()).isEqualTo(7);

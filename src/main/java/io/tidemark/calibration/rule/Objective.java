@@ -1,105 +1,35 @@
 package io.tidemark.calibration.rule;
 
-/** What {@link BoundaryRule} prefers among the boundaries that the examples certify. */
-public sealed interface Objective {
+import java.util.Locale;
+import java.util.OptionalDouble;
 
-    /**
-     * How much worse than the best eligible boundary the chosen one may be, in nats per gold token. The smallest
-     * boundary within this loss is chosen.
-     *
-     * @param margin the margin of the rule
-     */
-    double acceptedLoss(double margin);
+/**
+ * What {@link BoundaryRule} prefers among the boundaries that the examples certify.
+ *
+ * @param preference which of them is chosen
+ * @param tolerance  the margin of {@code tolerance:NATS}, in nats per gold token; empty for the margin of the settings
+ */
+public record Objective(Preference preference, OptionalDouble tolerance) {
 
-    /** The margin of the rule, whose setting is {@code configured}. */
-    default double margin(double configured) {
-        return configured;
+    private static final String TOLERANCE = "tolerance:";
+
+    /** Which certified boundary is chosen. */
+    public enum Preference {
+        /** The one with the highest mean. */
+        QUALITY,
+        /** The smallest one within the margin of the highest mean. */
+        BALANCED,
+        /** The smallest one. */
+        LATENCY
     }
 
-    /** The written form, which {@link #parse} reads, such as {@code balanced} or {@code tolerance:0.02}. */
-    String written();
-
-    /** The boundary with the highest mean. */
-    record Quality() implements Objective {
-
-        @Override
-        public double acceptedLoss(double margin) {
-            return 0;
-        }
-
-        @Override
-        public String written() {
-            return "quality";
-        }
-    }
-
-    /** The smallest boundary within the margin of the best. */
-    record Balanced() implements Objective {
-
-        @Override
-        public double acceptedLoss(double margin) {
-            return margin;
-        }
-
-        @Override
-        public String written() {
-            return "balanced";
-        }
-    }
-
-    /** The smallest boundary. */
-    record Latency() implements Objective {
-
-        @Override
-        public double acceptedLoss(double margin) {
-            return Double.POSITIVE_INFINITY;
-        }
-
-        @Override
-        public String written() {
-            return "latency";
-        }
-    }
-
-    /**
-     * The smallest boundary, certified with a margin of its own.
-     *
-     * @param nats the margin in nats per gold token, 0 or more
-     */
-    record Tolerance(double nats) implements Objective {
-
-        private static final String PREFIX = "tolerance:";
-
-        public Tolerance {
+    /** @throws IllegalArgumentException if the tolerance is negative or not finite */
+    public Objective {
+        tolerance.ifPresent(nats -> {
             if (!(nats >= 0) || Double.isInfinite(nats)) {
                 throw new IllegalArgumentException("tolerance must be 0 nats or more: " + nats);
             }
-        }
-
-        private static Tolerance parse(String written) {
-            String number = written.substring(PREFIX.length());
-            try {
-                return new Tolerance(Double.parseDouble(number));
-            } catch (NumberFormatException e) {
-                throw new IllegalArgumentException(
-                        "tolerance takes nats per token, such as tolerance:0.02, not '" + number + "'", e);
-            }
-        }
-
-        @Override
-        public double acceptedLoss(double margin) {
-            return Double.POSITIVE_INFINITY;
-        }
-
-        @Override
-        public double margin(double configured) {
-            return nats;
-        }
-
-        @Override
-        public String written() {
-            return PREFIX + nats;
-        }
+        });
     }
 
     /**
@@ -107,18 +37,45 @@ public sealed interface Objective {
      *
      * @throws IllegalArgumentException if the text is none of these; the message lists them
      */
-    static Objective parse(String text) {
+    public static Objective parse(String text) {
         String written = text.strip();
-        if (written.startsWith(Tolerance.PREFIX)) {
-            return Tolerance.parse(written);
+        if (written.startsWith(TOLERANCE)) {
+            return new Objective(Preference.LATENCY, OptionalDouble.of(nats(written.substring(TOLERANCE.length()))));
         }
-        return switch (written) {
-            case "quality" -> new Quality();
-            case "balanced" -> new Balanced();
-            case "latency" -> new Latency();
-            default ->
-                throw new IllegalArgumentException("unknown objective '" + text
-                        + "'; use quality, balanced, latency or tolerance:NATS, such as tolerance:0.02");
+        Preference preference =
+                switch (written) {
+                    case "quality" -> Preference.QUALITY;
+                    case "balanced" -> Preference.BALANCED;
+                    case "latency" -> Preference.LATENCY;
+                    default ->
+                        throw new IllegalArgumentException("unknown objective '" + text
+                                + "'; use quality, balanced, latency or tolerance:NATS, such as tolerance:0.02");
+                };
+        return new Objective(preference, OptionalDouble.empty());
+    }
+
+    private static double nats(String number) {
+        try {
+            return Double.parseDouble(number);
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(
+                    "tolerance takes nats per token, such as tolerance:0.02, not '" + number + "'", e);
+        }
+    }
+
+    /** How much worse than the best eligible boundary the chosen one may be, if the rule has a margin. */
+    public double acceptedLoss(double margin) {
+        return switch (preference) {
+            case QUALITY -> 0;
+            case BALANCED -> margin;
+            case LATENCY -> Double.POSITIVE_INFINITY;
         };
+    }
+
+    /** The form that {@link #parse} reads, such as {@code balanced} or {@code tolerance:0.02}. */
+    public String written() {
+        return tolerance.isPresent()
+                ? TOLERANCE + tolerance.getAsDouble()
+                : preference.name().toLowerCase(Locale.ROOT);
     }
 }

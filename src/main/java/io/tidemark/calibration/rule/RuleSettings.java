@@ -80,7 +80,7 @@ public record RuleSettings(
      * @throws IllegalArgumentException if the loss cap is not above it
      */
     public RuleSettings forObjective(Objective objective) {
-        return with(objective.margin(margin), candidates);
+        return with(objective.tolerance().orElse(margin), candidates);
     }
 
     /** These settings with other candidates. */

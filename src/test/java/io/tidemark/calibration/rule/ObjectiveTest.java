@@ -18,7 +18,7 @@ class ObjectiveTest {
         Objective objective = Objective.parse(written);
         assertThat(objective.written()).isEqualTo(written);
         assertThat(objective.acceptedLoss(0.03)).isEqualTo(acceptedLoss);
-        assertThat(objective.margin(0.03)).isEqualTo(margin);
+        assertThat(objective.tolerance().orElse(0.03)).isEqualTo(margin);
     }
 
     @ParameterizedTest
