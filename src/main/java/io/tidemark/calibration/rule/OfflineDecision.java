@@ -114,14 +114,16 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
     }
 
     private String written(Next move) {
-        return "preferred: " + move.to.boundary()
-                + (move.to.logE().isEmpty()
-                        ? ""
-                        : String.format(
-                                Locale.ROOT,
-                                " with ln E %.2f of %.2f",
-                                move.to.logE().getAsDouble(),
-                                last.evidence().threshold()))
-                + (move.more > 0 ? ", at this rate after about " + move.more + " more examples" : "");
+        RuleEvidence evidence = last.evidence();
+        String to = "preferred: " + move.to.boundary();
+        if (move.to.logE().isPresent()) {
+            to += String.format(
+                    Locale.ROOT, " with ln E %.2f of %.2f", move.to.logE().getAsDouble(), evidence.threshold());
+        }
+        if (move.more > 0) {
+            boolean isLong = evidence.examples() + move.more > rule.settings().epochExamples();
+            to += ", at this rate after about " + move.more + " more examples" + (isLong ? ", longer than an epoch" : "");
+        }
+        return to;
     }
 }

@@ -44,7 +44,7 @@ class CalibrationSimulationTest {
     }
 
     @Test
-    @DisplayName("The e-process rule harms no stream of the worlds in which the rule of means harms most")
+    @DisplayName("The e-process rule harms no stream of the worlds in which the one-standard-error rule harms most")
     void guarantee() {
         for (String name : List.of("every cut loses 0.021", "3% lose 1 nat")) {
             List<RuleResult> results = simulation(40, "balanced").run(world(name));

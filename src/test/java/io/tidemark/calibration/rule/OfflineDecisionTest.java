@@ -82,6 +82,12 @@ class OfflineDecisionTest {
         assertThat(harmful.written()).contains("at this rate, more examples would not move it");
     }
 
+    @Test
+    @DisplayName("says that more examples are needed than an epoch has")
+    void longerThanAnEpoch() {
+        assertThat(decided(40, -0.5, -0.2, -0.018).written()).endsWith(" more examples, longer than an epoch");
+    }
+
     private static int boundary(OfflineDecision decision) {
         return decision.last().inForce().boundary();
     }
