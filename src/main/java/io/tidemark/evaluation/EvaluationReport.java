@@ -75,8 +75,8 @@ public record EvaluationReport(
     /**
      * One setting. Differences are from full LoRA on the same examples; they are absent for full LoRA.
      *
-     * @param setting                 {@code full LoRA}, a {@link CurveChoice}, {@code half}, {@code given}, {@code scale S} or
-     *                                {@code base model}
+     * @param setting                 {@code full LoRA}, a {@link CurveChoice}, {@code half}, {@code given},
+     *                                {@code scale S} or {@code base model}
      * @param boundary                absent for the base model
      * @param scale                   factor of the scale of all LoRA, 1 for the adapter as it is; absent for the base
      *                                model

@@ -122,7 +122,8 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
         }
         if (move.more > 0) {
             boolean isLong = evidence.examples() + move.more > rule.settings().epochExamples();
-            to += ", at this rate after about " + move.more + " more examples" + (isLong ? ", longer than an epoch" : "");
+            to += ", at this rate after about " + move.more + " more examples"
+                    + (isLong ? ", longer than an epoch" : "");
         }
         return to;
     }
