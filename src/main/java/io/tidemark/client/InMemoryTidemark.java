@@ -14,6 +14,7 @@ import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -127,7 +128,7 @@ public final class InMemoryTidemark implements TidemarkClient {
         int number = requests.size();
         GenerationRequest named = request.hasId() ? request : request.id("request-" + number);
         String id = named.id().orElseGet(() -> named.field("id").asText());
-        Pending pending = new Pending(handle(id, false), named, new Source(TOPIC, 0, number));
+        Pending pending = new Pending(handle(id), named, new Source(TOPIC, 0, number));
         if (!closed) {
             requireNew(id);
             requests.add(named);
@@ -136,8 +137,8 @@ public final class InMemoryTidemark implements TidemarkClient {
         return pending;
     }
 
-    private OpenRequest handle(String id, boolean attached) {
-        return new OpenRequest(id, attached, HERE, new AtomicLong(Long.MAX_VALUE >> 1), this::cancel);
+    private OpenRequest handle(String id) {
+        return new OpenRequest(id, ByteBuffer.allocate(0), HERE, new AtomicLong(Long.MAX_VALUE >> 1), this::cancel);
     }
 
     private void requireNew(String id) {
@@ -158,24 +159,22 @@ public final class InMemoryTidemark implements TidemarkClient {
     /** Attached requests are open until {@link #answer} ends them. */
     @Override
     public List<OpenRequest> attach(Collection<String> ids, Instant since) {
-        return attach(ids.stream()
-                .map(id -> pending(id, true, new Source(TOPIC, 0, -1)))
-                .toList());
+        return attach(
+                ids.stream().map(id -> pending(id, new Source(TOPIC, 0, -1))).toList());
     }
 
     @Override
     public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
         List<Pending> attached = records.entrySet().stream()
-                .map(each -> pending(each.getKey(), false, each.getValue()))
+                .map(each -> pending(each.getKey(), each.getValue()))
                 .toList();
         List<OpenRequest> handles = attach(attached);
         attached.forEach(each -> each.handle.acknowledge(each.source));
         return handles;
     }
 
-    private Pending pending(String id, boolean attached, Source source) {
-        return new Pending(
-                handle(id, attached), GenerationRequest.prompt(BASE_MODEL, "").id(id), source);
+    private Pending pending(String id, Source source) {
+        return new Pending(handle(id), GenerationRequest.prompt(BASE_MODEL, "").id(id), source);
     }
 
     /** Adds all requests or none. */

@@ -129,11 +129,13 @@ class GenerationRequestTest {
     }
 
     @Test
-    @DisplayName("Has no header of a reply topic, which the client sets")
-    void replyHeaders() {
-        assertThatThrownBy(() -> GenerationRequest.prompt("a", "p").header("kafka_replyTopic", "t"))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("Builder.replyTopic");
+    @DisplayName("Has no header that the client sets: of a reply topic, and the one that names the request")
+    void clientHeaders() {
+        for (String name : List.of("kafka_replyTopic", "tidemark-correlation")) {
+            assertThatThrownBy(() -> GenerationRequest.prompt("a", "p").header(name, "t"))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll(name, "Builder.replyTopic");
+        }
     }
 
     private static RequestMessage parsed(GenerationRequest request) {
