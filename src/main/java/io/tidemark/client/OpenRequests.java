@@ -41,7 +41,7 @@ final class OpenRequests {
     /** By correlation, in the order of their deadlines. */
     private final Map<ByteBuffer, State> open = new LinkedHashMap<>();
 
-    /** By the ids that the service uses: those of open requests are different, and they match attached requests. */
+    /** By the ids that the service uses, which are different. Attached requests are matched by them. */
     private final Map<String, OpenRequest> byId = new HashMap<>();
 
     private long unsentBytes;

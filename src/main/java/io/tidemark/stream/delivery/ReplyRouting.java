@@ -34,9 +34,9 @@ public final class ReplyRouting {
     static final int MAX_VALUE_BYTES = 1024;
 
     /**
-     * In the order in which they are copied. The first one is that of the Java client, so that no other header takes its
-     * place. Then come the trace headers of W3C, and the correlation ids of Spring, of SmallRye, and of clients without
-     * a framework.
+     * In the order in which they are copied. No other header displaces the first one, which is that of the Java client.
+     * Then come the trace headers of W3C, and the correlation ids of Spring, of SmallRye, and of clients without a
+     * framework.
      */
     private static final List<String> ALWAYS_COPIED = List.of(
             RequestMessage.CORRELATION_HEADER,
