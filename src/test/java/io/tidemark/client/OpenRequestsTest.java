@@ -192,7 +192,7 @@ class OpenRequestsTest {
                 TopicJson.write(SampleResults.completion("a", "m", "caf\u00e9", at(0, 7))), StandardCharsets.UTF_8);
         String newer = value.replace("\"choices\"", "\"newer\" : 1.50,\n \"choices\"");
         open.onResult(record(a.correlation(), "a", newer.getBytes(StandardCharsets.UTF_8)));
-        RequestResult result = a.result().toCompletableFuture().join();
+        RequestResult result = a.result().toCompletableFuture().getNow(null);
         assertThat(result.json()).isEqualTo(newer);
         assertThat(result.text()).isEqualTo("caf\u00e9");
         assertThat(result.seconds()).isEqualTo(0.1);
@@ -333,7 +333,7 @@ class OpenRequestsTest {
     }
 
     private static Source record(OpenRequest request) {
-        return request.record().toCompletableFuture().join();
+        return request.record().toCompletableFuture().getNow(null);
     }
 
     private void result(OpenRequest request, String id, Source source, String text) {
