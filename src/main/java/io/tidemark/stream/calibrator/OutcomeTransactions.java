@@ -85,7 +85,7 @@ final class OutcomeTransactions implements AutoCloseable {
         return records;
     }
 
-    /** As {@link #toRecords(CalibrationState, Optional, DecidedBatch)}, for a state that counts one more batch. */
+    /** Makes the records of a state that counts one more batch. */
     List<ProducerRecord<byte[], byte[]>> toRecords(
             CalibrationState state, Optional<String> replaced, DecidedBatch decided, CountedBatchHeaders counted) {
         List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced, decided);
@@ -95,7 +95,7 @@ final class OutcomeTransactions implements AutoCloseable {
     }
 
     /** Publishes the records of a batch that is counted. */
-    void publish(ConsumerRecord<byte[], byte[]> batch, BatchOutcome.Scored scored) {
+    void publish(ConsumerRecord<byte[], byte[]> batch, FinishedBatch.Scored scored) {
         publish(positionBehind(batch), scored.records(), scored.decided());
     }
 

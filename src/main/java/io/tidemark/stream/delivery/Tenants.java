@@ -24,7 +24,7 @@ public final class Tenants {
     private final List<List<TopicShare>> ranks;
     private final Map<String, TopicShare> topics = new HashMap<>();
     private final List<Tenant> all;
-    /** Of each topic: the named tenants by the value of the header. */
+    /** The named tenants of each topic, by the value of the header. */
     private final Map<String, Map<String, Tenant>> claims = new HashMap<>();
 
     /**
@@ -87,10 +87,10 @@ public final class Tenants {
                 lowerShare);
     }
 
-    private static TenantWeights.Topic weights(TopicShare topic) {
+    private static TenantWeights.WeightedTopic weights(TopicShare topic) {
         Map<String, Integer> weights = new LinkedHashMap<>();
         topic.tenants().forEach(each -> weights.put(each.tenant().name(), each.weight()));
-        return new TenantWeights.Topic(topic.weight(), weights);
+        return new TenantWeights.WeightedTopic(topic.weight(), weights);
     }
 
     /** The tenants of all topics. */
