@@ -28,7 +28,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final EngineThread thread;
     private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
-    private GenerationEngine(LanguageModel model, EngineLimits limits, StepMasks.MaskSource masks) {
+    private GenerationEngine(LanguageModel model, EngineLimits limits, StepMasks.Source masks) {
         this.config = model.config();
         this.limits = limits;
         this.budget = new KvBudget(limits.kvBytes());
@@ -49,7 +49,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /** @param masks computes the masks of rows with a grammar */
-    static GenerationEngine start(LanguageModel model, EngineLimits limits, StepMasks.MaskSource masks) {
+    static GenerationEngine start(LanguageModel model, EngineLimits limits, StepMasks.Source masks) {
         GenerationEngine engine = new GenerationEngine(model, limits, masks);
         engine.thread.start();
         return engine;

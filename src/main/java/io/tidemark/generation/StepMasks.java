@@ -45,7 +45,7 @@ final class StepMasks {
     private static final int EXPENSIVE = 3;
 
     private final int vocabulary;
-    private final MaskSource source;
+    private final Source source;
     private final long budget;
     private final Clocks clocks;
     /** Masks for as many rows as any step has needed, at most one for each sequence of the engine. */
@@ -53,7 +53,7 @@ final class StepMasks {
 
     /** Has the contract of {@link io.tidemark.grammar.GrammarMasks#advance}; called with one state. */
     @FunctionalInterface
-    interface MaskSource {
+    interface Source {
 
         List<RowStatus> advance(List<GrammarState> states, int[] lastTokens, IntBuffer masks);
     }
@@ -75,7 +75,7 @@ final class StepMasks {
     }
 
     /** @param budget time for the masks of a step */
-    StepMasks(int vocabulary, MaskSource source, Duration budget, Clocks clocks) {
+    StepMasks(int vocabulary, Source source, Duration budget, Clocks clocks) {
         this.vocabulary = vocabulary;
         this.source = source;
         this.budget = budget.toNanos();

@@ -312,7 +312,7 @@ class GrammarTest {
     @Test
     @DisplayName("If the masks of a step can't be computed, requests with a grammar fail and the others go on")
     void masksThatFail() throws RequestRejectedException {
-        for (StepMasks.MaskSource broken : List.<StepMasks.MaskSource>of(
+        for (StepMasks.Source broken : List.<StepMasks.Source>of(
                 (states, tokens, masks) -> {
                     throw new IllegalStateException("for this test");
                 },
@@ -612,7 +612,7 @@ class GrammarTest {
         return TestRequest.of(id, reference.prompts().get(3).ids()).tokens(400);
     }
 
-    private GenerationEngine start(StepMasks.MaskSource masks) {
+    private GenerationEngine start(StepMasks.Source masks) {
         return GenerationEngine.start(fixture.model(), LIMITS, masks);
     }
 

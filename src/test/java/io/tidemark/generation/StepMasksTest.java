@@ -245,11 +245,11 @@ class StepMasksTest {
         }
     }
 
-    private GenerationEngine start(StepMasks.MaskSource source, Duration budget) {
+    private GenerationEngine start(StepMasks.Source source, Duration budget) {
         return start(source, new EngineLimits(12, 512, 1L << 30, 0, budget));
     }
 
-    private GenerationEngine start(StepMasks.MaskSource source, EngineLimits limits) {
+    private GenerationEngine start(StepMasks.Source source, EngineLimits limits) {
         return GenerationEngine.start(fixture.model(), limits, source);
     }
 

@@ -25,12 +25,12 @@ public final class ScalingSimulation {
     private static final double SAMPLE_SECONDS = 5;
 
     private final Workload workload;
-    private final WorkerProperties workerSettings;
+    private final WorkerSettings workerSettings;
     private final GroupSettings groupSettings;
     private final ScalerSettings scaler;
 
     public ScalingSimulation(
-            Workload workload, WorkerProperties workerSettings, GroupSettings groupSettings, ScalerSettings scaler) {
+            Workload workload, WorkerSettings workerSettings, GroupSettings groupSettings, ScalerSettings scaler) {
         this.workload = workload;
         this.workerSettings = workerSettings;
         this.groupSettings = groupSettings;

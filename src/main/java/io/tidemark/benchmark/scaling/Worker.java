@@ -33,7 +33,7 @@ final class Worker implements EngineLoad {
     private static final double MEASURE_SECONDS = 1;
 
     private final VirtualClock clock;
-    private final WorkerProperties settings;
+    private final WorkerSettings settings;
     private final Records records;
     private final WorkEstimate work = new WorkEstimate(this);
     private final UnreadRecords unread;
@@ -55,7 +55,7 @@ final class Worker implements EngineLoad {
 
     private double tokensProcessed;
 
-    /** The source of requests, and the place for finished ones. */
+    /** Where requests come from and go to. */
     interface Records {
         /** Removes and returns the next request of the worker's partitions. */
         Optional<Request> next(Worker worker);
@@ -78,7 +78,7 @@ final class Worker implements EngineLoad {
         int unstarted(Worker worker);
     }
 
-    Worker(VirtualClock clock, WorkerProperties settings, Records records) {
+    Worker(VirtualClock clock, WorkerSettings settings, Records records) {
         this.clock = clock;
         this.settings = settings;
         this.records = records;

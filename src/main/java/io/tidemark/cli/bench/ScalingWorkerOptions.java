@@ -2,7 +2,7 @@ package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.scaling.GroupSettings;
 import io.tidemark.benchmark.scaling.Throughput;
-import io.tidemark.benchmark.scaling.WorkerProperties;
+import io.tidemark.benchmark.scaling.WorkerSettings;
 import java.util.Map;
 import java.util.TreeMap;
 import picocli.CommandLine.Option;
@@ -87,8 +87,8 @@ final class ScalingWorkerOptions {
             description = "Offsets that the transactions of clients use per request. Default: ${DEFAULT-VALUE}.")
     private double markers;
 
-    WorkerProperties worker() {
-        return new WorkerProperties(
+    WorkerSettings worker() {
+        return new WorkerSettings(
                 new Throughput(new TreeMap<>(throughput), prefill), maxNumSeqs, maxQueued, startSeconds, shutdownGrace);
     }
 

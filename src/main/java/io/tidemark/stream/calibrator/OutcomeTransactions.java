@@ -85,7 +85,7 @@ final class OutcomeTransactions implements AutoCloseable {
         return records;
     }
 
-    /** Makes the records of a state that counts one more batch. */
+    /** As {@link #toRecords(CalibrationState, Optional, DecidedBatch)}, for a state that counts one more batch. */
     List<ProducerRecord<byte[], byte[]>> toRecords(
             CalibrationState state, Optional<String> replaced, DecidedBatch decided, CountedBatchHeaders counted) {
         List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced, decided);

@@ -24,7 +24,7 @@ public final class Tenants {
     private final List<List<TopicShare>> ranks;
     private final Map<String, TopicShare> topics = new HashMap<>();
     private final List<Tenant> all;
-    /** The named tenants of each topic, by the value of the header. */
+    /** Of each topic: the named tenants by the value of the header. */
     private final Map<String, Map<String, Tenant>> claims = new HashMap<>();
 
     /**

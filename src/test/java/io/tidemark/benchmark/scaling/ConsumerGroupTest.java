@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Test;
 @DisplayName("Simulated consumer group")
 class ConsumerGroupTest {
 
-    private static final WorkerProperties WORKER =
-            new WorkerProperties(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 40.0)), 1e6), 4, 2, 0, 20);
+    private static final WorkerSettings WORKER =
+            new WorkerSettings(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 40.0)), 1e6), 4, 2, 0, 20);
 
     private final VirtualClock clock = new VirtualClock();
     private final List<Request> ended = new ArrayList<>();

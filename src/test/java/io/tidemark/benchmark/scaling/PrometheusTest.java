@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Test;
 class PrometheusTest {
 
     private static final Percentage ROUNDING = Percentage.withPercentage(1e-6);
-    private static final WorkerProperties SETTINGS =
-            new WorkerProperties(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 20.0)), 1000), 4, 2, 0, 20);
+    private static final WorkerSettings SETTINGS =
+            new WorkerSettings(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 20.0)), 1000), 4, 2, 0, 20);
     private static final double SCRAPE_SECONDS = 10;
 
     private final VirtualClock clock = new VirtualClock();

@@ -26,7 +26,7 @@ class ScalingSimulationTest {
     private static final Throughput SMOLLM2 =
             new Throughput(new TreeMap<>(Map.of(1, 81.0, 8, 410.0, 16, 605.0, 32, 743.0)), 1500);
 
-    private static final WorkerProperties WORKER = new WorkerProperties(SMOLLM2, 32, 16, 20, 20);
+    private static final WorkerSettings WORKER = new WorkerSettings(SMOLLM2, 32, 16, 20, 20);
     private static final ScalerSettings SCALER = new ScalerSettings(1, 8, 120, 300, 5);
     private static final Arrivals BURSTY = new Arrivals(5, 4, 1200, 300, 0.6);
     private static final Lengths LENGTHS = new Lengths(200, 110, 0.8, 0.01, 2000, 2);
@@ -52,7 +52,7 @@ class ScalingSimulationTest {
         VirtualClock clock = new VirtualClock();
         List<Request> ended = new ArrayList<>();
         ConsumerGroup group = new ConsumerGroup(clock, new GroupSettings(1, 0, 0, 0), ended::add);
-        group.join(new Worker(clock, new WorkerProperties(SMOLLM2, sequences, 0, 0, 0), group));
+        group.join(new Worker(clock, new WorkerSettings(SMOLLM2, sequences, 0, 0, 0), group));
         for (int i = 0; i < 640; i++) {
             group.append(new Request(0, 0, 32, 32, 32));
         }

@@ -18,7 +18,7 @@ class WorkerTest {
     private static final int MAX_NUM_SEQS = 4;
     private static final int MAX_QUEUED = 2;
     /** 20 tokens per second if four sequences decode. */
-    private static final WorkerProperties SETTINGS = new WorkerProperties(
+    private static final WorkerSettings SETTINGS = new WorkerSettings(
             new Throughput(new TreeMap<>(Map.of(1, 10.0, MAX_NUM_SEQS, 20.0)), 1000), MAX_NUM_SEQS, MAX_QUEUED, 0, 20);
 
     private final VirtualClock clock = new VirtualClock();

@@ -8,10 +8,10 @@ package io.tidemark.benchmark.scaling;
  * @param startSeconds  from the creation of the pod until the worker joins the consumer group
  * @param shutdownGrace time of open requests after SIGTERM, as in {@code tidemark.worker.shutdown-grace}
  */
-public record WorkerProperties(
+public record WorkerSettings(
         Throughput throughput, int maxNumSeqs, int maxQueued, double startSeconds, double shutdownGrace) {
 
-    public WorkerProperties {
+    public WorkerSettings {
         if (maxNumSeqs < 1 || maxQueued < 0 || !(startSeconds >= 0) || !(shutdownGrace >= 0)) {
             throw new IllegalArgumentException("a worker needs a sequence, and no negative limits and times");
         }
