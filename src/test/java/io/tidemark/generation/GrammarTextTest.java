@@ -102,7 +102,7 @@ class GrammarTextTest {
                 }
             }
         }
-        assertThat(finished).contains("Choice", "Regex", "JsonSchema");
+        assertThat(finished).contains("OneOfTexts", "Regex", "JsonSchema");
     }
 
     private static void assertMatches(AnswerFormat format, String text, List<String> texts) throws Exception {
