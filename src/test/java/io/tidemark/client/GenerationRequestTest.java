@@ -96,7 +96,7 @@ class GenerationRequestTest {
         schema.put("type", "array");
         assertThat(format(request)).isEqualTo(new AnswerFormat.JsonSchema("{\"type\":\"object\"}"));
         assertThat(format(request.jsonObject())).isEqualTo(new AnswerFormat.JsonObject());
-        assertThat(format(request.oneOf("yes", "no"))).isEqualTo(new AnswerFormat.Choice(List.of("yes", "no")));
+        assertThat(format(request.oneOf("yes", "no"))).isEqualTo(new AnswerFormat.OneOfTexts(List.of("yes", "no")));
         assertThat(format(request.grammar("start: X"))).isEqualTo(new AnswerFormat.Grammar("start: X"));
     }
 
