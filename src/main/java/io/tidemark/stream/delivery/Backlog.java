@@ -1,5 +1,7 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.reply.Delivery;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.generation.Completion;
 import io.tidemark.load.UnreadRecords;
 import io.tidemark.load.WorkEstimate;

@@ -1,5 +1,16 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.commit.UnwritableTopics;
+import io.tidemark.stream.delivery.commit.ResultProducers;
+import io.tidemark.stream.delivery.commit.PendingAnswers;
+import io.tidemark.stream.delivery.commit.ClusterDiagnosis;
+import io.tidemark.stream.delivery.commit.TopicProbe;
+import io.tidemark.stream.delivery.commit.AnswerTransactions;
+import io.tidemark.stream.delivery.start.Tenants;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
+import io.tidemark.stream.delivery.partition.PartitionLogs;
+import io.tidemark.stream.delivery.partition.PartitionTakeover;
+import io.tidemark.stream.delivery.partition.ReadPositions;
 import io.tidemark.load.HeapBudget;
 import io.tidemark.load.UnreadRecords;
 import io.tidemark.load.WorkEstimate;

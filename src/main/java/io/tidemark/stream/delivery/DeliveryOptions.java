@@ -1,5 +1,8 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.commit.ResultProducers;
+import io.tidemark.stream.delivery.commit.TopicProbe;
+import io.tidemark.stream.delivery.start.ReadAhead;
 import io.tidemark.load.HeapBudget;
 import java.time.Duration;
 

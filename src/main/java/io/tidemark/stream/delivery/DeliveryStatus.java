@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.partition.RequestTopicStatus;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;

@@ -1,5 +1,17 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.commit.UnwritableTopics;
+import io.tidemark.stream.delivery.commit.ResultProducers;
+import io.tidemark.stream.delivery.commit.TransactionRepair;
+import io.tidemark.stream.delivery.start.Tenants;
+import io.tidemark.stream.delivery.start.OpenShares;
+import io.tidemark.stream.delivery.reply.EventWriter;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
+import io.tidemark.stream.delivery.reply.Delivery;
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.LogIdentity;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.decoder.LanguageModel;

@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import static io.tidemark.stream.delivery.OneThreadDelivery.FIRST;
 import static io.tidemark.stream.delivery.OneThreadDelivery.OWNER;
 import static io.tidemark.stream.delivery.OneThreadDelivery.SECOND;

@@ -1,5 +1,7 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.Bounds;

@@ -1,5 +1,7 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.reply.EventWriter;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;

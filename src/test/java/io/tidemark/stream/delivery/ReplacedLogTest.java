@@ -1,5 +1,7 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.partition.LogIdentity;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
 import static io.tidemark.stream.delivery.OneThreadDelivery.FIRST;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

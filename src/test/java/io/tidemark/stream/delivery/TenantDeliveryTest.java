@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.start.Tenants;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -7,8 +8,8 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.TestSettings;
-import io.tidemark.stream.delivery.Tenants.TenantShare;
-import io.tidemark.stream.delivery.Tenants.TopicShare;
+import io.tidemark.stream.delivery.start.Tenants.TenantShare;
+import io.tidemark.stream.delivery.start.Tenants.TopicShare;
 import io.tidemark.stream.topics.TopicLayout;
 import java.util.List;
 import java.util.Map;

@@ -1,5 +1,8 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.LogIdentity;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
