@@ -1,12 +1,11 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.commit.TransactionStatus;
 import io.tidemark.stream.delivery.partition.RequestTopicStatus;
 import io.tidemark.time.Time;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** What the loop that delivers requests reports to health checks and metrics. Written by its thread, read by any. */
@@ -14,8 +13,8 @@ public final class DeliveryStatus {
 
     private final Time time;
     private final RequestTopicStatus requestTopics = new RequestTopicStatus();
+    private final TransactionStatus transactions = new TransactionStatus();
     private volatile Optional<String> disruption = Optional.empty();
-    private volatile Set<String> topicsSetAside = Set.of();
     private volatile int runningRequests;
     private volatile int abandonedRequests;
     private volatile long readBytes;
@@ -25,7 +24,6 @@ public final class DeliveryStatus {
     private volatile OptionalLong oldestOpenNanos = OptionalLong.empty();
 
     private volatile int isolatedPartitions;
-    private final AtomicLong failedTransactions = new AtomicLong();
     private final AtomicLong sessionRestarts = new AtomicLong();
 
     public DeliveryStatus(Time time) {
@@ -66,14 +64,14 @@ public final class DeliveryStatus {
         return isolatedPartitions;
     }
 
-    /** Transactions of answers that were aborted, or whose outcome was not known when they ended. */
-    public long failedTransactions() {
-        return failedTransactions.get();
-    }
-
     /** Sessions of the consumer group that an error has ended. */
     public long sessionRestarts() {
         return sessionRestarts.get();
+    }
+
+    /** What happened to the transactions of answers. */
+    public TransactionStatus transactions() {
+        return transactions;
     }
 
     /** What happened to the partitions of the request topics. */
@@ -84,11 +82,6 @@ public final class DeliveryStatus {
     /** Why requests are not answered at the moment. */
     public Optional<String> disruption() {
         return disruption;
-    }
-
-    /** The reply topics whose results become errors on the results topic, because they do not take records. */
-    public Set<String> topicsSetAside() {
-        return topicsSetAside;
     }
 
     /** Time since the last turn of the loop. */
@@ -123,19 +116,10 @@ public final class DeliveryStatus {
         isolatedPartitions = isolated;
     }
 
-    void transactionFailed() {
-        failedTransactions.incrementAndGet();
-    }
-
     /** Called when an error has ended a session. */
     void sessionFailed(String reason) {
         sessionRestarts.incrementAndGet();
         disruption = Optional.of(reason);
-    }
-
-    /** Called by the thread that runs transactions. */
-    void setAside(Collection<String> topics) {
-        topicsSetAside = Set.copyOf(topics);
     }
 
     /** Called when the loop ends. */

@@ -34,6 +34,7 @@ import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.RunningTime;
 import io.tidemark.time.Time;
@@ -332,7 +333,7 @@ final class Assembly implements AutoCloseable {
         CalibratorOptions options = new CalibratorOptions(
                 topics,
                 calibration.group(),
-                calibration.group() + "-" + processName,
+                TransactionalId.ofCalibrator(calibration.group(), processName).id(),
                 RuleOfSettings.of(calibration, loaded.model().config().numLayers()),
                 RuleOfSettings.objective(calibration),
                 calibration.mode(),

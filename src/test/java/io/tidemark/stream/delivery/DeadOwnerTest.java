@@ -1,11 +1,11 @@
 package io.tidemark.stream.delivery;
 
-import io.tidemark.stream.delivery.partition.CrashHistory;
 import static io.tidemark.stream.delivery.OneThreadDelivery.FIRST;
 import static io.tidemark.stream.delivery.OneThreadDelivery.OWNER;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.topics.SimulatedKafka;
 import java.util.Optional;
 import org.junit.jupiter.api.AutoClose;

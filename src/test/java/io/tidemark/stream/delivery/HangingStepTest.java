@@ -1,6 +1,5 @@
 package io.tidemark.stream.delivery;
 
-import io.tidemark.stream.delivery.partition.CrashHistory;
 import static io.tidemark.stream.delivery.OneThreadDelivery.FIRST;
 import static io.tidemark.stream.delivery.OneThreadDelivery.OWNER;
 import static io.tidemark.stream.delivery.OneThreadDelivery.SECOND;
@@ -10,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.RunningStep;
 import io.tidemark.request.RecordingEngine;
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.time.VirtualTime;
 import java.time.Duration;

@@ -1,12 +1,12 @@
 package io.tidemark.stream.delivery;
 
-import io.tidemark.stream.delivery.partition.CrashHistory;
 import static io.tidemark.stream.delivery.OneThreadDelivery.FIRST;
 import static io.tidemark.stream.delivery.OneThreadDelivery.SECOND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.load.HeapBudget;
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.topics.SimulatedKafka;
 import java.util.List;
 import java.util.Optional;

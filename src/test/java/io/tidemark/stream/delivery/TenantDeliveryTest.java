@@ -1,6 +1,5 @@
 package io.tidemark.stream.delivery;
 
-import io.tidemark.stream.delivery.start.Tenants;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -8,6 +7,7 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.delivery.start.Tenants.TenantShare;
 import io.tidemark.stream.delivery.start.Tenants.TopicShare;
 import io.tidemark.stream.topics.TopicLayout;

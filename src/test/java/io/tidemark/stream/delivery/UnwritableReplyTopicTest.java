@@ -1,12 +1,12 @@
 package io.tidemark.stream.delivery;
 
-import io.tidemark.stream.delivery.partition.CrashHistory;
-import io.tidemark.stream.delivery.partition.LogIdentity;
-import io.tidemark.stream.delivery.partition.CommitMetadata;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.stream.delivery.LoopWorker.Setup;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.LogIdentity;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;

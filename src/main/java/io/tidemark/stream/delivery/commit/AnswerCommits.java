@@ -1,83 +1,127 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.DeliveryStatus;
-import io.tidemark.stream.delivery.partition.PartitionTakeover;
-import io.tidemark.stream.delivery.partition.PartitionProgress;
-import io.tidemark.stream.delivery.partition.CommitMetadata;
 import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.time.Time;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.jboss.logging.Logger;
 
 /**
- * Commits the pending answers of the owned partitions, one transaction after the other. After a failed transaction the
- * next one waits for a poll; after one of unknown outcome, the committed offsets tell which answers it has committed.
+ * Commits the pending answers of the owned partitions, one transaction after the other. A transaction is prepared on
+ * the thread that polls, written on the thread {@code tidemark-transactions} while polls go on, and finished on the
+ * thread that polls. After a failed transaction the next one waits for a poll.
+ *
+ * <p>Brokers check the member and the generation of a commit but not who owns a partition. So the thread that polls
+ * chooses the contents and the group metadata, and calls {@link #finish} before it gives a partition back. A
+ * transaction that runs when a partition is lost needs no wait: brokers refuse it, or the next owner ends it.
  *
  * <p>Used by the thread {@code tidemark-requests} only.
  */
-final class AnswerCommits {
+public final class AnswerCommits implements AutoCloseable {
 
-    /** Between two attempts outside of a poll. */
+    private static final Logger LOG = Logger.getLogger(AnswerCommits.class);
+    /** How long {@link #pause} waits. */
     private static final Duration PAUSE = Duration.ofMillis(5);
-    /** The same, after a failure. */
+    /** How long {@link #pause} waits after a failure. */
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofMillis(100);
+    /** Above the time that one call of the producer may take. */
+    private static final int CLOSE_SECONDS = 6;
+
+    private static final long DELAY_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final PendingAnswers answers;
-    private final PartitionTakeover takeover;
-    private final String transactionalId;
+    private final AnswerTransactions transactions;
+    private final Executor executor;
     private final Map<TopicPartition, PartitionProgress> owned;
-    private final Supplier<ConsumerGroupMetadata> group;
-    private final DeliveryStatus status;
+    private final Function<Collection<TopicPartition>, Map<TopicPartition, OffsetAndMetadata>> committed;
+    private final TransactionStatus status;
     private final Time time;
-
+    private Optional<Running> running = Optional.empty();
     /** Transactions that have failed since the last one that was committed. */
     private int failed;
-
     /** Whether the next attempt waits, after one that has failed. */
     private boolean backOff;
 
+    /** What a transaction contains. */
+    private record Contents(List<PendingAnswer> answers, Map<PartitionProgress, PartitionProgress.Commit> commits) {
+
+        private Map<TopicPartition, OffsetAndMetadata> offsets() {
+            Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+            commits.forEach((progress, commit) -> offsets.put(progress.partition(), commit.target()));
+            return offsets;
+        }
+    }
+
+    /** A transaction between {@link #begin} and {@link #finish}. */
+    private record Running(Contents contents, CompletableFuture<Outcome> outcome, long beginNanos) {}
+
     /**
-     * @param transactionalId of this process
-     * @param owned           the owned partitions; a view that the session changes
-     * @param group           the metadata of the group at the moment
-     * @param status          told of transactions that fail
+     * @param executor  runs one transaction at a time, and should end the poll afterwards
+     * @param owned     the owned partitions; a view that the session changes
+     * @param committed waits for the committed offsets of partitions
      */
-    AnswerCommits(
+    public AnswerCommits(
             PendingAnswers answers,
-            PartitionTakeover takeover,
-            String transactionalId,
+            AnswerTransactions transactions,
+            Executor executor,
             Map<TopicPartition, PartitionProgress> owned,
-            Supplier<ConsumerGroupMetadata> group,
-            DeliveryStatus status,
+            Function<Collection<TopicPartition>, Map<TopicPartition, OffsetAndMetadata>> committed,
+            TransactionStatus status,
             Time time) {
         this.answers = answers;
-        this.takeover = takeover;
-        this.transactionalId = transactionalId;
+        this.transactions = transactions;
+        this.executor = executor;
         this.owned = owned;
-        this.group = group;
+        this.committed = committed;
         this.status = status;
         this.time = time;
     }
 
-    /** Finishes a transaction that has ended, and begins the next one, unless that waits for a poll. */
-    void turn() {
-        if (answers.hasEnded()) {
+    /**
+     * Finishes a transaction that has ended, and begins the next one, unless that waits for a poll.
+     *
+     * @param group the metadata of the group at the moment
+     */
+    public void turn(ConsumerGroupMetadata group) {
+        if (hasEnded()) {
             finish();
         }
         if (!backOff) {
-            begin();
+            begin(group);
         }
     }
 
+    /**
+     * Waits for the running transaction, then runs one with what is left.
+     *
+     * @return false if nothing was left or the commit has failed
+     */
+    public boolean commit(ConsumerGroupMetadata group) {
+        finish();
+        begin(group);
+        return finish();
+    }
+
     /** Called when a poll has ended. */
-    void polled() {
+    public void polled() {
         backOff = false;
     }
 
@@ -86,83 +130,153 @@ final class AnswerCommits {
      *
      * @param arrived whether answers have arrived
      */
-    boolean isDue(boolean arrived) {
-        return !backOff && (arrived || answers.hasEnded() || !answers.isRunning() && needsCommit(owned.values()));
-    }
-
-    /**
-     * Commits while there is something to commit: waits for the running transaction, then runs one with what is left.
-     *
-     * @param more      whether to go on; asked before each commit
-     * @param otherwise called when nothing was left or the commit has failed
-     */
-    void commitWhile(BooleanSupplier more, Runnable otherwise) {
-        while (more.getAsBoolean()) {
-            finish();
-            begin();
-            if (!finish()) {
-                otherwise.run();
-            }
-        }
+    public boolean isDue(boolean arrived) {
+        return !backOff && (arrived || hasEnded() || running.isEmpty() && needsCommit(owned.values()));
     }
 
     /** Waits between two attempts outside of a poll: longer after a failure. */
-    void pause() {
+    public void pause() {
         time.sleep(backOff ? PAUSE_AFTER_FAILURE : PAUSE);
         backOff = false;
     }
 
     /** Why answers are not committed at the moment. A single failure is usual while the group rebalances. */
-    Optional<String> disruption() {
-        if (answers.isDelayed()) {
+    public Optional<String> disruption() {
+        if (running.isPresent() && time.nanosSince(running.get().beginNanos) > DELAY_NANOS) {
             return Optional.of("a transaction has been running for more than 10 s");
         }
         boolean waiting = answers.size() > 0 || needsCommit(owned.values());
         return failed > 1 && waiting
-                ? answers.failure().map(reason -> "results can't be committed: " + reason)
+                ? transactions.failure().map(reason -> "results can't be committed: " + reason)
                 : Optional.empty();
     }
 
-    static boolean needsCommit(Collection<PartitionProgress> partitions) {
+    /** Whether a commit of one of the partitions is due, although no request has ended. */
+    public static boolean needsCommit(Collection<PartitionProgress> partitions) {
         return partitions.stream().anyMatch(PartitionProgress::needsCommit);
     }
 
-    private void begin() {
-        answers.begin(owned.values(), group.get());
+    /**
+     * Begins a transaction with the answers, and with the metadata of partitions in which it has changed. Has no effect
+     * if there is nothing to commit or a transaction runs.
+     */
+    void begin(ConsumerGroupMetadata group) {
+        if (running.isPresent()) {
+            return;
+        }
+        Contents contents = prepare();
+        if (contents.commits.isEmpty()) {
+            return;
+        }
+        Map<TopicPartition, OffsetAndMetadata> offsets = contents.offsets();
+        CompletableFuture<Outcome> outcome =
+                CompletableFuture.supplyAsync(() -> transactions.write(contents.answers, offsets, group), executor);
+        running = Optional.of(new Running(contents, outcome, time.nanoTime()));
+        // from here to finish(), a poll may rebalance the group: revoked partitions wait for finish(), lost ones don't
     }
 
-    /** Waits for the end of the running transaction. Returns false if none runs or its commit failed. */
-    boolean finish() {
-        Optional<Outcome> outcome = answers.finish();
-        if (outcome.isEmpty()) {
+    private Contents prepare() {
+        List<PendingAnswer> next = answers.next(transactions.maxBytes());
+        Map<PartitionProgress, List<Long>> ending = new LinkedHashMap<>();
+        for (PartitionProgress progress : owned.values()) {
+            progress.setOwner(transactions.transactionalId());
+            if (progress.needsCommit()) {
+                ending.put(progress, new ArrayList<>());
+            }
+        }
+        for (PendingAnswer answer : next) {
+            ending.computeIfAbsent(answer.delivery().progress(), any -> new ArrayList<>())
+                    .add(answer.delivery().offset());
+        }
+        Map<PartitionProgress, PartitionProgress.Commit> commits = new LinkedHashMap<>();
+        ending.forEach((progress, ends) -> commits.put(progress, progress.commit(ends)));
+        return new Contents(next, commits);
+    }
+
+    boolean isRunning() {
+        return running.isPresent();
+    }
+
+    /** Whether a transaction has ended and is not finished. */
+    boolean hasEnded() {
+        return running.isPresent() && running.get().outcome.isDone();
+    }
+
+    /**
+     * Waits for the end of the running transaction. If it is committed, its answers are no longer pending.
+     *
+     * @return false if none runs or its commit has failed
+     * @throws RuntimeException as {@link AnswerTransactions#write} does, or if a partition has another owner; the next
+     *     session reads what is left
+     * @throws Error of the thread that runs transactions
+     */
+    public boolean finish() {
+        if (running.isEmpty()) {
             return false;
         }
-        if (outcome.get() == Outcome.COMMITTED) {
+        Running ended = running.get();
+        Outcome outcome;
+        try {
+            outcome = outcome(ended);
+        } finally {
+            running = Optional.empty();
+        }
+        if (outcome == Outcome.COMMITTED) {
             failed = 0;
+            // a partition may have been lost meanwhile: its progress is dropped, and the commit remains valid
+            ended.contents.commits.forEach(PartitionProgress::committed);
+            answers.committed(ended.contents.answers);
             return true;
         }
         failed++;
-        status.transactionFailed();
         backOff = true;
-        if (outcome.get() == Outcome.UNKNOWN) {
+        status.countFailed();
+        if (outcome == Outcome.UNKNOWN) {
             reconcile();
         }
         return false;
     }
 
+    private static Outcome outcome(Running ended) {
+        try {
+            return ended.outcome.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw (RuntimeException) e.getCause();
+        }
+    }
+
     /**
      * Reads from the committed offsets which results a transaction of unknown outcome has committed.
      *
-     * @throws KafkaException if a partition has another owner; the next session reads what is left
+     * @throws KafkaException if a partition has another owner
      */
     private void reconcile() {
-        takeover.committed(owned.keySet()).forEach((partition, offset) -> {
-            PartitionProgress progress = owned.get(partition);
-            CommitMetadata metadata = CommitMetadata.of(partition.toString(), offset);
-            if (progress.isClaimed() && metadata.hasOtherOwner(transactionalId)) {
-                throw new KafkaException("partition " + partition + " has another owner");
+        for (Map.Entry<TopicPartition, OffsetAndMetadata> each :
+                committed.apply(owned.keySet()).entrySet()) {
+            PartitionProgress progress = owned.get(each.getKey());
+            answers.committed(progress, progress.reconcile(each.getValue()));
+        }
+    }
+
+    /** Waits up to 6 s for the current transaction, then closes the producer. */
+    @Override
+    public void close() {
+        try (transactions) {
+            if (running.isPresent()) {
+                running.get().outcome.get(CLOSE_SECONDS, TimeUnit.SECONDS);
             }
-            answers.committed(progress, progress.reconcile(offset.offset(), metadata.finished()));
-        });
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            LOG.debugf("the last transaction has failed: %s", e.getMessage());
+        } catch (TimeoutException e) {
+            LOG.debug("the last transaction has not ended");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -2,6 +2,7 @@ package io.tidemark.stream.delivery.commit;
 
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.delivery.commit.TransactionRepair.TopicFaults;
+import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
@@ -28,10 +29,10 @@ import org.jboss.logging.Logger;
  * so that the next transaction can be written. If the brokers can't end a transaction, the next one has a new
  * transactional id.
  *
- * <p>Used by one thread at a time. {@link PendingAnswers} calls {@link #write} on the thread
+ * <p>Used by one thread at a time. {@link AnswerCommits} calls {@link #write} on the thread
  * {@code tidemark-transactions}.
  */
-final class AnswerTransactions implements AutoCloseable {
+public final class AnswerTransactions implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(AnswerTransactions.class);
     private static final ErrorBody NO_REPLY_TOPIC =
@@ -91,6 +92,17 @@ final class AnswerTransactions implements AutoCloseable {
         this.time = time;
         this.repair = new TransactionRepair(topics, unwritable, faults, time);
         this.producer = open();
+    }
+
+    /** Transactions of a session on a cluster. */
+    public static AnswerTransactions of(
+            KafkaClients kafka,
+            ResultProducers producers,
+            TopicLayout topics,
+            UnwritableTopics unwritable,
+            BooleanSupplier givesUp,
+            Time time) {
+        return new AnswerTransactions(producers, topics, unwritable, new ClusterDiagnosis(kafka, time), givesUp, time);
     }
 
     /** The transactional id of the next transaction. */
@@ -281,10 +293,11 @@ final class AnswerTransactions implements AutoCloseable {
     }
 
     private static void throwFirst(SentRecords sent) {
-        sent.first().ifPresent(failure -> {
-            throw new KafkaException(
-                    "a record could not be sent: " + failure.reason().getMessage(), failure.reason());
-        });
+        Optional<SentRecords.Failure> first = sent.first();
+        if (first.isPresent()) {
+            Exception reason = first.get().reason();
+            throw new KafkaException("a record could not be sent: " + reason.getMessage(), reason);
+        }
     }
 
     private static boolean isTooLarge(ProducerRecord<byte[], byte[]> record) {

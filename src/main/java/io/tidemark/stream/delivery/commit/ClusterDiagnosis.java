@@ -30,7 +30,7 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
  */
 final class ClusterDiagnosis implements TransactionRepair.TopicFaults {
 
-    /** Of a question. */
+    /** How long a question may take. */
     private static final Duration LIMIT = Duration.ofSeconds(5);
     /** Markers are usually written within milliseconds. */
     private static final Duration MARKER_LIMIT = Duration.ofMillis(1200);

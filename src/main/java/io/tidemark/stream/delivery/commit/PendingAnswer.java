@@ -1,10 +1,10 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.reply.TopicReply;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.TopicJson;
 import io.tidemark.request.Answer;
+import io.tidemark.stream.delivery.reply.Delivery;
+import io.tidemark.stream.delivery.reply.TopicReply;
 import io.tidemark.stream.topics.DeadLetter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -16,9 +16,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * it, and whether it has a dead letter. Changed by the thread that runs transactions. The thread that polls asks for
  * {@link #writtenBytes} while no transaction runs.
  */
-final class PendingAnswer {
+public final class PendingAnswer {
 
-    /** Of the format of a record, the id in its key, and the headers that describe an error, usually. */
+    /** The usual bytes of a record's format, the id in its key, and the headers that describe an error. */
     private static final int RECORD_BYTES = 512;
 
     private final Delivery delivery;
@@ -31,7 +31,8 @@ final class PendingAnswer {
     /** Also read by the thread that polls while a transaction runs. */
     private volatile boolean unwritable;
 
-    PendingAnswer(Delivery delivery, Answer answer) {
+    /** An answer that goes where its request says. */
+    public PendingAnswer(Delivery delivery, Answer answer) {
         this.delivery = delivery;
         this.answer = answer;
         this.reply = delivery.reply();
@@ -39,15 +40,17 @@ final class PendingAnswer {
     }
 
     /** Bytes of heap that the record of the request and the answer use. */
-    long heapBytes() {
+    public long heapBytes() {
         return heapBytes;
     }
 
-    Delivery delivery() {
+    /** The delivery of the request. */
+    public Delivery delivery() {
         return delivery;
     }
 
-    Answer answer() {
+    /** The answer, or the error in place of it. */
+    public Answer answer() {
         return answer;
     }
 

@@ -1,7 +1,7 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.DeliveryOptions;
 import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.util.HashMap;
@@ -20,7 +20,7 @@ import org.jboss.logging.Logger;
  *
  * <p>A process has one, which outlives the sessions of its group. Used by one thread at a time; {@link #id} by any.
  */
-final class ResultProducers {
+public final class ResultProducers {
 
     private static final Logger LOG = Logger.getLogger(ResultProducers.class);
 
@@ -31,7 +31,7 @@ final class ResultProducers {
     private static final int REQUEST_TIMEOUT_MS = 4_000;
 
     private static final int DELIVERY_TIMEOUT_MS = 8_000;
-    /** Of a call of the producer. */
+    /** How long a call of the producer may take. */
     private static final int MAX_BLOCK_MS = 5_000;
 
     /**
@@ -41,27 +41,29 @@ final class ResultProducers {
     private static final int RETRY_BACKOFF_MS = 2;
 
     private final Function<String, Producer<byte[], byte[]>> producers;
-    private final String first;
+    private final TransactionalId process;
     private final Predicate<String> isStuck;
     private volatile String id;
     private int renewals;
 
     /**
      * @param producers creates a producer with a transactional id
-     * @param first     transactional id of the process
+     * @param process   transactional id of the first producer
      * @param isStuck   whether the last transaction of an id can't be ended, see {@link ClusterDiagnosis#isStuck}
      */
-    ResultProducers(Function<String, Producer<byte[], byte[]>> producers, String first, Predicate<String> isStuck) {
+    ResultProducers(
+            Function<String, Producer<byte[], byte[]>> producers, TransactionalId process, Predicate<String> isStuck) {
         this.producers = producers;
-        this.first = first;
+        this.process = process;
         this.isStuck = isStuck;
-        this.id = first;
+        this.id = process.id();
     }
 
-    static ResultProducers of(KafkaClients kafka, String first, Time time) {
+    /** The producers of a process, which asks the cluster whether a transaction can't be ended. */
+    public static ResultProducers of(KafkaClients kafka, TransactionalId process, Time time) {
         return new ResultProducers(
                 id -> kafka.newTransactionalProducer(id, config(kafka)),
-                first,
+                process,
                 new ClusterDiagnosis(kafka, time)::isStuck);
     }
 
@@ -89,7 +91,7 @@ final class ResultProducers {
      */
     void renew() {
         String old = id;
-        id = DeliveryOptions.renewed(first, ++renewals);
+        id = process.renewed(++renewals);
         LOG.warnf(
                 "a partition refuses the end of the last transaction of %s or has no leader: the next one has the id %s",
                 LogText.of(old), LogText.of(id));

@@ -1,7 +1,7 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.DeliveryOptions;
 import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.stream.topics.TransactionalId;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -35,13 +35,12 @@ final class TopicProbe {
     private static final int SEND_SECONDS = 10;
 
     private final KafkaClients kafka;
-    private final String owner;
+    private final TransactionalId process;
     private final AtomicInteger probes = new AtomicInteger();
 
-    /** @param owner transactional id of the process */
-    TopicProbe(KafkaClients kafka, String owner) {
+    TopicProbe(KafkaClients kafka, TransactionalId process) {
         this.kafka = kafka;
-        this.owner = owner;
+        this.process = process;
     }
 
     /**
@@ -55,7 +54,7 @@ final class TopicProbe {
         config.put(ProducerConfig.CLIENT_ID_CONFIG, "tidemark-probes");
         try {
             Producer<byte[], byte[]> producer =
-                    kafka.newTransactionalProducer(DeliveryOptions.ofProbe(owner, probes.incrementAndGet()), config);
+                    kafka.newTransactionalProducer(process.ofProbe(probes.incrementAndGet()), config);
             try {
                 producer.initTransactions();
                 producer.beginTransaction();

@@ -1,7 +1,8 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.DeliveryStatus;
 import io.tidemark.request.RequestListener;
+import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -25,7 +26,7 @@ import org.jboss.logging.Logger;
  * <p>A process has one, which outlives the sessions of its group. Used by the thread that runs transactions, except for
  * the probes.
  */
-final class UnwritableTopics {
+public final class UnwritableTopics {
 
     private static final Logger LOG = Logger.getLogger(UnwritableTopics.class);
     private static final long FIRST_WAIT = Duration.ofMinutes(1).toNanos();
@@ -33,7 +34,7 @@ final class UnwritableTopics {
 
     private final Probe probe;
     private final Executor executor;
-    private final DeliveryStatus status;
+    private final TransactionStatus status;
     private final RequestListener listener;
     private final Time time;
     private final Map<String, Aside> topics = new HashMap<>();
@@ -63,12 +64,27 @@ final class UnwritableTopics {
     private record Probed(String topic, Optional<String> failure, long nanos) {}
 
     /** @param executor runs probes, which wait for brokers */
-    UnwritableTopics(Probe probe, Executor executor, DeliveryStatus status, RequestListener listener, Time time) {
+    UnwritableTopics(Probe probe, Executor executor, TransactionStatus status, RequestListener listener, Time time) {
         this.probe = probe;
         this.executor = executor;
         this.status = status;
         this.listener = listener;
         this.time = time;
+    }
+
+    /**
+     * The topics of a process, of which none is set aside yet.
+     *
+     * @param executor runs probes, which wait for brokers
+     */
+    public static UnwritableTopics of(
+            KafkaClients kafka,
+            TransactionalId process,
+            Executor executor,
+            TransactionStatus status,
+            RequestListener listener,
+            Time time) {
+        return new UnwritableTopics(new TopicProbe(kafka, process)::failure, executor, status, listener, time);
     }
 
     boolean contains(String topic) {

@@ -1,6 +1,6 @@
 package io.tidemark.stream.delivery.partition;
 
-import io.tidemark.stream.delivery.DeliveryOptions;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.text.LogText;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
@@ -24,35 +24,36 @@ import org.jboss.logging.Logger;
  * @param finished bit {@code i} is set if the request at the committed offset + {@code i} has a result
  * @param log      the log that the offsets belong to
  */
-record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished, LogIdentity log) {
+public record CommitMetadata(
+        Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished, LogIdentity log) {
 
     /** Largest distance from the committed offset of a finished request: 2,732 characters of base64. */
-    static final int MAX_FINISHED = 16_384;
+    public static final int MAX_FINISHED = 16_384;
 
-    /** Of a partition that no worker has owned. */
-    static final CommitMetadata NONE =
+    /** The metadata of a partition that no worker has owned. */
+    public static final CommitMetadata NONE =
             new CommitMetadata(Optional.empty(), false, CrashHistory.NONE, new BitSet(), LogIdentity.NONE);
 
     private static final Logger LOG = Logger.getLogger(CommitMetadata.class);
     private static final String VERSION = "tidemark/1";
 
-    CommitMetadata {
+    public CommitMetadata {
         if (finished.length() > MAX_FINISHED) {
             throw new IllegalArgumentException("bit " + (finished.length() - 1) + " is above " + MAX_FINISHED);
         }
     }
 
-    /** The same with another log. */
-    CommitMetadata in(LogIdentity other) {
+    /** Returns a copy with another log. */
+    public CommitMetadata in(LogIdentity other) {
         return new CommitMetadata(owner, idle, crashes, finished, other);
     }
 
-    /** The same with another finished set. */
+    /** Returns a copy with other finished requests. */
     CommitMetadata finished(BitSet other) {
         return new CommitMetadata(owner, idle, crashes, other, log);
     }
 
-    /** The same without an owner. */
+    /** Returns a copy without an owner. */
     CommitMetadata withoutOwner() {
         return new CommitMetadata(Optional.empty(), idle, crashes, finished, log);
     }
@@ -60,10 +61,10 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
     /**
      * Whether another process owns the partition, or has died as its owner.
      *
-     * @param transactionalId of this process; the owner may be a further id of it
+     * @param own the id of this process; the owner may be a further id of it
      */
-    boolean hasOtherOwner(String transactionalId) {
-        return owner.filter(id -> !DeliveryOptions.isOf(transactionalId, id)).isPresent();
+    public boolean hasOtherOwner(TransactionalId own) {
+        return owner.filter(id -> !own.isOwn(id)).isPresent();
     }
 
     /**
@@ -72,7 +73,7 @@ record CommitMetadata(Optional<String> owner, boolean idle, CrashHistory crashes
      *
      * @param committed null if the group has committed no offset, as Kafka's client returns it
      */
-    static CommitMetadata of(String partition, OffsetAndMetadata committed) {
+    public static CommitMetadata of(String partition, OffsetAndMetadata committed) {
         if (committed == null || committed.metadata().isEmpty()) {
             return NONE;
         }

@@ -26,17 +26,17 @@ import java.util.OptionalLong;
  * @param tried       offset of the suspect that runs alone
  * @param tries       deaths while {@code tried} was running
  */
-record CrashHistory(int deaths, long suspectsEnd, OptionalLong tried, int tries) {
+public record CrashHistory(int deaths, long suspectsEnd, OptionalLong tried, int tries) {
 
-    static final int MAX_DEATHS = 2;
+    public static final int MAX_DEATHS = 2;
 
-    static final CrashHistory NONE = new CrashHistory(0, 0, OptionalLong.empty(), 0);
+    public static final CrashHistory NONE = new CrashHistory(0, 0, OptionalLong.empty(), 0);
 
     private static final String BELOW = "<";
     private static final String TIMES = "x";
 
     /** @throws IllegalArgumentException if a number is negative, or {@code tried} is no suspect */
-    CrashHistory {
+    public CrashHistory {
         boolean isSuspect = deaths >= MAX_DEATHS && tried.orElse(-1) < suspectsEnd;
         if (deaths < 0 || suspectsEnd < 0 || tries < 0 || tried.isPresent() && !isSuspect) {
             throw new IllegalArgumentException("deaths, the end of the suspects and the tried request contradict");
@@ -44,12 +44,12 @@ record CrashHistory(int deaths, long suspectsEnd, OptionalLong tried, int tries)
     }
 
     /**
-     * After the death of an owner.
+     * The history after the death of an owner.
      *
      * @param committed the committed offset
      * @param running   the offset after the last request that the owner may have been running, above {@code committed}
      */
-    CrashHistory afterDeath(long committed, long running) {
+    public CrashHistory afterDeath(long committed, long running) {
         if (tried.isPresent()) {
             return new CrashHistory(deaths, suspectsEnd, tried, tries + 1);
         }
@@ -81,35 +81,36 @@ record CrashHistory(int deaths, long suspectsEnd, OptionalLong tried, int tries)
     }
 
     /** Whether there are suspects that run one at a time. */
-    boolean isIsolating() {
+    public boolean isIsolating() {
         return deaths >= MAX_DEATHS;
     }
 
     /** Whether this request has to run alone. */
-    boolean isSuspect(long request) {
+    public boolean isSuspect(long request) {
         return isIsolating() && request < suspectsEnd;
     }
 
-    boolean isTrying(long request) {
+    /** Whether this request is named as the one that runs alone. */
+    public boolean isTrying(long request) {
         return tried.isPresent() && tried.getAsLong() == request;
     }
 
-    /** Names the request that runs next. */
+    /** The history after this request was named as the one that runs next. */
     CrashHistory trying(long request) {
         return new CrashHistory(deaths, suspectsEnd, OptionalLong.of(request), 0);
     }
 
     /** Whether the named request has ended workers and must not run again. */
-    boolean isCrashing(long request) {
+    public boolean isCrashing(long request) {
         return isTrying(request) && tries >= MAX_DEATHS;
     }
 
-    /** After the named request has a result. */
+    /** The history after this request has a result. */
     CrashHistory finished(long request) {
         return isTrying(request) ? new CrashHistory(deaths, suspectsEnd, OptionalLong.empty(), 0) : this;
     }
 
-    /** After all requests below an offset have a result. */
+    /** The history after all requests below an offset have a result. */
     CrashHistory committed(long offset) {
         return offset < suspectsEnd ? this : NONE;
     }

@@ -14,12 +14,12 @@ import java.util.OptionalInt;
  * @param topic id of the topic
  * @param epoch leader epoch of the newest record that was read
  */
-record LogIdentity(Optional<String> topic, OptionalInt epoch) {
+public record LogIdentity(Optional<String> topic, OptionalInt epoch) {
 
-    /** Of a commit that does not name its log. */
-    static final LogIdentity NONE = new LogIdentity(Optional.empty(), OptionalInt.empty());
+    /** The identity in a commit that does not name its log. */
+    public static final LogIdentity NONE = new LogIdentity(Optional.empty(), OptionalInt.empty());
 
-    /** Of the text of an id. */
+    /** How many characters the text of an id has at most. */
     private static final int MAX_ID = 32;
 
     private static final String TOPIC = "topic";
@@ -30,8 +30,8 @@ record LogIdentity(Optional<String> topic, OptionalInt epoch) {
         return topic.isPresent() && other.isPresent() && !topic.equals(other);
     }
 
-    /** The same topic, after a record was read. */
-    LogIdentity at(int newest) {
+    /** The identity after a record of the same topic was read. */
+    public LogIdentity at(int newest) {
         return epoch.isPresent() && epoch.getAsInt() >= newest ? this : new LogIdentity(topic, OptionalInt.of(newest));
     }
 

@@ -1,6 +1,7 @@
 package io.tidemark.stream.delivery.partition;
 
 import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -32,12 +33,12 @@ import org.jboss.logging.Logger;
 
 /**
  * The logs of request partitions: their topic ids, their first offsets and their ends. {@link #read} waits for them
- * when partitions are assigned. {@link #turned} lists those of the owned partitions every {@value #LIST_SECONDS} s
+ * when partitions are assigned. {@link #check} lists those of the owned partitions every {@value #LIST_SECONDS} s
  * without a wait. It finds topics that were created again, and offsets behind open transactions.
  *
  * <p>Used by the thread {@code tidemark-requests}. The answers of a listing arrive on the thread of the admin client.
  */
-final class PartitionLogs {
+public final class PartitionLogs implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(PartitionLogs.class);
     private static final long LIST_SECONDS = 5;
@@ -49,7 +50,7 @@ final class PartitionLogs {
     private final Admin admin;
     private final RequestTopicStatus status;
     private final Time time;
-    /** By topic. Written by the thread of the admin client. */
+    /** The ids of topics by their names. Written by the thread of the admin client. */
     private final Map<String, String> topicIds = new ConcurrentHashMap<>();
     /** Written by the thread of the admin client. */
     private final Map<TopicPartition, Ends> ends = new ConcurrentHashMap<>();
@@ -63,7 +64,8 @@ final class PartitionLogs {
     /** A last stable offset that does not move, and since when. */
     private record Held(long stable, long sinceNanos, boolean reported) {}
 
-    PartitionLogs(Admin admin, RequestTopicStatus status, Time time) {
+    /** @param admin closed by this class */
+    public PartitionLogs(Admin admin, RequestTopicStatus status, Time time) {
         this.admin = admin;
         this.status = status;
         this.time = time;
@@ -84,13 +86,13 @@ final class PartitionLogs {
                 list(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED);
         Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> last =
                 list(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED);
-        Map<TopicPartition, PartitionLog> found = partitions.stream()
-                .collect(Collectors.toMap(
-                        Function.identity(),
-                        each -> log(
-                                answer(topics.get(each.topic())), answer(starts.get(each)), answer(last.get(each)))));
-        // replaces the id of an earlier listing
-        found.forEach((partition, log) -> log.topic().ifPresent(id -> topicIds.put(partition.topic(), id)));
+        Map<TopicPartition, PartitionLog> found = new HashMap<>();
+        for (TopicPartition each : partitions) {
+            PartitionLog log = log(answer(topics.get(each.topic())), answer(starts.get(each)), answer(last.get(each)));
+            // replaces the id of an earlier listing
+            log.topic().ifPresent(id -> topicIds.put(each.topic(), id));
+            found.put(each, log);
+        }
         return found;
     }
 
@@ -108,12 +110,12 @@ final class PartitionLogs {
     }
 
     /**
-     * Called after each turn of a session.
+     * Lists the logs of the owned partitions when it is time, and compares them with what the group has read.
      *
      * @throws KafkaException if the topic of a partition was created again; the next session reads it from its
      *     beginning
      */
-    void turned(Collection<PartitionProgress> owned) {
+    public void check(Collection<PartitionProgress> owned) {
         long now = time.nanoTime();
         if (!listed || owned.isEmpty() || now - listedNanos < LIST_NANOS) {
             return;
@@ -132,15 +134,23 @@ final class PartitionLogs {
         describe(partitions)
                 .forEach((topic, found) ->
                         answers.add(found.thenAccept(description -> topicIds.put(topic, id(description)))));
-        partitions.forEach(each -> answers.add(stable.get(each)
-                .thenCombine(last.get(each), (lower, upper) -> new Ends(lower.offset(), upper.offset()))
-                .thenAccept(found -> ends.put(each, found))));
+        for (TopicPartition each : partitions) {
+            answers.add(stable.get(each)
+                    .thenCombine(last.get(each), (lower, upper) -> new Ends(lower.offset(), upper.offset()))
+                    .thenAccept(found -> ends.put(each, found)));
+        }
         CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new)).whenComplete((done, failure) -> {
             if (failure != null) {
                 LOG.debugf("the logs of request topics are not known: %s", failure.getMessage());
             }
             listed = true;
         });
+    }
+
+    /** Closes the admin client without a wait for its calls. */
+    @Override
+    public void close() {
+        admin.close(Duration.ZERO);
     }
 
     /** Uses the answers of the last listing. */

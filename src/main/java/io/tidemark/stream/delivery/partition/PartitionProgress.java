@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery.partition;
 
+import io.tidemark.stream.topics.TransactionalId;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.HashSet;
@@ -8,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -18,9 +20,10 @@ import org.apache.kafka.common.TopicPartition;
  * <p>A request is open from the moment it is read until the transaction with its result is committed. Used by the
  * thread {@code tidemark-requests} only.
  */
-final class PartitionProgress {
+public final class PartitionProgress {
 
     private final TopicPartition partition;
+    private final TransactionalId process;
     private final NavigableSet<Long> open = new TreeSet<>();
     /** Finished offsets from the committed offset on. */
     private final NavigableSet<Long> finished = new TreeSet<>();
@@ -47,36 +50,34 @@ final class PartitionProgress {
      * @param state    of the partition when the commit begins
      * @param revision of the metadata
      */
-    record Commit(OffsetAndMetadata target, Set<Long> ending, PartitionState state, int revision) {}
+    public record Commit(OffsetAndMetadata target, Set<Long> ending, PartitionState state, int revision) {}
 
     /**
-     * @param owner     transactional id of this process
+     * @param process   the transactional id of this process
      * @param committed the committed offset
      * @param metadata  of the committed offset
      */
-    PartitionProgress(TopicPartition partition, String owner, long committed, CommitMetadata metadata) {
-        this(partition, owner, committed, metadata.finished(), metadata.crashes());
-        this.log = metadata.log();
-    }
-
-    /** Of a log without an identity. */
-    PartitionProgress(TopicPartition partition, String owner, long committed, BitSet finished, CrashHistory crashes) {
+    public PartitionProgress(
+            TopicPartition partition, TransactionalId process, long committed, CommitMetadata metadata) {
         this.partition = partition;
-        this.log = LogIdentity.NONE;
-        this.owner = owner;
+        this.process = process;
+        this.owner = process.id();
+        this.log = metadata.log();
         this.committed = committed;
         this.position = committed;
-        this.crashes = crashes;
+        this.crashes = metadata.crashes();
         // until the request that runs alone starts, a death has another cause
         this.idle = crashes.isIsolating();
-        finished.stream().forEach(bit -> this.finished.add(committed + bit));
+        metadata.finished().stream().forEach(bit -> finished.add(committed + bit));
     }
 
-    TopicPartition partition() {
+    /** The partition. */
+    public TopicPartition partition() {
         return partition;
     }
 
-    CrashHistory crashes() {
+    /** The deaths of its owners, with the changes that the next commit contains. */
+    public CrashHistory crashes() {
         return crashes;
     }
 
@@ -85,12 +86,12 @@ final class PartitionProgress {
     }
 
     /** Called for each record that was read, with the leader epoch of its batch. */
-    void read(Optional<Integer> epoch) {
+    public void read(Optional<Integer> epoch) {
         epoch.ifPresent(number -> log = log.at(number));
     }
 
     /** Opens a request that was read. Returns false if it has a result already. */
-    boolean open(long offset) {
+    public boolean open(long offset) {
         position = Math.max(position, offset + 1);
         if (finished.contains(offset)) {
             return false;
@@ -100,7 +101,7 @@ final class PartitionProgress {
     }
 
     /** Number of open requests. */
-    int openRequests() {
+    public int openRequests() {
         return open.size();
     }
 
@@ -108,19 +109,19 @@ final class PartitionProgress {
      * Called when the consumer has passed offsets without records, such as the markers of transactions. They need a
      * commit if no request is open, so that the lag of the group becomes 0.
      */
-    void skipTo(long offset) {
+    public void skipTo(long offset) {
         if (open.isEmpty()) {
             position = Math.max(position, offset);
         }
     }
 
     /** Whether no more requests should be read until the oldest open one has ended. */
-    boolean isWindowFull() {
+    public boolean isWindowFull() {
         return !open.isEmpty() && position - open.first() > CommitMetadata.MAX_FINISHED / 2;
     }
 
     /** Whether the bit set can hold a finished request. If not, its result waits until older requests have ended. */
-    boolean fits(long offset) {
+    public boolean fits(long offset) {
         return open.isEmpty() || offset - open.first() < CommitMetadata.MAX_FINISHED;
     }
 
@@ -130,7 +131,7 @@ final class PartitionProgress {
      *
      * @param ending offsets of open requests
      */
-    Commit commit(Collection<Long> ending) {
+    public Commit commit(Collection<Long> ending) {
         Set<Long> ends = Set.copyOf(ending);
         long offset =
                 open.stream().filter(each -> !ends.contains(each)).findFirst().orElse(position);
@@ -153,7 +154,7 @@ final class PartitionProgress {
      * Called when the transaction is committed. Requests may have been opened, and the metadata may have changed, since
      * {@link #commit} was called.
      */
-    void committed(Commit commit) {
+    public void committed(Commit commit) {
         finish(commit.ending);
         committed = commit.target.offset();
         crashes = crashes.committed(committed);
@@ -171,13 +172,18 @@ final class PartitionProgress {
     }
 
     /**
-     * Compares with the committed offset and metadata, after a transaction of unknown outcome.
+     * Reads from the committed offset which results a transaction of unknown outcome has committed.
      *
-     * @param offset that is committed
-     * @param above  the finished offsets from it on
      * @return the open requests whose results are committed; they are no longer open
+     * @throws KafkaException if the partition has another owner
      */
-    Set<Long> reconcile(long offset, BitSet above) {
+    public Set<Long> reconcile(OffsetAndMetadata target) {
+        CommitMetadata metadata = CommitMetadata.of(partition.toString(), target);
+        if (state.isClaimed() && metadata.hasOtherOwner(process)) {
+            throw new KafkaException("partition " + partition + " has another owner");
+        }
+        long offset = target.offset();
+        BitSet above = metadata.finished();
         Set<Long> ended = new HashSet<>();
         for (long each : open) {
             if (each < offset || above.get(Math.toIntExact(Math.min(each - offset, Integer.MAX_VALUE)))) {
@@ -190,7 +196,7 @@ final class PartitionProgress {
     }
 
     /** Names the request that will run alone in the worker. */
-    void tryAlone(long offset) {
+    public void tryAlone(long offset) {
         if (!crashes.isTrying(offset)) {
             crashes = crashes.trying(offset);
             revision++;
@@ -199,7 +205,7 @@ final class PartitionProgress {
     }
 
     /** Forgets the deaths: all suspects have run alone. */
-    void endIsolation() {
+    public void endIsolation() {
         if (crashes.isIsolating()) {
             crashes = CrashHistory.NONE;
             revision++;
@@ -207,7 +213,7 @@ final class PartitionProgress {
     }
 
     /** Marks the partition as one without running requests, because a request of another partition runs alone. */
-    void setIdle() {
+    public void setIdle() {
         if (!idle) {
             idle = true;
             revision++;
@@ -215,15 +221,15 @@ final class PartitionProgress {
     }
 
     /** Marks the partition as one whose requests run. */
-    void setBusy() {
+    public void setBusy() {
         if (idle) {
             idle = false;
             revision++;
         }
     }
 
-    /** Sets the transactional id of this process, which the next commit names. */
-    void setOwner(String transactionalId) {
+    /** Sets the transactional id that the next commit names: that of this process, or a further one of it. */
+    public void setOwner(String transactionalId) {
         if (!owner.equals(transactionalId)) {
             owner = transactionalId;
             revision++;
@@ -231,7 +237,7 @@ final class PartitionProgress {
     }
 
     /** Gives the partition back: the next commit names no owner. */
-    void release() {
+    public void release() {
         PartitionState released = state.release();
         if (released != state) {
             state = released;
@@ -239,13 +245,8 @@ final class PartitionProgress {
         }
     }
 
-    /** Whether a commit has named this process as the owner. */
-    boolean isClaimed() {
-        return state.isClaimed();
-    }
-
     /** Whether the worker reads an offset again that it has read, as after a truncation of the log. */
-    boolean isBehind(long offset) {
+    public boolean isBehind(long offset) {
         return offset < position;
     }
 
@@ -253,12 +254,12 @@ final class PartitionProgress {
      * Whether the metadata has changed, such as the name of the owner or of the request that runs alone. No request of
      * the worker starts before the commit.
      */
-    boolean needsClaim() {
+    public boolean needsClaim() {
         return revision != committedRevision;
     }
 
     /** Whether a commit is due although no request has ended. Requests may start before it, see {@link #needsClaim}. */
-    boolean needsCommit() {
+    public boolean needsCommit() {
         return needsClaim() || open.isEmpty() && position > committed;
     }
 }

@@ -1,6 +1,6 @@
 package io.tidemark.stream.delivery.partition;
 
-import io.tidemark.stream.delivery.DeliveryOptions;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.text.LogText;
 import java.time.Duration;
 import java.util.Collection;
@@ -26,6 +26,7 @@ import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -41,13 +42,13 @@ import org.jboss.logging.Logger;
  * <p>Used by the thread that polls, also in rebalance callbacks. No method throws {@code WakeupException}: wakeups are
  * meant for the poll.
  */
-final class PartitionTakeover {
+public final class PartitionTakeover {
 
     private static final Logger LOG = Logger.getLogger(PartitionTakeover.class);
     private static final long ADMIN_TIMEOUT_S = 30;
-    /** Of a call that ends transactions. It fails if the end is decided and a partition refuses the marker. */
+    /** How long a call that ends transactions may take. It fails if the end is decided and a partition refuses the marker. */
     private static final int FENCE_TIMEOUT_MS = 10_000;
-    /** Time of one call of the consumer. */
+    /** How long one call of the consumer may take. */
     private static final Duration CALL = Duration.ofSeconds(5);
     /**
      * Age from which the open transaction of a worker that is not a member of the group counts as left behind: a worker
@@ -55,39 +56,47 @@ final class PartitionTakeover {
      */
     private static final long LEFT_BEHIND_MS = 2_000;
 
-    private final DeliveryOptions options;
+    private final TransactionalId process;
+    private final int maxRunning;
     private final Consumer<byte[], byte[]> consumer;
     private final Admin admin;
     private final PartitionLogs logs;
     private final ReadPositions positions;
     private final BooleanSupplier givesUp;
 
-    /** @param givesUp true ends the wait for a broker that does not respond */
-    PartitionTakeover(
-            DeliveryOptions options,
+    /**
+     * @param maxRunning requests that the last owner of a partition may have been running, at most
+     * @param givesUp    true ends the wait for a broker that does not respond
+     */
+    public PartitionTakeover(
+            TransactionalId process,
+            int maxRunning,
             Consumer<byte[], byte[]> consumer,
             Admin admin,
             PartitionLogs logs,
-            ReadPositions positions,
             BooleanSupplier givesUp) {
-        this.options = options;
+        this.process = process;
+        this.maxRunning = maxRunning;
         this.consumer = consumer;
         this.admin = admin;
         this.logs = logs;
-        this.positions = positions;
+        this.positions = new ReadPositions(consumer, logs);
         this.givesUp = givesUp;
     }
 
     /**
-     * The progress of partitions that were assigned.
+     * Takes over partitions that were assigned: ends the open transactions of their last owners, waits until no
+     * transaction on their offsets is open, and sets the positions of the consumer. Waits up to 30 s for a call that the
+     * cluster does not answer, and as long as the brokers do not respond for the committed offsets.
      *
+     * @return the progress of the partitions
      * @throws KafkaException if the cluster does not answer
      */
-    List<PartitionProgress> of(Collection<TopicPartition> partitions) {
+    public List<PartitionProgress> fenceOwnersAndRead(Collection<TopicPartition> partitions) {
         // first the owners, without a wait for open transactions, in order to end these
         endTransactionsOf(lastCommits(partitions).entrySet().stream()
                 .map(last -> metadata(last.getKey(), last.getValue()))
-                .filter(metadata -> metadata.hasOtherOwner(options.transactionalId()))
+                .filter(metadata -> metadata.hasOtherOwner(process))
                 .map(metadata -> metadata.owner().orElseThrow())
                 .collect(Collectors.toSet()));
         Map<TopicPartition, OffsetAndMetadata> committed = committed(partitions);
@@ -114,10 +123,7 @@ final class PartitionTakeover {
     private PartitionProgress fromBeginning(TopicPartition partition, PartitionLog log) {
         long offset = untilAnswered(() -> consumer.position(partition, CALL));
         return new PartitionProgress(
-                partition,
-                options.transactionalId(),
-                offset,
-                CommitMetadata.NONE.in(new LogIdentity(log.topic(), OptionalInt.empty())));
+                partition, process, offset, CommitMetadata.NONE.in(new LogIdentity(log.topic(), OptionalInt.empty())));
     }
 
     private PartitionProgress progress(TopicPartition partition, PartitionLog log, StartOffset start) {
@@ -127,7 +133,7 @@ final class PartitionTakeover {
                 log.topic().or(() -> metadata.log().topic()), metadata.log().epoch());
         return new PartitionProgress(
                 partition,
-                options.transactionalId(),
+                process,
                 start.offset(),
                 new CommitMetadata(metadata.owner(), metadata.idle(), crashes, metadata.finished(), identity));
     }
@@ -135,7 +141,7 @@ final class PartitionTakeover {
     /** The metadata of a commit. An owner that is no worker of this group is ignored: its transactions are not ours. */
     private CommitMetadata metadata(TopicPartition partition, OffsetAndMetadata commit) {
         CommitMetadata metadata = CommitMetadata.of(partition.toString(), commit);
-        if (metadata.owner().filter(id -> !isOfGroup(id)).isEmpty()) {
+        if (metadata.owner().filter(id -> !process.isOfGroup(id)).isEmpty()) {
             return metadata;
         }
         LOG.warnf(
@@ -144,15 +150,11 @@ final class PartitionTakeover {
         return metadata.withoutOwner();
     }
 
-    private boolean isOfGroup(String transactionalId) {
-        return transactionalId.startsWith(options.group() + DeliveryOptions.SEPARATOR);
-    }
-
     private CrashHistory crashes(TopicPartition partition, long offset, CommitMetadata metadata) {
-        if (!metadata.hasOtherOwner(options.transactionalId()) || metadata.idle()) {
+        if (!metadata.hasOtherOwner(process) || metadata.idle()) {
             return metadata.crashes();
         }
-        long running = CrashHistory.endOfRunning(offset, end(partition), metadata.finished(), options.maxRunning());
+        long running = CrashHistory.endOfRunning(offset, end(partition), metadata.finished(), maxRunning);
         if (running == offset) {
             // without open requests, the death has another cause
             return metadata.crashes();
@@ -181,7 +183,7 @@ final class PartitionTakeover {
     }
 
     /** The committed offsets, without the partitions that have none. Waits until no transaction on them is open. */
-    Map<TopicPartition, OffsetAndMetadata> committed(Collection<TopicPartition> partitions) {
+    public Map<TopicPartition, OffsetAndMetadata> committed(Collection<TopicPartition> partitions) {
         Set<TopicPartition> all = new HashSet<>(partitions);
         Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>(untilAnswered(() -> {
             try {
@@ -196,11 +198,22 @@ final class PartitionTakeover {
         return committed;
     }
 
+    /**
+     * Called when a poll finds that the logs do not have positions of the consumer. Continues at the first record if
+     * retention has deleted the position.
+     *
+     * @throws KafkaException if a log was truncated or its topic created again; the next session compares it with the
+     *     committed offset
+     */
+    public void seekBehindDeleted(OffsetOutOfRangeException reason) {
+        positions.outOfRange(reason);
+    }
+
     /** The committed offsets, without those of open transactions. */
     private Map<TopicPartition, OffsetAndMetadata> lastCommits(Collection<TopicPartition> partitions) {
         Map<TopicPartition, OffsetAndMetadata> commits = new HashMap<>(await(admin.listConsumerGroupOffsets(
-                        Map.of(options.group(), new ListConsumerGroupOffsetsSpec().topicPartitions(partitions)))
-                .partitionsToOffsetAndMetadata(options.group())));
+                        Map.of(process.group(), new ListConsumerGroupOffsetsSpec().topicPartitions(partitions)))
+                .partitionsToOffsetAndMetadata(process.group())));
         commits.values().removeIf(Objects::isNull);
         return commits;
     }
@@ -218,9 +231,7 @@ final class PartitionTakeover {
                             .all())
                     .stream()
                     .map(TransactionListing::transactionalId)
-                    .filter(id -> isOfGroup(id)
-                            && !DeliveryOptions.isOf(options.transactionalId(), id)
-                            && !DeliveryOptions.isOfProbe(id))
+                    .filter(id -> process.isOfGroup(id) && !process.isOwn(id) && !TransactionalId.isOfProbe(id))
                     .collect(Collectors.toSet());
             if (open.isEmpty()) {
                 return open;
@@ -228,7 +239,7 @@ final class PartitionTakeover {
             // read after the transactions, so that a worker that joins in between counts as a member
             Set<String> members = members();
             Optional<String> unknown =
-                    members.stream().filter(id -> !isOfGroup(id)).findAny();
+                    members.stream().filter(id -> !process.isOfGroup(id)).findAny();
             if (unknown.isPresent()) {
                 LOG.warnf(
                         "the member '%s' of the group has no client id of a worker and may own an open transaction; the"
@@ -236,7 +247,7 @@ final class PartitionTakeover {
                         LogText.of(unknown.get()), LogText.of(String.join(", ", open)));
                 return Set.of();
             }
-            open.removeIf(id -> members.stream().anyMatch(member -> DeliveryOptions.isOf(member, id)));
+            open.removeIf(id -> members.stream().anyMatch(member -> TransactionalId.isOf(member, id)));
             return open;
         } catch (KafkaException e) {
             LOG.warnf("the open transactions can't be listed; their timeout ends them: %s", e.getMessage());
@@ -246,9 +257,9 @@ final class PartitionTakeover {
 
     /** The client ids of the members of the group. */
     private Set<String> members() {
-        return await(admin.describeConsumerGroups(Set.of(options.group()))
+        return await(admin.describeConsumerGroups(Set.of(process.group()))
                         .describedGroups()
-                        .get(options.group()))
+                        .get(process.group()))
                 .members()
                 .stream()
                 .map(MemberDescription::clientId)

@@ -11,7 +11,6 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
@@ -28,7 +27,7 @@ import org.jboss.logging.Logger;
 final class ReadPositions {
 
     private static final Logger LOG = Logger.getLogger(ReadPositions.class);
-    /** Time of one call of the consumer. */
+    /** How long one call of the consumer may take. */
     private static final Duration CALL = Duration.ofSeconds(5);
 
     private final Consumer<byte[], byte[]> consumer;
@@ -154,13 +153,7 @@ final class ReadPositions {
                 lost, partition, from, to - 1);
     }
 
-    /**
-     * Called when a poll finds that the logs do not have the positions of the consumer. Continues at the first record
-     * if retention has deleted the position.
-     *
-     * @throws KafkaException if a log was truncated or its topic created again; the next session compares it with the
-     *     committed offset
-     */
+    /** See {@link PartitionTakeover#seekBehindDeleted}. */
     void outOfRange(OffsetOutOfRangeException reason) {
         if (reason instanceof LogTruncationException) {
             throw reason;

@@ -1,10 +1,10 @@
 package io.tidemark.stream.delivery.reply;
 
-import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RequestEstimate;
 import io.tidemark.request.ReceivedRequest;
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.ReadLimits;
 import java.util.Optional;
@@ -17,7 +17,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
  * One delivery of a request record to this worker. A record that is delivered again, after its partition was lost,
  * has another delivery: equality is identity.
  */
-final class Delivery {
+public final class Delivery {
 
     /** Objects of a record besides its bytes and its headers. */
     private static final int OVERHEAD_BYTES = 512;
@@ -37,7 +37,7 @@ final class Delivery {
      * @param tenant        who has sent the record
      * @param contextLength of the model
      */
-    Delivery(
+    public Delivery(
             ConsumerRecord<byte[], byte[]> record,
             PartitionProgress progress,
             TopicReply reply,
@@ -63,7 +63,7 @@ final class Delivery {
     }
 
     /** The record, without its headers if its dead letter has none of them. */
-    ConsumerRecord<byte[], byte[]> record() {
+    public ConsumerRecord<byte[], byte[]> record() {
         return record;
     }
 
@@ -86,12 +86,12 @@ final class Delivery {
     }
 
     /** Bytes of heap that the record uses. */
-    long readBytes() {
+    public long readBytes() {
         return readBytes;
     }
 
     /** The most bytes of heap that the request uses while it is open, with its answer. */
-    long openBytes() {
+    public long openBytes() {
         return openBytes(OptionalInt.empty());
     }
 
@@ -100,12 +100,12 @@ final class Delivery {
      *
      * @param promptTokens of the prompt, once they are known
      */
-    long openBytes(OptionalInt promptTokens) {
+    public long openBytes(OptionalInt promptTokens) {
         return readBytes
                 + (promptTokens.isPresent() ? estimate.openBytes(promptTokens.getAsInt()) : estimate.openBytes());
     }
 
-    /** Of a value that is not read completely, see {@link ReadLimits}, nothing is parsed. */
+    /** A value that is not read completely, see {@link ReadLimits}, is not parsed. */
     private static RequestEstimate estimate(ConsumerRecord<byte[], byte[]> record, int contextLength) {
         return record.value() == null || DeadLetter.size(record) > record.value().length
                 ? RequestEstimate.REJECTED
@@ -120,28 +120,33 @@ final class Delivery {
         return bytes == null ? 0 : bytes.length;
     }
 
-    PartitionProgress progress() {
+    /** The progress of its partition. */
+    public PartitionProgress progress() {
         return progress;
     }
 
-    TopicReply reply() {
+    /** Where the answer goes. */
+    public TopicReply reply() {
         return reply;
     }
 
-    ReceivedRequest request() {
+    /** What runs the request. */
+    public ReceivedRequest request() {
         return request;
     }
 
     /** Tokens that the request may need, see {@link RequestEstimate}. */
-    long tokens() {
+    public long tokens() {
         return estimate.tokens();
     }
 
-    TopicPartition partition() {
+    /** The partition of the record. */
+    public TopicPartition partition() {
         return progress.partition();
     }
 
-    long offset() {
+    /** The offset of the record. */
+    public long offset() {
         return record.offset();
     }
 

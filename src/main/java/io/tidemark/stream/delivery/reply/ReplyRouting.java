@@ -92,7 +92,7 @@ public final class ReplyRouting {
     }
 
     /** Where the answer of a request goes. */
-    TopicReply reply(ConsumerRecord<byte[], byte[]> request) {
+    public TopicReply reply(ConsumerRecord<byte[], byte[]> request) {
         Map<String, Header> found = lastHeaders(request);
         List<Header> copies = copiedHeaders(found);
         for (Form form : FORMS) {

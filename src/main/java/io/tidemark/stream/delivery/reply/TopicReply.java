@@ -10,7 +10,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 
 /** The topic of a request's result, and the headers that its result and its events repeat. Immutable. */
-final class TopicReply implements ReplyTarget {
+public final class TopicReply implements ReplyTarget {
 
     private final String topic;
     private final OptionalInt partition;
@@ -36,7 +36,8 @@ final class TopicReply implements ReplyTarget {
         this.events = events;
     }
 
-    String topic() {
+    /** The topic of the result. */
+    public String topic() {
         return topic;
     }
 
@@ -44,7 +45,8 @@ final class TopicReply implements ReplyTarget {
         return partition;
     }
 
-    List<Header> headers() {
+    /** The headers that the result repeats. */
+    public List<Header> headers() {
         return headers;
     }
 
@@ -59,12 +61,12 @@ final class TopicReply implements ReplyTarget {
     }
 
     /** The record of a result. */
-    ProducerRecord<byte[], byte[]> result(byte[] key, byte[] value) {
+    public ProducerRecord<byte[], byte[]> result(byte[] key, byte[] value) {
         return new ProducerRecord<>(topic, partition.isPresent() ? partition.getAsInt() : null, key, value, headers);
     }
 
-    /** The same reply to another topic. */
-    TopicReply to(String other) {
+    /** Returns a copy to another topic. */
+    public TopicReply to(String other) {
         return new TopicReply(other, OptionalInt.empty(), headers, refusal, events);
     }
 }

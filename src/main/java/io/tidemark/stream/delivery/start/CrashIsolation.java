@@ -1,8 +1,8 @@
 package io.tidemark.stream.delivery.start;
 
-import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.reply.Delivery;
 import java.util.Collection;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -15,14 +15,14 @@ import org.jboss.logging.Logger;
  *
  * <p>Used by the thread {@code tidemark-requests} only.
  */
-final class CrashIsolation {
+public final class CrashIsolation {
 
     private static final Logger LOG = Logger.getLogger(CrashIsolation.class);
 
     private final ReadAhead readAhead;
 
     /** What may start now. */
-    sealed interface Permit {
+    public sealed interface Permit {
 
         /** No request: one runs alone, or a commit must come first. */
         record Nothing() implements Permit {}
@@ -38,7 +38,7 @@ final class CrashIsolation {
     }
 
     /** @param readAhead the requests that were read and have not started */
-    CrashIsolation(ReadAhead readAhead) {
+    public CrashIsolation(ReadAhead readAhead) {
         this.readAhead = readAhead;
     }
 
@@ -48,7 +48,7 @@ final class CrashIsolation {
      *
      * @param unanswered requests that have started and whose answers are not committed
      */
-    Permit next(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
+    public Permit next(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
         Delivery[] open = unanswered.toArray(Delivery[]::new);
         Optional<Delivery> tried =
                 Stream.of(open).filter(CrashIsolation::isTried).findFirst();
@@ -81,7 +81,7 @@ final class CrashIsolation {
     }
 
     /** Whether a request runs alone or is the next one to do so. Nothing is read ahead meanwhile. */
-    boolean runsAlone(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
+    public boolean runsAlone(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
         return owned.stream().anyMatch(this::isNextSuspect) || unanswered.anyMatch(CrashIsolation::isTried);
     }
 
@@ -113,7 +113,11 @@ final class CrashIsolation {
     }
 
     private static void setOthersIdle(Collection<PartitionProgress> owned, PartitionProgress progress) {
-        owned.stream().filter(each -> each != progress).forEach(PartitionProgress::setIdle);
+        for (PartitionProgress each : owned) {
+            if (each != progress) {
+                each.setIdle();
+            }
+        }
     }
 
     /** Whether a request has to be the only one of the process. */

@@ -1,7 +1,7 @@
 package io.tidemark.stream.delivery.start;
 
-import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.delivery.reply.Delivery;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
@@ -19,7 +19,7 @@ import org.apache.kafka.common.TopicPartition;
  *
  * <p>Valid for one moment. Not thread-safe.
  */
-final class OpenShares {
+public final class OpenShares {
 
     private final long budget;
     private final long tenantBudget;
@@ -28,7 +28,7 @@ final class OpenShares {
     private final Map<Tenant, Use> tenants = new HashMap<>();
     private final Map<TopicPartition, Use> partitions = new HashMap<>();
 
-    /** Of one tenant or partition. */
+    /** The use of one tenant or partition. */
     private static final class Use {
 
         private long bytes;
@@ -55,14 +55,19 @@ final class OpenShares {
         this.partitionBudget = partitions > 1 ? budget / 2 : budget;
     }
 
-    /** @param runs false if the request has its answer */
-    void add(Delivery delivery, long bytes, boolean runs) {
+    /**
+     * Adds a request.
+     *
+     * @param runs false if it has its answer
+     */
+    public void add(Delivery delivery, long bytes, boolean runs) {
         all.add(bytes, runs);
         tenant(delivery).add(bytes, runs);
         partition(delivery).add(bytes, runs);
     }
 
-    long bytes() {
+    /** Bytes of all requests. */
+    public long bytes() {
         return all.bytes;
     }
 

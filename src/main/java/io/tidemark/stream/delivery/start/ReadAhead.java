@@ -1,8 +1,8 @@
 package io.tidemark.stream.delivery.start;
 
-import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.load.HeapBudget;
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.delivery.reply.Delivery;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -25,7 +25,7 @@ import org.apache.kafka.common.TopicPartition;
  * <p>Counts the bytes of the records, in all and by partition. {@link #isFull} says of which partitions no more should
  * be read. A partition without records is full only if all records together have the budget.
  */
-final class ReadAhead {
+public final class ReadAhead {
 
     private final Tenants tenants;
     private final StartOrder order;
@@ -40,7 +40,7 @@ final class ReadAhead {
      * @param capacity   requests of a partition beyond which no more should be read
      * @param budget     for the bytes of the records
      */
-    ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget) {
+    public ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget) {
         this.tenants = tenants;
         this.order = new StartOrder(tenants, lowerShare);
         this.capacity = capacity;
@@ -48,7 +48,8 @@ final class ReadAhead {
         tenants.all().forEach(tenant -> queues.put(tenant, new LinkedHashMap<>()));
     }
 
-    void add(Delivery delivery) {
+    /** Adds a request that was read. */
+    public void add(Delivery delivery) {
         queues.get(delivery.request().tenant())
                 .computeIfAbsent(delivery.partition(), any -> new ArrayDeque<>())
                 .add(delivery);
@@ -56,7 +57,7 @@ final class ReadAhead {
     }
 
     /** Called for each request that starts after it was taken. */
-    void started(Delivery delivery) {
+    public void started(Delivery delivery) {
         order.started(delivery);
     }
 
@@ -65,7 +66,7 @@ final class ReadAhead {
      *
      * @param tokens that the request has used
      */
-    void ended(Delivery delivery, long tokens) {
+    public void ended(Delivery delivery, long tokens) {
         order.ended(delivery, tokens);
     }
 
@@ -76,20 +77,29 @@ final class ReadAhead {
                 .sum();
     }
 
+    /** The heap of started requests while none has started. */
+    public OpenShares nothingStarted(int partitions) {
+        return new OpenShares(budget.openBytes(), tenants.all().size(), partitions);
+    }
+
     /** Bytes of the records. */
-    long bytes() {
+    public long bytes() {
         return bytes.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** @param partitions partitions among which the bytes are divided */
-    boolean isFull(TopicPartition partition, int partitions) {
+    /**
+     * Whether no more of a partition should be read.
+     *
+     * @param partitions partitions among which the bytes are divided
+     */
+    public boolean isFull(TopicPartition partition, int partitions) {
         return queues(partition).mapToInt(Deque::size).sum() >= capacity
                 || bytes.getOrDefault(partition, 0L) >= budget.readBytes(partitions)
                 || bytes() >= budget.readBytes();
     }
 
     /** The oldest request of each tenant and partition. None is removed. */
-    Stream<Delivery> heads() {
+    public Stream<Delivery> heads() {
         return queues.values().stream()
                 .flatMap(partitions -> partitions.values().stream())
                 .flatMap(queue -> Optional.ofNullable(queue.peek()).stream());
@@ -103,10 +113,10 @@ final class ReadAhead {
     }
 
     /** Removes and returns the next request of a partition. */
-    Optional<Delivery> take(TopicPartition partition) {
+    public Optional<Delivery> take(TopicPartition partition) {
         Optional<Delivery> next = peek(partition);
-        next.ifPresent(delivery -> queues(partition).forEach(queue -> queue.remove(delivery)));
-        return next.map(this::taken);
+        next.ifPresent(this::remove);
+        return next;
     }
 
     /**
@@ -115,16 +125,18 @@ final class ReadAhead {
      *
      * @param open the heap of the started requests
      */
-    Optional<Delivery> take(OpenShares open) {
+    public Optional<Delivery> take(OpenShares open) {
         Optional<Delivery> next =
                 order.next(tenant -> turn(tenant, open).filter(delivery -> open.fits(delivery, delivery.openBytes())));
-        return next.map(delivery -> {
+        if (next.isPresent()) {
+            Delivery delivery = next.get();
+            remove(delivery);
+            // the turn of its partition comes last again
             Map<TopicPartition, Deque<Delivery>> partitions =
                     queues.get(delivery.request().tenant());
-            Deque<Delivery> queue = partitions.remove(delivery.partition());
-            partitions.put(delivery.partition(), queue);
-            return taken(queue.remove());
-        });
+            partitions.put(delivery.partition(), partitions.remove(delivery.partition()));
+        }
+        return next;
     }
 
     /**
@@ -133,33 +145,30 @@ final class ReadAhead {
      * @param open  those that started; the result is added
      * @param which requests to remove, if the heap has space for them
      */
-    List<Delivery> take(OpenShares open, Predicate<Delivery> which) {
+    public List<Delivery> take(OpenShares open, Predicate<Delivery> which) {
         List<Delivery> taken = new ArrayList<>();
-        queues.values().stream()
-                .flatMap(partitions -> partitions.values().stream())
-                .flatMap(Deque::stream)
-                .filter(which)
-                .forEach(delivery -> {
-                    if (open.partitionFits(delivery, delivery.openBytes())
-                            && open.fits(delivery, delivery.openBytes())) {
-                        open.add(delivery, delivery.openBytes(), true);
+        for (Map<TopicPartition, Deque<Delivery>> partitions : queues.values()) {
+            for (Deque<Delivery> queue : partitions.values()) {
+                for (Delivery delivery : queue) {
+                    long most = delivery.openBytes();
+                    if (which.test(delivery) && open.partitionFits(delivery, most) && open.fits(delivery, most)) {
+                        open.add(delivery, most, true);
                         taken.add(delivery);
                     }
-                });
-        for (Delivery delivery : taken) {
-            queues.get(delivery.request().tenant()).get(delivery.partition()).remove(delivery);
-            taken(delivery);
+                }
+            }
         }
+        taken.forEach(this::remove);
         return taken;
     }
 
-    private Delivery taken(Delivery delivery) {
+    private void remove(Delivery delivery) {
+        queues.get(delivery.request().tenant()).get(delivery.partition()).remove(delivery);
         bytes.merge(delivery.partition(), -delivery.readBytes(), Long::sum);
-        return delivery;
     }
 
     /** Removes the requests of a partition. */
-    void remove(TopicPartition partition) {
+    public void remove(TopicPartition partition) {
         bytes.remove(partition);
         queues.values().forEach(partitions -> partitions.remove(partition));
     }

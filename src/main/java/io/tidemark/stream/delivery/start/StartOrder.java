@@ -1,7 +1,7 @@
 package io.tidemark.stream.delivery.start;
 
-import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.start.Tenants.TenantShare;
 import io.tidemark.tenant.TenantOrder;
 import java.util.HashMap;

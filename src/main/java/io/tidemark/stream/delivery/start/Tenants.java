@@ -24,7 +24,7 @@ public final class Tenants {
     private final List<List<TopicShare>> ranks;
     private final Map<String, TopicShare> topics = new HashMap<>();
     private final List<Tenant> all;
-    /** Of each topic: the named tenants by the value of the header. */
+    /** The named tenants of each topic by the value of the header. */
     private final Map<String, Map<String, Tenant>> claims = new HashMap<>();
 
     /**
@@ -65,7 +65,7 @@ public final class Tenants {
     }
 
     /** The tenant that has sent a record of a request topic. */
-    Tenant of(ConsumerRecord<byte[], byte[]> record) {
+    public Tenant of(ConsumerRecord<byte[], byte[]> record) {
         Tenant unnamed = topics.get(record.topic()).tenants().get(0).tenant();
         Map<String, Tenant> named = claims.get(record.topic());
         Header claim = named.isEmpty() ? null : record.headers().lastHeader(header);
@@ -106,7 +106,7 @@ public final class Tenants {
     }
 
     /** The tenants of all request topics. */
-    List<Tenant> all() {
+    public List<Tenant> all() {
         return all;
     }
 }

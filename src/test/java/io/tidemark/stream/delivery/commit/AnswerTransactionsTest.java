@@ -1,13 +1,13 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.partition.CommitMetadata;
-import io.tidemark.stream.delivery.Deliveries;
 import static io.tidemark.stream.delivery.commit.FaultyTransactions.TOPICS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.reply.Delivery;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -111,11 +111,7 @@ class AnswerTransactionsTest {
         assertThat(faulty.producers()).hasSize(2);
         assertThat(faulty.producers().get(0).closed()).isTrue();
         OffsetAndMetadata committed = faulty.offsets().get(0);
-        assertThat(faulty.progress()
-                        .reconcile(
-                                committed.offset(),
-                                CommitMetadata.of("requests-0", committed).finished()))
-                .containsExactly(0L);
+        assertThat(faulty.progress().reconcile(committed)).containsExactly(0L);
         assertThat(faulty.results()).hasSize(1);
     }
 

@@ -1,18 +1,17 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.DeliveryStatus;
-import io.tidemark.stream.delivery.reply.EventWriter;
-import io.tidemark.stream.delivery.reply.ReplyRouting;
-import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.partition.PartitionProgress;
-import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.message.CompletionResult;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.request.Answer;
 import io.tidemark.request.RequestListener;
 import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.reply.Delivery;
+import io.tidemark.stream.delivery.reply.EventWriter;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.VirtualTime;
@@ -134,7 +133,7 @@ final class FaultyTransactions {
     private final Set<String> stuck = new HashSet<>();
 
     private final List<String> setAside = new ArrayList<>();
-    private final DeliveryStatus status = new DeliveryStatus(time);
+    private final TransactionStatus status = new TransactionStatus();
     private final TransactionRepair.TopicFaults faults = new TransactionRepair.TopicFaults() {
         @Override
         public boolean isMissing(String topic) {
@@ -157,7 +156,7 @@ final class FaultyTransactions {
                 producers.add(new FaultyProducer());
                 return latest();
             },
-            "worker",
+            Deliveries.PROCESS,
             stuck::contains);
     private final AnswerTransactions transactions = new AnswerTransactions(
             ids,
@@ -190,7 +189,7 @@ final class FaultyTransactions {
         return time;
     }
 
-    DeliveryStatus status() {
+    TransactionStatus status() {
         return status;
     }
 

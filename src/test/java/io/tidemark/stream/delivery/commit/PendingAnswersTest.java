@@ -1,16 +1,16 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.partition.PartitionProgress;
-import io.tidemark.stream.delivery.partition.CommitMetadata;
-import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.TestSettings;
-import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.Deliveries;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.Time;
 import java.util.List;
 import java.util.Map;
@@ -63,28 +63,34 @@ class PendingAnswersTest {
     }
 
     private final SlowProducer producer = new SlowProducer();
-    private final AtomicInteger ends = new AtomicInteger();
+    private final AtomicInteger begun = new AtomicInteger();
     private final AtomicInteger committed = new AtomicInteger();
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
-    private final ResultProducers producers = Deliveries.producers(() -> producer);
-    private final PendingAnswers answers = new PendingAnswers(
+    private final ResultProducers producers = FaultlessCluster.producers(() -> producer);
+    private final PartitionProgress progress = Deliveries.progress(new TopicPartition(TOPICS.requests(), 0));
+    private final PendingAnswers answers = new PendingAnswers(answer -> committed.incrementAndGet());
+    private final AnswerCommits commits = new AnswerCommits(
+            answers,
             new AnswerTransactions(
                     producers,
                     TOPICS,
-                    Deliveries.noUnwritableTopics(),
-                    Deliveries.noFaults(),
+                    FaultlessCluster.noUnwritableTopics(),
+                    FaultlessCluster.noFaults(),
                     () -> false,
                     Time.system()),
-            thread,
-            ends::incrementAndGet,
-            answer -> committed.incrementAndGet(),
+            transaction -> {
+                begun.incrementAndGet();
+                thread.execute(transaction);
+            },
+            Map.of(progress.partition(), progress),
+            partitions -> Map.of(),
+            new TransactionStatus(),
             Time.system());
-    private final PartitionProgress progress = Deliveries.progress(new TopicPartition(TOPICS.requests(), 0));
 
     @AfterEach
     void close() {
         producer.permitted.countDown();
-        answers.close();
+        commits.close();
         thread.shutdown();
     }
 
@@ -92,32 +98,32 @@ class PendingAnswersTest {
     @DisplayName("Are in the next transaction if they arrive while one runs")
     void duringTransaction() throws InterruptedException {
         end(0);
-        answers.begin(List.of(progress), GROUP);
+        commits.begin(GROUP);
         producer.committing.await();
         end(1);
-        answers.begin(List.of(progress), GROUP);
-        assertThat(answers.hasEnded()).isFalse();
+        commits.begin(GROUP);
+        assertThat(commits.hasEnded()).isFalse();
         producer.permitted.countDown();
-        assertThat(answers.finish()).contains(Outcome.COMMITTED);
+        assertThat(commits.finish()).isTrue();
         assertThat(answers.size()).isEqualTo(1);
         assertThat(committed).hasValue(1);
-        answers.begin(List.of(progress), GROUP);
-        assertThat(answers.finish()).contains(Outcome.COMMITTED);
+        commits.begin(GROUP);
+        assertThat(commits.finish()).isTrue();
         assertThat(answers.size()).isZero();
         assertThat(committed).hasValue(2);
         assertThat(progress.commit(List.of()).target().offset()).isEqualTo(2);
-        assertThat(answers.finish()).isEmpty();
+        assertThat(commits.finish()).isFalse();
     }
 
     @Test
     @DisplayName("Begin no transaction without answers and changed metadata")
     void nothing() {
         producer.permitted.countDown();
-        answers.begin(List.of(progress), GROUP);
-        assertThat(answers.finish()).as("the owner's name").contains(Outcome.COMMITTED);
-        answers.begin(List.of(progress), GROUP);
-        assertThat(answers.isRunning()).isFalse();
-        assertThat(ends).hasValue(1);
+        commits.begin(GROUP);
+        assertThat(commits.finish()).as("the owner's name").isTrue();
+        commits.begin(GROUP);
+        assertThat(commits.isRunning()).isFalse();
+        assertThat(begun).hasValue(1);
     }
 
     @Test
@@ -126,9 +132,9 @@ class PendingAnswersTest {
         end(0);
         producer.failure = Optional.of(new OutOfMemoryError("planted"));
         producer.permitted.countDown();
-        answers.begin(List.of(progress), GROUP);
-        assertThatThrownBy(answers::finish).isInstanceOf(OutOfMemoryError.class);
-        assertThat(answers.isRunning()).isFalse();
+        commits.begin(GROUP);
+        assertThatThrownBy(commits::finish).isInstanceOf(OutOfMemoryError.class);
+        assertThat(commits.isRunning()).isFalse();
         assertThat(committed).hasValue(0);
     }
 
@@ -140,8 +146,8 @@ class PendingAnswersTest {
             end(i, 5 << 20);
         }
         for (int left : List.of(2, 0)) {
-            answers.begin(List.of(progress), GROUP);
-            assertThat(answers.finish()).contains(Outcome.COMMITTED);
+            commits.begin(GROUP);
+            assertThat(commits.finish()).isTrue();
             assertThat(answers.size()).isEqualTo(left);
         }
         assertThat(producer.history()).hasSize(10);
@@ -152,18 +158,19 @@ class PendingAnswersTest {
     @DisplayName("Are written with the new transactional id as the owner after the old one could not end a transaction")
     void newOwner() {
         producer.permitted.countDown();
-        answers.begin(List.of(progress), GROUP);
-        assertThat(answers.finish()).contains(Outcome.COMMITTED);
+        commits.begin(GROUP);
+        assertThat(commits.finish()).isTrue();
         producers.renew();
         assertThat(progress.needsClaim()).isFalse();
         end(0);
-        answers.begin(List.of(progress), GROUP);
-        assertThat(answers.finish()).contains(Outcome.COMMITTED);
+        commits.begin(GROUP);
+        assertThat(commits.finish()).isTrue();
         CommitMetadata metadata = CommitMetadata.of(
                 "", producer.consumerGroupOffsetsHistory().get(1).get("group").get(progress.partition()));
         assertThat(metadata.owner()).contains("worker.1");
-        assertThat(metadata.hasOtherOwner("worker")).isFalse();
-        assertThat(metadata.hasOtherOwner("worke")).isTrue();
+        assertThat(metadata.hasOtherOwner(Deliveries.PROCESS)).isFalse();
+        assertThat(metadata.hasOtherOwner(new TransactionalId("group", "worke")))
+                .isTrue();
     }
 
     /** Opens a request and adds its answer, whose result has this many bytes. */

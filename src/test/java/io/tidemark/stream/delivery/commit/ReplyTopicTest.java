@@ -1,13 +1,13 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.reply.EventWriter;
-import io.tidemark.stream.delivery.reply.ReplyRouting;
-import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.Deliveries;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.stream.TestSettings;
+import io.tidemark.stream.delivery.Deliveries;
+import io.tidemark.stream.delivery.reply.Delivery;
+import io.tidemark.stream.delivery.reply.EventWriter;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
@@ -76,10 +76,10 @@ class ReplyTopicTest {
         Delivery delivery = Deliveries.delivery(Deliveries.progress(partition), request, routing);
         Time time = Time.system();
         try (AnswerTransactions transactions = new AnswerTransactions(
-                Deliveries.producers(() -> producer),
+                FaultlessCluster.producers(() -> producer),
                 TOPICS,
-                Deliveries.noUnwritableTopics(),
-                Deliveries.noFaults(),
+                FaultlessCluster.noUnwritableTopics(),
+                FaultlessCluster.noFaults(),
                 () -> false,
                 time)) {
             assertThat(transactions.write(

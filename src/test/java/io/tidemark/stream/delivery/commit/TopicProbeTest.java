@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery.commit;
 
+import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.broker.BrokerOptions;
@@ -38,7 +39,7 @@ class TopicProbeTest {
                                 List.of(new NewTopic(TOPIC, 2, (short) 1).configs(Map.of("max.message.bytes", "50"))))
                         .all()
                         .get();
-                TopicProbe probe = new TopicProbe(kafka, "group/worker");
+                TopicProbe probe = new TopicProbe(kafka, Deliveries.PROCESS);
                 assertThat(probe.failure(TOPIC, Set.of(1)).orElseThrow()).contains("larger than");
                 // the end of the first probe's transaction is refused, too, and must not delay the next probe
                 assertThat(probe.failure(TOPIC, Set.of())).isPresent();

@@ -1,8 +1,8 @@
 package io.tidemark.stream.delivery.partition;
 
-import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.stream.delivery.Deliveries;
 import java.nio.charset.StandardCharsets;
 import java.util.BitSet;
 import java.util.Optional;

@@ -1,8 +1,8 @@
 package io.tidemark.stream.delivery.partition;
 
-import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.stream.delivery.partition.PartitionProgress.Commit;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -173,8 +173,7 @@ class PartitionProgressTest {
         PartitionProgress progress = at(10);
         List.of(10L, 11L, 12L, 13L).forEach(progress::open);
         OffsetAndMetadata unknown = progress.commit(List.of(10L, 12L)).target();
-        CommitMetadata metadata = CommitMetadata.of("requests-0", unknown);
-        assertThat(progress.reconcile(unknown.offset(), metadata.finished())).containsExactlyInAnyOrder(10L, 12L);
+        assertThat(progress.reconcile(unknown)).containsExactlyInAnyOrder(10L, 12L);
         assertThat(offset(progress)).isEqualTo(11);
         assertThat(offset(progress, 11, 13)).isEqualTo(14);
     }
@@ -192,7 +191,8 @@ class PartitionProgressTest {
     @DisplayName("Is idle until the request that runs alone is named, so that an earlier death does not count for it")
     void idle() {
         CrashHistory alone = CrashHistory.NONE.afterDeath(10, 13).afterDeath(10, 13);
-        PartitionProgress progress = new PartitionProgress(PARTITION, "worker", 10, new BitSet(), alone.trying(10));
+        CommitMetadata named = Deliveries.metadata(Optional.empty(), false, alone.trying(10), new BitSet());
+        PartitionProgress progress = new PartitionProgress(PARTITION, Deliveries.PROCESS, 10, named);
         progress.open(10);
         assertThat(metadata(progress).idle()).isTrue();
         progress.tryAlone(10);
@@ -231,7 +231,7 @@ class PartitionProgressTest {
 
     private static PartitionProgress restored(OffsetAndMetadata commit) {
         CommitMetadata metadata = CommitMetadata.of("requests-0", commit);
-        return new PartitionProgress(PARTITION, "worker", commit.offset(), metadata.finished(), metadata.crashes());
+        return new PartitionProgress(PARTITION, Deliveries.PROCESS, commit.offset(), metadata);
     }
 
     private static List<Long> finished(OffsetAndMetadata commit) {

@@ -1,10 +1,9 @@
 package io.tidemark.stream.delivery.partition;
 
-import io.tidemark.stream.delivery.DeliveryOptions;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.load.HeapBudget;
 import io.tidemark.stream.topics.SimulatedKafka;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.Time;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Proxy;
@@ -33,18 +32,19 @@ class PartitionTakeoverTest {
 
     private static final TopicPartition PARTITION = new TopicPartition("requests", 0);
     private static final String OWN = "group/w-1";
+    private static final TransactionalId PROCESS = new TransactionalId("group", OWN);
 
     private final List<String> open = new ArrayList<>(List.of(
             "group/w-2",
-            DeliveryOptions.renewed("group/w-3", 1),
+            "group/w-3.1",
             "group/w-4.probes",
             "group/w-6",
-            DeliveryOptions.renewed("group/w-7", 2),
-            DeliveryOptions.ofProbe("group/w-2", 1),
-            DeliveryOptions.ofProbe("group/w-5", 27),
+            "group/w-7.2",
+            "group/w-2.probe1",
+            "group/w-5.probe27",
             OWN,
-            DeliveryOptions.renewed(OWN, 2),
-            DeliveryOptions.ofProbe(OWN, 3),
+            PROCESS.renewed(2),
+            PROCESS.ofProbe(3),
             "payments/w-1"));
     private final List<String> members = new ArrayList<>(List.of("group/w-6", "group/w-7", OWN));
     private final List<String> fenced = new ArrayList<>();
@@ -75,20 +75,7 @@ class PartitionTakeoverTest {
     private void takeOver() {
         BlockedOnce consumer = new BlockedOnce();
         PartitionLogs logs = new PartitionLogs(admin(), new RequestTopicStatus(), Time.system());
-        PartitionTakeover takeover = new PartitionTakeover(
-                new DeliveryOptions(
-                        "group",
-                        OWN,
-                        4,
-                        0.1,
-                        1 << 20,
-                        new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16),
-                        Duration.ZERO),
-                consumer,
-                admin(),
-                logs,
-                new ReadPositions(consumer, logs),
-                () -> false);
+        PartitionTakeover takeover = new PartitionTakeover(PROCESS, 4, consumer, admin(), logs, () -> false);
         assertThat(takeover.committed(List.of(PARTITION))).containsKey(PARTITION);
     }
 

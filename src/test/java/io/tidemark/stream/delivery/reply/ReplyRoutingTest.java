@@ -1,11 +1,11 @@
 package io.tidemark.stream.delivery.reply;
 
-import io.tidemark.stream.delivery.Deliveries;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.smallrye.reactive.messaging.kafka.reply.KafkaRequestReply;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.stream.topics.ReplyTopics;
 import java.util.Arrays;
 import java.util.Iterator;

@@ -1,15 +1,16 @@
 package io.tidemark.stream.delivery.start;
 
-import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.partition.CrashHistory;
-import io.tidemark.stream.delivery.partition.PartitionProgress;
-import io.tidemark.stream.delivery.partition.CommitMetadata;
-import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.stream.delivery.Deliveries;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.start.CrashIsolation.Permit;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
@@ -22,8 +23,11 @@ class CrashIsolationTest {
     /** The suspects of the first partition are 0 and 1. */
     private static final CrashHistory SUSPECTS = new CrashHistory(2, 2, OptionalLong.empty(), 0);
 
-    private final PartitionProgress first =
-            new PartitionProgress(new TopicPartition("t", 0), "worker", 0, new BitSet(), SUSPECTS);
+    private final PartitionProgress first = new PartitionProgress(
+            new TopicPartition("t", 0),
+            Deliveries.PROCESS,
+            0,
+            Deliveries.metadata(Optional.empty(), false, SUSPECTS, new BitSet()));
     private final PartitionProgress second = Deliveries.progress(new TopicPartition("t", 1));
     private final List<PartitionProgress> owned = List.of(first, second);
     private final ReadAhead readAhead = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 100, ReadAheadTest.BUDGET);

@@ -1,9 +1,9 @@
 package io.tidemark.stream.delivery.start;
 
-import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.load.HeapBudget;
+import io.tidemark.stream.delivery.Deliveries;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -16,6 +16,11 @@ class ReadAheadTest {
 
     /** 16 MiB for read records. */
     static final HeapBudget BUDGET = new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 20);
+
+    /** No request has started. */
+    static OpenShares nothingOpen() {
+        return new OpenShares(1 << 30, 1, 1);
+    }
 
     @Test
     @DisplayName("Of a partition start within one turn of the others, however many the others have")
@@ -37,7 +42,7 @@ class ReadAheadTest {
                 .filteredOn(each -> each.startsWith("low"))
                 .hasSize(10);
         assertThat(take(requests, 10)).allMatch(each -> each.startsWith("low"));
-        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
+        assertThat(requests.take(nothingOpen())).isEmpty();
     }
 
     @Test
@@ -58,7 +63,7 @@ class ReadAheadTest {
         assertThat(requests.isFull(partition, 1)).isTrue();
         requests.remove(partition);
         assertThat(requests.isFull(partition, 1)).isFalse();
-        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
+        assertThat(requests.take(nothingOpen())).isEmpty();
     }
 
     @Test
@@ -98,7 +103,7 @@ class ReadAheadTest {
     private static List<String> take(ReadAhead requests, int count) {
         List<String> taken = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            requests.take(Deliveries.nothingOpen()).ifPresent(delivery -> taken.add(delivery.toString()));
+            requests.take(nothingOpen()).ifPresent(delivery -> taken.add(delivery.toString()));
         }
         return taken;
     }

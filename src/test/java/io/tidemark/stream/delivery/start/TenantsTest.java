@@ -1,11 +1,11 @@
 package io.tidemark.stream.delivery.start;
 
-import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.partition.PartitionProgress;
-import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.delivery.Deliveries;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.start.Tenants.TenantShare;
 import io.tidemark.stream.delivery.start.Tenants.TopicShare;
 import java.nio.charset.StandardCharsets;
@@ -103,7 +103,7 @@ class TenantsTest {
         assertThat(started)
                 .filteredOn(each -> each.partition().topic().equals("a"))
                 .hasSize(2);
-        assertThat(requests.take(Deliveries.nothingOpen()))
+        assertThat(requests.take(ReadAheadTest.nothingOpen()))
                 .as("three long requests of 'a' wait")
                 .isEmpty();
         Delivery ended = started.stream()
@@ -113,7 +113,7 @@ class TenantsTest {
         requests.ended(ended, 5);
         requests.ended(ended, 5);
         assertThat(start(requests).partition().topic()).isEqualTo("a");
-        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
+        assertThat(requests.take(ReadAheadTest.nothingOpen())).isEmpty();
     }
 
     @Test
@@ -123,7 +123,7 @@ class TenantsTest {
         ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET);
         add(requests, tenants, "a", "", LONG, 2);
         Delivery first = start(requests);
-        assertThat(requests.take(Deliveries.nothingOpen())).isEmpty();
+        assertThat(requests.take(ReadAheadTest.nothingOpen())).isEmpty();
         requests.ended(first, 0);
         assertThat(start(requests).offset()).isEqualTo(1);
     }
@@ -205,7 +205,7 @@ class TenantsTest {
     }
 
     private Delivery start(ReadAhead requests) {
-        Delivery next = requests.take(Deliveries.nothingOpen()).orElseThrow();
+        Delivery next = requests.take(ReadAheadTest.nothingOpen()).orElseThrow();
         requests.started(next);
         return next;
     }
