@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
