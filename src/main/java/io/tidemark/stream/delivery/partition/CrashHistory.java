@@ -1,13 +1,12 @@
 package io.tidemark.stream.delivery.partition;
 
-import io.tidemark.stream.delivery.start.CrashIsolation;
 import java.util.BitSet;
 import java.util.Map;
 import java.util.OptionalLong;
 
 /**
  * The deaths of the owners of a partition, kept in {@link CommitMetadata}. It decides which request is a crashing one,
- * which ends every worker that runs it; {@link CrashIsolation} runs the suspects:
+ * which ends every worker that runs it; {@code CrashIsolation} runs the suspects:
  *
  * <ol>
  *   <li>The requests that may have been running at a death are its suspects: the oldest ones without a result, as many
