@@ -9,7 +9,6 @@ import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.commit.AnswerCommits;
 import io.tidemark.stream.delivery.commit.AnswerTransactions;
-import io.tidemark.stream.delivery.commit.PendingAnswers;
 import io.tidemark.stream.delivery.commit.ResultProducers;
 import io.tidemark.stream.delivery.commit.UnwritableTopics;
 import io.tidemark.stream.delivery.partition.PartitionLogs;
@@ -167,11 +166,10 @@ public final class DeliveryLoop {
         PartitionTakeover takeover =
                 new PartitionTakeover(options.process(), options.maxRunning(), consumer, admin, logs, control::givesUp);
         ReadAhead readAhead = new ReadAhead(cluster.tenants(), options.lowerShare(), READ_AHEAD, options.budget());
-        PendingAnswers answers = new PendingAnswers(this::committed);
-        RunningRequests running =
-                new RunningRequests(owned, readAhead, answers, requests.runner(), options.maxRunning(), control, time);
         AnswerCommits commits = new AnswerCommits(
-                answers, transactions, this::transact, owned, takeover::committed, status.transactions(), time);
+                transactions, this::transact, owned, takeover::committed, this::committed, status.transactions(), time);
+        RunningRequests running =
+                new RunningRequests(owned, readAhead, commits, requests.runner(), options.maxRunning(), control, time);
         int contextLength = requests.runner().contextLength();
         Intake intake = new Intake(consumer, owned, readAhead, takeover, cluster, contextLength, control, time);
         UnreadRecords unread = new UnreadRecords(UnreadRecords.listing(admin), each -> Intake.position(consumer, each));

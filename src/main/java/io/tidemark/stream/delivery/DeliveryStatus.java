@@ -15,35 +15,37 @@ public final class DeliveryStatus {
     private final RequestTopicStatus requestTopics = new RequestTopicStatus();
     private final TransactionStatus transactions = new TransactionStatus();
     private volatile Optional<String> disruption = Optional.empty();
-    private volatile int runningRequests;
     private volatile int abandonedRequests;
-    private volatile long readBytes;
-    private volatile long openBytes;
-    private volatile long lastTurnNanos;
-    /** When the oldest open request was received. */
-    private volatile OptionalLong oldestOpenNanos = OptionalLong.empty();
-
-    private volatile int isolatedPartitions;
+    private volatile Turn last;
     private final AtomicLong sessionRestarts = new AtomicLong();
+
+    /**
+     * The state of a session after a turn.
+     *
+     * @param nanos       when the turn has ended
+     * @param oldestNanos when the oldest request without a committed answer was received; empty if there is none
+     * @param isolated    number of owned partitions whose requests run one at a time
+     */
+    record Turn(long nanos, int running, long readBytes, long openBytes, OptionalLong oldestNanos, int isolated) {}
 
     public DeliveryStatus(Time time) {
         this.time = time;
-        this.lastTurnNanos = time.nanoTime();
+        this.last = new Turn(time.nanoTime(), 0, 0, 0, OptionalLong.empty(), 0);
     }
 
     /** Number of requests that have started and have no answer: in admission, queued or running. */
     public int runningRequests() {
-        return runningRequests;
+        return last.running;
     }
 
     /** Bytes of heap of records that were read and have not started. */
     public long readBytes() {
-        return readBytes;
+        return last.readBytes;
     }
 
     /** The most bytes of heap that open requests and their answers use until they are committed. */
     public long openBytes() {
-        return openBytes;
+        return last.openBytes;
     }
 
     /** Number of open requests that were abandoned after a crash or because the grace period was over. */
@@ -53,7 +55,7 @@ public final class DeliveryStatus {
 
     /** Time since the oldest request was read that has no committed answer; 0 if there is none. */
     public Duration oldestOpenAge() {
-        OptionalLong oldest = oldestOpenNanos;
+        OptionalLong oldest = last.oldestNanos;
         return oldest.isPresent() ? Duration.ofNanos(time.nanosSince(oldest.getAsLong())) : Duration.ZERO;
     }
 
@@ -61,7 +63,7 @@ public final class DeliveryStatus {
      * Number of owned partitions whose requests run one at a time, because workers died while these requests were open.
      */
     public int isolatedPartitions() {
-        return isolatedPartitions;
+        return last.isolated;
     }
 
     /** Sessions of the consumer group that an error has ended. */
@@ -86,34 +88,16 @@ public final class DeliveryStatus {
 
     /** Time since the last turn of the loop. */
     public Duration sinceLastTurn() {
-        return Duration.ofNanos(time.nanosSince(lastTurnNanos));
+        return Duration.ofNanos(time.nanosSince(last.nanos));
     }
 
-    /** Called after each turn. */
-    void turned(int running) {
-        runningRequests = running;
-        lastTurnNanos = time.nanoTime();
-    }
-
-    /** Called after each turn. */
-    void heap(long read, long open) {
-        readBytes = read;
-        openBytes = open;
+    /** Called after each turn, and when a session has ended. */
+    void turned(Turn turn) {
+        last = turn;
     }
 
     void disrupted(Optional<String> reason) {
         disruption = reason;
-    }
-
-    /**
-     * Called after each turn.
-     *
-     * @param oldestNanos when the oldest request without a committed answer was received; empty if there is none
-     * @param isolated    number of owned partitions whose requests run one at a time
-     */
-    void open(OptionalLong oldestNanos, int isolated) {
-        oldestOpenNanos = oldestNanos;
-        isolatedPartitions = isolated;
     }
 
     /** Called when an error has ended a session. */

@@ -1,8 +1,8 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.commit.AnswerCommits;
 import io.tidemark.stream.delivery.commit.PendingAnswer;
-import io.tidemark.stream.delivery.commit.PendingAnswers;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.start.CrashIsolation;
@@ -39,7 +39,7 @@ final class RunningRequests {
 
     private final Map<TopicPartition, PartitionProgress> owned;
     private final ReadAhead readAhead;
-    private final PendingAnswers answers;
+    private final AnswerCommits commits;
     private final RequestRunner runner;
     private final int maxRunning;
     private final LoopControl control;
@@ -57,20 +57,20 @@ final class RunningRequests {
     /**
      * @param owned      the owned partitions; a view that the session changes
      * @param readAhead  the requests that were read and have not started
-     * @param answers    where answers wait for their commit
+     * @param commits    takes the answers
      * @param maxRunning requests that run at the same time, at most
      */
     RunningRequests(
             Map<TopicPartition, PartitionProgress> owned,
             ReadAhead readAhead,
-            PendingAnswers answers,
+            AnswerCommits commits,
             RequestRunner runner,
             int maxRunning,
             LoopControl control,
             Time time) {
         this.owned = owned;
         this.readAhead = readAhead;
-        this.answers = answers;
+        this.commits = commits;
         this.runner = runner;
         this.maxRunning = maxRunning;
         this.control = control;
@@ -89,7 +89,7 @@ final class RunningRequests {
             start(alone.delivery());
         } else if (permit instanceof Permit.Crashing crashing) {
             Delivery delivery = crashing.delivery();
-            answers.add(new PendingAnswer(delivery, runner.crashed(delivery.request())));
+            commits.add(new PendingAnswer(delivery, runner.crashed(delivery.request())));
         } else if (permit instanceof Permit.Anything) {
             startAny();
         }
@@ -99,7 +99,7 @@ final class RunningRequests {
         OpenShares open = openShares();
         startEnded(open);
         // results that can't be written don't pile up
-        while (running.size() < maxRunning && answers.size() < PendingAnswers.MAX_RESULTS_PER_TRANSACTION) {
+        while (running.size() < maxRunning && commits.pending().size() < AnswerCommits.MAX_RESULTS) {
             Optional<Delivery> next = readAhead.take(open);
             if (next.isEmpty()) {
                 return;
@@ -128,11 +128,11 @@ final class RunningRequests {
         });
     }
 
-    /** The heap of the requests that run, with the most that their answers may use, and of unsent answers. */
+    /** The heap of the requests that run, with the most that their answers may use, and of unsent commits. */
     private OpenShares openShares() {
         OpenShares open = readAhead.nothingStarted(owned.size());
         running.forEach(each -> open.add(each, openBytes(each), true));
-        answers.all().forEach(each -> open.add(each.delivery(), each.heapBytes(), false));
+        commits.pending().forEach(each -> open.add(each.delivery(), each.heapBytes(), false));
         return open;
     }
 
@@ -150,7 +150,7 @@ final class RunningRequests {
         for (PendingAnswer answer = ended.poll(); answer != null; answer = ended.poll()) {
             if (running.remove(answer.delivery())) {
                 readAhead.ended(answer.delivery(), answer.answer().tokens());
-                answers.add(answer);
+                commits.add(answer);
             }
         }
     }
@@ -167,12 +167,12 @@ final class RunningRequests {
 
     /** Requests that run or whose answers can be written and are not committed. */
     private Stream<Delivery> unanswered() {
-        return Stream.concat(running.stream(), answers.writable().map(PendingAnswer::delivery));
+        return Stream.concat(running.stream(), commits.writable().map(PendingAnswer::delivery));
     }
 
     /** Requests that run or whose answers are not committed. */
     Stream<Delivery> started() {
-        return Stream.concat(running.stream(), answers.all().map(PendingAnswer::delivery));
+        return Stream.concat(running.stream(), commits.pending().stream().map(PendingAnswer::delivery));
     }
 
     int size() {
@@ -235,14 +235,14 @@ final class RunningRequests {
                 .anyMatch(each -> runner.watchdog().seemsToHang(each.request()));
     }
 
-    /** Abandons and forgets the requests of partitions, and drops their answers. */
+    /** Abandons and forgets the requests of partitions, and drops their commits. */
     void drop(Collection<TopicPartition> partitions) {
         abandon(partitions);
         seemedToHang.removeIf(each -> partitions.contains(each.partition()));
         for (TopicPartition partition : partitions) {
             readAhead.remove(partition);
             if (owned.containsKey(partition)) {
-                answers.removeAnswersOf(owned.get(partition));
+                commits.remove(owned.get(partition));
             }
         }
     }

@@ -69,10 +69,14 @@ final class SessionReport {
         long isolated = owned.values().stream()
                 .filter(each -> each.crashes().isIsolating())
                 .count();
-        status.turned(running.size());
-        status.heap(running.readBytes(), running.openBytes());
-        status.open(running.oldestNanos(), Math.toIntExact(isolated));
         long now = time.nanoTime();
+        status.turned(new DeliveryStatus.Turn(
+                now,
+                running.size(),
+                running.readBytes(),
+                running.openBytes(),
+                running.oldestNanos(),
+                Math.toIntExact(isolated)));
         if (now - estimatedNanos >= INTERVAL_NANOS) {
             estimatedNanos = now;
             work.sample(now);
@@ -102,7 +106,7 @@ final class SessionReport {
 
     /** Called when the session has ended. */
     void ended() {
-        status.turned(0);
-        status.open(OptionalLong.empty(), 0);
+        status.turned(new DeliveryStatus.Turn(
+                time.nanoTime(), 0, running.readBytes(), running.openBytes(), OptionalLong.empty(), 0));
     }
 }

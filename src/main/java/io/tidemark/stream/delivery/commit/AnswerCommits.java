@@ -1,23 +1,29 @@
 package io.tidemark.stream.delivery.commit;
 
+import io.tidemark.request.Answer;
 import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -25,9 +31,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
 
 /**
- * Commits the pending answers of the owned partitions, one transaction after the other. A transaction is prepared on
- * the thread that polls, written on the thread {@code tidemark-transactions} while polls go on, and finished on the
- * thread that polls. After a failed transaction the next one waits for a poll.
+ * Answers from the end of their generation to their commit. They are committed in one transaction after the other,
+ * which is prepared on the thread that polls, written on the thread {@code tidemark-transactions} while polls go on, and
+ * finished on the thread that polls. After a failed transaction the next one waits for a poll.
  *
  * <p>Brokers check the member and the generation of a commit but not who owns a partition. So the thread that polls
  * chooses the contents and the group metadata, and calls {@link #finish} before it gives a partition back. A
@@ -36,6 +42,9 @@ import org.jboss.logging.Logger;
  * <p>Used by the thread {@code tidemark-requests} only.
  */
 public final class AnswerCommits implements AutoCloseable {
+
+    /** Upper bound of the answers in a transaction. */
+    public static final int MAX_RESULTS = 500;
 
     private static final Logger LOG = Logger.getLogger(AnswerCommits.class);
     /** How long {@link #pause} waits. */
@@ -47,52 +56,68 @@ public final class AnswerCommits implements AutoCloseable {
 
     private static final long DELAY_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    private final PendingAnswers answers;
     private final AnswerTransactions transactions;
     private final Executor executor;
     private final Map<TopicPartition, PartitionProgress> owned;
     private final Function<Collection<TopicPartition>, Map<TopicPartition, OffsetAndMetadata>> committed;
     private final TransactionStatus status;
     private final Time time;
+    private final Consumer<Answer> onCommitted;
+    private final List<PendingAnswer> answers = new ArrayList<>();
     private Optional<Running> running = Optional.empty();
     /** Transactions that have failed since the last one that was committed. */
     private int failed;
     /** Whether the next attempt waits, after one that has failed. */
     private boolean backOff;
 
-    /** What a transaction contains. */
-    private record Contents(List<PendingAnswer> answers, Map<PartitionProgress, PartitionProgress.Commit> commits) {
-
-        private Map<TopicPartition, OffsetAndMetadata> offsets() {
-            Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
-            commits.forEach((progress, commit) -> offsets.put(progress.partition(), commit.target()));
-            return offsets;
-        }
-    }
-
     /** A transaction between {@link #begin} and {@link #finish}. */
-    private record Running(Contents contents, CompletableFuture<Outcome> outcome, long beginNanos) {}
+    private record Running(
+            List<PendingAnswer> answers,
+            Map<PartitionProgress, PartitionProgress.Commit> commits,
+            CompletableFuture<Outcome> outcome,
+            long beginNanos) {}
 
     /**
-     * @param executor  runs one transaction at a time, and should end the poll afterwards
-     * @param owned     the owned partitions; a view that the session changes
-     * @param committed waits for the committed offsets of partitions
+     * @param executor    runs one transaction at a time, and should end the poll afterwards
+     * @param owned       the owned partitions; a view that the session changes
+     * @param committed   waits for the committed offsets of partitions
+     * @param onCommitted takes each answer when it is committed, on the thread that polls
      */
     public AnswerCommits(
-            PendingAnswers answers,
             AnswerTransactions transactions,
             Executor executor,
             Map<TopicPartition, PartitionProgress> owned,
             Function<Collection<TopicPartition>, Map<TopicPartition, OffsetAndMetadata>> committed,
+            Consumer<Answer> onCommitted,
             TransactionStatus status,
             Time time) {
-        this.answers = answers;
         this.transactions = transactions;
         this.executor = executor;
         this.owned = owned;
         this.committed = committed;
+        this.onCommitted = onCommitted;
         this.status = status;
         this.time = time;
+    }
+
+    /** Adds an answer, which the next transaction contains if its limits permit it. */
+    public void add(PendingAnswer answer) {
+        answers.add(answer);
+    }
+
+    /** Answers that are not committed, the oldest one first. */
+    public List<PendingAnswer> pending() {
+        return Collections.unmodifiableList(answers);
+    }
+
+    /** Answers that can be written and are not committed. */
+    public Stream<PendingAnswer> writable() {
+        return answers.stream().filter(answer -> !answer.isUnwritable());
+    }
+
+    /** Forgets the answers of a partition that is not owned any more. */
+    public void remove(PartitionProgress progress) {
+        answers.removeIf(answer -> answer.delivery().progress() == progress);
     }
 
     /**
@@ -145,7 +170,7 @@ public final class AnswerCommits implements AutoCloseable {
         if (running.isPresent() && time.nanosSince(running.get().beginNanos) > DELAY_NANOS) {
             return Optional.of("a transaction has been running for more than 10 s");
         }
-        boolean waiting = answers.size() > 0 || needsCommit(owned.values());
+        boolean waiting = !answers.isEmpty() || needsCommit(owned.values());
         return failed > 1 && waiting
                 ? transactions.failure().map(reason -> "results can't be committed: " + reason)
                 : Optional.empty();
@@ -164,19 +189,39 @@ public final class AnswerCommits implements AutoCloseable {
         if (running.isPresent()) {
             return;
         }
-        Contents contents = prepare();
-        if (contents.commits.isEmpty()) {
+        List<PendingAnswer> next = next();
+        Map<PartitionProgress, PartitionProgress.Commit> commits = prepare(next);
+        if (commits.isEmpty()) {
             return;
         }
-        Map<TopicPartition, OffsetAndMetadata> offsets = contents.offsets();
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        commits.forEach((progress, commit) -> offsets.put(progress.partition(), commit.target()));
         CompletableFuture<Outcome> outcome =
-                CompletableFuture.supplyAsync(() -> transactions.write(contents.answers, offsets, group), executor);
-        running = Optional.of(new Running(contents, outcome, time.nanoTime()));
+                CompletableFuture.supplyAsync(() -> transactions.write(next, offsets, group), executor);
+        running = Optional.of(new Running(next, commits, outcome, time.nanoTime()));
         // from here to finish(), a poll may rebalance the group: revoked partitions wait for finish(), lost ones don't
     }
 
-    private Contents prepare() {
-        List<PendingAnswer> next = answers.next(transactions.maxBytes());
+    /** The answers of the next transaction: the oldest ones, as many as its limits permit, and at least one. */
+    private List<PendingAnswer> next() {
+        List<PendingAnswer> next = new ArrayList<>();
+        long bytes = 0;
+        for (PendingAnswer answer : answers) {
+            if (answer.isUnwritable()
+                    || !answer.delivery().progress().fits(answer.delivery().offset())) {
+                continue;
+            }
+            bytes += answer.writtenBytes();
+            if (next.size() == MAX_RESULTS || !next.isEmpty() && bytes > transactions.maxBytes()) {
+                break;
+            }
+            next.add(answer);
+        }
+        return next;
+    }
+
+    /** What a transaction with these answers commits. */
+    private Map<PartitionProgress, PartitionProgress.Commit> prepare(List<PendingAnswer> next) {
         Map<PartitionProgress, List<Long>> ending = new LinkedHashMap<>();
         for (PartitionProgress progress : owned.values()) {
             progress.setOwner(transactions.transactionalId());
@@ -190,7 +235,7 @@ public final class AnswerCommits implements AutoCloseable {
         }
         Map<PartitionProgress, PartitionProgress.Commit> commits = new LinkedHashMap<>();
         ending.forEach((progress, ends) -> commits.put(progress, progress.commit(ends)));
-        return new Contents(next, commits);
+        return commits;
     }
 
     boolean isRunning() {
@@ -224,8 +269,8 @@ public final class AnswerCommits implements AutoCloseable {
         if (outcome == Outcome.COMMITTED) {
             failed = 0;
             // a partition may have been lost meanwhile: its progress is dropped, and the commit remains valid
-            ended.contents.commits.forEach(PartitionProgress::committed);
-            answers.committed(ended.contents.answers);
+            ended.commits.forEach(PartitionProgress::committed);
+            done(ended.answers);
             return true;
         }
         failed++;
@@ -257,8 +302,17 @@ public final class AnswerCommits implements AutoCloseable {
         for (Map.Entry<TopicPartition, OffsetAndMetadata> each :
                 committed.apply(owned.keySet()).entrySet()) {
             PartitionProgress progress = owned.get(each.getKey());
-            answers.committed(progress, progress.reconcile(each.getValue()));
+            Set<Long> offsets = progress.reconcile(each.getValue());
+            done(answers.stream()
+                    .filter(answer -> answer.delivery().progress() == progress
+                            && offsets.contains(answer.delivery().offset()))
+                    .toList());
         }
+    }
+
+    private void done(List<PendingAnswer> ended) {
+        answers.removeAll(new HashSet<>(ended));
+        ended.forEach(answer -> onCommitted.accept(answer.answer()));
     }
 
     /** Waits up to 6 s for the current transaction, then closes the producer. */

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
-import io.tidemark.stream.delivery.partition.CommitMetadata;
 import io.tidemark.stream.delivery.reply.Delivery;
 import java.time.Duration;
 import java.util.List;

@@ -1,10 +1,10 @@
 package io.tidemark.stream.delivery.commit;
 
-import io.tidemark.stream.delivery.Deliveries;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReadLimits;
 import java.time.Duration;

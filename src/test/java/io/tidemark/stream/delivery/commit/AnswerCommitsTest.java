@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 
 @DisplayName("Answers that wait for their commit")
 @Timeout(30)
-class PendingAnswersTest {
+class AnswerCommitsTest {
 
     private static final TopicLayout TOPICS =
             TopicLayout.of(TestSettings.with(Map.of()).topics());
@@ -68,9 +68,7 @@ class PendingAnswersTest {
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
     private final ResultProducers producers = FaultlessCluster.producers(() -> producer);
     private final PartitionProgress progress = Deliveries.progress(new TopicPartition(TOPICS.requests(), 0));
-    private final PendingAnswers answers = new PendingAnswers(answer -> committed.incrementAndGet());
     private final AnswerCommits commits = new AnswerCommits(
-            answers,
             new AnswerTransactions(
                     producers,
                     TOPICS,
@@ -84,6 +82,7 @@ class PendingAnswersTest {
             },
             Map.of(progress.partition(), progress),
             partitions -> Map.of(),
+            answer -> committed.incrementAndGet(),
             new TransactionStatus(),
             Time.system());
 
@@ -105,11 +104,11 @@ class PendingAnswersTest {
         assertThat(commits.hasEnded()).isFalse();
         producer.permitted.countDown();
         assertThat(commits.finish()).isTrue();
-        assertThat(answers.size()).isEqualTo(1);
+        assertThat(commits.pending()).hasSize(1);
         assertThat(committed).hasValue(1);
         commits.begin(GROUP);
         assertThat(commits.finish()).isTrue();
-        assertThat(answers.size()).isZero();
+        assertThat(commits.pending()).isEmpty();
         assertThat(committed).hasValue(2);
         assertThat(progress.commit(List.of()).target().offset()).isEqualTo(2);
         assertThat(commits.finish()).isFalse();
@@ -148,7 +147,7 @@ class PendingAnswersTest {
         for (int left : List.of(2, 0)) {
             commits.begin(GROUP);
             assertThat(commits.finish()).isTrue();
-            assertThat(answers.size()).isEqualTo(left);
+            assertThat(commits.pending()).hasSize(left);
         }
         assertThat(producer.history()).hasSize(10);
         assertThat(progress.commit(List.of()).target().offset()).isEqualTo(5);
@@ -177,7 +176,7 @@ class PendingAnswersTest {
     private void end(int offset, int bytes) {
         progress.open(offset);
         Delivery delivery = Deliveries.delivery(progress, offset);
-        answers.add(new PendingAnswer(
+        commits.add(new PendingAnswer(
                 delivery,
                 Deliveries.error(delivery).replacedBy(ErrorBody.serverError("engine_error", "x".repeat(bytes)))));
     }
@@ -186,6 +185,6 @@ class PendingAnswersTest {
     private void end(int offset) {
         progress.open(offset);
         Delivery delivery = Deliveries.delivery(progress, offset);
-        answers.add(new PendingAnswer(delivery, Deliveries.error(delivery)));
+        commits.add(new PendingAnswer(delivery, Deliveries.error(delivery)));
     }
 }
