@@ -31,9 +31,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
 
 /**
- * Answers from the end of their generation to their commit. They are committed in one transaction after the other,
- * which is prepared on the thread that polls, written on the thread {@code tidemark-transactions} while polls go on, and
- * finished on the thread that polls. After a failed transaction the next one waits for a poll.
+ * Answers from the end of their generation to their commit. They are committed in one transaction after the other. A
+ * transaction is prepared on the thread that polls, written on the thread {@code tidemark-transactions} while polls go
+ * on, and finished on the thread that polls. After a failed transaction the next one waits for a poll.
  *
  * <p>Brokers check the member and the generation of a commit but not who owns a partition. So the thread that polls
  * chooses the contents and the group metadata, and calls {@link #finish} before it gives a partition back. A

@@ -46,7 +46,7 @@ public final class PartitionTakeover {
 
     private static final Logger LOG = Logger.getLogger(PartitionTakeover.class);
     private static final long ADMIN_TIMEOUT_S = 30;
-    /** How long a call that ends transactions may take. It fails if the end is decided and a partition refuses the marker. */
+    /** How long a call that ends transactions takes at most. It fails if a partition refuses the marker of the end. */
     private static final int FENCE_TIMEOUT_MS = 10_000;
     /** How long one call of the consumer may take. */
     private static final Duration CALL = Duration.ofSeconds(5);
@@ -86,8 +86,8 @@ public final class PartitionTakeover {
 
     /**
      * Takes over partitions that were assigned: ends the open transactions of their last owners, waits until no
-     * transaction on their offsets is open, and sets the positions of the consumer. Waits up to 30 s for a call that the
-     * cluster does not answer, and as long as the brokers do not respond for the committed offsets.
+     * transaction on their offsets is open, and sets the positions of the consumer. Waits up to 30 s for an answer of the
+     * cluster, and for the committed offsets until the brokers respond.
      *
      * @return the progress of the partitions
      * @throws KafkaException if the cluster does not answer
