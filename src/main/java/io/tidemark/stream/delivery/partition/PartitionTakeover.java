@@ -86,8 +86,8 @@ public final class PartitionTakeover {
 
     /**
      * Takes over partitions that were assigned: ends the open transactions of their last owners, waits until no
-     * transaction on their offsets is open, and sets the positions of the consumer. Waits up to 30 s for an answer of the
-     * cluster, and for the committed offsets until the brokers respond.
+     * transaction on their offsets is open, and sets the positions of the consumer. Waits up to 30 s for an answer of
+     * the cluster, and for the committed offsets until the brokers respond.
      *
      * @return the progress of the partitions
      * @throws KafkaException if the cluster does not answer
