@@ -24,8 +24,8 @@ import java.util.function.IntConsumer;
 /**
  * Searches for the boundary that is chosen from a curve, and scores only a subset of the boundaries. It begins with
  * every {@code every}-th boundary and L. It then scores the midpoints of the gaps around the best and the chosen
- * boundary, until both neighbours of each are scored. The result is exact if the curve has a single peak that is visible
- * at the first boundaries. The search cannot detect whether it is exact. Immutable.
+ * boundary, until both neighbours of each are scored. The result is exact if the curve has a single peak that is
+ * visible at the first boundaries. The search cannot detect whether it is exact. Immutable.
  */
 public final class CoarseSearch {
 
