@@ -1,27 +1,18 @@
 package io.tidemark.client;
 
+import io.tidemark.topic.TopicReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Collection;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.PartitionInfo;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
@@ -39,7 +30,7 @@ final class ResultReader implements Runnable {
     private static final long REFRESH_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long RETRY_MILLIS = 500;
 
-    private final Consumer<byte[], byte[]> consumer;
+    private final TopicReader<byte[]> reader;
     private final OpenRequests open;
     private final LongSupplier nanoTime;
     private final String events;
@@ -47,7 +38,6 @@ final class ResultReader implements Runnable {
     /** Where results are; the first one is needed, others are read if the principal may. */
     private final List<String> results;
 
-    private final Set<String> readable = new HashSet<>();
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
     private Optional<CompletableFuture<Void>> eventsFollowed = Optional.empty();
     private long refreshed;
@@ -56,20 +46,16 @@ final class ResultReader implements Runnable {
     /**
      * Finds the ends of the results topics.
      *
-     * @throws ClientException if a topic cannot be read
+     * @throws KafkaException if a topic cannot be read
      */
     ResultReader(
-            Consumer<byte[], byte[]> consumer,
-            List<String> results,
-            String events,
-            OpenRequests open,
-            LongSupplier nanoTime) {
-        this.consumer = consumer;
+            TopicReader<byte[]> reader, List<String> results, String events, OpenRequests open, LongSupplier nanoTime) {
+        this.reader = reader;
         this.results = List.copyOf(results);
         this.events = events;
         this.open = open;
         this.nanoTime = nanoTime;
-        follow(results.get(0));
+        reader.addFromEnd(results.get(0));
         results.subList(1, results.size()).forEach(this::followIfPermitted);
         this.refreshed = nanoTime.getAsLong();
     }
@@ -81,7 +67,7 @@ final class ResultReader implements Runnable {
             eventsFollowed = Optional.of(followed);
             tasks.add(() -> {
                 try {
-                    follow(events);
+                    reader.addFromEnd(events);
                     followed.complete(null);
                 } catch (RuntimeException e) {
                     followed.completeExceptionally(ClientException.of("events cannot be read", e));
@@ -96,7 +82,7 @@ final class ResultReader implements Runnable {
         CompletableFuture<Void> done = new CompletableFuture<>();
         tasks.add(() -> {
             try {
-                seekBack(since);
+                reader.seekBack(results, since);
                 done.complete(null);
             } catch (RuntimeException e) {
                 done.completeExceptionally(ClientException.of("results since " + since + " cannot be read", e));
@@ -112,7 +98,7 @@ final class ResultReader implements Runnable {
 
     @Override
     public void run() {
-        try (consumer) {
+        try (reader) {
             while (!stopped) {
                 step();
             }
@@ -128,14 +114,10 @@ final class ResultReader implements Runnable {
             }
             if (nanoTime.getAsLong() - refreshed > REFRESH_NANOS) {
                 refreshed = nanoTime.getAsLong();
-                addPartitions();
+                reader.addNewPartitions();
             }
-            if (open.holdsTooMuch()) {
-                consumer.pause(consumer.assignment());
-            } else if (!consumer.paused().isEmpty()) {
-                consumer.resume(consumer.paused());
-            }
-            for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+            reader.setPaused(open.holdsTooMuch());
+            for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
                 String key = record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8);
                 if (record.topic().equals(events)) {
                     open.onEvent(key, record.value());
@@ -164,86 +146,16 @@ final class ResultReader implements Runnable {
             open.failAll(ClientException.of("results cannot be read", e));
             pause();
         } else {
-            readable.removeAll(e.unauthorizedTopics());
-            Set<TopicPartition> left = new HashSet<>(consumer.assignment());
-            left.removeIf(partition -> e.unauthorizedTopics().contains(partition.topic()));
-            consumer.assign(left);
-        }
-    }
-
-    /** @throws ClientException if the topic does not exist */
-    List<TopicPartition> requirePartitions(String topic) {
-        List<TopicPartition> partitions = partitions(topic);
-        if (partitions.isEmpty()) {
-            throw new ClientException.Failed(
-                    "topic '" + topic + "' does not exist; 'tidemark serve' and 'tidemark broker' create the topics");
-        }
-        return partitions;
-    }
-
-    private void follow(String topic) {
-        List<TopicPartition> partitions = requirePartitions(topic);
-        try {
-            assignToo(partitions);
-            consumer.seekToEnd(partitions);
-            partitions.forEach(consumer::position);
-            readable.add(topic);
-        } catch (RuntimeException e) {
-            // partitions without a position would be read from their beginning
-            Set<TopicPartition> left = new HashSet<>(consumer.assignment());
-            left.removeAll(partitions);
-            consumer.assign(left);
-            throw e;
+            reader.remove(e.unauthorizedTopics());
         }
     }
 
     private void followIfPermitted(String topic) {
         try {
-            follow(topic);
+            reader.addFromEnd(topic);
         } catch (TopicAuthorizationException e) {
             // errors on this topic are not seen; the requests end by their time
         }
-    }
-
-    /** Reads partitions that were added to the topics, from their beginning. */
-    private void addPartitions() {
-        for (String topic : readable) {
-            List<TopicPartition> added = new ArrayList<>(partitions(topic));
-            added.removeAll(consumer.assignment());
-            if (!added.isEmpty()) {
-                assignToo(added);
-                consumer.seekToBeginning(added);
-            }
-        }
-    }
-
-    private void seekBack(Instant since) {
-        Map<TopicPartition, Long> times = new HashMap<>();
-        for (TopicPartition partition : consumer.assignment()) {
-            if (results.contains(partition.topic())) {
-                times.put(partition, since.toEpochMilli());
-            }
-        }
-        Map<TopicPartition, OffsetAndTimestamp> found = consumer.offsetsForTimes(times);
-        found.forEach((partition, offset) -> {
-            if (offset != null && offset.offset() < consumer.position(partition)) {
-                consumer.seek(partition, offset.offset());
-            }
-        });
-    }
-
-    private List<TopicPartition> partitions(String topic) {
-        List<PartitionInfo> infos =
-                Optional.ofNullable(consumer.partitionsFor(topic)).orElse(List.of());
-        return infos.stream()
-                .map(info -> new TopicPartition(topic, info.partition()))
-                .toList();
-    }
-
-    private void assignToo(Collection<TopicPartition> partitions) {
-        Set<TopicPartition> all = new HashSet<>(consumer.assignment());
-        all.addAll(partitions);
-        consumer.assign(all);
     }
 
     private static void pause() {

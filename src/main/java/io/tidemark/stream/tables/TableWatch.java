@@ -1,5 +1,6 @@
 package io.tidemark.stream.tables;
 
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -17,120 +18,97 @@ final class TableWatch {
     /**
      * The ends of all partitions at one moment.
      *
-     * @param takenAt       before the ends were fetched
-     * @param highWatermark the offsets behind the last records
-     * @param lastStable    the offsets behind the last records that the reader can read: with {@code read_committed},
-     *                      those of the first records of open transactions
+     * @param takenAt before the ends were fetched
+     * @param offsets the offsets behind the last records, those of open transactions included
      */
-    record Ends(long takenAt, Map<TopicPartition, Long> highWatermark, Map<TopicPartition, Long> lastStable) {}
+    record Ends(long takenAt, Map<TopicPartition, Long> offsets) {
 
-    /**
-     * @param completeAt the latest moment as of which the reader is complete
-     * @param next       the ends to pass for the next such moment
-     * @param newest     the ends that were fetched last
-     * @param failure    why newer ends could not be fetched
-     */
-    private record State(
-            long completeAt,
-            Optional<Ends> next,
-            Optional<Ends> newest,
-            Map<TopicPartition, Long> positions,
-            Optional<String> failure) {}
+        private boolean passedAt(Map<TopicPartition, Long> positions) {
+            return TopicReader.firstBehind(offsets, positions).isEmpty();
+        }
+    }
+
+    /** Describes how far a partition is read, of an end. */
+    interface Progress {
+
+        String of(TopicPartition partition, long end);
+    }
 
     private final String topic;
     private final Duration staleness;
-    private volatile State state;
 
-    /** @param staleness how long records may be missing before {@link #trouble} says so */
-    TableWatch(String topic, Duration staleness, long now) {
+    /** The latest moment as of which the reader is complete. */
+    private long completeAt;
+
+    /** The ends to pass for the next such moment. */
+    private Optional<Ends> next = Optional.empty();
+
+    /** The ends that were fetched last. */
+    private Optional<Ends> newest = Optional.empty();
+
+    /** Why newer ends could not be fetched. */
+    private Optional<String> failure = Optional.empty();
+
+    /** How far the first partition is read that has not passed {@link #next}. */
+    private Optional<String> behind = Optional.empty();
+
+    private double lag = Double.NaN;
+
+    /**
+     * @param staleness  how long records may be missing before {@link #trouble} says so
+     * @param completeAt when the reader had all records
+     */
+    TableWatch(String topic, Duration staleness, long completeAt) {
         this.topic = topic;
         this.staleness = staleness;
-        this.state = new State(now, Optional.empty(), Optional.empty(), Map.of(), Optional.empty());
+        this.completeAt = completeAt;
     }
 
     /** New ends were fetched. */
-    void onEnds(Ends ends) {
-        State old = state;
-        state = new State(
-                old.completeAt,
-                old.next.or(() -> Optional.of(ends)),
-                Optional.of(ends),
-                old.positions,
-                Optional.empty());
+    synchronized void onEnds(Ends ends) {
+        next = next.or(() -> Optional.of(ends));
+        newest = Optional.of(ends);
+        failure = Optional.empty();
     }
 
     /** The ends could not be fetched. */
-    void onFailure(String reason) {
-        State old = state;
-        state = new State(old.completeAt, old.next, old.newest, old.positions, Optional.of(reason));
+    synchronized void onFailure(String reason) {
+        failure = Optional.of(reason);
     }
 
     /** The reader has passed all records below these offsets to its sink. */
-    void onPositions(Map<TopicPartition, Long> positions) {
-        State old = state;
-        boolean newestPassed =
-                old.newest.filter(ends -> passed(ends, positions)).isPresent();
-        boolean nextPassed = old.next.filter(ends -> passed(ends, positions)).isPresent();
-        long completeAt =
-                newestPassed ? old.newest.get().takenAt : nextPassed ? old.next.get().takenAt : old.completeAt;
-        Optional<Ends> next = newestPassed ? Optional.empty() : nextPassed ? old.newest : old.next;
-        state = new State(completeAt, next, old.newest, Map.copyOf(positions), old.failure);
+    synchronized void onPositions(Map<TopicPartition, Long> positions, Progress progress) {
+        if (newest.isEmpty()) {
+            return;
+        }
+        Ends last = newest.get();
+        lag = TopicReader.unread(last.offsets, positions);
+        if (last.passedAt(positions)) {
+            completeAt = last.takenAt;
+            next = Optional.empty();
+        } else if (next.filter(ends -> ends.passedAt(positions)).isPresent()) {
+            completeAt = next.get().takenAt;
+            next = newest;
+        }
+        behind = next.flatMap(ends -> TopicReader.firstBehind(ends.offsets, positions))
+                .map(partition -> progress.of(partition, last.offsets.get(partition)));
     }
 
     /** The number of offsets up to the newest ends, transaction markers included; NaN before the first observation. */
-    double lag() {
-        State now = state;
-        return now.newest.isEmpty() || now.positions.isEmpty()
-                ? Double.NaN
-                : now.newest.get().highWatermark.entrySet().stream()
-                        .mapToLong(end -> Math.max(0, end.getValue() - now.positions.getOrDefault(end.getKey(), 0L)))
-                        .sum();
+    synchronized double lag() {
+        return lag;
     }
 
     /** Why the reader has missed records for longer than the permitted staleness; empty if it has not. */
-    Optional<String> trouble(long now) {
-        State current = state;
-        long stale = now - current.completeAt;
+    synchronized Optional<String> trouble(long now) {
+        long stale = now - completeAt;
         if (stale <= staleness.toNanos()) {
             return Optional.empty();
         }
-        String reason = current.failure
-                .map(failure -> "its end offsets can't be fetched: " + failure)
-                .or(() -> current.next.flatMap(ends -> behind(ends, current)))
+        String reason = failure.map(why -> "its end offsets can't be fetched: " + why)
+                .or(() -> behind)
                 .orElse("its end offsets have not been fetched since");
         return Optional.of("topic '" + topic + "' has not been read to its end for "
                 + TimeUnit.NANOSECONDS.toSeconds(stale) + " s: " + reason);
-    }
-
-    private static Optional<String> behind(Ends ends, State current) {
-        return ends.highWatermark.entrySet().stream()
-                .filter(end -> current.positions.getOrDefault(end.getKey(), 0L) < end.getValue())
-                .findFirst()
-                .map(end -> {
-                    TopicPartition partition = end.getKey();
-                    long position = current.positions.getOrDefault(partition, 0L);
-                    Ends newest = current.newest.orElse(ends);
-                    return position >= newest.lastStable.getOrDefault(partition, Long.MAX_VALUE)
-                            ? openTransaction(partition, position, newest.highWatermark.get(partition))
-                            : at(partition, position, newest.highWatermark.get(partition));
-                });
-    }
-
-    /** Describes a reader that an open transaction blocks, and what to do. */
-    static String openTransaction(TopicPartition partition, long position, long end) {
-        return at(partition, position, end)
-                + ", held back by an open transaction; if its producer is gone, find it with"
-                + " 'kafka-transactions.sh find-hanging --topic " + partition.topic() + " --partition "
-                + partition.partition() + "' and abort it";
-    }
-
-    static String at(TopicPartition partition, long position, long end) {
-        return "partition " + partition.partition() + " of '" + partition.topic() + "' is read up to offset " + position
-                + " of " + end;
-    }
-
-    private static boolean passed(Ends ends, Map<TopicPartition, Long> positions) {
-        return ends.highWatermark.entrySet().stream()
-                .allMatch(end -> positions.getOrDefault(end.getKey(), -1L) >= end.getValue());
     }
 }

@@ -21,7 +21,7 @@ class TableWatchTest {
     @DisplayName("Has no lag before its first observation, and then the offsets up to the high watermark")
     void lag() {
         assertThat(watch.lag()).isNaN();
-        ends(1, 15, 12);
+        ends(1, 15);
         position(12);
         assertThat(watch.lag()).isEqualTo(3);
         position(15);
@@ -29,34 +29,17 @@ class TableWatchTest {
     }
 
     @Test
-    @DisplayName("Names an open transaction at which the table has stood for longer")
-    void openTransaction() {
-        for (int second = 1; second <= 40; second += 2) {
-            ends(second, 15, 12);
+    @DisplayName("Names the offset at which the table has stood for longer, and the newest end")
+    void behind() {
+        for (int second = 15; second <= 55; second += 2) {
+            ends(second, second);
             position(12);
         }
         assertThat(watch.trouble(seconds(30))).isEmpty();
         assertThat(watch.trouble(seconds(31)))
-                .get()
-                .asString()
-                .contains(
-                        "topic 'table' has not been read to its end for 31 s",
-                        "partition 0 of 'table' is read up to offset 12 of 15, held back by an open transaction",
-                        "kafka-transactions.sh find-hanging --topic table --partition 0");
-        position(15);
-        assertThat(watch.trouble(seconds(41))).isEmpty();
-    }
-
-    @Test
-    @DisplayName("Names the offset of a table that is behind without a transaction")
-    void slow() {
-        ends(1, 15, 15);
-        position(12);
-        assertThat(watch.trouble(seconds(31)))
-                .get()
-                .asString()
-                .contains("is read up to offset 12 of 15")
-                .doesNotContain("transaction");
+                .contains("topic 'table' has not been read to its end for 31 s: table-0 at 12 of 55");
+        position(55);
+        assertThat(watch.trouble(seconds(56))).isEmpty();
     }
 
     @Test
@@ -64,7 +47,7 @@ class TableWatchTest {
     void overlappingTransactions() {
         for (int second = 1; second < 200; second++) {
             // each transaction is open for 5 s, and the next ones begin before it ends
-            ends(second, second, Math.max(0, second - 5));
+            ends(second, second);
             position(Math.max(0, second - 5));
             assertThat(watch.trouble(seconds(second))).isEmpty();
         }
@@ -73,7 +56,7 @@ class TableWatchTest {
     @Test
     @DisplayName("Says why the ends can't be fetched, and forgets it when they are fetched again")
     void noEnds() {
-        ends(1, 15, 15);
+        ends(1, 15);
         position(15);
         watch.onFailure("not authorized: no DESCRIBE");
         assertThat(watch.trouble(seconds(31))).isEmpty();
@@ -81,7 +64,7 @@ class TableWatchTest {
                 .get()
                 .asString()
                 .contains("end offsets can't be fetched: not authorized: no DESCRIBE");
-        ends(33, 15, 15);
+        ends(33, 15);
         position(15);
         assertThat(watch.trouble(seconds(33))).isEmpty();
     }
@@ -89,17 +72,17 @@ class TableWatchTest {
     @Test
     @DisplayName("Sees a reader that observes nothing any more")
     void stuckThread() {
-        ends(1, 15, 15);
+        ends(1, 15);
         position(15);
         assertThat(watch.trouble(seconds(60))).get().asString().contains("end offsets have not been fetched since");
     }
 
-    private void ends(long second, long highWatermark, long lastStable) {
-        watch.onEnds(new Ends(seconds(second), Map.of(PARTITION, highWatermark), Map.of(PARTITION, lastStable)));
+    private void ends(long second, long highWatermark) {
+        watch.onEnds(new Ends(seconds(second), Map.of(PARTITION, highWatermark)));
     }
 
     private void position(long offset) {
-        watch.onPositions(Map.of(PARTITION, offset));
+        watch.onPositions(Map.of(PARTITION, offset), (partition, end) -> partition + " at " + offset + " of " + end);
     }
 
     private static long seconds(long seconds) {

@@ -545,10 +545,14 @@ public final class SimulatedKafka implements KafkaClients {
             return endOffsets(of);
         }
 
+        @Override
+        public synchronized void seekToEnd(Collection<TopicPartition> of) {
+            of.forEach(partition -> seek(partition, logs.get(partition).end));
+        }
+
         /** Records have no timestamps: all are newer than any moment. */
         @Override
-        public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
-                Map<TopicPartition, Long> times, Duration timeout) {
+        public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(Map<TopicPartition, Long> times) {
             return times.entrySet().stream()
                     .collect(Collectors.toMap(
                             Map.Entry::getKey,
