@@ -1,5 +1,6 @@
 package io.tidemark.client;
 
+import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -28,7 +29,7 @@ final class ResultReader implements Runnable {
 
     private static final Duration POLL = Duration.ofMillis(100);
     private static final long REFRESH_NANOS = TimeUnit.SECONDS.toNanos(60);
-    private static final long RETRY_MILLIS = 500;
+    private static final Duration RETRY = Duration.ofMillis(500);
 
     private final TopicReader<byte[]> reader;
     private final OpenRequests open;
@@ -63,32 +64,26 @@ final class ResultReader implements Runnable {
     /** Completes when events that are written from then on are read; after a failure, the next call tries again. */
     synchronized CompletableFuture<Void> followEvents() {
         if (eventsFollowed.filter(each -> !each.isCompletedExceptionally()).isEmpty()) {
-            CompletableFuture<Void> followed = new CompletableFuture<>();
-            eventsFollowed = Optional.of(followed);
-            tasks.add(() -> {
-                try {
-                    reader.addFromEnd(events);
-                    followed.complete(null);
-                } catch (RuntimeException e) {
-                    followed.completeExceptionally(ClientException.of("events cannot be read", e));
-                }
-            });
+            eventsFollowed = Optional.of(onThread("events", () -> reader.addFromEnd(events)));
         }
         return eventsFollowed.get();
     }
 
     /** Reads results again that were written since a time. */
     CompletableFuture<Void> readSince(Instant since) {
-        CompletableFuture<Void> done = new CompletableFuture<>();
-        tasks.add(() -> {
-            try {
-                reader.seekBack(results, since);
-                done.complete(null);
-            } catch (RuntimeException e) {
-                done.completeExceptionally(ClientException.of("results since " + since + " cannot be read", e));
-            }
-        });
-        return done;
+        return onThread("results since " + since, () -> reader.seekBack(results, since));
+    }
+
+    private CompletableFuture<Void> onThread(String what, Runnable task) {
+        return CompletableFuture.runAsync(
+                () -> {
+                    try {
+                        task.run();
+                    } catch (RuntimeException e) {
+                        throw ClientException.of(what + " cannot be read", e);
+                    }
+                },
+                tasks::add);
     }
 
     /** Ends {@link #run} within a poll. */
@@ -129,10 +124,10 @@ final class ResultReader implements Runnable {
             dropUnreadable(e);
         } catch (AuthenticationException | AuthorizationException e) {
             open.failAll(ClientException.of("results cannot be read", e));
-            pause();
+            Time.system().sleep(RETRY);
         } catch (KafkaException e) {
             // such as a deleted topic; open requests end by their time
-            pause();
+            Time.system().sleep(RETRY);
         }
         open.expire();
     }
@@ -144,7 +139,7 @@ final class ResultReader implements Runnable {
     private void dropUnreadable(TopicAuthorizationException e) {
         if (e.unauthorizedTopics().contains(results.get(0))) {
             open.failAll(ClientException.of("results cannot be read", e));
-            pause();
+            Time.system().sleep(RETRY);
         } else {
             reader.remove(e.unauthorizedTopics());
         }
@@ -155,14 +150,6 @@ final class ResultReader implements Runnable {
             reader.addFromEnd(topic);
         } catch (TopicAuthorizationException e) {
             // errors on this topic are not seen; the requests end by their time
-        }
-    }
-
-    private static void pause() {
-        try {
-            TimeUnit.MILLISECONDS.sleep(RETRY_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 }

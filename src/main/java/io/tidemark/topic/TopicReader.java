@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -24,7 +25,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
@@ -227,16 +227,18 @@ public final class TopicReader<K> implements AutoCloseable {
     }
 
     /** Fetches the offsets behind the last records, those of open transactions included, in the background. */
-    public KafkaFuture<Map<TopicPartition, Long>> highWatermarks(Admin admin, Duration timeout) {
+    public CompletableFuture<Map<TopicPartition, Long>> highWatermarks(Admin admin, Duration timeout) {
         Map<TopicPartition, OffsetSpec> latest =
                 consumer.assignment().stream().collect(Collectors.toMap(each -> each, each -> OffsetSpec.latest()));
         ListOffsetsOptions options =
                 new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED).timeoutMs(Math.toIntExact(timeout.toMillis()));
         return admin.listOffsets(latest, options)
                 .all()
+                .toCompletionStage()
                 .thenApply(ends -> ends.entrySet().stream()
                         .collect(Collectors.toMap(
-                                Map.Entry::getKey, end -> end.getValue().offset())));
+                                Map.Entry::getKey, end -> end.getValue().offset())))
+                .toCompletableFuture();
     }
 
     /** @param restarts whether each progress starts the timeout again */

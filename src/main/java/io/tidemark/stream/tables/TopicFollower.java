@@ -7,19 +7,21 @@ import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
@@ -57,17 +59,45 @@ public final class TopicFollower implements AutoCloseable {
     private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
     private final Admin admin;
     private final TopicReader<byte[]> reader;
-    private final TableWatch watch;
+    private final Duration staleness;
     private final long watchNanos;
-    private final AtomicReference<String> disruption = new AtomicReference<>();
     private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
     private volatile boolean running = true;
     private volatile boolean ended;
 
-    /** Fetched by the admin client in the background; used by the thread only. */
-    private Optional<CompletableFuture<TableWatch.Ends>> fetchedEnds = Optional.empty();
+    /** Why the last poll failed. */
+    private volatile Optional<String> unreadable = Optional.empty();
 
+    /** The latest moment as of which all records were passed. */
+    private volatile long completeAt;
+
+    /** Why no later moment is known. */
+    private volatile Optional<String> behind = Optional.empty();
+
+    private volatile double lag = Double.NaN;
+
+    /** The fields from here are used by the thread only: ends that the admin client fetches in the background. */
+    private Optional<CompletableFuture<Map<TopicPartition, Long>>> fetching = Optional.empty();
+
+    /** When the last fetch was started. */
     private long watchedAt;
+
+    /** Why the last fetch has failed. */
+    private Optional<String> unfetched = Optional.empty();
+
+    /** The ends that were fetched last. */
+    private Optional<Ends> newest = Optional.empty();
+
+    /** The ends to pass before {@link #completeAt} is set. */
+    private Optional<Ends> next = Optional.empty();
+
+    /** The offsets behind the last records of all partitions, which were fetched after a moment. */
+    private record Ends(long takenAt, Map<TopicPartition, Long> offsets) {
+
+        private boolean passedAt(Map<TopicPartition, Long> positions) {
+            return TopicReader.firstBehind(offsets, positions).isEmpty();
+        }
+    }
 
     /** Reads the topic to its end. It is a table unless it begins at a moment. */
     private TopicFollower(
@@ -88,12 +118,13 @@ public final class TopicFollower implements AutoCloseable {
                         since.isPresent() ? IsolationLevel.READ_UNCOMMITTED : IsolationLevel.READ_COMMITTED,
                         maxBytes);
         try {
-            this.watch = new TableWatch(topic, limits.staleness(), load(since, limits.load()));
+            this.completeAt = load(since, limits.load());
         } catch (RuntimeException e) {
             closeClients();
             throw e;
         }
-        this.watchNanos = Math.min(MAX_WATCH.toNanos(), limits.staleness().toNanos() / 4);
+        this.staleness = limits.staleness();
+        this.watchNanos = Math.min(MAX_WATCH.toNanos(), staleness.toNanos() / 4);
         this.watchedAt = time.nanoTime() - watchNanos;
     }
 
@@ -194,12 +225,21 @@ public final class TopicFollower implements AutoCloseable {
      * transactions and transaction markers. NaN until the end is fetched for the first time.
      */
     public double lag() {
-        return watch.lag();
+        return lag;
     }
 
     /** Why records are or may be missing at the moment, for a health check. */
     public Optional<String> disruption() {
-        return Optional.ofNullable(disruption.get()).or(() -> watch.trouble(time.nanoTime()));
+        return unreadable.or(this::stale);
+    }
+
+    private Optional<String> stale() {
+        long nanos = time.nanosSince(completeAt);
+        return nanos <= staleness.toNanos()
+                ? Optional.empty()
+                : Optional.of("topic '" + topic + "' has not been read to its end for "
+                        + TimeUnit.NANOSECONDS.toSeconds(nanos) + " s: "
+                        + behind.orElse("its end offsets have not been fetched since"));
     }
 
     /** Completed with the error that has ended the follower. The process must end. */
@@ -240,7 +280,7 @@ public final class TopicFollower implements AutoCloseable {
         try {
             reader.poll(POLL).forEach(this::pass);
             watch();
-            disruption.set(null);
+            unreadable = Optional.empty();
         } catch (WakeupException e) {
             // from close(); the loop ends
         } catch (RuntimeException e) {
@@ -249,29 +289,49 @@ public final class TopicFollower implements AutoCloseable {
                     "reading topic '%s' failed and is retried: %s",
                     topic,
                     KafkaConnection.reason(e));
-            disruption.set("topic '" + topic + "' can't be read: " + KafkaConnection.reason(e));
+            unreadable = Optional.of("topic '" + topic + "' can't be read: " + KafkaConnection.reason(e));
             time.sleep(RETRY);
         }
     }
 
+    /**
+     * Compares the positions with the ends. All records as of a moment were passed if the positions have passed the
+     * ends of then. With overlapping transactions they may never reach the newest ends, so the ends of one moment are
+     * kept until they are passed.
+     */
     private void watch() {
-        long now = time.nanoTime();
-        if (fetchedEnds.isEmpty() && now - watchedAt >= watchNanos) {
-            watchedAt = now;
-            fetchedEnds = Optional.of(reader.highWatermarks(admin, ENDS_TIMEOUT)
-                    .toCompletionStage()
-                    .thenApply(ends -> new TableWatch.Ends(now, ends))
-                    .toCompletableFuture());
+        fetchEnds();
+        Map<TopicPartition, Long> positions = reader.positions();
+        if (newest.filter(ends -> ends.passedAt(positions)).isPresent()) {
+            completeAt = newest.get().takenAt;
+            next = Optional.empty();
+        } else if (next.filter(ends -> ends.passedAt(positions)).isPresent()) {
+            completeAt = next.get().takenAt;
+            next = newest;
         }
-        fetchedEnds.filter(CompletableFuture::isDone).ifPresent(ends -> {
-            fetchedEnds = Optional.empty();
+        lag = newest.map(ends -> (double) TopicReader.unread(ends.offsets, positions))
+                .orElse(Double.NaN);
+        behind = unfetched.or(() -> next.flatMap(ends -> TopicReader.firstBehind(ends.offsets, positions))
+                .map(partition ->
+                        reader.progress(partition, newest.orElseThrow().offsets.get(partition))));
+    }
+
+    private void fetchEnds() {
+        long now = time.nanoTime();
+        if (fetching.isEmpty() && now - watchedAt >= watchNanos) {
+            watchedAt = now;
+            fetching = Optional.of(reader.highWatermarks(admin, ENDS_TIMEOUT));
+        }
+        if (fetching.filter(CompletableFuture::isDone).isPresent()) {
             try {
-                watch.onEnds(ends.join());
+                newest = Optional.of(new Ends(watchedAt, fetching.get().join()));
+                next = next.or(() -> newest);
+                unfetched = Optional.empty();
             } catch (CompletionException e) {
-                watch.onFailure(KafkaConnection.reason(e.getCause()));
+                unfetched = Optional.of("its end offsets can't be fetched: " + KafkaConnection.reason(e.getCause()));
             }
-        });
-        watch.onPositions(reader.positions(), reader::progress);
+            fetching = Optional.empty();
+        }
     }
 
     /** Waits at most 5 s for the follower to end. */

@@ -185,6 +185,26 @@ class OneThreadFollowerTest {
     }
 
     @Test
+    @DisplayName("is not stale at transactions that overlap without end, if each ends in time")
+    void overlappingTransactions() {
+        TopicFollower follower = start(this::collect);
+        for (int second = 1; second < 100; second++) {
+            // each transaction is open for 5 s, and the next ones begin before it ends
+            append(FIRST, "a");
+            kafka.openTransaction(FIRST, Math.max(0, second - 5));
+            time.sleep(Duration.ofSeconds(1));
+            follower.turn();
+            assertThat(follower.disruption()).isEmpty();
+        }
+        assertThat(follower.lag()).isPositive();
+        time.sleep(Duration.ofSeconds(31));
+        assertThat(follower.disruption())
+                .get()
+                .asString()
+                .contains("is read up to offset 94 of", "held back by an open transaction");
+    }
+
+    @Test
     @DisplayName("ends at an Error of its sink, closes its clients, and reports the Error")
     void error() {
         Error error = new OutOfMemoryError("for this test");
