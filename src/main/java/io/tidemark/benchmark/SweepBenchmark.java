@@ -1,12 +1,12 @@
 package io.tidemark.benchmark;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.ExampleBatch;
-import io.tidemark.calibration.ExampleScore;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.ExampleBatch;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.SweepRun;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.GoldLikelihood;

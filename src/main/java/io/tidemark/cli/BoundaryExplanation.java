@@ -1,7 +1,7 @@
 package io.tidemark.cli;
 
-import io.tidemark.calibration.EProcesses;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.rule.EProcesses;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.message.BoundaryDecisionRecord;

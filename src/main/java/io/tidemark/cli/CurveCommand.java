@@ -1,9 +1,9 @@
 package io.tidemark.cli;
 
-import io.tidemark.calibration.BoundaryCurve;
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;

@@ -1,15 +1,15 @@
 package io.tidemark.cli;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.CoarseSearch;
-import io.tidemark.calibration.CurveStatistics;
-import io.tidemark.calibration.ExampleScore;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.SearchTrial;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.search.CoarseSearch;
+import io.tidemark.calibration.search.SearchTrial;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.SweepRun;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ComputeOptions;
@@ -116,7 +116,7 @@ final class SearchCommand implements Callable<Integer> {
         CoarseSearch.Found found;
         try (Progress progress =
                 Progress.start("boundaries", layers + 1L, spec.commandLine().getErr())) {
-            found = sweep.search(lora, tokens, objective, every, progress::stepTo);
+            found = new CoarseSearch(layers, every).find(sweep, lora, tokens, objective, progress::stepTo);
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf(

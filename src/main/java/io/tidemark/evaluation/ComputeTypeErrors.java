@@ -1,7 +1,7 @@
 package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;

@@ -1,12 +1,12 @@
 package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.BoundaryCurve;
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.ExampleBatch;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.ExampleBatch;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;

@@ -1,7 +1,7 @@
 package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.ExampleBatch;
+import io.tidemark.calibration.sweep.ExampleBatch;
 import io.tidemark.decoder.ForcedPass;
 import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;

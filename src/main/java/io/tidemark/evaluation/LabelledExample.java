@@ -1,6 +1,6 @@
 package io.tidemark.evaluation;
 
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import java.util.List;
 import java.util.Optional;
 

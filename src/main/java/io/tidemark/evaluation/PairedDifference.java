@@ -2,7 +2,7 @@ package io.tidemark.evaluation;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.tidemark.calibration.StudentT;
+import io.tidemark.calibration.curve.StudentT;
 import java.util.List;
 import java.util.stream.IntStream;
 

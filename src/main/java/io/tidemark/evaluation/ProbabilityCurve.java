@@ -1,8 +1,8 @@
 package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.ExampleBatch;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.ExampleBatch;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.ForcedPass;
 import io.tidemark.decoder.HiddenStates;
 import io.tidemark.decoder.LanguageModel;

@@ -1,6 +1,6 @@
 package io.tidemark.input;
 
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Input;

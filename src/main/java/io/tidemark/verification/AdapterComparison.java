@@ -1,14 +1,14 @@
 package io.tidemark.verification;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.BoundaryCurve;
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.CurveStatistics;
-import io.tidemark.calibration.ExampleScore;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.SweepRun;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.StepRow;
 import io.tidemark.decoder.kvcache.KvPool;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.benchmark.SweepBenchmark.Measured;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.evaluation.Spread;
 import io.tidemark.fixture.FixtureModel;
 import java.util.ArrayList;

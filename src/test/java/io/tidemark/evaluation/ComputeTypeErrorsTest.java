@@ -2,7 +2,7 @@ package io.tidemark.evaluation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.evaluation.ComputeTypeErrors.AdaptedModel;
 import io.tidemark.evaluation.ComputeTypeErrors.Errors;
 import io.tidemark.fixture.FixtureModel;

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Evaluation.ScaledLora;
 import io.tidemark.evaluation.EvaluationReport.Row;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.evaluation.ProbabilityCurve.Measure;
 import io.tidemark.evaluation.ProbabilityCurve.Reading;
 import io.tidemark.fixture.FixtureModel;

@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.fixture.FixtureModel;

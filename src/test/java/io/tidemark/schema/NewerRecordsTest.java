@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.rule.CalibrationState;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.CancellationMessage;

@@ -1,6 +1,6 @@
 package io.tidemark.benchmark.calibration;
 
-import io.tidemark.calibration.HarmTest;
+import io.tidemark.calibration.rule.HarmTest;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.tidemark.benchmark.calibration;
 
-import io.tidemark.calibration.CurveStatistics;
-import io.tidemark.calibration.ScoredBatch;
+import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.rule.ScoredBatch;
 
 /** A rule that chooses a boundary after each batch of one stream. */
 interface SimulatedRule {

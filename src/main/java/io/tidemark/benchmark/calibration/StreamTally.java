@@ -1,10 +1,10 @@
 package io.tidemark.benchmark.calibration;
 
-import io.tidemark.calibration.CurveStatistics;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.RuleSettings;
-import io.tidemark.calibration.ScoredBatch;
+import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.RuleSettings;
+import io.tidemark.calibration.rule.ScoredBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.tidemark.benchmark.calibration;
 
-import io.tidemark.calibration.HarmTest;
+import io.tidemark.calibration.rule.HarmTest;
 import java.util.SplittableRandom;
 
 /** A distribution of examples: the differences between the scores at some boundaries and at full LoRA. */

@@ -1,10 +1,10 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.calibration.BoundaryCurve;
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;

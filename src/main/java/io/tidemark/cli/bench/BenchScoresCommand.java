@@ -1,10 +1,10 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.ExampleScore;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.SweepRun;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;

@@ -1,8 +1,8 @@
 package io.tidemark.cli.bench;
 
-import io.tidemark.calibration.Candidates;
-import io.tidemark.calibration.HarmTest.Unit;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.rule.Candidates;
+import io.tidemark.calibration.rule.HarmTest.Unit;
+import io.tidemark.calibration.rule.RuleSettings;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 

@@ -1,7 +1,7 @@
 package io.tidemark.cli.console;
 
-import io.tidemark.calibration.BoundaryCurve;
-import io.tidemark.calibration.Objective;
+import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.Objective;
 import io.tidemark.evaluation.ProbabilityCurve;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.plot.IntervalPlot;

@@ -1,6 +1,6 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import java.nio.file.Path;
 import java.util.List;

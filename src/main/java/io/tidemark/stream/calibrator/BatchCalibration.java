@@ -1,13 +1,13 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.BoundaryRule;
-import io.tidemark.calibration.CalibrationState;
-import io.tidemark.calibration.CalibrationState.Counted;
-import io.tidemark.calibration.EpochSet;
-import io.tidemark.calibration.EpochState;
-import io.tidemark.calibration.ExampleFilter;
-import io.tidemark.calibration.RuleDecision;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.CalibrationState;
+import io.tidemark.calibration.rule.CalibrationState.Counted;
+import io.tidemark.calibration.rule.EpochSet;
+import io.tidemark.calibration.rule.EpochState;
+import io.tidemark.calibration.rule.ExampleFilter;
+import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CalibrationStateRecord.Claim;

@@ -1,9 +1,9 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.EpochSet;
-import io.tidemark.calibration.ExampleFilter;
-import io.tidemark.calibration.ExampleScore;
-import io.tidemark.calibration.ScoredBatch;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.EpochSet;
+import io.tidemark.calibration.rule.ExampleFilter;
+import io.tidemark.calibration.rule.ScoredBatch;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -2,8 +2,8 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.InForce;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.InForce;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.BoundaryRecord.Tested;
 import io.tidemark.message.TableEntry;

@@ -1,6 +1,6 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.RuleDecision;
+import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.message.ErrorBody;
 
 /** Receives the progress and the outcome of batches, on the calibrator's thread. Methods must not block or throw. */

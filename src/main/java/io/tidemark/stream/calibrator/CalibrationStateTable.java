@@ -1,10 +1,10 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.CalibrationState;
-import io.tidemark.calibration.CalibrationState.Counted;
-import io.tidemark.calibration.EpochState;
-import io.tidemark.calibration.InForce;
+import io.tidemark.calibration.rule.CalibrationState;
+import io.tidemark.calibration.rule.CalibrationState.Counted;
+import io.tidemark.calibration.rule.EpochState;
+import io.tidemark.calibration.rule.InForce;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.text.LogText;
 import java.nio.charset.StandardCharsets;

@@ -1,8 +1,8 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.BoundaryRule;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.TopicLayout;
 import java.time.Duration;

@@ -81,7 +81,7 @@ final class CalibratorSession implements AutoCloseable {
                 .newGroupMember(options.group(), options.transactionalId(), READS, "earliest", EpochAssignor.class);
         membership = new GroupMembership(consumer, thread.time());
         try {
-            tables = new CalibratorTables(thread.kafka(), thread.time(), options.topics());
+            tables = new CalibratorTables(thread, options.topics());
         } catch (RuntimeException e) {
             consumer.close();
             throw e;

@@ -3,7 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
-import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
@@ -28,11 +28,11 @@ final class CalibratorTables implements AutoCloseable {
     private final CalibrationStateTable states = new CalibrationStateTable();
     private final BoundaryView boundaries = new BoundaryView();
 
-    CalibratorTables(KafkaClients kafka, Time time, TopicLayout topics) {
-        this.time = time;
-        admin = kafka.newAdmin();
-        stateReader = reader(kafka, topics.calibrationState());
-        boundaryReader = reader(kafka, topics.boundaries());
+    CalibratorTables(KafkaThread thread, TopicLayout topics) {
+        time = thread.time();
+        admin = thread.kafka().newAdmin();
+        stateReader = reader(thread, topics.calibrationState());
+        boundaryReader = reader(thread, topics.boundaries());
         try {
             stateReader.addFromBeginning(topics.calibrationState());
             boundaryReader.addFromBeginning(topics.boundaries());
@@ -42,8 +42,8 @@ final class CalibratorTables implements AutoCloseable {
         }
     }
 
-    private TopicReader<byte[]> reader(KafkaClients kafka, String topic) {
-        return kafka.newTopicReader(time, topic, IsolationLevel.READ_COMMITTED, TopicSettings.MAX_RECORD_BYTES);
+    private static TopicReader<byte[]> reader(KafkaThread thread, String topic) {
+        return thread.newTopicReader(topic, IsolationLevel.READ_COMMITTED, TopicSettings.MAX_RECORD_BYTES);
     }
 
     /** Reads the states up to the current high watermark and returns them. */

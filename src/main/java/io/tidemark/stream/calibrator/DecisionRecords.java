@@ -1,10 +1,10 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.InForce;
-import io.tidemark.calibration.RuleDecision;
-import io.tidemark.calibration.RuleEvidence;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.InForce;
+import io.tidemark.calibration.rule.RuleDecision;
+import io.tidemark.calibration.rule.RuleEvidence;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;

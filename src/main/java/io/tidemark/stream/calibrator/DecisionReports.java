@@ -1,7 +1,7 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.RuleDecision;
-import io.tidemark.calibration.RuleDecision.EpochEnd;
+import io.tidemark.calibration.rule.RuleDecision;
+import io.tidemark.calibration.rule.RuleDecision.EpochEnd;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.text.LogText;

@@ -1,7 +1,7 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.ExampleScore;
-import io.tidemark.calibration.SweepRun;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.time.Time;
 import java.time.Duration;

@@ -1,6 +1,6 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.CalibrationState;
+import io.tidemark.calibration.rule.CalibrationState;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CountedBatchHeaders;

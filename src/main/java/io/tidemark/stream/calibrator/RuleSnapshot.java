@@ -1,8 +1,8 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.InForce;
-import io.tidemark.calibration.PartitionStates;
+import io.tidemark.calibration.rule.InForce;
+import io.tidemark.calibration.rule.PartitionStates;
 import io.tidemark.stream.calibrator.CalibrationStateTable.CountingRow;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import java.time.Instant;

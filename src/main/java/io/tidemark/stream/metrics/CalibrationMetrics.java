@@ -2,8 +2,8 @@ package io.tidemark.stream.metrics;
 
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.tidemark.calibration.RuleDecision;
-import io.tidemark.calibration.RuleEvidence;
+import io.tidemark.calibration.rule.RuleDecision;
+import io.tidemark.calibration.rule.RuleEvidence;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.CalibrationListener;
 import java.util.List;

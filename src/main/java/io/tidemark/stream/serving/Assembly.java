@@ -2,7 +2,7 @@ package io.tidemark.stream.serving;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.calibration.SweepLimits;
+import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarLimits;

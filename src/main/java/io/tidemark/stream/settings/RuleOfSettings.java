@@ -1,9 +1,9 @@
 package io.tidemark.stream.settings;
 
-import io.tidemark.calibration.Candidates;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.Candidates;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import java.util.function.Supplier;
 

@@ -111,12 +111,8 @@ public final class TopicFollower implements AutoCloseable {
         this.topic = topic;
         this.sink = sink;
         this.admin = thread.kafka().newAdmin();
-        this.reader = thread.kafka()
-                .newTopicReader(
-                        time,
-                        topic,
-                        since.isPresent() ? IsolationLevel.READ_UNCOMMITTED : IsolationLevel.READ_COMMITTED,
-                        maxBytes);
+        this.reader = thread.newTopicReader(
+                topic, since.isPresent() ? IsolationLevel.READ_UNCOMMITTED : IsolationLevel.READ_COMMITTED, maxBytes);
         try {
             this.completeAt = load(since, limits.load());
         } catch (RuntimeException e) {

@@ -1,18 +1,11 @@
 package io.tidemark.stream.topics;
 
-import io.tidemark.time.Time;
-import io.tidemark.topic.TopicReader;
-import java.time.Duration;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.producer.Producer;
-import org.apache.kafka.common.IsolationLevel;
 
 /**
  * Creates the Kafka clients of a service; the caller closes them. {@link KafkaConnection} is the implementation. A test
@@ -27,32 +20,6 @@ public interface KafkaClients {
      * @param limits how much is read at once
      */
     Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides);
-
-    /**
-     * Creates a reader of a whole topic, which is then added to it. The reader waits 30 s for a new topic and for answers
-     * of the brokers.
-     *
-     * @param topic         for the id of the consumer
-     * @param completeBytes most bytes of a value that is read completely; a longer value is cut, and
-     *                      {@code serializedValueSize} of the record has its size
-     */
-    default TopicReader<byte[]> newTopicReader(Time time, String topic, IsolationLevel isolation, int completeBytes) {
-        Duration wait = Duration.ofSeconds(30);
-        // a few records of one poll: a compressed batch below 1 MiB can hold hundreds of records of 1 MiB
-        ReadLimits limits = new ReadLimits(16, 1 << 20, completeBytes);
-        Consumer<byte[], byte[]> consumer = newConsumer(
-                limits,
-                Map.of(
-                        ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-                        isolation.toString().toLowerCase(Locale.ROOT),
-                        ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
-                        "earliest",
-                        ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG,
-                        Math.toIntExact(wait.toMillis()),
-                        ConsumerConfig.CLIENT_ID_CONFIG,
-                        "tidemark-table-" + topic + "-" + UUID.randomUUID()));
-        return new TopicReader<>(consumer, time, wait);
-    }
 
     /**
      * Creates a consumer that joins a group: of committed records, with cooperative rebalances and without commits of

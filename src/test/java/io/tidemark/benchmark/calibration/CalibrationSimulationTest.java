@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.RuleSettings;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.benchmark.calibration.NormalTraffic.Kind;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.HarmTest.Unit;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.DisplayName;

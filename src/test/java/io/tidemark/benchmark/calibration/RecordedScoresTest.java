@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.HarmTest.Unit;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

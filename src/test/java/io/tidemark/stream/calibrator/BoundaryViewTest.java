@@ -3,8 +3,8 @@ package io.tidemark.stream.calibrator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.InForce;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.InForce;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;

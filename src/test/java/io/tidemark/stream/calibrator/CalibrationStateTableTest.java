@@ -3,10 +3,10 @@ package io.tidemark.stream.calibrator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.CalibrationState;
-import io.tidemark.calibration.CalibrationState.Counted;
-import io.tidemark.calibration.EpochState;
-import io.tidemark.calibration.EpochStates;
+import io.tidemark.calibration.rule.CalibrationState;
+import io.tidemark.calibration.rule.CalibrationState.Counted;
+import io.tidemark.calibration.rule.EpochState;
+import io.tidemark.calibration.rule.EpochStates;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -9,10 +9,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidemark.calibration.Candidates;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.RuleDecision;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.rule.Candidates;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.RuleDecision;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.CountedBatchHeaders;

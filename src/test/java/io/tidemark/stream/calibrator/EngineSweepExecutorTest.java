@@ -3,10 +3,10 @@ package io.tidemark.stream.calibrator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tidemark.calibration.BoundarySweep;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.SweepRun;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.BoundarySweep;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.SweepRun;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.EngineLimits;
 import io.tidemark.generation.GenerationEngine;

@@ -6,12 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.calibration.Objective;
-import io.tidemark.calibration.RuleSettings;
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
@@ -83,8 +84,8 @@ class OutcomeTransactionsTest {
     private static List<String> boundaries(KafkaConnection kafka) {
         List<String> values = new ArrayList<>();
         try (Admin admin = kafka.newAdmin();
-                TopicReader<byte[]> reader = kafka.newTopicReader(
-                        Time.system(), TOPICS.boundaries(), IsolationLevel.READ_COMMITTED, 1 << 20)) {
+                TopicReader<byte[]> reader = new KafkaThread(kafka, Time.system(), Runnable::run)
+                        .newTopicReader(TOPICS.boundaries(), IsolationLevel.READ_COMMITTED, 1 << 20)) {
             reader.addFromBeginning(TOPICS.boundaries());
             reader.readToHighWatermark(
                     admin, record -> values.add(new String(record.value(), UTF_8)), Duration.ofSeconds(20));

@@ -1,8 +1,8 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.calibration.SweepLimits;
-import io.tidemark.calibration.TokenizedExample;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.time.Time;
 import java.util.List;

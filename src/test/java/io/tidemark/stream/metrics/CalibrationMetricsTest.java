@@ -3,10 +3,10 @@ package io.tidemark.stream.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.tidemark.calibration.HarmTest;
-import io.tidemark.calibration.InForce;
-import io.tidemark.calibration.RuleDecision;
-import io.tidemark.calibration.RuleEvidence;
+import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.InForce;
+import io.tidemark.calibration.rule.RuleDecision;
+import io.tidemark.calibration.rule.RuleEvidence;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;

@@ -1,0 +1,82 @@
+package io.tidemark.calibration.rule;
+
+import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.curve.Objective;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Chooses among boundaries that may be in force, and decides whether the evidence suffices for the move. A pure
+ * function of the statistics of an epoch, whatever certified the boundaries.
+ *
+ * @param objective    what is preferred among eligible boundaries
+ * @param margin       accepted loss in nats per gold token
+ * @param minSamples   examples before a move
+ * @param minBatches   batches before a move
+ */
+public record EligibleChoice(Objective objective, double margin, int minSamples, int minBatches) {
+
+    /** Each move needs this many times the examples of the one before it. */
+    private static final double GROWTH = 1.25;
+
+    /** A move to more layers needs a gain above this many standard errors. */
+    private static final double STANDARD_ERRORS = 2;
+
+    /**
+     * A choice by the places of boundaries in the statistics.
+     *
+     * @param place the place of the chosen boundary
+     * @param kept  why the boundary in force stays nevertheless
+     */
+    public record Choice(int place, Optional<RuleDecision.Reason> kept) {}
+
+    /**
+     * Chooses among the eligible boundaries. Means within 1e-6 nats tie, and the smallest boundary is chosen among
+     * ties.
+     *
+     * @param statistics     of the epoch, with one example or more
+     * @param batches        of the epoch
+     * @param eligible       places of the eligible boundaries in the statistics, ascending; includes that in force
+     * @param inForce        the place of the boundary in force
+     * @param examplesAtMove examples of the epoch at its last move, 0 without one
+     */
+    public Choice choose(
+            CurveStatistics statistics, int batches, List<Integer> eligible, int inForce, long examplesAtMove) {
+        int chosen = preferred(statistics, eligible);
+        Optional<RuleDecision.Reason> kept = Optional.empty();
+        if (chosen == inForce) {
+            kept = Optional.of(RuleDecision.Reason.CHOSEN);
+        } else if (statistics.count() < minSamples) {
+            kept = Optional.of(RuleDecision.Reason.TOO_FEW_SAMPLES);
+        } else if (batches < minBatches) {
+            kept = Optional.of(RuleDecision.Reason.TOO_FEW_BATCHES);
+        } else if (statistics.count() < GROWTH * examplesAtMove) {
+            kept = Optional.of(RuleDecision.Reason.SOON_AFTER_MOVE);
+        } else if (chosen > inForce
+                && !(statistics.mean(chosen) - statistics.mean(inForce)
+                        > STANDARD_ERRORS * statistics.standardError(chosen, inForce))) {
+            kept = Optional.of(RuleDecision.Reason.GAIN_NOT_CLEAR);
+        }
+        return new Choice(chosen, kept);
+    }
+
+    private int preferred(CurveStatistics statistics, List<Integer> eligible) {
+        double highest = eligible.stream()
+                .mapToDouble(statistics::mean)
+                .max()
+                .orElseThrow(() -> new IllegalArgumentException("full LoRA is always eligible"));
+        return eligible.stream()
+                .filter(place -> highest - statistics.mean(place) <= acceptedLoss() + BoundaryCurve.TIE_NATS)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** How much worse than the best eligible boundary the chosen one may be. */
+    private double acceptedLoss() {
+        if (objective instanceof Objective.Quality) {
+            return 0;
+        }
+        return objective instanceof Objective.Balanced ? margin : Double.POSITIVE_INFINITY;
+    }
+}

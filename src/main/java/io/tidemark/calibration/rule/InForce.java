@@ -1,0 +1,70 @@
+package io.tidemark.calibration.rule;
+
+import java.util.Optional;
+
+/**
+ * The boundary in force of an adapter version, and what its record says about it. A record applies if its digests,
+ * number of layers and compute type match; a record that does not apply has no effect, with one exception: a pin stays
+ * a pin.
+ *
+ * @param boundary       the boundary that applies, L without a record
+ * @param source         who wrote the record
+ * @param epoch          the epoch of the record; 0 without one
+ * @param move           the number of the last move by the record; 0 without one
+ * @param examplesAtMove examples of the record's epoch at its last move; 0 if the epoch has had no move
+ * @param test           the test in force when the record was written; empty if the record does not say
+ */
+public record InForce(int boundary, Source source, int epoch, long move, long examplesAtMove, Optional<HarmTest> test) {
+
+    /** Who wrote the record. */
+    public enum Source {
+        /** There is no record that applies. */
+        NONE,
+        /** A calibrator with this rule. */
+        RULE,
+        /** A calibrator of an earlier release, without an epoch. */
+        OLDER,
+        /** An operator. */
+        PIN
+    }
+
+    /** @throws IllegalArgumentException if a number is negative */
+    public InForce {
+        if (boundary < 0 || epoch < 0 || move < 0 || examplesAtMove < 0) {
+            throw new IllegalArgumentException("boundary, epoch, move and examples must not be negative");
+        }
+    }
+
+    /** Full LoRA without a record. */
+    public static InForce none(int numLayers) {
+        return new InForce(numLayers, Source.NONE, 0, 0, 0, Optional.empty());
+    }
+
+    /** The boundary of an operator. */
+    public static InForce pinned(int boundary) {
+        return new InForce(boundary, Source.PIN, 0, 0, 0, Optional.empty());
+    }
+
+    /** The boundary of an earlier release's calibrator. */
+    public static InForce older(int boundary) {
+        return new InForce(boundary, Source.OLDER, 0, 0, 0, Optional.empty());
+    }
+
+    static InForce rule(int boundary, int epoch, long move, long examplesAtMove, HarmTest test) {
+        return new InForce(boundary, Source.RULE, epoch, move, examplesAtMove, Optional.of(test));
+    }
+
+    boolean isPinned() {
+        return source == Source.PIN;
+    }
+
+    /** Whether this rule put a boundary below L in force, which it then watches. */
+    boolean isWatched(int numLayers) {
+        return source == Source.RULE && boundary < numLayers;
+    }
+
+    /** The boundary that an epoch scores and watches: one that this rule put in force, or L. */
+    int scored(int numLayers) {
+        return source == Source.RULE ? boundary : numLayers;
+    }
+}

@@ -1,0 +1,120 @@
+package io.tidemark.calibration.rule;
+
+import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.HarmTest.Unit;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The settings of {@link BoundaryRule}, {@code tidemark.calibrator.*}.
+ *
+ * @param alpha              the probability with which a boundary that is worse than {@code -margin} is ever chosen,
+ *                           per adapter version, between 0 and 1
+ * @param margin             accepted loss in nats per gold token
+ * @param lossCap            largest loss of an example that counts, in nats per gold token, above {@code margin}
+ * @param gainCap            largest gain of an example that counts, in nats per gold token
+ * @param minSamples         examples of an epoch before its first move, 2 or more
+ * @param minBatches         batches of an epoch before its first move, 1 or more
+ * @param batchExamples      a larger batch is decided in parts of this many examples
+ * @param falseAlarmExamples examples, or batches with the unit {@code batch}, from a move to a false alarm, on average
+ *                           at least
+ * @param epochExamples      an epoch ends at this many examples, from {@code minSamples} to 4000
+ * @param unit               what adds one factor to the test martingales
+ * @param candidates         the boundaries that are scored; empty for the default
+ */
+public record RuleSettings(
+        double alpha,
+        double margin,
+        double lossCap,
+        double gainCap,
+        int minSamples,
+        int minBatches,
+        int batchExamples,
+        double falseAlarmExamples,
+        int epochExamples,
+        Unit unit,
+        Optional<Candidates> candidates) {
+
+    /** No epoch has more examples. Keeps wrong skips of {@link ExampleFilter} below 0.25%. */
+    public static final int MAX_EPOCH_EXAMPLES = 4000;
+
+    private static final int MAX_BATCH_EXAMPLES = 100_000;
+    private static final double MIN_FALSE_ALARM = 10;
+    private static final double MAX_FALSE_ALARM = 1e9;
+
+    public static final RuleSettings DEFAULT =
+            new RuleSettings(0.05, 0.02, 1, 0.5, 32, 4, 64, 10_000, 2000, Unit.EXAMPLE, Optional.empty());
+
+    /** @throws IllegalArgumentException if a value is out of range; the message names the setting */
+    public RuleSettings {
+        if (!(alpha > 0 && alpha < 1)) {
+            throw new IllegalArgumentException("alpha must be above 0 and below 1: " + alpha);
+        }
+        new HarmTest(margin, lossCap, gainCap, unit);
+        requireRange("min-samples", minSamples, 2, MAX_EPOCH_EXAMPLES);
+        requireRange("min-batches", minBatches, 1, MAX_EPOCH_EXAMPLES);
+        requireRange("batch-examples", batchExamples, 1, MAX_BATCH_EXAMPLES);
+        if (!(falseAlarmExamples >= MIN_FALSE_ALARM && falseAlarmExamples <= MAX_FALSE_ALARM)) {
+            throw new IllegalArgumentException("false-alarm-examples must be from " + MIN_FALSE_ALARM + " to "
+                    + MAX_FALSE_ALARM + ": " + falseAlarmExamples);
+        }
+        requireRange("epoch-examples", epochExamples, 2, MAX_EPOCH_EXAMPLES);
+        if (minSamples > epochExamples) {
+            throw new IllegalArgumentException(
+                    "min-samples (" + minSamples + ") must not be above epoch-examples (" + epochExamples + ")");
+        }
+        if (minBatches > epochExamples) {
+            throw new IllegalArgumentException(
+                    "min-batches (" + minBatches + ") must not be above epoch-examples (" + epochExamples + ")");
+        }
+    }
+
+    private static void requireRange(String setting, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(setting + " must be from " + least + " to " + most + ": " + value);
+        }
+    }
+
+    /**
+     * These settings with the margin of an objective: {@code tolerance:NATS} sets it to NATS.
+     *
+     * @throws IllegalArgumentException if the loss cap is not above it
+     */
+    public RuleSettings forObjective(Objective objective) {
+        return objective instanceof Objective.Tolerance tolerance ? with(tolerance.nats(), candidates) : this;
+    }
+
+    /** These settings with other candidates. */
+    public RuleSettings withCandidates(Optional<Candidates> others) {
+        return with(margin, others);
+    }
+
+    private RuleSettings with(double otherMargin, Optional<Candidates> otherCandidates) {
+        return new RuleSettings(
+                alpha,
+                otherMargin,
+                lossCap,
+                gainCap,
+                minSamples,
+                minBatches,
+                batchExamples,
+                falseAlarmExamples,
+                epochExamples,
+                unit,
+                otherCandidates);
+    }
+
+    /** The hypothesis that is tested for each boundary. */
+    public HarmTest test() {
+        return new HarmTest(margin, lossCap, gainCap, unit);
+    }
+
+    /**
+     * The candidates for a model, ascending, with 0 and L.
+     *
+     * @throws IllegalArgumentException if a listed candidate is above {@code numLayers}
+     */
+    public List<Integer> candidates(int numLayers) {
+        return Candidates.of(candidates, numLayers);
+    }
+}

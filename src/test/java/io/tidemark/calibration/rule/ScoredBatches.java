@@ -1,0 +1,49 @@
+package io.tidemark.calibration.rule;
+
+import io.tidemark.calibration.curve.ExampleScore;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/** Batches with given differences to full LoRA. No two examples have the same bits. */
+final class ScoredBatches {
+
+    private static final SplittableRandom BITS = new SplittableRandom(7);
+
+    private ScoredBatches() {}
+
+    /**
+     * A batch of examples with the same differences.
+     *
+     * @param differences at the boundaries 0 to L-1
+     */
+    static ScoredBatch constant(int examples, double... differences) {
+        double[][] rows = new double[examples][];
+        Arrays.fill(rows, differences);
+        return of(rows);
+    }
+
+    /** @param differences {@code [examples][boundaries 0 to L-1]} */
+    static ScoredBatch of(double[][] differences) {
+        return of(IntStream.rangeClosed(0, differences[0].length).boxed().toList(), differences);
+    }
+
+    /**
+     * @param boundaries  the last one is L
+     * @param differences {@code [examples][boundaries below L]}
+     */
+    static ScoredBatch of(List<Integer> boundaries, double[][] differences) {
+        List<ScoredBatch.Example> examples = new ArrayList<>();
+        for (double[] row : differences) {
+            List<Double> scores = new ArrayList<>();
+            for (double difference : row) {
+                scores.add(-1 + difference);
+            }
+            scores.add(-1.0);
+            examples.add(new ScoredBatch.Example(ExampleFilter.Bits.of(BITS.nextLong()), new ExampleScore(1, scores)));
+        }
+        return new ScoredBatch(boundaries, examples);
+    }
+}
