@@ -30,8 +30,8 @@ public record KafkaThread(KafkaClients kafka, Time time, Executor thread) {
     }
 
     /**
-     * Creates a reader of a whole topic, which its user adds to it. It waits at most 30 s for a new topic and for answers
-     * of the brokers.
+     * Creates a reader of a whole topic, which the caller adds to it. It waits at most 30 s for a new topic and for
+     * answers of the brokers.
      *
      * @param topic         for the id of the consumer
      * @param completeBytes most bytes of a value that is read completely; a longer value is cut, and
