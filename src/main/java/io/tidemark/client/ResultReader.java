@@ -2,7 +2,6 @@ package io.tidemark.client;
 
 import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -113,11 +112,10 @@ final class ResultReader implements Runnable {
             }
             reader.setPaused(open.holdsTooMuch());
             for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
-                String key = record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8);
                 if (record.topic().equals(events)) {
-                    open.onEvent(key, record.value());
+                    open.onEvent(record);
                 } else {
-                    open.onResult(key, record.value());
+                    open.onResult(record);
                 }
             }
         } catch (TopicAuthorizationException e) {

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +27,7 @@ class ResultReaderTest {
 
     private final AtomicLong now = new AtomicLong();
     private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
-    private final OpenRequests open = new OpenRequests(Topics.DEFAULT, Limits.DEFAULT, now::get);
+    private final OpenRequests open = new OpenRequests(Limits.DEFAULT, now::get);
     private final ResultReader reader = reader();
     private final Thread thread = new Thread(reader, "tidemark-client");
 
@@ -70,7 +71,8 @@ class ResultReaderTest {
     @Test
     @DisplayName("That ends by an error fails the open requests, and no later request is accepted")
     void dies() throws Exception {
-        OpenRequest request = new OpenRequest("a", true, Runnable::run, new AtomicLong(), each -> null);
+        OpenRequest request =
+                new OpenRequest("a", ByteBuffer.allocate(16), Runnable::run, new AtomicLong(), each -> null);
         open.attach(List.of(request), Map.of());
         consumer.schedulePollTask(() -> {
             throw new IllegalStateException("a mistake");

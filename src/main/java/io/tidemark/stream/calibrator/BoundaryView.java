@@ -49,7 +49,7 @@ final class BoundaryView {
      * compute type has states of its own.
      */
     InForce inForce(String adapter, LoadedVersion loaded) {
-        BoundaryTable.Row row = table.row(adapter);
+        BoundaryTable.BoundaryRow row = table.row(adapter);
         int boundary = row.appliedTo(loaded).boundary().layers();
         if (isPinned(row.entry())) {
             return InForce.pinned(boundary);
@@ -80,7 +80,7 @@ final class BoundaryView {
                 .orElse(OptionalInt.empty());
     }
 
-    private static Optional<BoundaryRecord> applied(BoundaryTable.Row row, LoadedVersion loaded) {
+    private static Optional<BoundaryRecord> applied(BoundaryTable.BoundaryRow row, LoadedVersion loaded) {
         return row.entry() instanceof TableEntry.Present present
                         && row.appliedTo(loaded) instanceof AppliedBoundary.FromTable
                 ? Optional.of(present.record())
