@@ -20,8 +20,9 @@ import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.CancellationReader;
 import io.tidemark.stream.delivery.DeliveryStatus;
-import io.tidemark.stream.delivery.EventWriter;
-import io.tidemark.stream.delivery.RequestTopicStatus;
+import io.tidemark.stream.delivery.commit.TransactionStatus;
+import io.tidemark.stream.delivery.partition.RequestTopicStatus;
+import io.tidemark.stream.delivery.reply.EventWriter;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -191,7 +192,7 @@ public final class WorkerMetrics implements RequestListener {
         gauge(
                 "tidemark.reply.topics.set.aside",
                 "reply topics that do not take records, so that their results become errors on the results topic",
-                () -> delivery.topicsSetAside().size());
+                () -> delivery.transactions().topicsSetAside().size());
         counter(
                 "tidemark.cancellations.invalid",
                 "cancellations that were ignored because they are invalid",
@@ -213,8 +214,8 @@ public final class WorkerMetrics implements RequestListener {
         counter(
                 "tidemark.transactions.failed",
                 "transactions of results that were aborted, or whose outcome was not known",
-                delivery,
-                DeliveryStatus::failedTransactions);
+                delivery.transactions(),
+                TransactionStatus::failed);
         counter(
                 "tidemark.session.restarts",
                 "sessions of the consumer group that an error has ended",
