@@ -147,7 +147,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public long tokensProcessed() {
-        return stats().tokens();
+        return thread.stats().tokens();
     }
 
     @Override
@@ -162,7 +162,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public EngineStats stats() {
-        return EngineStats.of(queue.size(), queue.runningSequences(), budget.reserved(), thread.stats());
+        return new EngineStats(queue.size(), queue.runningSequences(), budget.reserved(), thread.stats());
     }
 
     /** Whether the thread of the engine runs: the engine was not closed and has not failed. */

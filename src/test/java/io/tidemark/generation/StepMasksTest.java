@@ -157,8 +157,8 @@ class StepMasksTest {
                 engine.submit(constrained("alone-" + i, prompt, grammar(i)), listener);
                 alone.add(listener.choice());
             }
-            assertThat(engine.stats().masks().waits()).isZero();
-            assertThat(engine.stats().masks().steps()).isPositive();
+            assertThat(engine.stats().steps().masks().waits()).isZero();
+            assertThat(engine.stats().steps().masks().steps()).isPositive();
         }
         // each mask takes all of the budget
         try (GenerationEngine engine = start(TokenGrammar::advance, Duration.ofNanos(1))) {
@@ -172,7 +172,7 @@ class StepMasksTest {
                             submit(engine, constrained("row-" + i, prompt, grammars.get(i)), together.get(i));
                         }
                     })
-                    .andOnFinished(() -> generated.add(engine.stats().generatedTokens()));
+                    .andOnFinished(() -> generated.add(engine.stats().steps().generatedTokens()));
             engine.submit(TestRequest.of("free", prompt).tokens(30).request(), free);
             assertThat(free.choice().tokens()).hasSize(30);
             assertThat(generated)
@@ -184,9 +184,9 @@ class StepMasksTest {
                 assertThat(grammars.get(i).mistakes()).isEmpty();
                 assertThat(grammars.get(i).open()).isZero();
             }
-            assertThat(engine.stats().masks().waits()).isPositive();
-            assertThat(engine.stats().masks().nanos()).isPositive();
-            assertThat(engine.stats().masks().failures()).isZero();
+            assertThat(engine.stats().steps().masks().waits()).isPositive();
+            assertThat(engine.stats().steps().masks().nanos()).isPositive();
+            assertThat(engine.stats().steps().masks().failures()).isZero();
         }
     }
 
@@ -199,7 +199,7 @@ class StepMasksTest {
         EngineLimits limits = new EngineLimits(12, 128, 1L << 30, 0, Duration.ofNanos(1));
         try (GenerationEngine engine = start(TokenGrammar::advance, limits)) {
             RecordingListener free = RecordingListener.onFinished(
-                    () -> steps.add(engine.stats().masks().steps()));
+                    () -> steps.add(engine.stats().steps().masks().steps()));
             RecordingListener first = RecordingListener.onFirstText(() -> {
                 for (int i = 0; i < 8; i++) {
                     slow.add(RecordingListener.plain());
