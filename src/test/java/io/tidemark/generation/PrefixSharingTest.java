@@ -66,7 +66,9 @@ class PrefixSharingTest {
                     .as("one token must be computed")
                     .isEqualTo(2 * CHUNK);
             assertThat(run(engine, longest).usage().cachedTokens()).isEqualTo(4 * CHUNK);
-            assertThat(engine.stats().steps().prefixBytes()).as("each chunk once").isEqualTo(4 * CHUNK * tokenBytes());
+            assertThat(engine.stats().steps().prefixBytes())
+                    .as("each chunk once")
+                    .isEqualTo(4 * CHUNK * tokenBytes());
             assertThat(run(engine, longest).choices().get(0).tokens()).isEqualTo(unshared(longest));
         }
     }

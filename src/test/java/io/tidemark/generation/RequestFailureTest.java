@@ -61,8 +61,7 @@ class RequestFailureTest {
     }
 
     @Test
-    @DisplayName(
-            "Logits that are not finite fail their request only, also if its prompt is in one step with others")
+    @DisplayName("Logits that are not finite fail their request only, also if its prompt is in one step with others")
     void promptsOfOneStep(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         List<Integer> prompt = reference.prompts().get(0).ids();

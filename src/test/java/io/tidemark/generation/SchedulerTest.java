@@ -171,7 +171,8 @@ class SchedulerTest {
             assertThat(after.get().steps().count() - before.get().steps().count())
                     .as("steps of 16 tokens for 160")
                     .isEqualTo(10);
-            assertThat(after.get().steps().generatedTokens() - before.get().steps().generatedTokens())
+            assertThat(after.get().steps().generatedTokens()
+                            - before.get().steps().generatedTokens())
                     .as("tokens of the other sequence")
                     .isEqualTo(10);
             assertThat(running.choice().tokens()).hasSize(200);

@@ -33,7 +33,7 @@ class TokensLeftTest {
             StepLoop loop = new StepLoop(
                     fixture.model().decoder(),
                     results,
-                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
+                    new StepMasks(420, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
             int total = 0;

@@ -69,8 +69,7 @@ public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span
         numbers[CallField.END_SLOT.ordinal()] = endSlot();
         numbers[CallField.QUERIES.ordinal()] = queries;
         numbers[CallField.SPAN.ordinal()] = span.tokens();
-        numbers[CallField.KIND.ordinal()] =
-                (span.sequenceStart() ? CallKind.CAUSAL : CallKind.CACHED).ordinal();
+        numbers[CallField.KIND.ordinal()] = (span.sequenceStart() ? CallKind.CAUSAL : CallKind.CACHED).ordinal();
         numbers[CallField.RING_CAPACITY.ordinal()] = block.ringCapacity();
         numbers[CallField.RING_SPAN.ordinal()] = span.ringTokens();
         numbers[CallField.ONLY_POSITION.ordinal()] = single ? chunks.get(0).position() : DecoderScript.NONE;

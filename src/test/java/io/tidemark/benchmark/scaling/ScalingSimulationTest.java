@@ -74,7 +74,8 @@ class ScalingSimulationTest {
     @DisplayName("The result depends on the seed only")
     void deterministic() {
         assertThat(run("work=5+load=0.6", bursty(2), 16)).isEqualTo(run("work=5+load=0.6", bursty(2), 16));
-        assertThat(bursty(2).requests(1, 16).size()).isNotEqualTo(bursty(2).requests(2, 16).size());
+        assertThat(bursty(2).requests(1, 16).size())
+                .isNotEqualTo(bursty(2).requests(2, 16).size());
         ScalingSimulation simulation = simulation(bursty(1), 16);
         Signal signal = Signal.parse("work=5");
         assertThat(simulation.run(signal)).as("again").isEqualTo(simulation.run(signal));

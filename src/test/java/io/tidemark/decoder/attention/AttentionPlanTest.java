@@ -128,7 +128,7 @@ class AttentionPlanTest {
         List<Chunk> rows = List.of(new Chunk(slots.get(2), 0, 59, 1), new Chunk(slots.get(0), 1, 59, 1));
         AttentionPlan plan = new AttentionPlan(TILING, rows, List.of(block), 2);
         assertThat(plan.rows()).isEqualTo(3);
-                assertThat(plan.slots()).containsExactly(0, 0, 2);
+        assertThat(plan.slots()).containsExactly(0, 0, 2);
         assertThat(plan.order()).containsExactly(1, 1, 0);
         assertThat(plan.restoredOrder()).containsExactly(2, 0);
     }
