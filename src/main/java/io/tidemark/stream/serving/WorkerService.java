@@ -22,7 +22,6 @@ import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
-import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
@@ -114,7 +113,8 @@ final class WorkerService implements Service {
      * Reads the cancellations of the last hour, then starts to read requests.
      *
      * @param halt ends the process at once: an admission hangs, so that the model can't be closed
-     * @throws TableReadException if no cancellations can be read within {@code tidemark.tables.load-timeout}
+     * @throws org.apache.kafka.common.errors.TimeoutException if no cancellations can be read within
+     *     {@code tidemark.tables.load-timeout}
      */
     WorkerService(
             TidemarkSettings settings, WorkerCluster cluster, Backend backend, WorkerMetrics metrics, Runnable halt) {
