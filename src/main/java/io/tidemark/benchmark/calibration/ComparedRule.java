@@ -54,7 +54,7 @@ public enum ComparedRule {
     /** Starts a stream with full LoRA in force. */
     abstract SimulatedRule start(RuleSettings settings, Objective objective, List<Integer> boundaries);
 
-    /** The rule of release 0.1: after eight examples, whatever the objective chooses from the curve. */
+    /** After eight examples, whatever the objective chooses from the curve. */
     private static final class Means implements SimulatedRule {
 
         private static final int MIN_SAMPLES = 8;
