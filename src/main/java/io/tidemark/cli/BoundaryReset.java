@@ -68,7 +68,7 @@ final class BoundaryReset implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         out.println("reset '" + adapter + "': boundary " + decision.before() + " → " + decision.boundary()
                 + " (full LoRA), epoch " + decision.epoch().number() + " begins without examples"
-                + (inForce.filter(BoundaryRecord::isPinned).isPresent() ? "; the pin is removed" : ""));
+                + (inForce.filter(BoundaryRecord::pins).isPresent() ? "; the pin is removed" : ""));
         if (last.filter(before -> !before.published()).isPresent()) {
             out.println("the last decision was made in shadow mode: calibrators in that mode do not read this record");
         }

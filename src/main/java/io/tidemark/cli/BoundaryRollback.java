@@ -73,7 +73,7 @@ final class BoundaryRollback implements Callable<Integer> {
                     + "workers apply it in all layers. " + instead);
         }
         BoundaryRecord record = present.record();
-        if (record.isPinned()) {
+        if (record.pins()) {
             throw new CommandException("'" + adapter + "' is pinned to " + record.boundary()
                     + ", so there is no move to take back; " + instead + ", and 'tidemark boundaries unset " + adapter
                     + "' removes the pin");

@@ -241,8 +241,8 @@ public record BoundaryRecord(
                 Optional.of(decision));
     }
 
-    /** Whether an operator has set the boundary. */
-    public boolean isPinned() {
+    /** Whether the record is an operator's, which pins the boundary. */
+    public boolean pins() {
         return writer == Writer.OPERATOR;
     }
 

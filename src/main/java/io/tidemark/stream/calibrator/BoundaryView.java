@@ -93,7 +93,7 @@ final class BoundaryView {
     }
 
     private static boolean isPinned(Optional<BoundaryRecord> record) {
-        return record.filter(BoundaryRecord::isPinned).isPresent();
+        return record.filter(BoundaryRecord::pins).isPresent();
     }
 
     private static Optional<BoundaryRecord> record(TableEntry entry) {
