@@ -151,8 +151,8 @@ class TopicRecordsTest {
     }
 
     /**
-     * Two batches that are counted, one for an unknown adapter, and an invalid one. The test of the boundary in force is
-     * looser than that of the settings, so that the calibrator replaces it.
+     * Two batches that are counted, one for an unknown adapter, and an invalid one. The test of the boundary in force
+     * is looser than that of the settings, so that the calibrator replaces it.
      */
     private void sendBatches() {
         List<JsonNode> examples = IntStream.range(0, EXAMPLES)

@@ -263,7 +263,11 @@ class CalibratorRuleTest {
         calibrator.turn();
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
         assertThat(last(boundaries()).path("decision").path("samples").asInt()).isEqualTo(4);
-        assertThat(last(boundaries()).path("evidence").path("partition").asInt())
+        assertThat(last(boundaries())
+                        .path("decision")
+                        .path("evidence")
+                        .path("partition")
+                        .asInt())
                 .isEqualTo(1);
         // an example of the other partition is a repeat
         fixture.send(SECOND, "again", List.of("p0.0", "new"), "z");
