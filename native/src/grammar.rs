@@ -13,11 +13,10 @@ use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use llguidance::api::{GrammarInit, GrammarWithLexer, ParserLimits, StopReason, TopLevelGrammar};
+use llguidance::api::{ParserLimits, StopReason, TopLevelGrammar};
 use llguidance::earley::{BiasComputer, ParserError, ParserRecognizer};
-use llguidance::toktrie::{InferenceCapabilities, SimpleVob, TokTrie};
-use llguidance::{Logger, TokenParser};
-use serde_json::{json, Value};
+use llguidance::toktrie::{SimpleVob, TokTrie};
+use llguidance::TokenParser;
 
 use crate::failure::{guarded, Failure, INTERNAL, TOO_LARGE, TOO_SLOW, UNSUPPORTED};
 use crate::lark;
@@ -213,9 +212,12 @@ impl Grammar {
         limits: Limits,
     ) -> Result<Grammar, Failure> {
         let before = memory::allocated();
-        let schema = if kind == JSON_SCHEMA { Some(schema::prepared(text)?) } else { None };
+        let mut prepared = None;
         let grammar = match kind {
-            JSON_SCHEMA => json_schema(schema.as_ref().map(|prepared| prepared.schema.clone()).unwrap_or_default()),
+            JSON_SCHEMA => {
+                let prepared = prepared.insert(schema::prepared(text)?);
+                schema::grammar(prepared.schema.clone())
+            }
             REGEX => {
                 regex::check(text)?;
                 TopLevelGrammar::from_regex(text)
@@ -227,19 +229,11 @@ impl Grammar {
             }
             other => return Err(Failure::new(INTERNAL, format!("no kind of format: {other}"))),
         };
-        let mut parser = tokenizer
-            .factory
-            .create_parser_from_init_ext(
-                GrammarInit::Serialized(grammar),
-                Logger::new(0, 0),
-                InferenceCapabilities::default(),
-                limits.parser(),
-            )
-            .map_err(|error| match &schema {
-                Some(prepared) => schema::located(&tokenizer, prepared, &limits.parser(), &error),
-                None => Failure::of(&error),
-            })?;
-        drop(schema);
+        let mut parser = tokenizer.parser(grammar, limits.parser()).map_err(|error| match &prepared {
+            Some(prepared) => schema::located(&tokenizer, prepared, &limits.parser(), &error),
+            None => Failure::of(&error),
+        })?;
+        drop(prepared);
         parser.start_without_prompt();
         let compiled = memory::allocated() - before;
         let usage = Arc::new(Usage {
@@ -732,30 +726,6 @@ fn stopped(parser: &TokenParser, error: &anyhow::Error) -> Failure {
         }
         _ => Failure::of(error),
     }
-}
-
-fn json_schema(schema: Value) -> TopLevelGrammar {
-    TopLevelGrammar::from_grammar(GrammarWithLexer {
-        json_schema: Some(with_options(schema)),
-        ..GrammarWithLexer::default()
-    })
-}
-
-/// The options of llguidance travel in the schema. At most one space between tokens; each character of a string has one
-/// spelling, so that a key can't be repeated in another spelling.
-pub fn with_options(mut schema: Value) -> Value {
-    if let Some(keywords) = schema.as_object_mut() {
-        keywords.insert(
-            "x-guidance".to_string(),
-            json!({
-                "whitespace_pattern": " ",
-                "lenient": false,
-                "coerce_one_of": false,
-                "json_allowed_escapes": "nrbtf\\\"",
-            }),
-        );
-    }
-    schema
 }
 
 fn choice(text: &str) -> Result<String, Failure> {

@@ -1,15 +1,12 @@
 //! JSON Schemas before llguidance compiles them: what can't be enforced exactly is refused with keyword and path, and
 //! patterns and formats are replaced by regular expressions that mean the same everywhere.
 
-use llguidance::api::{GrammarInit, ParserLimits, TopLevelGrammar};
-use llguidance::toktrie::InferenceCapabilities;
-use llguidance::Logger;
+use llguidance::api::{GrammarWithLexer, ParserLimits, TopLevelGrammar};
 use serde_json::{json, Map, Value};
 use std::collections::{HashMap, HashSet};
 
 use crate::failure::{Failure, TOO_LARGE};
 use crate::formats;
-use crate::grammar::with_options;
 use crate::multiple::Multiple;
 use crate::regex;
 use crate::tokenizer::Tokenizer;
@@ -87,6 +84,26 @@ pub fn prepared(text: &str) -> Result<Prepared, Failure> {
     let prepared = Preparation::of(&document).document()?;
     weight::check(&prepared.schema, |pointer| prepared.original(pointer))?;
     Ok(prepared)
+}
+
+/// A prepared schema, or a part of one, as llguidance reads it. The options of llguidance travel in the schema. At most one
+/// space between tokens; each character of a string has one spelling, so that a key can't be repeated in another spelling.
+pub fn grammar(mut schema: Value) -> TopLevelGrammar {
+    if let Some(keywords) = schema.as_object_mut() {
+        keywords.insert(
+            "x-guidance".to_string(),
+            json!({
+                "whitespace_pattern": " ",
+                "lenient": false,
+                "coerce_one_of": false,
+                "json_allowed_escapes": "nrbtf\\\"",
+            }),
+        );
+    }
+    TopLevelGrammar::from_grammar(GrammarWithLexer {
+        json_schema: Some(schema),
+        ..GrammarWithLexer::default()
+    })
 }
 
 impl Prepared {
@@ -723,13 +740,7 @@ impl Search<'_> {
             precompute_large_lexemes: false,
             ..self.limits.clone()
         };
-        let result = self.tokenizer.factory.create_parser_from_init_ext(
-            GrammarInit::Serialized(TopLevelGrammar::from_json_schema(with_options(part))),
-            Logger::new(0, 0),
-            InferenceCapabilities::default(),
-            limits,
-        );
-        result.err().is_some_and(|error| {
+        self.tokenizer.parser(grammar(part), limits).err().is_some_and(|error| {
             let failure = Failure::of(&error);
             failure.code == crate::failure::UNSUPPORTED && first_line(&failure) == self.line
         })
@@ -904,12 +915,7 @@ mod tests {
         let locate = |schema: &Value| {
             let prepared = prepared(&schema.to_string()).unwrap();
             let fuel = ParserLimits { initial_lexer_fuel: 5_000_000, verbose_errors: false, ..ParserLimits::default() };
-            let error = tokenizer.factory.create_parser_from_init_ext(
-                GrammarInit::Serialized(TopLevelGrammar::from_json_schema(with_options(prepared.schema.clone()))),
-                Logger::new(0, 0),
-                InferenceCapabilities::default(),
-                fuel.clone(),
-            );
+            let error = tokenizer.parser(grammar(prepared.schema.clone()), fuel.clone());
             located(&tokenizer, &prepared, &fuel, &error.err().expect("accepted")).message
         };
         let broken = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "nothing"}}});

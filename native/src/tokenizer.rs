@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicI64;
 use std::sync::Arc;
 
+use llguidance::api::{GrammarInit, ParserLimits, TopLevelGrammar};
 use llguidance::earley::{BiasComputer, ParserRecognizer, SlicedBiasComputer};
 use llguidance::toktrie::{
     ApproximateTokEnv, InferenceCapabilities, SimpleVob, TokEnv, TokRxInfo, TokTrie, INVALID_TOKEN,
 };
-use llguidance::ParserFactory;
+use llguidance::{Logger, ParserFactory, TokenParser};
 
 use crate::failure::Failure;
 
@@ -15,7 +16,7 @@ use crate::failure::Failure;
 const MAX_VOCABULARY: usize = 1 << 23;
 
 pub struct Tokenizer {
-    pub factory: ParserFactory,
+    factory: ParserFactory,
     /// The masks of first tokens, if a decoder writes a first token in another way.
     pub first: Option<Arc<FirstTokens>>,
     /// Bit masks of all tokens with bytes, and of those that end a sequence.
@@ -112,6 +113,16 @@ impl Tokenizer {
             bytes: AtomicI64::new(0),
             open: AtomicI64::new(0),
         })
+    }
+
+    /// Compiles a grammar.
+    pub fn parser(&self, grammar: TopLevelGrammar, limits: ParserLimits) -> anyhow::Result<TokenParser> {
+        self.factory.create_parser_from_init_ext(
+            GrammarInit::Serialized(grammar),
+            Logger::new(0, 0),
+            InferenceCapabilities::default(),
+            limits,
+        )
     }
 
     /// The 32-bit words of a mask.

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import best_match
 
 ASYNCAPI = pathlib.Path(__file__).resolve().parents[2] / "docs" / "asyncapi.yaml"
-CORRELATION = ("kafka_correlationId", "REPLY_CORRELATION_ID", "correlation-id")
+CORRELATION = ("tidemark-correlation", "kafka_correlationId", "REPLY_CORRELATION_ID", "correlation-id")
 COPIED_BYTES = 1024
 
 

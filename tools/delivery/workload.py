@@ -7,6 +7,8 @@ import dataclasses
 import datetime
 import json
 
+from records import CORRELATION
+
 WORDS = "the area of a friend whose layers are sold in April ground coffee and rain over Hundred kings nearest to the inn".split()
 FORMATS = [{"choice": ["yes", "no", "not yet"]},
            {"json": {"enum": ["pub", 3, None]}},
@@ -139,7 +141,7 @@ class Requests:
         r = self._random
         headers = []
         if r.random() < 0.1:
-            headers.append(("kafka_correlationId", r.randbytes(16)))
+            headers.append((r.choice(CORRELATION), r.randbytes(16)))
         if r.random() < 0.08:
             # the last one is not on the workers' list: an error result
             headers.append(("kafka_replyTopic", r.choice([*self._reply_topics * 5, "not-allowed"]).encode()))

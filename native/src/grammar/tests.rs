@@ -1,6 +1,7 @@
 //! What one sequence does to another one of the same grammar.
 
 use llguidance::toktrie::Recognizer;
+use serde_json::{json, Value};
 
 use super::*;
 
@@ -296,12 +297,7 @@ fn more_symbols_than_llguidance_can_number_are_the_fault_of_the_format() {
     let compile = |limits: Limits, max_grammar_size: usize| {
         let grammar = TopLevelGrammar::from_lark(format!("start: {}\nr: \"x\" r | \"y\"", "(\"a\"|r) ".repeat(66_000)));
         guarded(|| {
-            let parser = tokenizer().factory.create_parser_from_init_ext(
-                GrammarInit::Serialized(grammar),
-                Logger::new(0, 0),
-                InferenceCapabilities::default(),
-                ParserLimits { max_grammar_size, ..limits.parser() },
-            );
+            let parser = tokenizer().parser(grammar, ParserLimits { max_grammar_size, ..limits.parser() });
             parser.map(drop).map_err(|error| Failure::of(&error))
         })
     };
@@ -635,12 +631,7 @@ fn no_schema_that_is_accepted_has_a_multiple_that_overflows() {
             Err(failure) => refused += failure.message.starts_with("'multipleOf' at ") as usize,
             Ok(prepared) => {
                 let result = guarded(|| {
-                    let parser = tokenizer.factory.create_parser_from_init_ext(
-                        GrammarInit::Serialized(json_schema(prepared.schema)),
-                        Logger::new(0, 0),
-                        InferenceCapabilities::default(),
-                        limits().parser(),
-                    );
+                    let parser = tokenizer.parser(schema::grammar(prepared.schema), limits().parser());
                     parser.map(drop).map_err(|error| Failure::of(&error))
                 });
                 let failed = result.err().filter(|failure| failure.code == INTERNAL);

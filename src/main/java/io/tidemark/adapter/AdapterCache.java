@@ -27,12 +27,12 @@ final class AdapterCache implements AutoCloseable {
     private final long budget;
     private final Runnable onRelease;
 
-    /** In order of the last lease, the oldest first. */
+    /** The adapters in memory, in the order of their last lease, the oldest first. */
     private final Map<String, CachedAdapter> cached = new LinkedHashMap<>();
     /** Evicted adapters that have leases, or that are not yet freed. */
     private final List<CachedAdapter> evicted = new ArrayList<>();
 
-    /** By adapter that loads. */
+    /** What each adapter that loads has reserved. */
     private final Map<String, Memory> reserved = new HashMap<>();
 
     private long cachedBytes;
@@ -103,7 +103,7 @@ final class AdapterCache implements AutoCloseable {
      * @param hits      those of them whose adapter was in the cache
      * @param evictions adapters evicted
      */
-    record Usage(int adapters, long bytes, long leases, long hits, long evictions) {}
+    record CacheUsage(int adapters, long bytes, long leases, long hits, long evictions) {}
 
     /**
      * @param budget    maximum bytes of all adapters in memory and all reservations
@@ -268,8 +268,8 @@ final class AdapterCache implements AutoCloseable {
         }
     }
 
-    synchronized Usage usage() {
-        return new Usage(cached.size(), cachedBytes + evictedBytes, leases, hits, evictions);
+    synchronized CacheUsage usage() {
+        return new CacheUsage(cached.size(), cachedBytes + evictedBytes, leases, hits, evictions);
     }
 
     /** Frees all adapters, leased ones too. */

@@ -283,7 +283,7 @@ final class AdapterLoads implements AutoCloseable {
 
     AdapterStats stats(int registered) {
         synchronized (lock) {
-            AdapterCache.Usage usage = cache.usage();
+            AdapterCache.CacheUsage usage = cache.usage();
             return new AdapterStats(
                     registered,
                     usage.adapters(),
@@ -372,7 +372,7 @@ final class AdapterLoads implements AutoCloseable {
         }
     }
 
-    /** On the thread {@code tidemark-adapters}: frees memory, starts loads and grants leases, as long as it can. */
+    /** Frees memory, starts loads and grants leases, as long as it can. Runs on {@code tidemark-adapters}. */
     private void pass() {
         synchronized (lock) {
             passQueued = false;
@@ -441,7 +441,7 @@ final class AdapterLoads implements AutoCloseable {
         return Math.min(cache.budget(), registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
     }
 
-    /** On a thread that loads. */
+    /** Loads an adapter. Runs on a thread that loads. */
     private void run(Load load) {
         Registration registration = load.registration;
         try {
@@ -481,7 +481,7 @@ final class AdapterLoads implements AutoCloseable {
         failing.run();
     }
 
-    /** Under the lock. */
+    /** Forgets a load that has ended. The caller holds the lock. */
     private void ended(Load load) {
         loading.remove(load);
         load.registration.load = Optional.empty();

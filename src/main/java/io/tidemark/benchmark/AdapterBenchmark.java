@@ -6,10 +6,10 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.Completion;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
@@ -250,8 +250,8 @@ public final class AdapterBenchmark {
         return rows.stream().flatMap(row -> row.finished.join().stream()).toList();
     }
 
-    private GenerationRequest request(String id, AdapterLease lease, List<Integer> prompt, int tokens) {
-        return new GenerationRequest(
+    private EngineRequest request(String id, AdapterLease lease, List<Integer> prompt, int tokens) {
+        return new EngineRequest(
                 id,
                 prompt,
                 GenerationParams.greedy(StopConditions.afterExactly(tokens)),

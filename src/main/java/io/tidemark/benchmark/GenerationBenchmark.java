@@ -5,9 +5,9 @@ import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.generation.RequestRejectedException;
@@ -29,9 +29,9 @@ public final class GenerationBenchmark implements AutoCloseable {
      * @param prompt token ids
      * @param lora   empty for the base model
      */
-    public record Row(List<Integer> prompt, Optional<LoraWeights> lora, Boundary boundary) {
+    public record BenchmarkRow(List<Integer> prompt, Optional<LoraWeights> lora, Boundary boundary) {
 
-        public Row {
+        public BenchmarkRow {
             prompt = List.copyOf(prompt);
         }
     }
@@ -84,14 +84,14 @@ public final class GenerationBenchmark implements AutoCloseable {
      * @return one entry per row, in their order
      * @throws IllegalStateException when a row is refused or fails
      */
-    public List<RowTimes> measure(List<Row> rows, int newTokens) {
+    public List<RowTimes> measure(List<BenchmarkRow> rows, int newTokens) {
         return run(rows, StopConditions.afterExactly(newTokens)).stream()
                 .map(RowTimes::of)
                 .toList();
     }
 
     /** Returns the greedy continuation, up to an end-of-sequence token or {@code tokens} tokens. */
-    public List<Integer> greedy(Row row, int tokens) {
+    public List<Integer> greedy(BenchmarkRow row, int tokens) {
         return run(List.of(row), StopConditions.after(tokens))
                 .get(0)
                 .choices()
@@ -104,7 +104,7 @@ public final class GenerationBenchmark implements AutoCloseable {
         engine.close();
     }
 
-    private List<Completion> run(List<Row> rows, StopConditions stopConditions) {
+    private List<Completion> run(List<BenchmarkRow> rows, StopConditions stopConditions) {
         List<CompletableFuture<Outcome>> outcomes =
                 rows.stream().map(row -> submit(row, stopConditions)).toList();
         List<Completion> completions = new ArrayList<>();
@@ -118,10 +118,10 @@ public final class GenerationBenchmark implements AutoCloseable {
         return completions;
     }
 
-    private CompletableFuture<Outcome> submit(Row row, StopConditions stopConditions) {
+    private CompletableFuture<Outcome> submit(BenchmarkRow row, StopConditions stopConditions) {
         String id = "bench-" + submitted++;
         try {
-            return engine.submit(new GenerationRequest(
+            return engine.submit(new EngineRequest(
                     id, row.prompt(), GenerationParams.greedy(stopConditions), row.lora(), row.boundary()));
         } catch (RequestRejectedException e) {
             return CompletableFuture.completedFuture(new Failure(id, e.code(), e.getMessage()));

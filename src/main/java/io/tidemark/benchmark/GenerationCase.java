@@ -1,6 +1,6 @@
 package io.tidemark.benchmark;
 
-import io.tidemark.benchmark.GenerationBenchmark.Row;
+import io.tidemark.benchmark.GenerationBenchmark.BenchmarkRow;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.util.ArrayList;
@@ -36,11 +36,12 @@ public record GenerationCase(int rows, int adapters, int layers, int promptToken
     }
 
     /** Returns the rows. Their prompts are random tokens, so that no two share a prefix. */
-    public List<Row> rows(List<LoraWeights> loaded, int vocabulary, Random random) {
-        List<Row> made = new ArrayList<>();
+    public List<BenchmarkRow> rows(List<LoraWeights> loaded, int vocabulary, Random random) {
+        List<BenchmarkRow> made = new ArrayList<>();
         for (int row = 0; row < rows; row++) {
             Optional<LoraWeights> lora = adapters == 0 ? Optional.empty() : Optional.of(loaded.get(row % adapters));
-            made.add(new Row(random.ints(promptTokens, 0, vocabulary).boxed().toList(), lora, new Boundary(layers)));
+            made.add(new BenchmarkRow(
+                    random.ints(promptTokens, 0, vocabulary).boxed().toList(), lora, new Boundary(layers)));
         }
         return made;
     }

@@ -5,9 +5,9 @@ import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Spread;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
@@ -73,7 +73,7 @@ public final class InterferenceBenchmark {
     private CompletableFuture<Outcome> submit(GenerationEngine engine, List<Integer> prompt, int newTokens) {
         Boundary boundary = Boundary.full(model.config().numLayers());
         try {
-            return engine.submit(new GenerationRequest(
+            return engine.submit(new EngineRequest(
                     "bench", prompt, GenerationParams.greedy(StopConditions.afterExactly(newTokens)), lora, boundary));
         } catch (RequestRejectedException e) {
             throw new CompletionException(e);

@@ -6,14 +6,14 @@ import java.util.Optional;
 /** The boundary that applies to a loaded adapter version, and its origin. */
 public sealed interface AppliedBoundary {
 
-    /** At most the number of layers of the loaded model. */
+    /** The boundary, which is at most the number of layers of the loaded model. */
     Boundary boundary();
 
     /** The boundary in the boundary table is for the loaded version. */
     record FromTable(Boundary boundary) implements AppliedBoundary {}
 
     /** Full LoRA, because the boundary table has no boundary for the loaded version. */
-    record FullLora(Boundary boundary, Reason reason) implements AppliedBoundary {}
+    record FullLora(Boundary boundary, FullLoraReason reason) implements AppliedBoundary {}
 
     /**
      * Applies a boundary to a loaded version: the boundary itself if the version matches and its model has enough
@@ -22,22 +22,22 @@ public sealed interface AppliedBoundary {
      * @param versions the versions that the boundary is for
      */
     static AppliedBoundary of(Boundary boundary, VersionPattern versions, LoadedVersion loaded) {
-        Optional<Reason> mismatch = versions.mismatch(loaded);
+        Optional<FullLoraReason> mismatch = versions.mismatch(loaded);
         if (mismatch.isPresent()) {
             return fullLora(loaded, mismatch.get());
         }
         return boundary.layers() > loaded.numLayers()
-                ? fullLora(loaded, Reason.NOT_ENOUGH_LAYERS)
+                ? fullLora(loaded, FullLoraReason.NOT_ENOUGH_LAYERS)
                 : new FromTable(boundary);
     }
 
     /** Full LoRA for a loaded version that has no boundary. */
-    static AppliedBoundary fullLora(LoadedVersion loaded, Reason reason) {
+    static AppliedBoundary fullLora(LoadedVersion loaded, FullLoraReason reason) {
         return new FullLora(Boundary.full(loaded.numLayers()), reason);
     }
 
     /** Why the boundary table does not determine the boundary. */
-    enum Reason {
+    enum FullLoraReason {
         /** The table has no record for the adapter, or a tombstone. */
         NO_RECORD,
         /** The record cannot be parsed. */

@@ -1,6 +1,6 @@
 package io.tidemark.boundary;
 
-import io.tidemark.boundary.AppliedBoundary.Reason;
+import io.tidemark.boundary.AppliedBoundary.FullLoraReason;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -24,18 +24,18 @@ public record VersionPattern(
             new VersionPattern(Optional.empty(), Optional.empty(), Optional.empty(), OptionalInt.empty());
 
     /** The first field that differs from a loaded version; empty if the version matches. */
-    Optional<Reason> mismatch(LoadedVersion loaded) {
+    Optional<FullLoraReason> mismatch(LoadedVersion loaded) {
         if (adapterDigest.filter(digest -> !digest.equals(loaded.digest())).isPresent()) {
-            return Optional.of(Reason.FOREIGN_DIGEST);
+            return Optional.of(FullLoraReason.FOREIGN_DIGEST);
         }
         if (baseModel.filter(name -> !name.equals(loaded.baseModel())).isPresent()) {
-            return Optional.of(Reason.OTHER_BASE_MODEL);
+            return Optional.of(FullLoraReason.OTHER_BASE_MODEL);
         }
         if (baseDigest.filter(digest -> !digest.equals(loaded.baseDigest())).isPresent()) {
-            return Optional.of(Reason.OTHER_BASE_DIGEST);
+            return Optional.of(FullLoraReason.OTHER_BASE_DIGEST);
         }
         if (numLayers.isPresent() && numLayers.getAsInt() != loaded.numLayers()) {
-            return Optional.of(Reason.OTHER_NUM_LAYERS);
+            return Optional.of(FullLoraReason.OTHER_NUM_LAYERS);
         }
         return Optional.empty();
     }

@@ -85,7 +85,7 @@ final class CalibrateCommand implements Callable<Integer> {
         long examples = Math.min(count, file.count());
         PrintWriter err = spec.commandLine().getErr();
         boolean[] refused = {false};
-        CalibrationClient.Counted counted;
+        CalibrationClient.CountedBatch counted;
         try (Progress progress = Progress.start("examples", examples, err)) {
             CalibrationClient client = new CalibrationClient(cluster.cluster(), topics, group);
             counted = file.read(objects -> client.calibrate(
@@ -102,7 +102,7 @@ final class CalibrateCommand implements Callable<Integer> {
         return refused[0] ? 1 : 0;
     }
 
-    private void printRepeats(CalibrationClient.Counted counted, String states) {
+    private void printRepeats(CalibrationClient.CountedBatch counted, String states) {
         PrintWriter err = spec.commandLine().getErr();
         if (counted.repeats().isEmpty()) {
             err.println("the number of examples that were counted before is unknown: topic '" + states

@@ -18,7 +18,7 @@ import io.tidemark.evaluation.Evaluation;
 import io.tidemark.evaluation.Evaluation.ScaledLora;
 import io.tidemark.evaluation.EvaluationOptions;
 import io.tidemark.evaluation.EvaluationReport;
-import io.tidemark.evaluation.EvaluationReport.Row;
+import io.tidemark.evaluation.EvaluationReport.EvaluatedSetting;
 import io.tidemark.evaluation.PairedDifference;
 import io.tidemark.grammar.CompiledGrammar;
 import java.nio.file.Path;
@@ -292,7 +292,7 @@ final class EvaluateCommand implements Callable<Integer> {
         }
         header.addAll(List.of("tokens a text", "ms a text", "tokens/s"));
         table.add(header);
-        for (Row row : report.rows()) {
+        for (EvaluatedSetting row : report.rows()) {
             List<String> cells = new ArrayList<>(List.of(
                     row.setting(),
                     row.boundary().isPresent() ? row.boundary().getAsInt() + "" : "-",

@@ -10,11 +10,11 @@ import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.input.InputEncoder;
@@ -83,7 +83,7 @@ final class GenerateCommand implements Callable<Integer> {
         Outcome outcome;
         try (LocalModel local = model.open()) {
             model.adapters().forEach(adapter -> local.adapters().load(adapter.name(), adapter.folder()));
-            GenerationRequest request = request(local.language(), adapter(local.adapters()));
+            EngineRequest request = request(local.language(), adapter(local.adapters()));
             outcome = run(local.language(), request);
         }
         if (outcome instanceof Outcome.Failure failure) {
@@ -101,9 +101,9 @@ final class GenerateCommand implements Callable<Integer> {
                         .weights());
     }
 
-    private GenerationRequest request(LanguageModel language, Optional<LoraWeights> adapter) {
+    private EngineRequest request(LanguageModel language, Optional<LoraWeights> adapter) {
         model.requireBoundaries(language, boundary.stream().toList());
-        return new GenerationRequest(
+        return new EngineRequest(
                 "generate",
                 tokens(language),
                 params(language),
@@ -130,7 +130,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     /** Runs the request and prints its text while it is generated. */
-    private Outcome run(LanguageModel language, GenerationRequest request) {
+    private Outcome run(LanguageModel language, EngineRequest request) {
         long bytes = (request.prompt().size() + (long) request.params().maxTokens())
                 * language.decoder().kvBytesPerToken();
         // The engine reserves whole blocks, so the KV cache has twice the required size.

@@ -63,7 +63,7 @@ final class SendCommand implements Callable<Integer> {
     private ClusterOptions cluster;
 
     @ArgGroup(multiplicity = "1")
-    private Input input;
+    private InputOptions input;
 
     @Option(
             names = {"--adapter", "--model"},
@@ -135,7 +135,7 @@ final class SendCommand implements Callable<Integer> {
     private long maxOpenBytes;
 
     /** The input of one request, or a file of requests. */
-    static final class Input extends PromptOptions {
+    static final class InputOptions extends PromptOptions {
 
         @Option(
                 names = "--file",

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.message.ChatTurn;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -28,12 +29,16 @@ import java.util.Set;
  * }</pre>
  *
  * <p>The client does not check the fields. The service does, and the result names what is wrong
- * ({@link io.tidemark.message.RequestMessage} has the rules).
+ * ({@link RequestMessage} has the rules).
  */
 public final class GenerationRequest {
 
-    private static final Set<String> REPLY_HEADERS =
-            Set.of("kafka_replyTopic", "kafka_replyPartition", "REPLY_TOPIC", "REPLY_PARTITION");
+    private static final Set<String> CLIENT_HEADERS = Set.of(
+            RequestMessage.CORRELATION_HEADER,
+            "kafka_replyTopic",
+            "kafka_replyPartition",
+            "REPLY_TOPIC",
+            "REPLY_PARTITION");
     private static final Set<String> FORMATS = Set.of("response_format", "structured_outputs");
     private static final int MAX_ID_LENGTH = 256;
 
@@ -203,13 +208,13 @@ public final class GenerationRequest {
      * Adds a header, in UTF-8, or replaces it. The service copies the headers that docs/topics.md names to events and
      * result.
      *
-     * @throws IllegalArgumentException for the header of a reply topic: the client reads that topic, so it is set when
-     *     the client is built
+     * @throws IllegalArgumentException for a header that the client sets: the one that names a request, and those of a
+     *     reply topic, which is set when the client is built
      */
     public GenerationRequest header(String name, String value) {
-        if (REPLY_HEADERS.contains(name)) {
-            throw new IllegalArgumentException(
-                    "header '" + name + "' is set by the client: use KafkaTidemarkClient.Builder.replyTopic");
+        if (CLIENT_HEADERS.contains(name)) {
+            throw new IllegalArgumentException("header '" + name
+                    + "' is set by the client; KafkaTidemarkClient.Builder.replyTopic chooses a reply topic");
         }
         Map<String, byte[]> changed = new LinkedHashMap<>(headers);
         changed.put(name, value.getBytes(StandardCharsets.UTF_8));

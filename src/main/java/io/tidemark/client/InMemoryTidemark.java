@@ -14,6 +14,7 @@ import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -42,13 +43,13 @@ import java.util.function.Function;
  * that submits them, without Kafka and without a model. Thread-safe if the function is.
  *
  * <pre>{@code
- * InMemoryTidemark tidemark = new InMemoryTidemark(request -> Answer.text("a pub", " by the river"));
+ * InMemoryTidemark tidemark = new InMemoryTidemark(request -> CannedAnswer.text("a pub", " by the river"));
  * assertEquals("a pub by the river", new Menu(tidemark).describe("name[The Eagle]"));
  * assertEquals("restaurants", tidemark.requests().get(0).field("model").asText());
  * }</pre>
  *
- * <p>A request whose answer is {@link Answer#none} stays open until {@link #answer} ends it, so that a test can look at
- * a program that waits. There are no limits: no request fails with {@code TooManyOpen} or {@code TimedOut}.
+ * <p>A request whose answer is {@link CannedAnswer#none} stays open until {@link #answer} ends it, so that a test can
+ * look at a program that waits. There are no limits: no request fails with {@code TooManyOpen} or {@code TimedOut}.
  */
 public final class InMemoryTidemark implements TidemarkClient {
 
@@ -56,7 +57,7 @@ public final class InMemoryTidemark implements TidemarkClient {
     private static final String TOPIC = Topics.DEFAULT.requests();
     private static final Executor HERE = Runnable::run;
 
-    private final Function<GenerationRequest, Answer> service;
+    private final Function<GenerationRequest, CannedAnswer> service;
     private final Map<String, Pending> open = new LinkedHashMap<>();
     private final List<GenerationRequest> requests = new ArrayList<>();
     private final List<String> cancelled = new ArrayList<>();
@@ -71,41 +72,41 @@ public final class InMemoryTidemark implements TidemarkClient {
     private boolean closed;
 
     /** @param service answers each request; it may be called by several threads */
-    public InMemoryTidemark(Function<GenerationRequest, Answer> service) {
+    public InMemoryTidemark(Function<GenerationRequest, CannedAnswer> service) {
         this.service = service;
     }
 
     private record Pending(OpenRequest handle, GenerationRequest request, Source source) {}
 
     /** How a request ends. */
-    public sealed interface Answer {
+    public sealed interface CannedAnswer {
 
         /** An answer whose events are the texts, one each, and whose result is all of them. */
-        static Answer text(String... texts) {
-            return new Text(List.of(texts), "stop");
+        static CannedAnswer text(String... texts) {
+            return new TextAnswer(List.of(texts), "stop");
         }
 
         /** An error of the service, such as {@code refused("unknown_adapter", "no adapter 'x'")}. */
-        static Answer refused(String code, String message) {
+        static CannedAnswer refused(String code, String message) {
             return new Refusal(new ErrorBody(ErrorBody.INVALID_REQUEST, code, message, Optional.empty()));
         }
 
         /** No answer: the request stays open. */
-        static Answer none() {
+        static CannedAnswer none() {
             return new None();
         }
 
         /** @param finishReason stop, length, deadline, cancelled or error */
-        record Text(List<String> texts, String finishReason) implements Answer {
+        record TextAnswer(List<String> texts, String finishReason) implements CannedAnswer {
 
-            public Text {
+            public TextAnswer {
                 texts = List.copyOf(texts);
             }
         }
 
-        record Refusal(ErrorBody error) implements Answer {}
+        record Refusal(ErrorBody error) implements CannedAnswer {}
 
-        record None() implements Answer {}
+        record None() implements CannedAnswer {}
     }
 
     @Override
@@ -127,7 +128,7 @@ public final class InMemoryTidemark implements TidemarkClient {
         int number = requests.size();
         GenerationRequest named = request.hasId() ? request : request.id("request-" + number);
         String id = named.id().orElseGet(() -> named.field("id").asText());
-        Pending pending = new Pending(handle(id, false), named, new Source(TOPIC, 0, number));
+        Pending pending = new Pending(handle(id), named, new Source(TOPIC, 0, number));
         if (!closed) {
             requireNew(id);
             requests.add(named);
@@ -136,8 +137,8 @@ public final class InMemoryTidemark implements TidemarkClient {
         return pending;
     }
 
-    private OpenRequest handle(String id, boolean attached) {
-        return new OpenRequest(id, attached, HERE, new AtomicLong(Long.MAX_VALUE >> 1), this::cancel);
+    private OpenRequest handle(String id) {
+        return new OpenRequest(id, ByteBuffer.allocate(0), HERE, new AtomicLong(Long.MAX_VALUE >> 1), this::cancel);
     }
 
     private void requireNew(String id) {
@@ -158,24 +159,22 @@ public final class InMemoryTidemark implements TidemarkClient {
     /** Attached requests are open until {@link #answer} ends them. */
     @Override
     public List<OpenRequest> attach(Collection<String> ids, Instant since) {
-        return attach(ids.stream()
-                .map(id -> pending(id, true, new Source(TOPIC, 0, -1)))
-                .toList());
+        return attach(
+                ids.stream().map(id -> pending(id, new Source(TOPIC, 0, -1))).toList());
     }
 
     @Override
     public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
         List<Pending> attached = records.entrySet().stream()
-                .map(each -> pending(each.getKey(), false, each.getValue()))
+                .map(each -> pending(each.getKey(), each.getValue()))
                 .toList();
         List<OpenRequest> handles = attach(attached);
         attached.forEach(each -> each.handle.acknowledge(each.source));
         return handles;
     }
 
-    private Pending pending(String id, boolean attached, Source source) {
-        return new Pending(
-                handle(id, attached), GenerationRequest.prompt(BASE_MODEL, "").id(id), source);
+    private Pending pending(String id, Source source) {
+        return new Pending(handle(id), GenerationRequest.prompt(BASE_MODEL, "").id(id), source);
     }
 
     /** Adds all requests or none. */
@@ -206,7 +205,7 @@ public final class InMemoryTidemark implements TidemarkClient {
      *
      * @throws IllegalArgumentException if no request with the id is open
      */
-    public void answer(String id, Answer answer) {
+    public void answer(String id, CannedAnswer answer) {
         Pending pending;
         synchronized (this) {
             pending = Optional.ofNullable(open.get(id))
@@ -215,14 +214,14 @@ public final class InMemoryTidemark implements TidemarkClient {
         end(pending, answer);
     }
 
-    private void end(Pending pending, Answer answer) {
-        if (answer instanceof Answer.None) {
+    private void end(Pending pending, CannedAnswer answer) {
+        if (answer instanceof CannedAnswer.None) {
             return;
         }
         synchronized (this) {
             open.remove(pending.handle.id(), pending);
         }
-        if (answer instanceof Answer.Text text) {
+        if (answer instanceof CannedAnswer.TextAnswer text) {
             for (int i = 0; pending.request.isStreaming() && i < text.texts().size(); i++) {
                 pending.handle.stream()
                         .onEvent(new EventMessage(
@@ -230,7 +229,7 @@ public final class InMemoryTidemark implements TidemarkClient {
             }
             complete(pending, completion(pending, text));
         } else {
-            ErrorBody error = ((Answer.Refusal) answer).error();
+            ErrorBody error = ((CannedAnswer.Refusal) answer).error();
             complete(
                     pending,
                     ErrorResult.of(
@@ -243,7 +242,7 @@ public final class InMemoryTidemark implements TidemarkClient {
         pending.handle.complete(new RequestResult(pending.handle.id(), message, json), () -> {});
     }
 
-    private static CompletionResult completion(Pending pending, Answer.Text text) {
+    private static CompletionResult completion(Pending pending, CannedAnswer.TextAnswer text) {
         String whole = String.join("", text.texts());
         boolean chat = !pending.request.field("messages").isMissingNode();
         Input input = chat
@@ -278,7 +277,7 @@ public final class InMemoryTidemark implements TidemarkClient {
             cancelled.add(handle.id());
             pending = Optional.ofNullable(open.get(handle.id()));
         }
-        pending.ifPresent(each -> end(each, new Answer.Text(List.of(), "cancelled")));
+        pending.ifPresent(each -> end(each, new CannedAnswer.TextAnswer(List.of(), "cancelled")));
         return CompletableFuture.completedStage(null);
     }
 
@@ -304,7 +303,7 @@ public final class InMemoryTidemark implements TidemarkClient {
         return CompletableFuture.completedStage(new BatchOutcome.Counted(batch, OptionalInt.of(repeats)));
     }
 
-    /** As a calibrator does. */
+    /** Rejects a batch whose id was counted, as a calibrator does. */
     private static BatchOutcome rejected(RawValidationBatch batch, List<JsonNode> earlier) {
         return batch.examples().equals(earlier)
                 ? new BatchOutcome.Rejected(

@@ -3,9 +3,12 @@ package io.tidemark.client;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,6 +25,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -42,6 +46,8 @@ import org.apache.kafka.common.KafkaException;
  * topics are known, and no request is sent before.
  */
 public final class KafkaTidemarkClient implements TidemarkClient {
+
+    private static final int CORRELATION_BYTES = 16;
 
     /** How long callbacks may all block until there is one thread more. */
     private static final Duration CALLBACK_THREADS_GROW_AFTER = Duration.ofSeconds(1);
@@ -71,6 +77,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private final Optional<Thread> thread;
     private final String idPrefix = UUID.randomUUID().toString().substring(0, 13) + "-";
     private final AtomicLong ids = new AtomicLong();
+    private final SecureRandom random = new SecureRandom();
 
     private KafkaTidemarkClient(Builder builder) {
         this.topics = builder.topics;
@@ -80,7 +87,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
                 : Optional.of(new CallbackThreads(CALLBACK_THREADS_GROW_AFTER));
         this.callbacks = refusingNone(builder.callbacks.orElseGet(ownCallbacks::orElseThrow));
         this.streamBudget = new AtomicLong(builder.limits.streamBytes());
-        this.open = new OpenRequests(topics, builder.limits, System::nanoTime);
+        this.open = new OpenRequests(builder.limits, System::nanoTime);
         this.boundaries = new BoundaryTopic(builder.cluster, topics);
         this.watch = new BoundaryWatch(builder.cluster, topics);
         this.producer = builder.cluster.producer();
@@ -211,7 +218,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         GenerationRequest named = request.hasId() ? request : request.id(idPrefix + ids.incrementAndGet());
         byte[] value = named.toBytes();
         String id = named.id().orElseGet(() -> named.field("id").asText());
-        OpenRequest handle = new OpenRequest(id, false, callbacks, streamBudget, this::cancel);
+        OpenRequest handle = handle(id, this::cancelRecord);
         Optional<ClientException> refused = open.add(handle, named.id().isPresent(), value.length, maxWait);
         if (refused.isPresent()) {
             handle.fail(refused.get(), () -> {});
@@ -229,6 +236,12 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         return handle;
     }
 
+    private OpenRequest handle(String id, Function<OpenRequest, CompletionStage<Void>> canceller) {
+        byte[] correlation = new byte[CORRELATION_BYTES];
+        random.nextBytes(correlation);
+        return new OpenRequest(id, ByteBuffer.wrap(correlation), callbacks, streamBudget, canceller);
+    }
+
     private ResultReader requireReader() {
         return reader.orElseThrow(() ->
                 new IllegalStateException("this client was built for validation only; build another one for requests"));
@@ -238,6 +251,8 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         ProducerRecord<String, byte[]> record =
                 new ProducerRecord<>(topics.requests(), request.key().orElse(null), value);
         request.headers().forEach((name, content) -> record.headers().add(name, content));
+        record.headers()
+                .add(RequestMessage.CORRELATION_HEADER, handle.correlation().array());
         replyTopic.ifPresent(name -> record.headers().add("kafka_replyTopic", name));
         try {
             producer.send(record, (metadata, failure) -> {
@@ -263,9 +278,8 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     @Override
     public List<OpenRequest> attach(Collection<String> attached, Instant since) {
         ResultReader results = requireReader();
-        List<OpenRequest> handles = attached.stream()
-                .map(id -> new OpenRequest(id, true, callbacks, streamBudget, this::cancel))
-                .toList();
+        List<OpenRequest> handles =
+                attached.stream().map(id -> handle(id, this::cancelId)).toList();
         if (isAttached(handles, Map.of())) {
             results.followEvents();
             readSince(results, since, handles);
@@ -277,8 +291,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
         ResultReader results = requireReader();
         Map<OpenRequest, Source> sources = new LinkedHashMap<>();
-        records.forEach(
-                (id, record) -> sources.put(new OpenRequest(id, false, callbacks, streamBudget, this::cancel), record));
+        records.forEach((id, record) -> sources.put(handle(id, this::cancelRecord), record));
         List<OpenRequest> handles = List.copyOf(sources.keySet());
         if (isAttached(handles, sources)) {
             sources.forEach(OpenRequest::acknowledge);
@@ -303,11 +316,13 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         });
     }
 
-    private CompletionStage<Void> cancel(OpenRequest handle) {
-        CompletionStage<CancellationMessage> message = handle.isAttached()
-                ? CompletableFuture.completedStage(CancellationMessage.ofId(handle.id()))
-                : handle.record().thenApply(CancellationMessage::ofSource);
-        return message.thenCompose(cancellation -> sendCancellation(handle.id(), cancellation));
+    private CompletionStage<Void> cancelRecord(OpenRequest handle) {
+        return handle.record()
+                .thenCompose(record -> sendCancellation(handle.id(), CancellationMessage.ofSource(record)));
+    }
+
+    private CompletionStage<Void> cancelId(OpenRequest handle) {
+        return sendCancellation(handle.id(), CancellationMessage.ofId(handle.id()));
     }
 
     private CompletionStage<Void> sendCancellation(String id, CancellationMessage cancellation) {

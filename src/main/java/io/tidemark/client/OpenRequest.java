@@ -3,6 +3,7 @@ package io.tidemark.client;
 import io.tidemark.message.CompletionResult;
 import io.tidemark.message.ErrorResult;
 import io.tidemark.message.Provenance.Source;
+import java.nio.ByteBuffer;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -20,22 +21,22 @@ import java.util.function.Function;
 public final class OpenRequest {
 
     private final String id;
-    private final boolean attached;
+    private final ByteBuffer correlation;
     private final Executor executor;
     private final Function<OpenRequest, CompletionStage<Void>> canceller;
     private final CompletableFuture<Source> record = new CompletableFuture<>();
     private final CompletableFuture<RequestResult> result = new CompletableFuture<>();
     private final TextStream events;
 
-    /** @param attached whether the client knows the id only, and not the record */
+    /** @param correlation names the request among all of the client */
     OpenRequest(
             String id,
-            boolean attached,
+            ByteBuffer correlation,
             Executor executor,
             AtomicLong streamBudget,
             Function<OpenRequest, CompletionStage<Void>> canceller) {
         this.id = id;
-        this.attached = attached;
+        this.correlation = correlation;
         this.executor = executor;
         this.canceller = canceller;
         this.events = new TextStream(executor, streamBudget);
@@ -48,7 +49,7 @@ public final class OpenRequest {
 
     /**
      * The position of the request's record, as soon as the broker has acknowledged it: the service will answer it. Of
-     * an attached request, it is known with the result.
+     * a request that is attached by its id, it is known with the result.
      */
     public CompletionStage<Source> record() {
         return record.minimalCompletionStage();
@@ -85,8 +86,8 @@ public final class OpenRequest {
         return canceller.apply(this);
     }
 
-    boolean isAttached() {
-        return attached;
+    ByteBuffer correlation() {
+        return correlation;
     }
 
     TextStream stream() {

@@ -2,8 +2,10 @@ package io.tidemark.client;
 
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TopicJson;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,44 +18,33 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
 
 /**
- * The requests of a client that have no result yet, and the limits of their number and bytes. Results are matched by
- * {@code tidemark.source}, the position of the request's record; those of attached requests by id. Values that are no
- * results or events are ignored, since other producers may write to the topics.
+ * The requests of a client that have no result yet, and the limits of their number and bytes. Results and events are
+ * matched by the header {@link RequestMessage#CORRELATION_HEADER}, which repeats that of the request. The records of
+ * attached requests have a header that an earlier client chose, so these are matched by id. Values that are no results
+ * or events are ignored, since other producers may write to the topics.
  *
  * <p>Thread-safe. The threads of callers add requests, the producer's thread acknowledges them, and the client's thread
- * passes records. The result of a request can be read before the producer has its acknowledgement. Such results are
- * kept until the source of the request is known.
+ * passes records. The result of a request can be read before the producer has its acknowledgement.
  */
 final class OpenRequests {
-
-    private static final long MAX_EARLY_BYTES = 16L << 20;
 
     /** More than eight threads of callbacks can hold, each with a result of 5 MiB. */
     private static final long MAX_WAITING_BYTES = 64L << 20;
 
-    private final Topics topics;
     private final Limits limits;
     private final LongSupplier nanoTime;
 
-    /** In the order of their deadlines. */
-    private final Map<OpenRequest, State> open = new LinkedHashMap<>();
+    /** By correlation, in the order of their deadlines. */
+    private final Map<ByteBuffer, State> open = new LinkedHashMap<>();
 
-    /** By the ids that the service can use. */
+    /** By the ids that the service uses, which are different. Attached requests are matched by them. */
     private final Map<String, OpenRequest> byId = new HashMap<>();
 
-    private final Map<Source, OpenRequest> bySource = new HashMap<>();
-
-    /** By the ids that the service derives for requests without a usable id. */
-    private final Map<String, OpenRequest> byDerivedId = new HashMap<>();
-
-    /** Results whose request may be one that is not acknowledged. */
-    private final Map<Source, RequestResult> early = new HashMap<>();
-
-    private long earlyBytes;
     private long unsentBytes;
-    private int unsentWithoutId;
 
     /** Of results whose callbacks have not run. */
     private long waitingBytes;
@@ -64,24 +55,33 @@ final class OpenRequests {
     /** Why no request is accepted. */
     private Optional<String> closed = Optional.empty();
 
-    OpenRequests(Topics topics, Limits limits, LongSupplier nanoTime) {
-        this.topics = topics;
+    OpenRequests(Limits limits, LongSupplier nanoTime) {
         this.limits = limits;
         this.nanoTime = nanoTime;
     }
 
-    /** @param usableId whether the service uses the id, so that events and cancellations name it */
-    private record State(boolean usableId, int unsentBytes, long deadline, Optional<Source> source) {
+    /**
+     * @param attached    whether the request is matched by its id
+     * @param source      the record of an attached request, if it is known; other results with the id are ignored
+     * @param unsentBytes 0 once the broker has acknowledged the record
+     */
+    private record State(
+            OpenRequest request, boolean attached, Optional<Source> source, int unsentBytes, long deadline) {
 
-        private State acknowledged(Source at) {
-            return new State(usableId, 0, deadline, Optional.of(at));
+        private boolean isSent() {
+            return unsentBytes == 0;
+        }
+
+        private State sent() {
+            return new State(request, attached, source, 0, deadline);
         }
     }
 
     /**
      * Adds a request that is about to be sent; waits until it has a place.
      *
-     * @return why it has none
+     * @param usableId whether the service uses the id, so that cancellations name it
+     * @return why it has no place
      */
     synchronized Optional<ClientException> add(OpenRequest request, boolean usableId, int bytes, Duration maxWait)
             throws InterruptedException {
@@ -99,16 +99,18 @@ final class OpenRequests {
             return Optional.of(
                     new ClientException.Closed("request '" + request.id() + "' was not sent: " + closed.get()));
         }
-        put(request, new State(usableId, bytes, deadline(), Optional.empty()));
+        put(new State(request, false, Optional.empty(), bytes, deadline()));
+        if (usableId) {
+            byId.put(request.id(), request);
+        }
         unsentBytes += bytes;
-        unsentWithoutId += usableId ? 0 : 1;
         return Optional.empty();
     }
 
     /**
      * Adds requests that were sent before: all of them, or none.
      *
-     * @param sources the records of requests that are matched by their record
+     * @param sources the records of the requests, as far as they are known
      * @return why none was added
      * @throws IllegalArgumentException if a request with one of the ids is open, or an id is there twice
      */
@@ -131,8 +133,9 @@ final class OpenRequests {
         }
         for (OpenRequest request : requests) {
             Optional<Source> source = Optional.ofNullable(sources.get(request));
-            put(request, new State(true, 0, deadline(), source));
-            source.ifPresent(known -> bySource.put(known, request));
+            put(new State(request, true, source, 0, deadline()));
+            byId.put(request.id(), request);
+            source.ifPresent(record -> byId.putIfAbsent(record.derivedId(), request));
         }
         return Optional.empty();
     }
@@ -141,11 +144,8 @@ final class OpenRequests {
         return nanoTime.getAsLong() + Limits.nanos(limits.time());
     }
 
-    private void put(OpenRequest request, State state) {
-        open.put(request, state);
-        if (state.usableId()) {
-            byId.put(request.id(), request);
-        }
+    private void put(State state) {
+        open.put(state.request().correlation(), state);
         taken++;
     }
 
@@ -172,177 +172,109 @@ final class OpenRequests {
 
     /** The broker has acknowledged the record of a request. */
     void acknowledge(OpenRequest request, Source source) {
-        Optional<RequestResult> result;
         synchronized (this) {
-            State state = open.get(request);
+            State state = open.get(request.correlation());
             if (state == null) {
                 return;
             }
-            result = Optional.ofNullable(early.remove(source));
-            if (result.isPresent()) {
-                earlyBytes -= bytes(result.get());
-                remove(request);
-            } else {
-                sent(state);
-                open.put(request, state.acknowledged(source));
-                bySource.put(source, request);
-                if (!state.usableId()) {
-                    byDerivedId.put(source.derivedId(), request);
-                }
-            }
+            open.put(request.correlation(), state.sent());
+            unsentBytes -= state.unsentBytes();
+            notifyAll();
         }
         request.acknowledge(source);
-        result.ifPresent(done -> complete(request, done));
-    }
-
-    private void sent(State state) {
-        unsentBytes -= state.unsentBytes();
-        if (state.unsentBytes() > 0 && !state.usableId()) {
-            unsentWithoutId--;
-        }
-        if (unsentBytes == 0) {
-            early.clear();
-            earlyBytes = 0;
-        }
-        notifyAll();
     }
 
     /** Ends a request without a result; has no effect on a request that is not open. */
     void fail(OpenRequest request, ClientException cause) {
-        boolean removed;
-        synchronized (this) {
-            removed = remove(request);
-        }
-        if (removed) {
+        if (remove(request)) {
             request.fail(cause, () -> release(0));
         }
     }
 
-    /** @param key the key of the record, which is the id of the request */
-    void onResult(String key, byte[] value) {
-        if (!mayBeOpen(key)) {
+    void onResult(ConsumerRecord<byte[], byte[]> record) {
+        Optional<State> found = find(record);
+        Optional<ResultMessage> message = found.flatMap(state -> read(record.value(), ResultMessage.class));
+        if (message.isEmpty() || !isOf(found.get(), message.get())) {
             return;
         }
-        ResultMessage message;
-        try {
-            message = TopicJson.read(value, ResultMessage.class);
-        } catch (IllegalArgumentException e) {
-            return;
-        }
-        OpenRequest request;
+        OpenRequest request = found.get().request();
+        RequestResult result =
+                new RequestResult(request.id(), message.get(), new String(record.value(), StandardCharsets.UTF_8));
+        long bytes = result.json().length();
         synchronized (this) {
-            request = find(message, value);
-            if (request == null) {
+            if (!remove(request)) {
                 return;
             }
-            remove(request);
+            waitingBytes += bytes;
         }
-        complete(request, result(request.id(), message, value));
+        request.complete(result, () -> release(bytes));
     }
 
-    private synchronized boolean mayBeOpen(String key) {
-        return key == null || byId.containsKey(key) || byDerivedId.containsKey(key) || unsentWithoutId > 0;
+    private static boolean isOf(State state, ResultMessage message) {
+        return state.source().isEmpty()
+                || state.source().get().equals(message.tidemark().source());
     }
 
-    /** Null if the result belongs to no open request, or to one that is not acknowledged. */
-    private OpenRequest find(ResultMessage message, byte[] value) {
-        Source source = message.tidemark().source();
-        OpenRequest known = bySource.get(source);
-        if (known != null) {
-            return known;
+    void onEvent(ConsumerRecord<byte[], byte[]> record) {
+        Optional<State> found = find(record);
+        Optional<EventMessage> event = found.flatMap(state -> read(record.value(), EventMessage.class));
+        if (event.isPresent()) {
+            found.get().request().stream().onEvent(event.get());
         }
-        OpenRequest named = byId.get(message.id());
-        if (named != null && named.isAttached()) {
-            return named;
-        }
-        boolean maybe = named != null
-                ? open.get(named).unsentBytes() > 0
-                : unsentWithoutId > 0 && message.id().equals(source.derivedId());
-        if (maybe && source.topic().equals(topics.requests())) {
-            RequestResult result = result(named == null ? message.id() : named.id(), message, value);
-            Optional.ofNullable(early.put(source, result)).ifPresent(same -> earlyBytes -= bytes(same));
-            earlyBytes += bytes(result);
-        }
-        return null;
     }
 
-    private static long bytes(RequestResult result) {
-        return result.json().length();
-    }
-
-    private static RequestResult result(String id, ResultMessage message, byte[] value) {
-        return new RequestResult(id, message, new String(value, StandardCharsets.UTF_8));
-    }
-
-    private void complete(OpenRequest request, RequestResult done) {
-        RequestResult own =
-                done.id().equals(request.id()) ? done : new RequestResult(request.id(), done.message(), done.json());
-        synchronized (this) {
-            waitingBytes += bytes(own);
+    /** The open request that a result or an event belongs to, without a look at its value. */
+    private synchronized Optional<State> find(ConsumerRecord<byte[], byte[]> record) {
+        Header correlation = record.headers().lastHeader(RequestMessage.CORRELATION_HEADER);
+        State state = correlation == null || correlation.value() == null
+                ? null
+                : open.get(ByteBuffer.wrap(correlation.value()));
+        if (state != null || record.key() == null) {
+            return Optional.ofNullable(state);
         }
-        request.complete(own, () -> release(bytes(own)));
+        return Optional.ofNullable(byId.get(new String(record.key(), StandardCharsets.UTF_8)))
+                .map(named -> open.get(named.correlation()))
+                .filter(State::attached);
     }
 
-    /** @param key the key of the record, which is the id of the request */
-    void onEvent(String key, byte[] value) {
-        synchronized (this) {
-            if (key != null && !byId.containsKey(key) && !byDerivedId.containsKey(key)) {
-                return;
-            }
-        }
-        EventMessage event;
+    /** Empty if the value has another form. */
+    private static <T> Optional<T> read(byte[] value, Class<T> type) {
         try {
-            event = TopicJson.read(value, EventMessage.class);
+            return Optional.of(TopicJson.read(value, type));
         } catch (IllegalArgumentException e) {
-            return;
-        }
-        OpenRequest request;
-        synchronized (this) {
-            OpenRequest named = byId.get(event.id());
-            request = named == null ? byDerivedId.get(event.id()) : named;
-        }
-        if (request != null) {
-            request.stream().onEvent(event);
+            return Optional.empty();
         }
     }
 
-    /**
-     * Whether no more results may be read, because those that wait for an acknowledgement or for their callbacks have
-     * too many bytes.
-     */
+    /** Whether no more results may be read, because those that wait for their callbacks have too many bytes. */
     synchronized boolean holdsTooMuch() {
-        return earlyBytes > MAX_EARLY_BYTES || waitingBytes > MAX_WAITING_BYTES;
+        return waitingBytes > MAX_WAITING_BYTES;
     }
 
     /** Ends the requests that have been open for too long. */
     void expire() {
-        List<OpenRequest> expired = new ArrayList<>();
+        List<State> expired = new ArrayList<>();
         synchronized (this) {
             long now = nanoTime.getAsLong();
-            for (Map.Entry<OpenRequest, State> each : open.entrySet()) {
-                if (each.getValue().deadline() - now > 0) {
+            for (State state : open.values()) {
+                if (state.deadline() - now > 0) {
                     break;
                 }
-                expired.add(each.getKey());
+                expired.add(state);
             }
         }
         String time = "within " + limits.time().toSeconds() + " s";
-        expired.forEach(request -> fail(
-                request,
-                new ClientException.TimedOut(
-                        wasSent(request)
-                                ? "request '" + request.id() + "' had no result " + time
-                                        + "; is a worker running? The service answers it later: attach waits again,"
-                                        + " and cancel() ends it"
-                                : "request '" + request.id() + "' was not acknowledged by the broker " + time
-                                        + "; it may have been sent: attach finds its result")));
-    }
-
-    /** Whether the broker has acknowledged an open request. */
-    private synchronized boolean wasSent(OpenRequest request) {
-        return Optional.ofNullable(open.get(request))
-                .filter(state -> state.unsentBytes() == 0)
-                .isPresent();
+        for (State state : expired) {
+            String request = "request '" + state.request().id() + "' ";
+            fail(
+                    state.request(),
+                    new ClientException.TimedOut(
+                            state.isSent()
+                                    ? request + "had no result " + time + "; is a worker running? The service answers"
+                                            + " it later: attach waits again, and cancel() ends it"
+                                    : request + "was not acknowledged by the broker " + time
+                                            + "; it may have been sent: attach finds its result"));
+        }
     }
 
     /** Ends all requests and accepts no more: nobody reads their results. */
@@ -356,11 +288,13 @@ final class OpenRequests {
 
     /** Ends all requests, such as after the loss of a right. */
     void failAll(ClientException cause) {
-        List<OpenRequest> all;
-        synchronized (this) {
-            all = List.copyOf(open.keySet());
+        for (State state : all()) {
+            fail(state.request(), cause);
         }
-        all.forEach(request -> fail(request, cause));
+    }
+
+    private synchronized List<State> all() {
+        return List.copyOf(open.values());
     }
 
     synchronized int size() {
@@ -372,16 +306,15 @@ final class OpenRequests {
         try {
             awaitNone(maxWait);
         } finally {
-            List<OpenRequest> left;
-            synchronized (this) {
-                left = List.copyOf(open.keySet());
+            for (State state : all()) {
+                String id = state.request().id();
+                fail(
+                        state.request(),
+                        new ClientException.Closed("the client was closed while request '" + id + "' was open"
+                                + (state.isSent()
+                                        ? "; the service answers it: attach waits again"
+                                        : " and not acknowledged by the broker; it may not have been sent")));
             }
-            left.forEach(request -> fail(
-                    request,
-                    new ClientException.Closed("the client was closed while request '" + request.id() + "' was open"
-                            + (wasSent(request)
-                                    ? "; the service answers it: attach waits again"
-                                    : " and not acknowledged by the broker; it may not have been sent"))));
         }
     }
 
@@ -395,17 +328,16 @@ final class OpenRequests {
         }
     }
 
-    private boolean remove(OpenRequest request) {
-        State state = open.remove(request);
+    /** Returns false if the request is not open. */
+    private synchronized boolean remove(OpenRequest request) {
+        State state = open.remove(request.correlation());
         if (state == null) {
             return false;
         }
         byId.remove(request.id(), request);
-        state.source().ifPresent(source -> {
-            bySource.remove(source);
-            byDerivedId.remove(source.derivedId());
-        });
-        sent(state);
+        state.source().ifPresent(record -> byId.remove(record.derivedId(), request));
+        unsentBytes -= state.unsentBytes();
+        notifyAll();
         return true;
     }
 

@@ -1,6 +1,5 @@
 package io.tidemark.client;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -136,11 +135,10 @@ final class ResultReader implements Runnable {
                 consumer.resume(consumer.paused());
             }
             for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-                String key = record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8);
                 if (record.topic().equals(events)) {
-                    open.onEvent(key, record.value());
+                    open.onEvent(record);
                 } else {
-                    open.onResult(key, record.value());
+                    open.onResult(record);
                 }
             }
         } catch (TopicAuthorizationException e) {

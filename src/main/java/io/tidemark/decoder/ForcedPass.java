@@ -40,7 +40,7 @@ public final class ForcedPass implements AutoCloseable {
     private final LoraWeights adapter;
     private final TeacherForcedBatch batch;
     private final Optional<KvPool> pool;
-    /** By state and sequence; none without the native path. */
+    /** The slots by state and sequence; there are none without the native path. */
     private final List<KvSlot> slots;
 
     ForcedPass(DecoderContext context, KvCache kvCache, LoraWeights adapter, TeacherForcedBatch batch, int states) {
@@ -49,7 +49,7 @@ public final class ForcedPass implements AutoCloseable {
         this.batch = batch;
         int count = states * batch.sequences().size();
         int longest = batch.sequences().stream()
-                .mapToInt(TeacherForcedBatch.Sequence::length)
+                .mapToInt(TeacherForcedBatch.ForcedSequence::length)
                 .max()
                 .orElseThrow();
         this.pool = context.isNative()
@@ -164,7 +164,7 @@ public final class ForcedPass implements AutoCloseable {
         LoraWeights lora = lastHasLora ? adapter : context.noAdapter();
         long[] lengths = Collections.nCopies(states.count(), batch.sequences()).stream()
                 .flatMap(List::stream)
-                .mapToLong(TeacherForcedBatch.Sequence::length)
+                .mapToLong(TeacherForcedBatch.ForcedSequence::length)
                 .toArray();
         Torch torch = context.torch();
         try (Value numbers = torch.numbers(lengths);

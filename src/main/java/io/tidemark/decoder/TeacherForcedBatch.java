@@ -7,7 +7,7 @@ import java.util.stream.IntStream;
  * Sequences whose gold tokens are scored. Their input tokens are rows, one sequence after another. The last token of a
  * sequence is not an input, because it predicts nothing.
  */
-public record TeacherForcedBatch(List<Sequence> sequences) {
+public record TeacherForcedBatch(List<ForcedSequence> sequences) {
 
     /**
      * A prompt and its completion.
@@ -15,9 +15,9 @@ public record TeacherForcedBatch(List<Sequence> sequences) {
      * @param prompt at least one token
      * @param gold   the tokens to score, at least one
      */
-    public record Sequence(List<Integer> prompt, List<Integer> gold) {
+    public record ForcedSequence(List<Integer> prompt, List<Integer> gold) {
 
-        public Sequence {
+        public ForcedSequence {
             if (prompt.isEmpty() || gold.isEmpty()) {
                 throw new IllegalArgumentException(
                         "a sequence needs at least one token of prompt and one of completion");
@@ -42,7 +42,7 @@ public record TeacherForcedBatch(List<Sequence> sequences) {
 
     /** Rows of one state: the input tokens of all sequences. */
     public int rows() {
-        return sequences.stream().mapToInt(Sequence::length).sum();
+        return sequences.stream().mapToInt(ForcedSequence::length).sum();
     }
 
     /** Number of gold tokens of all sequences. */
@@ -62,7 +62,7 @@ public record TeacherForcedBatch(List<Sequence> sequences) {
         long[] rows = new long[goldTokens()];
         int next = 0;
         int end = 0;
-        for (Sequence sequence : sequences) {
+        for (ForcedSequence sequence : sequences) {
             end += sequence.length();
             for (int g = sequence.gold().size(); g > 0; g--) {
                 rows[next++] = end - g;

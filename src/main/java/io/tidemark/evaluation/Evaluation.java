@@ -10,12 +10,12 @@ import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;
-import io.tidemark.evaluation.EvaluationReport.Row;
+import io.tidemark.evaluation.EvaluationReport.EvaluatedSetting;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
@@ -50,11 +50,11 @@ public final class Evaluation {
     private final LoraWeights lora;
     private final List<ScaledLora> scaled;
     private final EvaluationOptions options;
-    private final Progress progress;
+    private final ProgressListener progress;
 
     /** Called on the calling thread after each part of the evaluation. */
     @FunctionalInterface
-    public interface Progress {
+    public interface ProgressListener {
 
         /** @param part the part that is done, such as {@code texts generated, boundary 8} */
         void onPart(int done, int parts, String part);
@@ -86,7 +86,7 @@ public final class Evaluation {
         }
     }
 
-    /** @param name see {@link Row#setting} */
+    /** @param name see {@link EvaluatedSetting#setting} */
     private record Setting(String name, Variant variant) {}
 
     /**
@@ -111,7 +111,7 @@ public final class Evaluation {
             LoraWeights lora,
             List<ScaledLora> scaled,
             EvaluationOptions options,
-            Progress progress) {
+            ProgressListener progress) {
         this.model = model;
         this.lora = lora;
         this.scaled = List.copyOf(scaled);
@@ -237,11 +237,11 @@ public final class Evaluation {
     }
 
     /** Submits all prompts at once; returns one choice per prompt, in their order. */
-    private List<Completion.Choice> complete(
+    private List<Completion.GeneratedChoice> complete(
             GenerationEngine engine, Variant variant, List<List<Integer>> prompts, GenerationParams params) {
         List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
         for (List<Integer> prompt : prompts) {
-            GenerationRequest request = new GenerationRequest(
+            EngineRequest request = new EngineRequest(
                     "evaluate-" + outcomes.size(), prompt, params, variant.lora(), variant.boundary());
             try {
                 outcomes.add(engine.submit(request));
@@ -255,14 +255,14 @@ public final class Evaluation {
                 .toList();
     }
 
-    private static Completion.Choice choice(Outcome outcome) {
+    private static Completion.GeneratedChoice choice(Outcome outcome) {
         if (outcome instanceof Outcome.Failure failure) {
             throw new EvaluationException(failure.id() + ": " + failure.message());
         }
         return ((Completion) outcome).choices().get(0);
     }
 
-    private static Row row(Setting setting, Measured measured, Variant full, boolean answers) {
+    private static EvaluatedSetting row(Setting setting, Measured measured, Variant full, boolean answers) {
         Variant variant = setting.variant();
         boolean adapted = variant.lora().isPresent();
         List<Double> likelihoods = measured.likelihoods().get(variant);
@@ -270,7 +270,7 @@ public final class Evaluation {
         OptionalDouble mean = OptionalDouble.of(texts.mean());
         Optional<BatchSpeed> speed = Optional.ofNullable(measured.speeds().get(variant));
         boolean compared = !setting.name().equals(FULL);
-        return new Row(
+        return new EvaluatedSetting(
                 setting.name(),
                 adapted ? OptionalInt.of(variant.boundary().layers()) : OptionalInt.empty(),
                 adapted ? OptionalDouble.of(variant.scale()) : OptionalDouble.empty(),

@@ -29,7 +29,7 @@ public record EvaluationReport(
         int testExamples,
         int generatedTexts,
         boolean constrained,
-        List<Row> rows) {
+        List<EvaluatedSetting> rows) {
 
     public EvaluationReport {
         validationCurve = List.copyOf(validationCurve);
@@ -40,7 +40,7 @@ public record EvaluationReport(
     @JsonIgnore
     public Map<String, Integer> chosen() {
         Map<String, Integer> chosen = new LinkedHashMap<>();
-        for (Row row : rows) {
+        for (EvaluatedSetting row : rows) {
             if (Evaluation.OBJECTIVES.stream()
                     .anyMatch(objective -> objective.written().equals(row.setting()))) {
                 chosen.put(row.setting(), row.boundary().orElseThrow());
@@ -55,14 +55,14 @@ public record EvaluationReport(
      */
     @JsonIgnore
     public OptionalDouble bestScale() {
-        List<Row> full = rows.stream()
+        List<EvaluatedSetting> full = rows.stream()
                 .filter(row -> row.boundary().orElse(-1) == numLayers)
                 .toList();
         if (full.stream().allMatch(row -> row.scale().orElseThrow() == 1)) {
             return OptionalDouble.empty();
         }
         return full.stream()
-                .max(Comparator.comparingDouble(Row::validationLogLikelihood)
+                .max(Comparator.comparingDouble(EvaluatedSetting::validationLogLikelihood)
                         .thenComparing(row -> -Math.abs(row.scale().orElseThrow() - 1)))
                 .orElseThrow()
                 .scale();
@@ -89,7 +89,7 @@ public record EvaluationReport(
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     @JsonInclude(JsonInclude.Include.NON_ABSENT)
-    public record Row(
+    public record EvaluatedSetting(
             String setting,
             OptionalInt boundary,
             OptionalDouble scale,
@@ -100,18 +100,18 @@ public record EvaluationReport(
             OptionalDouble bleu,
             OptionalDouble exactMatch,
             Optional<PairedDifference> textDifference,
-            List<Text> texts,
+            List<GeneratedText> texts,
             double meanTokens,
             OptionalDouble secondsPerText,
             OptionalDouble tokensPerSecond) {
 
-        public Row {
+        public EvaluatedSetting {
             texts = List.copyOf(texts);
         }
 
         /** The number of texts that are cut. */
         public long cutTexts() {
-            return texts.stream().filter(Text::cut).count();
+            return texts.stream().filter(GeneratedText::cut).count();
         }
     }
 
@@ -121,5 +121,5 @@ public record EvaluationReport(
      * @param cut whether the maximum number of tokens has ended it, so that it may be the beginning of a text in the
      *            format
      */
-    public record Text(String text, boolean cut) {}
+    public record GeneratedText(String text, boolean cut) {}
 }

@@ -1,7 +1,7 @@
 package io.tidemark.evaluation;
 
-import io.tidemark.evaluation.EvaluationReport.Text;
-import io.tidemark.generation.Completion.Choice;
+import io.tidemark.evaluation.EvaluationReport.GeneratedText;
+import io.tidemark.generation.Completion.GeneratedChoice;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.metric.Bleu;
 import io.tidemark.metric.FinalAnswer;
@@ -18,12 +18,12 @@ import java.util.stream.IntStream;
  * @param corpusBleu BLEU of all texts, 0 to 100; empty if the examples have answers
  * @param meanTokens mean number of tokens of a text
  */
-record TextScores(List<Text> texts, List<Double> each, OptionalDouble corpusBleu, double meanTokens) {
+record TextScores(List<GeneratedText> texts, List<Double> each, OptionalDouble corpusBleu, double meanTokens) {
 
     /** Compares answers if every example has one; otherwise computes ROUGE-L and BLEU. */
-    static TextScores of(List<Choice> choices, List<LabelledExample> examples) {
-        List<Text> texts = choices.stream()
-                .map(choice -> new Text(choice.text(), choice.finishReason() == FinishReason.LENGTH))
+    static TextScores of(List<GeneratedChoice> choices, List<LabelledExample> examples) {
+        List<GeneratedText> texts = choices.stream()
+                .map(choice -> new GeneratedText(choice.text(), choice.finishReason() == FinishReason.LENGTH))
                 .toList();
         double meanTokens = choices.stream()
                 .mapToInt(choice -> choice.tokens().size())

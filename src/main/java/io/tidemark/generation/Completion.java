@@ -4,7 +4,8 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /** The result of a request: its choices in order of their index, token counts and times. */
-public record Completion(String id, List<Choice> choices, Usage usage, Timing timing) implements Outcome {
+public record Completion(String id, List<GeneratedChoice> choices, CompletionUsage usage, Timing timing)
+        implements Outcome {
 
     public Completion {
         choices = List.copyOf(choices);
@@ -22,10 +23,10 @@ public record Completion(String id, List<Choice> choices, Usage usage, Timing ti
      * @param tokens   generated token ids, an end-of-sequence token included
      * @param logprobs one entry for each token; empty if the request has no {@code logprobs}
      */
-    public record Choice(
-            int index, String text, List<Integer> tokens, FinishReason finishReason, List<TokenLogprob> logprobs) {
+    public record GeneratedChoice(
+            int index, String text, List<Integer> tokens, FinishReason finishReason, List<ScoredToken> logprobs) {
 
-        public Choice {
+        public GeneratedChoice {
             tokens = List.copyOf(tokens);
             logprobs = List.copyOf(logprobs);
         }
@@ -38,17 +39,17 @@ public record Completion(String id, List<Choice> choices, Usage usage, Timing ti
      *                top-p and min-p
      * @param top     the most likely tokens, most likely first
      */
-    public record TokenLogprob(int token, String text, double logprob, List<Alternative> top) {
+    public record ScoredToken(int token, String text, double logprob, List<LikelyToken> top) {
 
-        public record Alternative(int token, String text, double logprob) {}
+        public record LikelyToken(int token, String text, double logprob) {}
 
-        public TokenLogprob {
+        public ScoredToken {
             top = List.copyOf(top);
         }
     }
 
     /** @param cachedTokens prompt tokens that came from the prefix cache */
-    public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
+    public record CompletionUsage(int promptTokens, int completionTokens, int cachedTokens) {}
 
     /**
      * Times in milliseconds.

@@ -28,7 +28,7 @@ public interface Engine extends EngineLoad {
      * @throws RequestRejectedException if the request can never run; the listener is not called then
      * @throws IllegalStateException if the engine is closed
      */
-    void submit(GenerationRequest request, GenerationListener listener) throws RequestRejectedException;
+    void submit(EngineRequest request, GenerationListener listener) throws RequestRejectedException;
 
     /**
      * Ends a queued or running request with the text generated so far. Does nothing if the engine has no request of

@@ -101,7 +101,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     @Override
-    public void submit(GenerationRequest request, GenerationListener listener) throws RequestRejectedException {
+    public void submit(EngineRequest request, GenerationListener listener) throws RequestRejectedException {
         validate(request.prompt(), request.params());
         queue.add(new SubmittedRequest(request, listener, System.nanoTime()));
     }
@@ -113,7 +113,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
      * @throws RequestRejectedException if the request can never run
      * @throws IllegalStateException if the engine is closed
      */
-    public CompletableFuture<Outcome> submit(GenerationRequest request) throws RequestRejectedException {
+    public CompletableFuture<Outcome> submit(EngineRequest request) throws RequestRejectedException {
         CompletableFuture<Outcome> outcome = new CompletableFuture<>();
         submit(request, outcome::complete);
         return outcome;
@@ -203,7 +203,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
         return thread.join(timeout);
     }
 
-    /** On the thread of the engine. */
+    /** Ends the engine after a failure. Runs on the thread of the engine. */
     private void failed() {
         failure.complete(null);
         thread.close();

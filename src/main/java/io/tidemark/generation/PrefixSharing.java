@@ -102,7 +102,7 @@ final class PrefixSharing {
 
     /** Whether an older sequence is computing a prompt that has more in common with this one than the cache has. */
     private boolean isBeingComputed(Sequence sequence, List<Sequence> running) {
-        PrefixCache.Scope scope = scope(sequence);
+        PrefixCache.PrefixScope scope = scope(sequence);
         List<Integer> prompt = sequence.owner().request().prompt();
         List<Integer> cacheable = prompt.subList(0, prompt.size() - 1);
         int cached = pool.prefixes().cachedTokens(scope, cacheable);
@@ -123,8 +123,8 @@ final class PrefixSharing {
         return false;
     }
 
-    private static PrefixCache.Scope scope(Sequence sequence) {
-        GenerationRequest request = sequence.owner().request();
-        return PrefixCache.Scope.of(request.tenant(), request.lora(), request.boundary());
+    private static PrefixCache.PrefixScope scope(Sequence sequence) {
+        EngineRequest request = sequence.owner().request();
+        return PrefixCache.PrefixScope.of(request.tenant(), request.lora(), request.boundary());
     }
 }

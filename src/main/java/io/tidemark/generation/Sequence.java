@@ -7,8 +7,8 @@ import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.decoder.sampling.TokenCounts;
 import io.tidemark.decoder.sampling.TokenMasks;
 import io.tidemark.decoder.sampling.TokenSampling;
-import io.tidemark.generation.Completion.Choice;
-import io.tidemark.generation.Completion.TokenLogprob;
+import io.tidemark.generation.Completion.GeneratedChoice;
+import io.tidemark.generation.Completion.ScoredToken;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.text.StopStrings;
@@ -43,7 +43,7 @@ final class Sequence {
     private final TokenCounts counts;
 
     private final List<Integer> generated = new ArrayList<>();
-    private final List<TokenLogprob> logprobs = new ArrayList<>();
+    private final List<ScoredToken> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
     /** Number of tokens in the slot; written by the thread that runs the turn only. */
     private volatile int cachedTokens;
@@ -222,7 +222,7 @@ final class Sequence {
 
     /** The row of the next step: the last generated token, or up to {@code promptTokens} of the prompt. */
     StepRow nextRow(int promptTokens) {
-        GenerationRequest request = owner.request();
+        EngineRequest request = owner.request();
         List<Integer> tokens = isPrefilling()
                 ? prompt.subList(cachedTokens, Math.min(prompt.size(), cachedTokens + promptTokens))
                 : generated.subList(generated.size() - 1, generated.size());
@@ -279,8 +279,8 @@ final class Sequence {
     }
 
     /** The result of a finished choice. */
-    Choice result() {
-        return new Choice(choice, text.toString(), generated, finished.orElseThrow(), logprobs);
+    GeneratedChoice result() {
+        return new GeneratedChoice(choice, text.toString(), generated, finished.orElseThrow(), logprobs);
     }
 
     private TokenSampling nextSampling() {
@@ -292,7 +292,7 @@ final class Sequence {
         return new TokenSampling(sampling, uniform, counts, banned(), params.logprobs(), mask);
     }
 
-    /** Until {@code min_tokens}, the tokens that end the choice, unless its grammar allows no others. */
+    /** The tokens that end the choice, until {@code min_tokens}; none if its grammar allows no others. */
     private Set<Integer> banned() {
         boolean mayEnd = generated.size() >= params.stopConditions().minTokens()
                 || mask.filter(tokens -> tokens.allowsOnly(endTokens)).isPresent();
@@ -304,13 +304,13 @@ final class Sequence {
         return chunk;
     }
 
-    private TokenLogprob logprob(SampledToken token) {
-        return new TokenLogprob(
+    private ScoredToken logprob(SampledToken token) {
+        return new ScoredToken(
                 token.token(),
                 tokenizer.decode(List.of(token.token())),
                 token.logprob(),
                 token.top().stream()
-                        .map(a -> new TokenLogprob.Alternative(
+                        .map(a -> new ScoredToken.LikelyToken(
                                 a.token(), tokenizer.decode(List.of(a.token())), a.logprob()))
                         .toList());
     }

@@ -48,7 +48,7 @@ final class StepMasks {
     private final Source source;
     private final long budget;
     private final Clocks clocks;
-    /** As many as any step has needed, at most one for each sequence of the engine. */
+    /** Masks for as many rows as any step has needed, at most one for each sequence of the engine. */
     private Optional<TokenMasks> buffer = Optional.empty();
 
     /** Has the contract of {@link io.tidemark.grammar.GrammarMasks#advance}; called with one state. */

@@ -1,8 +1,8 @@
 package io.tidemark.generation;
 
-import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.CompletionUsage;
+import io.tidemark.generation.Completion.GeneratedChoice;
 import io.tidemark.generation.Completion.Timing;
-import io.tidemark.generation.Completion.Usage;
 import io.tidemark.generation.Outcome.Failure;
 import io.tidemark.text.LogText;
 import io.tidemark.text.StopStrings;
@@ -20,17 +20,17 @@ final class SubmittedRequest {
 
     private static final System.Logger LOG = System.getLogger(SubmittedRequest.class.getName());
 
-    private final GenerationRequest request;
+    private final EngineRequest request;
     private final GenerationListener listener;
     private final StopStrings stops;
     private final long submittedNanos;
-    private final List<Choice> finished = new ArrayList<>();
+    private final List<GeneratedChoice> finished = new ArrayList<>();
     private long startedNanos;
     private long firstTokenNanos;
     private int cachedTokens;
     private volatile Optional<FinishReason> cancelled = Optional.empty();
 
-    SubmittedRequest(GenerationRequest request, GenerationListener listener, long submittedNanos) {
+    SubmittedRequest(EngineRequest request, GenerationListener listener, long submittedNanos) {
         this.request = request;
         this.listener = listener;
         this.stops = new StopStrings(request.params().stopConditions().stop());
@@ -38,7 +38,7 @@ final class SubmittedRequest {
         this.startedNanos = submittedNanos;
     }
 
-    GenerationRequest request() {
+    EngineRequest request() {
         return request;
     }
 
@@ -79,11 +79,11 @@ final class SubmittedRequest {
         }
     }
 
-    void choiceFinished(Choice choice) {
+    void choiceFinished(GeneratedChoice choice) {
         finished.add(choice);
         callListener(() -> listener.onChoiceFinished(choice.index(), choice.finishReason()));
         if (finished.size() == request.params().choices()) {
-            finished.sort(Comparator.comparingInt(Choice::index));
+            finished.sort(Comparator.comparingInt(GeneratedChoice::index));
             finish(this::completion);
         }
     }
@@ -92,7 +92,7 @@ final class SubmittedRequest {
     void endBeforeStart(FinishReason reason) {
         started();
         for (int choice = 0; choice < request.params().choices(); choice++) {
-            choiceFinished(new Choice(choice, "", List.of(), reason, List.of()));
+            choiceFinished(new GeneratedChoice(choice, "", List.of(), reason, List.of()));
         }
     }
 
@@ -132,7 +132,7 @@ final class SubmittedRequest {
         return new Completion(
                 request.id(),
                 finished,
-                new Usage(request.prompt().size(), tokens, cachedTokens),
+                new CompletionUsage(request.prompt().size(), tokens, cachedTokens),
                 new Timing(millis(submittedNanos, startedNanos), firstToken, millis(submittedNanos, now)));
     }
 

@@ -37,7 +37,7 @@ final class WaitingRequests {
 
     /** The oldest first. */
     private final Set<SubmittedRequest> bySubmission = new LinkedHashSet<>();
-    /** By priority; no group is empty. */
+    /** The requests of each priority; no group is empty. */
     private final NavigableMap<Integer, Turns> turns = new TreeMap<>();
     /** Starts since the last one that took the oldest request. */
     private int startsByPriority;
@@ -68,7 +68,7 @@ final class WaitingRequests {
         }
 
         /** Ends the turn of the tenant of a request, and of its adapter. */
-        private void endTurn(GenerationRequest request) {
+        private void endTurn(EngineRequest request) {
             Optional.ofNullable(tenants.get(request.tenant())).ifPresent(adapters -> {
                 moveToEnd(adapters, request.lora());
                 moveToEnd(tenants, request.tenant());

@@ -117,7 +117,7 @@ public final class GrammarCompiler implements AutoCloseable {
         return cache.isLeased(format) || mayHold(tenant) ? cache.find(format, tenant) : Optional.empty();
     }
 
-    /** As {@link #compile(AnswerFormat, String)}, for the only tenant. */
+    /** Compiles a format for the only tenant, as {@link #compile(AnswerFormat, String)} does. */
     public CompiledGrammar compile(AnswerFormat format) throws GrammarException {
         return compile(format, "");
     }
@@ -264,7 +264,7 @@ public final class GrammarCompiler implements AutoCloseable {
         if (format instanceof AnswerFormat.Regex) {
             return 1;
         }
-        return format instanceof AnswerFormat.Choice ? 2 : 3;
+        return format instanceof AnswerFormat.OneOfTexts ? 2 : 3;
     }
 
     private static String textOf(AnswerFormat format) {
@@ -280,7 +280,7 @@ public final class GrammarCompiler implements AutoCloseable {
         if (format instanceof AnswerFormat.Grammar grammar) {
             return grammar.lark();
         }
-        if (format instanceof AnswerFormat.Choice choice) {
+        if (format instanceof AnswerFormat.OneOfTexts choice) {
             try {
                 return JSON.writeValueAsString(choice.texts());
             } catch (JsonProcessingException e) {

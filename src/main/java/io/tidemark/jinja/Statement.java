@@ -280,7 +280,7 @@ sealed interface Statement {
 
         void assign(Object value, Scope scope);
 
-        record Variable(String name) implements Target {
+        record VariableTarget(String name) implements Target {
             @Override
             public void assign(Object value, Scope scope) {
                 scope.set(name, value);

@@ -178,7 +178,7 @@ final class StatementParser {
                 ? new Target.NamespaceAttribute(
                         name,
                         tokens.expect(Kind.NAME, "the name of an attribute").text())
-                : new Target.Variable(name);
+                : new Target.VariableTarget(name);
     }
 
     private Statement macro() {

@@ -51,9 +51,9 @@ public sealed interface AnswerFormat {
      *
      * @param texts 1 or more, none empty, no two equal
      */
-    record Choice(List<String> texts) implements AnswerFormat {
+    record OneOfTexts(List<String> texts) implements AnswerFormat {
 
-        public Choice {
+        public OneOfTexts {
             texts = List.copyOf(texts);
             if (texts.isEmpty()) {
                 throw new IllegalArgumentException("a choice needs a text");

@@ -147,7 +147,7 @@ public record FormatFields(
     }
 
     /** A text that appears twice counts once. */
-    private static AnswerFormat.Choice choice(JsonNode list, String name) throws Fields.Invalid {
+    private static AnswerFormat.OneOfTexts choice(JsonNode list, String name) throws Fields.Invalid {
         if (!list.isArray()) {
             throw Fields.wrongType(name, "a list of strings", list);
         }
@@ -160,7 +160,7 @@ public record FormatFields(
             texts.add(Fields.text(element, name + "[" + index + "]", 1, Integer.MAX_VALUE));
             index++;
         }
-        return new AnswerFormat.Choice(new ArrayList<>(texts));
+        return new AnswerFormat.OneOfTexts(new ArrayList<>(texts));
     }
 
     private static Optional<Fields> object(Fields fields, String name) throws Fields.Invalid {
@@ -182,7 +182,7 @@ public record FormatFields(
         }
     }
 
-    /** As a sender writes it. */
+    /** The field as a sender writes it. */
     @JsonProperty(OPENAI)
     Optional<JsonNode> responseFormat() {
         if (isFreeText() || field.startsWith(VLLM)) {
@@ -200,7 +200,7 @@ public record FormatFields(
         return Optional.of(written);
     }
 
-    /** As a sender writes it. */
+    /** The field as a sender writes it. */
     @JsonProperty(VLLM)
     Optional<JsonNode> structuredOutputs() {
         if (!field.startsWith(VLLM)) {
@@ -211,7 +211,7 @@ public record FormatFields(
             written.putRawValue("json", new RawValue(schema.schema()));
         } else if (format instanceof AnswerFormat.Regex regex) {
             written.put("regex", regex.regex());
-        } else if (format instanceof AnswerFormat.Choice choice) {
+        } else if (format instanceof AnswerFormat.OneOfTexts choice) {
             choice.texts().forEach(written.putArray("choice")::add);
         } else if (format instanceof AnswerFormat.Grammar grammar) {
             written.put("grammar", grammar.lark());

@@ -40,6 +40,9 @@ public record RequestMessage(
         boolean stream,
         OptionalInt boundary) {
 
+    /** The header that names a request of the Java client by 16 random bytes. Its events and its result repeat it. */
+    public static final String CORRELATION_HEADER = "tidemark-correlation";
+
     static final int MAX_CHOICES = 16;
 
     static final int MAX_ALTERNATIVES = 20;

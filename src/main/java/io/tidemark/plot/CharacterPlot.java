@@ -47,7 +47,7 @@ public final class CharacterPlot {
         return drawing.draw(plot.title(), legend.toString(), drawing.grid(plot));
     }
 
-    /** As {@link #of(Plot)}, for points with intervals. */
+    /** Draws points with intervals. */
     public static String of(IntervalPlot plot) {
         CharacterPlot drawing = new CharacterPlot(plot.xLabel(), plot.last(), plot.marks(), plot.yScale());
         return drawing.draw(
@@ -95,7 +95,7 @@ public final class CharacterPlot {
 
     private char[][] grid(IntervalPlot plot) {
         char[][] grid = blank();
-        for (IntervalPlot.Point point : plot.points()) {
+        for (IntervalPlot.IntervalPoint point : plot.points()) {
             int column = point.at() * step;
             for (int row = row(point.value() + point.half()); row <= row(point.value() - point.half()); row++) {
                 grid[row][column] = INTERVAL;

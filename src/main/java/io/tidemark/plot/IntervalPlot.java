@@ -13,7 +13,7 @@ import java.util.stream.DoubleStream;
  * @param empty  what a point with an empty symbol is
  */
 public record IntervalPlot(
-        String title, String xLabel, List<Point> points, String filled, String empty, List<Mark> marks) {
+        String title, String xLabel, List<IntervalPoint> points, String filled, String empty, List<Mark> marks) {
 
     /** A longer axis would not fit a terminal. */
     private static final int MOST = 1024;
@@ -24,9 +24,9 @@ public record IntervalPlot(
      * @param half     half of the interval's length, 0 without an interval
      * @param isFilled whether its symbol is filled
      */
-    public record Point(int at, double value, double half, boolean isFilled) {
+    public record IntervalPoint(int at, double value, double half, boolean isFilled) {
 
-        public Point {
+        public IntervalPoint {
             if (at < 0 || at > MOST || !Double.isFinite(value) || !(half >= 0) || Double.isInfinite(half)) {
                 throw new IllegalArgumentException("a point needs a place from 0 to " + MOST
                         + ", a finite value and a finite interval: " + value + " ± " + half + " at " + at);
@@ -44,7 +44,7 @@ public record IntervalPlot(
 
     /** The largest number on the horizontal axis, 1 or more. */
     int last() {
-        return Math.max(1, points.stream().mapToInt(Point::at).max().orElseThrow());
+        return Math.max(1, points.stream().mapToInt(IntervalPoint::at).max().orElseThrow());
     }
 
     Scale yScale() {

@@ -7,8 +7,8 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.sampling.Penalties;
 import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.input.InputEncoder;
 import io.tidemark.input.RejectedException;
@@ -17,9 +17,9 @@ import io.tidemark.message.FormatFields;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
 import io.tidemark.request.AdmittedRequest.PinnedAdapter;
-import io.tidemark.request.Boundaries.InForce;
-import io.tidemark.request.RequestState.Parsed;
+import io.tidemark.request.Boundaries.RequestBoundary;
 import io.tidemark.request.RequestState.Prepared;
+import io.tidemark.request.RequestState.Validated;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -77,7 +77,7 @@ public final class Admission {
      * @throws RejectedException for an exceeded limit of the tenant, an unknown model, a boundary above the number of
      *     layers, an input without tokens, or a chat template that fails or is interrupted
      */
-    Prepared prepare(Tenant tenant, Parsed request, BooleanSupplier interrupted) throws RejectedException {
+    Prepared prepare(Tenant tenant, Validated request, BooleanSupplier interrupted) throws RejectedException {
         RequestMessage message = request.message();
         tenant.check(message);
         Optional<String> adapter = resolveAdapter(message);
@@ -144,7 +144,7 @@ public final class Admission {
                 prepared.id(),
                 prepared.message(),
                 pinned,
-                new GenerationRequest(
+                new EngineRequest(
                         engineId,
                         prepared.prompt(),
                         prepared.params(),
@@ -193,7 +193,7 @@ public final class Admission {
                     new Boundary(request.boundary().getAsInt()),
                     OptionalLong.empty());
         }
-        InForce inForce = boundaries.of(loaded.id(), model.version(loaded.digest()));
+        RequestBoundary inForce = boundaries.of(loaded.id(), model.version(loaded.digest()));
         if (inForce.applied() instanceof AppliedBoundary.FullLora full) {
             listener.onFullLora(full.reason());
         }

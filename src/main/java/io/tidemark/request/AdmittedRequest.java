@@ -1,7 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.message.RequestMessage;
 import java.time.Duration;
 import java.util.Optional;
@@ -17,11 +17,7 @@ import java.util.OptionalLong;
  * @param waited     from its receipt to its admission to the engine
  */
 record AdmittedRequest(
-        String id,
-        RequestMessage message,
-        Optional<PinnedAdapter> adapter,
-        GenerationRequest generation,
-        Duration waited) {
+        String id, RequestMessage message, Optional<PinnedAdapter> adapter, EngineRequest generation, Duration waited) {
 
     /**
      * @param digest         SHA-256 of the adapter

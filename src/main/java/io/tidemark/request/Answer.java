@@ -25,7 +25,7 @@ public record Answer(
         Optional<Completion> completion,
         long endedNanos) {
 
-    /** Of the objects of an answer without tokens. */
+    /** What the objects of an answer without tokens take. */
     private static final int EMPTY_HEAP_BYTES = 4 * 1024;
 
     /** The model that the request names; empty if the request could not be parsed. */
@@ -51,7 +51,7 @@ public record Answer(
     public long heapBytes() {
         long bytes = EMPTY_HEAP_BYTES;
         if (completion.isPresent()) {
-            for (Completion.Choice choice : completion.get().choices()) {
+            for (Completion.GeneratedChoice choice : completion.get().choices()) {
                 long logprobs = choice.logprobs().stream()
                         .mapToLong(token -> 1L + token.top().size())
                         .sum();

@@ -58,7 +58,7 @@ public final class Answers {
         long ended = time.nanoTime();
         Completion completion = (Completion) outcome;
         Input input = admitted.message().input();
-        Completion.Usage usage = completion.usage();
+        Completion.CompletionUsage usage = completion.usage();
         CompletionResult result = new CompletionResult(
                 admitted.id(),
                 CompletionResult.objectFor(input),
@@ -119,7 +119,7 @@ public final class Answers {
         return reason.name().toLowerCase(Locale.ROOT);
     }
 
-    private CompletionResult.Choice choice(Input input, Completion.Choice choice, AdmittedRequest admitted) {
+    private CompletionResult.Choice choice(Input input, Completion.GeneratedChoice choice, AdmittedRequest admitted) {
         Optional<CompletionResult.Logprobs> logprobs =
                 admitted.message().logprobs().isEmpty()
                         ? Optional.empty()
@@ -129,7 +129,7 @@ public final class Answers {
                 input, choice.index(), choice.text(), label(choice.finishReason()), logprobs);
     }
 
-    private static CompletionResult.TokenLogprob token(Completion.TokenLogprob token) {
+    private static CompletionResult.TokenLogprob token(Completion.ScoredToken token) {
         return new CompletionResult.TokenLogprob(
                 token.text(),
                 token.token(),

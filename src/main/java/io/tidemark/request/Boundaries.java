@@ -9,12 +9,12 @@ import java.util.OptionalLong;
 public interface Boundaries {
 
     /** The boundary of the next request for a version of an adapter. */
-    InForce of(String adapter, LoadedVersion version);
+    RequestBoundary of(String adapter, LoadedVersion version);
 
     /**
      * A boundary in force.
      *
      * @param offset of the boundary record that applies; empty if none applies
      */
-    record InForce(AppliedBoundary applied, OptionalLong offset) {}
+    record RequestBoundary(AppliedBoundary applied, OptionalLong offset) {}
 }

@@ -10,7 +10,7 @@ public interface RequestListener {
     RequestListener NONE = new RequestListener() {};
 
     /** A request runs with full LoRA, because no boundary record applies. */
-    default void onFullLora(AppliedBoundary.Reason reason) {}
+    default void onFullLora(AppliedBoundary.FullLoraReason reason) {}
 
     /**
      * A format was compiled or refused, or is one that was compiled for another request meanwhile.

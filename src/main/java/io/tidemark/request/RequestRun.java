@@ -12,8 +12,8 @@ import io.tidemark.input.RejectedException;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.request.RequestState.Known;
-import io.tidemark.request.RequestState.Parsed;
 import io.tidemark.request.RequestState.Prepared;
+import io.tidemark.request.RequestState.Validated;
 import io.tidemark.tenant.TenantTurns;
 import io.tidemark.text.LogText;
 import java.time.Duration;
@@ -29,7 +29,7 @@ import org.jboss.logging.Logger;
  * One request from its receipt to its answer. {@link RequestState} has what is known in each state.
  *
  * <pre>
- *   Received ── valid ──▶ Parsed ── prompt tokenized ──▶ Prepared ── format compiled, ──▶ Running
+ *   Received ── valid ──▶ Validated ── input encoded ──▶ Prepared ── format compiled, ──▶ Running
  *      │                    │                               │         adapter in memory      │
  *      │ invalid, failed    │ refused, rejected,            │ format refused, adapter        │ completed, failed
  *      │                    │ deadline, cancelled           │ unusable, rejected,            │
@@ -40,10 +40,10 @@ import org.jboss.logging.Logger;
  *   each state but Answered ── abandoned ──▶ Abandoned
  * </pre>
  *
- * <p>A cancellation or a deadline ends a parsed or prepared request at once, also while its chat template is rendered,
- * its format is compiled or its adapter loads. A running request ends in the engine: at once if it waits in the queue,
- * otherwise after its step. The answer of a received request needs its fields, so it is parsed next, before other
- * requests of its tenant, and ends then.
+ * <p>A cancellation or a deadline ends a validated or prepared request at once, also while its chat template is
+ * rendered, its format is compiled or its adapter loads. A running request ends in the engine: at once if it waits in
+ * the queue, otherwise after its step. The answer of a received request needs its fields, so it is parsed next, before
+ * other requests of its tenant, and ends then.
  *
  * <p>The methods may be called from any thread. Transitions hold the lock of this object.
  */
@@ -143,13 +143,13 @@ final class RequestRun {
     }
 
     /** Received to Parsed. Empty if the request has been abandoned. */
-    synchronized Optional<Parsed> parsed(RequestMessage message) {
+    synchronized Optional<Validated> validated(RequestMessage message) {
         if (!(state instanceof RequestState.Received received)) {
             return Optional.empty();
         }
-        Parsed parsed = received.parsed(id(), message);
-        state = parsed;
-        return Optional.of(parsed);
+        Validated validated = received.validated(id(), message);
+        state = validated;
+        return Optional.of(validated);
     }
 
     /** Sets the task for which the request waits; it is removed when the request ends. */
@@ -225,8 +225,8 @@ final class RequestRun {
     }
 
     /**
-     * Parsed or Prepared to Answered; a running request ends in the engine, and a received one when it is parsed. The
-     * first reason counts. No effect in the other states.
+     * Ends a request that is Validated or Prepared. A running request ends in the engine, and a received one when it is
+     * parsed. The first reason counts. Has no effect in the other states.
      */
     synchronized void cancel(FinishReason reason) {
         if (isReceived()) {

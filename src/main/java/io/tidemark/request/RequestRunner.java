@@ -64,7 +64,7 @@ public final class RequestRunner {
     private final Adapters adapters;
     private final Engine engine;
     private final Answers answers;
-    private final Threads threads;
+    private final RequestThreads threads;
     private final Time time;
     private final Consumer<Throwable> onFailure;
     private final Watchdog watchdog;
@@ -98,7 +98,8 @@ public final class RequestRunner {
      * @param deadlines ends requests whose deadline has passed
      * @param limits    checked by the {@link #watchdog}
      */
-    public record Threads(TenantTurns admission, TenantTurns formats, Timer deadlines, Watchdog.Limits limits) {}
+    public record RequestThreads(
+            TenantTurns admission, TenantTurns formats, Timer deadlines, Watchdog.TimeLimits limits) {}
 
     /**
      * @param maxRequestBytes larger requests are rejected without parsing
@@ -110,7 +111,7 @@ public final class RequestRunner {
             Adapters adapters,
             Engine engine,
             Answers answers,
-            Threads threads,
+            RequestThreads threads,
             Time time,
             Consumer<Throwable> onFailure) {
         this.maxRequestBytes = maxRequestBytes;
@@ -285,13 +286,13 @@ public final class RequestRunner {
             run.reject(run.id(), invalid.error());
             return;
         }
-        Optional<RequestState.Parsed> valid = run.parsed(((Parsed.Valid<RequestMessage>) parsed).record());
+        Optional<RequestState.Validated> valid = run.validated(((Parsed.Valid<RequestMessage>) parsed).record());
         if (valid.isPresent()) {
             prepare(run, valid.get(), interrupted);
         }
     }
 
-    private void prepare(RequestRun run, RequestState.Parsed parsed, BooleanSupplier interrupted)
+    private void prepare(RequestRun run, RequestState.Validated parsed, BooleanSupplier interrupted)
             throws RejectedException, RequestRejectedException {
         ReceivedRequest request = run.request();
         Optional<ErrorBody> refusal = request.reply().refusal();
@@ -331,7 +332,7 @@ public final class RequestRunner {
         }
     }
 
-    /** On a thread of formats: a compilation has limits of its own. The request goes on in admission. */
+    /** Compiles the format on a thread of formats, with limits of its own. The request goes on in admission. */
     private void compile(RequestRun run, Prepared prepared) throws RejectedException {
         if (!run.needsNoAnswer()) {
             Prepared compiled = admission.withFormat(run.request().tenant(), prepared);

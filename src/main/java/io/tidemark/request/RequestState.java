@@ -18,8 +18,8 @@ sealed interface RequestState {
     /** The record was received. */
     record Received() implements RequestState {
 
-        Parsed parsed(String id, RequestMessage message) {
-            return new Parsed(id, message);
+        Validated validated(String id, RequestMessage message) {
+            return new Validated(id, message);
         }
     }
 
@@ -33,7 +33,7 @@ sealed interface RequestState {
     }
 
     /** The fields are valid. */
-    record Parsed(String id, RequestMessage message) implements Known {
+    record Validated(String id, RequestMessage message) implements Known {
 
         /** @param prompt token ids, at least one */
         Prepared prepared(Optional<String> adapter, List<Integer> prompt, GenerationParams params) {

@@ -10,7 +10,7 @@ import io.tidemark.message.RequestMessage;
  * @param name   unique in the worker, such as {@code team-a} or {@code shared/red}
  * @param limits what a request of this tenant may ask for
  */
-public record Tenant(String name, Limits limits) {
+public record Tenant(String name, RequestLimits limits) {
 
     /** Code of the error for a request that exceeds a limit of its tenant. */
     static final String CODE = "tenant_limit_exceeded";
@@ -24,16 +24,16 @@ public record Tenant(String name, Limits limits) {
      * @param minPriority minimum of {@code priority}
      * @param maxPriority maximum of {@code priority}
      */
-    public record Limits(int maxChoices, int maxTokens, int maxLogprobs, int minPriority, int maxPriority) {
+    public record RequestLimits(int maxChoices, int maxTokens, int maxLogprobs, int minPriority, int maxPriority) {
 
         /** No limits besides those of all requests. */
-        public static final Limits NONE = new Limits(
+        public static final RequestLimits NONE = new RequestLimits(
                 Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MIN_VALUE, Integer.MAX_VALUE);
     }
 
     /** A tenant without limits of its own. */
     public static Tenant unlimited(String name) {
-        return new Tenant(name, Limits.NONE);
+        return new Tenant(name, RequestLimits.NONE);
     }
 
     /** @throws RejectedException for a request that exceeds a limit; the error names the field, limit and tenant */

@@ -34,7 +34,7 @@ public final class Watchdog {
     static final Duration MIN_UNUSUAL = Duration.ofSeconds(10);
 
     private final Engine engine;
-    private final Limits limits;
+    private final TimeLimits limits;
     private final Function<Set<String>, String> describe;
     private final Consumer<Throwable> onFailure;
     private final RunningTime<RunningStep> steps = new RunningTime<>();
@@ -48,9 +48,9 @@ public final class Watchdog {
      * @param step      of the engine: a step with all its rows, or one slice of a sweep
      * @param admission of one request: parsing, chat template and tokenizer, or the compilation of its format
      */
-    public record Limits(Duration step, Duration admission) {
+    public record TimeLimits(Duration step, Duration admission) {
 
-        public Limits {
+        public TimeLimits {
             if (step.isNegative() || step.isZero() || admission.isNegative() || admission.isZero()) {
                 throw new IllegalArgumentException("a time limit must be positive: " + step + ", " + admission);
             }
@@ -86,7 +86,7 @@ public final class Watchdog {
      * @param describe  the requests with these ids in the engine, for the log
      * @param onFailure ends the process
      */
-    Watchdog(Engine engine, Limits limits, Function<Set<String>, String> describe, Consumer<Throwable> onFailure) {
+    Watchdog(Engine engine, TimeLimits limits, Function<Set<String>, String> describe, Consumer<Throwable> onFailure) {
         this.engine = engine;
         this.limits = limits;
         this.describe = describe;

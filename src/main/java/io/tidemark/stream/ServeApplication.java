@@ -2,8 +2,8 @@ package io.tidemark.stream;
 
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
-import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingPhase;
 import jakarta.inject.Inject;
 
 /**
@@ -35,6 +35,6 @@ public class ServeApplication implements QuarkusApplication {
         serving.startFailure().ifPresent(reason -> {
             throw new StartFailedException(reason);
         });
-        return serving.phase() == Phase.FAILED ? 1 : 0;
+        return serving.phase() == ServingPhase.FAILED ? 1 : 0;
     }
 }

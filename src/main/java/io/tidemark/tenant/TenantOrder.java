@@ -49,7 +49,7 @@ public final class TenantOrder {
         }
     }
 
-    /** Where the tokens of a tenant count. */
+    /** The rank and the topic for which the tokens of a tenant count. */
     private record Account(Rank rank, WeightedShares<String> topic) {}
 
     public TenantOrder(TenantWeights weights) {
@@ -64,7 +64,7 @@ public final class TenantOrder {
         }
     }
 
-    private void add(Rank rank, TenantWeights.Topic topic) {
+    private void add(Rank rank, TenantWeights.WeightedTopic topic) {
         WeightedShares<String> tenants = new WeightedShares<>();
         rank.topics.add(tenants, topic.weight());
         topic.tenants().forEach((tenant, weight) -> {
@@ -76,7 +76,7 @@ public final class TenantOrder {
     /** Adds a tenant that the weights do not name. Has no effect for one that is known. */
     public void add(String tenant) {
         if (!accounts.containsKey(tenant)) {
-            add(ranks.get(ranks.size() - 1), TenantWeights.Topic.of(tenant));
+            add(ranks.get(ranks.size() - 1), TenantWeights.WeightedTopic.of(tenant));
         }
     }
 

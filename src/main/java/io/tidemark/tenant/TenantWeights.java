@@ -17,9 +17,9 @@ public final class TenantWeights {
     /** All tenants are equal. */
     public static final TenantWeights EQUAL = new TenantWeights(List.of(), 0);
 
-    private final List<List<Topic>> ranks;
+    private final List<List<WeightedTopic>> ranks;
     private final double lowerShare;
-    private final Map<String, Topic> topics = new HashMap<>();
+    private final Map<String, WeightedTopic> topics = new HashMap<>();
 
     /**
      * A topic whose tenants share its weight.
@@ -27,15 +27,15 @@ public final class TenantWeights {
      * @param weight  among the topics of its rank, 1 or more
      * @param tenants weights by the name of the tenant, 1 or more each
      */
-    public record Topic(int weight, Map<String, Integer> tenants) {
+    public record WeightedTopic(int weight, Map<String, Integer> tenants) {
 
-        public Topic {
+        public WeightedTopic {
             // in their order: of equal tenants, the first one comes first
             tenants = Collections.unmodifiableMap(new LinkedHashMap<>(tenants));
         }
 
-        static Topic of(String tenant) {
-            return new Topic(1, Map.of(tenant, 1));
+        static WeightedTopic of(String tenant) {
+            return new WeightedTopic(1, Map.of(tenant, 1));
         }
     }
 
@@ -43,7 +43,7 @@ public final class TenantWeights {
      * @param ranks      the topics of each rank, the highest priority first
      * @param lowerShare share of starts of the ranks below one that can start something, 0 to 1
      */
-    public TenantWeights(List<List<Topic>> ranks, double lowerShare) {
+    public TenantWeights(List<List<WeightedTopic>> ranks, double lowerShare) {
         this.ranks = ranks.stream().map(List::copyOf).toList();
         this.lowerShare = lowerShare;
         ranks.stream()
@@ -51,7 +51,7 @@ public final class TenantWeights {
                 .forEach(topic -> topic.tenants().keySet().forEach(tenant -> topics.put(tenant, topic)));
     }
 
-    List<List<Topic>> ranks() {
+    List<List<WeightedTopic>> ranks() {
         return ranks;
     }
 
@@ -73,20 +73,20 @@ public final class TenantWeights {
      * @return above 0, at most 1
      */
     public double share(String tenant, Set<String> among) {
-        Topic own = topic(tenant);
+        WeightedTopic own = topic(tenant);
         int tenants = own.tenants().entrySet().stream()
                 .filter(each -> each.getKey().equals(tenant) || among.contains(each.getKey()))
                 .mapToInt(Map.Entry::getValue)
                 .sum();
         int all = Stream.concat(Stream.of(own), among.stream().map(this::topic))
                 .distinct()
-                .mapToInt(Topic::weight)
+                .mapToInt(WeightedTopic::weight)
                 .sum();
         return (double) own.weight() / all * own.tenants().get(tenant) / tenants;
     }
 
-    private Topic topic(String tenant) {
-        Topic named = topics.get(tenant);
-        return named == null ? Topic.of(tenant) : named;
+    private WeightedTopic topic(String tenant) {
+        WeightedTopic named = topics.get(tenant);
+        return named == null ? WeightedTopic.of(tenant) : named;
     }
 }

@@ -17,9 +17,9 @@ import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.verification.Agreement.Count;
@@ -104,7 +104,7 @@ final class AdapterComparison {
                 prompt.greedy()
                         .forEach((boundary, expected) -> runs.add(tokens(
                                         engine,
-                                        new GenerationRequest(
+                                        new EngineRequest(
                                                 "verify-" + runs.size(),
                                                 prompt.ids(),
                                                 GenerationParams.greedy(StopConditions.after(expected.size())),
@@ -117,7 +117,7 @@ final class AdapterComparison {
     }
 
     /** An empty list if the request is refused or fails. */
-    private static CompletableFuture<List<Integer>> tokens(GenerationEngine engine, GenerationRequest request) {
+    private static CompletableFuture<List<Integer>> tokens(GenerationEngine engine, EngineRequest request) {
         try {
             return engine.submit(request)
                     .thenApply(outcome ->

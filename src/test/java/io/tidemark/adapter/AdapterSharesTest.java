@@ -174,10 +174,10 @@ class AdapterSharesTest {
         List<String> ids = new ArrayList<>();
         TenantWeights weights = new TenantWeights(
                 List.of(
-                        List.of(new TenantWeights.Topic(1, Map.of("t0", 1))),
+                        List.of(new TenantWeights.WeightedTopic(1, Map.of("t0", 1))),
                         List.of(
-                                new TenantWeights.Topic(3, Map.of("t1", 1, "t2", 2)),
-                                new TenantWeights.Topic(1, Map.of("t3", 1)))),
+                                new TenantWeights.WeightedTopic(3, Map.of("t1", 1, "t2", 2)),
+                                new TenantWeights.WeightedTopic(1, Map.of("t3", 1)))),
                 0.1);
         long budget = 4 * fixture.adapterBytes();
         AdapterStore store = fixture.budget(budget, weights);

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.adapter.AdapterLoads.Registration;
 import io.tidemark.adapter.WaitingLoads.Pending;
 import io.tidemark.tenant.TenantWeights;
-import io.tidemark.tenant.TenantWeights.Topic;
+import io.tidemark.tenant.TenantWeights.WeightedTopic;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -67,8 +67,8 @@ class WaitingLoadsTest {
                 Long.MAX_VALUE,
                 new TenantWeights(
                         List.of(
-                                List.of(new Topic(1, Map.of("urgent", 1))),
-                                List.of(new Topic(1, Map.of("a", 1)), new Topic(2, Map.of("b", 1)))),
+                                List.of(new WeightedTopic(1, Map.of("urgent", 1))),
+                                List.of(new WeightedTopic(1, Map.of("a", 1)), new WeightedTopic(2, Map.of("b", 1)))),
                         0));
         List.of("a1", "a2", "a3").forEach(id -> want("a", id, 20));
         List.of("b1", "b2", "b3", "b4").forEach(id -> want("b", id, 20));
@@ -124,7 +124,9 @@ class WaitingLoadsTest {
     void weights() {
         TenantWeights threeToOne = new TenantWeights(
                 List.of(List.of(
-                        new Topic(3, Map.of("a", 1)), new Topic(1, Map.of("b", 1)), new Topic(9, Map.of("c", 1)))),
+                        new WeightedTopic(3, Map.of("a", 1)),
+                        new WeightedTopic(1, Map.of("b", 1)),
+                        new WeightedTopic(9, Map.of("c", 1)))),
                 0);
         budget(100, threeToOne);
         hold("a", "a1", 50);

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.benchmark.GenerationBenchmark.Row;
+import io.tidemark.benchmark.GenerationBenchmark.BenchmarkRow;
 import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.fixture.FixtureModel;
@@ -28,7 +28,8 @@ class GenerationBenchmarkTest {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
             GenerationCase line = new GenerationCase(5, 2, 3, 7, 40);
-            List<Row> rows = line.rows(List.of(fixture.adapter("all"), fixture.adapter("qv")), 256, new Random(1));
+            List<BenchmarkRow> rows =
+                    line.rows(List.of(fixture.adapter("all"), fixture.adapter("qv")), 256, new Random(1));
             List<RowTimes> times = bench.measure(rows, line.newTokens());
             assertThat(times).hasSize(5).allSatisfy(row -> {
                 assertThat(row.tokens()).isEqualTo(40);
@@ -44,7 +45,8 @@ class GenerationBenchmarkTest {
                 GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
             for (Prompt prompt : fixture.reference("all").prompts()) {
                 for (int boundary : List.of(0, 3, 6)) {
-                    Row row = new Row(prompt.ids(), Optional.of(fixture.adapter("all")), new Boundary(boundary));
+                    BenchmarkRow row =
+                            new BenchmarkRow(prompt.ids(), Optional.of(fixture.adapter("all")), new Boundary(boundary));
                     assertThat(bench.greedy(row, 12)).isEqualTo(prompt.greedy().get(boundary));
                 }
             }
@@ -57,7 +59,7 @@ class GenerationBenchmarkTest {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationBenchmark bench = new GenerationBenchmark(fixture.model(), LIMITS)) {
             int tooMany = fixture.model().config().contextLength();
-            Row row = new Row(Collections.nCopies(tooMany, 5), Optional.empty(), new Boundary(6));
+            BenchmarkRow row = new BenchmarkRow(Collections.nCopies(tooMany, 5), Optional.empty(), new Boundary(6));
             assertThatThrownBy(() -> bench.measure(List.of(row), 8))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("context_length_exceeded");

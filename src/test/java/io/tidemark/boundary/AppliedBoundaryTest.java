@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.AppliedBoundary.FromTable;
 import io.tidemark.boundary.AppliedBoundary.FullLora;
-import io.tidemark.boundary.AppliedBoundary.Reason;
+import io.tidemark.boundary.AppliedBoundary.FullLoraReason;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.DisplayName;
@@ -34,7 +34,12 @@ class AppliedBoundaryTest {
         "31,ffff,other,0123,40,FOREIGN_DIGEST"
     })
     void leavesFullLora(
-            int boundary, String digest, String baseModel, String baseDigest, Integer numLayers, Reason reason) {
+            int boundary,
+            String digest,
+            String baseModel,
+            String baseDigest,
+            Integer numLayers,
+            FullLoraReason reason) {
         assertThat(applied(boundary, digest, baseModel, baseDigest, numLayers))
                 .isEqualTo(new FullLora(new Boundary(30), reason));
     }

@@ -8,6 +8,7 @@ import io.tidemark.message.ErrorResult;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TopicJson;
 import java.io.IOException;
@@ -22,6 +23,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -67,35 +69,40 @@ final class ScriptedWorker extends ScriptedService {
         if (prompt.equals("fail")) {
             ErrorBody error = new ErrorBody(ErrorBody.SERVER_ERROR, "no_luck", "this one fails", Optional.empty());
             write(
-                    id,
-                    model,
-                    source,
+                    record,
                     ErrorResult.of(
                             id, 1, Optional.of(model), error, Provenance.rejected(source, "base", "worker-1", 1)));
         } else {
             EventMessage event = new EventMessage(id, 1, 0, 0, prompt.substring(0, 1), Optional.empty());
-            produce(new ProducerRecord<>("generation-events", id, TopicJson.write(event)));
-            write(id, model, source, SampleResults.completion(id, model, prompt, source));
+            produce(new ProducerRecord<>("generation-events", null, id, TopicJson.write(event), correlation(record)));
+            write(record, SampleResults.completion(id, model, prompt, source));
         }
     }
 
-    private void write(String id, String model, Source source, ResultMessage result) {
+    private void write(ConsumerRecord<String, byte[]> request, ResultMessage result) {
+        Source source = result.tidemark().source();
         results.beginTransaction();
-        produceResult(SampleResults.completion(id, model, "WRONG", source));
+        produceResult(SampleResults.completion(result.id(), "m", "WRONG", source), correlation(request));
         results.flush();
         results.abortTransaction();
         results.beginTransaction();
         Source other = new Source(source.topic(), source.partition(), source.offset() + 1000);
-        produceResult(SampleResults.completion(id, model, "WRONG", other));
-        produceResult(result);
+        produceResult(SampleResults.completion(result.id(), "m", "WRONG", other), List.of());
+        produceResult(result, correlation(request));
         results.commitTransaction();
     }
 
     /** Writes the result of a newer worker, in a form that differs from that of Jackson. */
-    private void produceResult(ResultMessage result) {
+    private void produceResult(ResultMessage result, List<Header> headers) {
         String written = new String(TopicJson.write(result), StandardCharsets.UTF_8);
         String newer = "{\"newer\": 1.50, " + written.substring(1);
-        results.send(new ProducerRecord<>("generation-results", result.id(), newer.getBytes(StandardCharsets.UTF_8)));
+        results.send(new ProducerRecord<>(
+                "generation-results", null, result.id(), newer.getBytes(StandardCharsets.UTF_8), headers));
+    }
+
+    /** The header that a worker copies. */
+    private static List<Header> correlation(ConsumerRecord<String, byte[]> request) {
+        return List.of(request.headers().lastHeader(RequestMessage.CORRELATION_HEADER));
     }
 
     @Override

@@ -30,7 +30,7 @@ class CallbackThreadsTest {
     private static final Limits LIMITS = Limits.DEFAULT.withTime(Duration.ofSeconds(10));
 
     private final AtomicLong now = new AtomicLong();
-    private final OpenRequests open = new OpenRequests(Topics.DEFAULT, LIMITS, now::get);
+    private final OpenRequests open = new OpenRequests(LIMITS, now::get);
     private final CallbackThreads threads = new CallbackThreads(Duration.ofMillis(20));
     private final AtomicInteger waiting = new AtomicInteger();
     private final Queue<Object> ends = new ConcurrentLinkedQueue<>();
@@ -141,15 +141,21 @@ class CallbackThreadsTest {
 
     private OpenRequest sent(String id, long offset) throws InterruptedException {
         OpenRequest request = new OpenRequest(
-                id, false, threads, new AtomicLong(1000), each -> CompletableFuture.completedFuture(null));
+                id,
+                OpenRequestsTest.correlation(id),
+                threads,
+                new AtomicLong(1000),
+                each -> CompletableFuture.completedFuture(null));
         assertThat(open.add(request, true, 1, Duration.ZERO)).isEqualTo(Optional.empty());
         open.acknowledge(request, source(offset));
         return request;
     }
 
     private void answer(OpenRequest request, long offset) {
-        open.onResult(
-                request.id(), TopicJson.write(SampleResults.completion(request.id(), "m", "text", source(offset))));
+        open.onResult(OpenRequestsTest.record(
+                request.correlation(),
+                request.id(),
+                TopicJson.write(SampleResults.completion(request.id(), "m", "text", source(offset)))));
     }
 
     private static Source source(long offset) {

@@ -6,6 +6,7 @@ import io.tidemark.message.ErrorResult;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +23,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -74,7 +76,8 @@ final class FakeService implements AutoCloseable {
 
     void event(ConsumerRecord<String, byte[]> request, long attempt, long sequence, String text) throws Exception {
         EventMessage event = new EventMessage(id(request), attempt, 0, sequence, text, Optional.empty());
-        events.send(new ProducerRecord<>(topics.events(), event.id(), TopicJson.write(event)))
+        events.send(new ProducerRecord<>(
+                        topics.events(), null, event.id(), TopicJson.write(event), correlation(request)))
                 .get();
     }
 
@@ -85,14 +88,14 @@ final class FakeService implements AutoCloseable {
     void answer(String topic, List<ConsumerRecord<String, byte[]>> read, String text) {
         results.beginTransaction();
         for (ConsumerRecord<String, byte[]> request : read) {
-            send(topic, SampleResults.completion(id(request), "m", text, source(request)));
+            send(topic, request, SampleResults.completion(id(request), "m", text, source(request)));
         }
         results.commitTransaction();
     }
 
     void abortedAnswer(ConsumerRecord<String, byte[]> request, String text) {
         results.beginTransaction();
-        send(topics.results(), SampleResults.completion(id(request), "m", text, source(request)));
+        send(topics.results(), request, SampleResults.completion(id(request), "m", text, source(request)));
         results.flush();
         results.abortTransaction();
     }
@@ -101,6 +104,7 @@ final class FakeService implements AutoCloseable {
         results.beginTransaction();
         send(
                 topics.results(),
+                request,
                 ErrorResult.of(
                         id(request),
                         1,
@@ -110,8 +114,13 @@ final class FakeService implements AutoCloseable {
         results.commitTransaction();
     }
 
-    private void send(String topic, ResultMessage result) {
-        results.send(new ProducerRecord<>(topic, result.id(), TopicJson.write(result)));
+    private void send(String topic, ConsumerRecord<String, byte[]> request, ResultMessage result) {
+        results.send(new ProducerRecord<>(topic, null, result.id(), TopicJson.write(result), correlation(request)));
+    }
+
+    /** The header that a worker copies. */
+    private static List<Header> correlation(ConsumerRecord<String, byte[]> request) {
+        return List.of(request.headers().lastHeader(RequestMessage.CORRELATION_HEADER));
     }
 
     static String id(ConsumerRecord<String, byte[]> request) {

@@ -96,7 +96,7 @@ class GenerationRequestTest {
         schema.put("type", "array");
         assertThat(format(request)).isEqualTo(new AnswerFormat.JsonSchema("{\"type\":\"object\"}"));
         assertThat(format(request.jsonObject())).isEqualTo(new AnswerFormat.JsonObject());
-        assertThat(format(request.oneOf("yes", "no"))).isEqualTo(new AnswerFormat.Choice(List.of("yes", "no")));
+        assertThat(format(request.oneOf("yes", "no"))).isEqualTo(new AnswerFormat.OneOfTexts(List.of("yes", "no")));
         assertThat(format(request.grammar("start: X"))).isEqualTo(new AnswerFormat.Grammar("start: X"));
     }
 
@@ -129,11 +129,13 @@ class GenerationRequestTest {
     }
 
     @Test
-    @DisplayName("Has no header of a reply topic, which the client sets")
-    void replyHeaders() {
-        assertThatThrownBy(() -> GenerationRequest.prompt("a", "p").header("kafka_replyTopic", "t"))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("Builder.replyTopic");
+    @DisplayName("Has no header that the client sets: of a reply topic, and the one that names the request")
+    void clientHeaders() {
+        for (String name : List.of("kafka_replyTopic", "tidemark-correlation")) {
+            assertThatThrownBy(() -> GenerationRequest.prompt("a", "p").header(name, "t"))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll(name, "Builder.replyTopic");
+        }
     }
 
     private static RequestMessage parsed(GenerationRequest request) {

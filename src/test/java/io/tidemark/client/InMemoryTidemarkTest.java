@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import io.tidemark.client.InMemoryTidemark.Answer;
+import io.tidemark.client.InMemoryTidemark.CannedAnswer;
 import io.tidemark.client.TextStreamTest.Collector;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Provenance.Source;
@@ -25,11 +25,11 @@ class InMemoryTidemarkTest {
 
     private final InMemoryTidemark tidemark = new InMemoryTidemark(InMemoryTidemarkTest::answer);
 
-    private static Answer answer(GenerationRequest request) {
+    private static CannedAnswer answer(GenerationRequest request) {
         return switch (request.field("prompt").asText("chat")) {
-            case "refuse" -> Answer.refused("unknown_model", "no such adapter");
-            case "wait" -> Answer.none();
-            default -> Answer.text("one ", request.field("model").asText());
+            case "refuse" -> CannedAnswer.refused("unknown_model", "no such adapter");
+            case "wait" -> CannedAnswer.none();
+            default -> CannedAnswer.text("one ", request.field("model").asText());
         };
     }
 
@@ -75,8 +75,8 @@ class InMemoryTidemarkTest {
                 tidemark.submit(GenerationRequest.prompt("a", "wait").id("s"));
         OpenRequest attached = tidemark.attach(List.of("t"), Instant.EPOCH).get(0);
         OpenRequest left = tidemark.submit(GenerationRequest.prompt("a", "wait"));
-        tidemark.answer("r", Answer.text("late"));
-        tidemark.answer("t", Answer.text("again"));
+        tidemark.answer("r", CannedAnswer.text("late"));
+        tidemark.answer("t", CannedAnswer.text("again"));
         cancelled.cancel();
         assertThat(answered.result().toCompletableFuture().join().text()).isEqualTo("late");
         assertThat(attached.result().toCompletableFuture().join().text()).isEqualTo("again");

@@ -30,6 +30,7 @@ import javax.management.ObjectName;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -104,10 +105,12 @@ class KafkaTidemarkClientTest {
         client.submit(prompt("p").withoutKey().header("tenant", "first").header("tenant", "second"));
         ConsumerRecord<String, byte[]> other = service.await();
         assertThat(other.key()).isNull();
-        assertThat(other.headers())
-                .singleElement()
-                .satisfies(header -> assertThat(header.key()).isEqualTo("tenant"));
+        assertThat(other.headers()).extracting(Header::key).containsExactly("tenant", "tidemark-correlation");
         assertThat(FakeService.header(other, "tenant")).isEqualTo("second");
+        assertThat(other.headers().lastHeader("tidemark-correlation").value())
+                .hasSize(16)
+                .isNotEqualTo(
+                        record.headers().lastHeader("tidemark-correlation").value());
     }
 
     @Test

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.fixture.SampleResults;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
@@ -14,9 +16,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -27,76 +31,94 @@ class OpenRequestsTest {
     private static final Executor HERE = Runnable::run;
 
     private final AtomicLong now = new AtomicLong();
-    private final OpenRequests open = new OpenRequests(Topics.DEFAULT, LIMITS, now::get);
+    private final OpenRequests open = new OpenRequests(LIMITS, now::get);
     private final List<String> calls = new ArrayList<>();
 
     @Test
-    @DisplayName("Are answered by the result that names their record, whatever its id")
-    void source() throws Exception {
+    @DisplayName("Are answered by the result with their header, whatever its id, and by no other result")
+    void correlation() throws Exception {
         OpenRequest a = sent("a", 0, 7);
         OpenRequest b = sent("b", 1, 7);
-        result("a", new Source("generation-requests", 0, 6));
-        result("a", new Source("other-requests", 0, 7));
-        open.onResult("a", null);
-        for (String other : List.of("{\"id\": \"a\", \"tidemark\": {}}", "null", "", "not JSON")) {
-            open.onResult("a", other.getBytes(StandardCharsets.UTF_8));
-            open.onEvent("a", other.getBytes(StandardCharsets.UTF_8));
+        byte[] value = TopicJson.write(SampleResults.completion("a", "m", "text", at(0, 7)));
+        open.onResult(record(null, "a", value));
+        for (int bytes : List.of(0, 15, 16, 17, 100_000)) {
+            open.onResult(record(ByteBuffer.allocate(bytes), "a", value));
         }
+        ConsumerRecord<byte[], byte[]> several = record(a.correlation(), "a", value);
+        several.headers().add(RequestMessage.CORRELATION_HEADER, null);
+        open.onResult(several);
+        for (String other : List.of("{\"id\": \"a\", \"tidemark\": {}}", "null", "", "not JSON")) {
+            open.onResult(record(a.correlation(), "a", other.getBytes(StandardCharsets.UTF_8)));
+            open.onEvent(record(a.correlation(), "a", other.getBytes(StandardCharsets.UTF_8)));
+        }
+        open.onResult(record(a.correlation(), "a", null));
         assertThat(calls).isEmpty();
         assertThat(open.size()).isEqualTo(2);
-        result("b", at(0, 7));
-        assertThat(calls).containsExactly("a text of b");
-        result("b", at(1, 7));
-        assertThat(calls).containsExactly("a text of b", "b text of b");
+        open.onResult(record(a.correlation(), null, value));
+        result(b, "a", at(1, 7), "text");
+        result(b, "b", at(1, 7), "text");
+        assertThat(calls).containsExactly("a text of a", "b text of a");
         assertThat(open.size()).isZero();
     }
 
     @Test
-    @DisplayName("Are answered by a result that is read before the producer has the acknowledgement")
+    @DisplayName("Are answered at once by a result that is read before the producer has the acknowledgement")
     void early() throws Exception {
-        OpenRequest a = added("a", true);
-        OpenRequest unusable = added("7", false);
-        result("a", at(2, 5));
-        result("a", at(2, 6));
-        result("generation-requests-3-1", at(3, 1));
-        assertThat(calls).isEmpty();
-        open.acknowledge(a, at(2, 6));
-        open.acknowledge(unusable, at(3, 1));
-        assertThat(calls).containsExactly("a text of a", "7 text of generation-requests-3-1");
+        OpenRequest a = added("a", true, 90);
+        result(a, "a", at(2, 6), "text");
+        assertThat(calls).containsExactly("a text of a");
         assertThat(record(a)).isEqualTo(at(2, 6));
+        added("b", true, 90);
+        open.acknowledge(a, at(2, 6));
+        assertThat(open.size()).isEqualTo(1);
     }
 
     @Test
-    @DisplayName("With an id that the service cannot use are answered by the id that it derives")
-    void derivedId() throws Exception {
-        OpenRequest unusable = sent("", false, 1, 7);
-        result("generation-requests-1-7", at(1, 7));
-        assertThat(calls).containsExactly(" text of generation-requests-1-7");
-        assertThat(unusable.id()).isEmpty();
+    @DisplayName("Whose ids the service does not use may have the same one")
+    void unusableIds() throws Exception {
+        OpenRequest first = sent("7", false, 1, 7);
+        OpenRequest second =
+                watched(new OpenRequest("7", correlation("other"), HERE, new AtomicLong(), each -> done()));
+        assertThat(open.add(second, false, 1, Duration.ZERO)).isEmpty();
+        result(second, "generation-requests-1-8", at(1, 8), "text");
+        result(first, "generation-requests-1-7", at(1, 7), "text");
+        assertThat(calls).containsExactly("7 text of generation-requests-1-8", "7 text of generation-requests-1-7");
     }
 
     @Test
-    @DisplayName("That are attached are answered by the first result with their id")
+    @DisplayName("That are attached are answered by the first result with their id, whatever its header")
     void attached() {
-        OpenRequest attached = watched(new OpenRequest("a", true, HERE, new AtomicLong(), request -> done()));
+        OpenRequest attached = watched(handle("a"));
         assertThat(open.attach(List.of(attached), Map.of())).isEmpty();
-        result("a", at(3, 9));
-        result("a", at(3, 10));
+        open.onResult(record(null, null, TopicJson.write(SampleResults.completion("a", "m", "text", at(3, 8)))));
+        assertThat(calls).isEmpty();
+        TextStreamTest.Collector texts = TextStreamTest.Collector.of(attached);
+        open.onEvent(record(
+                correlation("earlier"), "a", TopicJson.write(new EventMessage("a", 1, 0, 0, "x", Optional.empty()))));
+        assertThat(texts.seen()).containsExactly("x");
+        open.onResult(record(
+                correlation("earlier"), "a", TopicJson.write(SampleResults.completion("a", "m", "text", at(3, 9)))));
+        open.onResult(record(null, "a", TopicJson.write(SampleResults.completion("a", "m", "text", at(3, 10)))));
         assertThat(calls).containsExactly("a text of a");
     }
 
     @Test
-    @DisplayName("That are attached with their record are answered by its result only")
-    void attachedRecords() {
+    @DisplayName("That are attached with their record are answered by its result only, also if its id is derived")
+    void attachedRecords() throws Exception {
         OpenRequest first = watched(handle("a"));
-        OpenRequest second = watched(handle("b"));
+        OpenRequest second = watched(handle(""));
         assertThat(open.attach(List.of(first, second), Map.of(first, at(0, 5), second, at(1, 6))))
                 .isEmpty();
-        result("a", at(0, 4));
-        result("b", at(0, 5));
-        assertThat(calls).containsExactly("a text of b");
-        result("b", at(1, 6));
-        assertThat(calls).hasSize(2);
+        for (Source source : List.of(at(0, 4), at(1, 6), new Source("other-requests", 0, 5))) {
+            open.onResult(record(null, "a", TopicJson.write(SampleResults.completion("a", "m", "text", source))));
+        }
+        assertThat(calls).isEmpty();
+        open.onResult(record(null, "a", TopicJson.write(SampleResults.completion("a", "m", "text", at(0, 5)))));
+        String derived = at(1, 6).derivedId();
+        open.onResult(record(null, derived, TopicJson.write(SampleResults.completion(derived, "m", "text", at(1, 6)))));
+        assertThat(calls).containsExactly("a text of a", " text of generation-requests-1-6");
+        assertThat(open.size()).isZero();
+        added(derived, true);
     }
 
     @Test
@@ -122,31 +144,19 @@ class OpenRequestsTest {
     }
 
     @Test
-    @DisplayName("Keep no early result after its acknowledgement, although other requests are being sent all the time")
-    void forgetsEarlyResults() throws Exception {
-        added("unsent", true, 10);
-        for (int i = 0; i < 40; i++) {
-            OpenRequest request = added("a" + i, true);
-            result("a" + i, at(0, i), "x".repeat(1 << 20));
-            result("a" + i, at(0, i), "x".repeat(1 << 20));
-            open.acknowledge(request, at(0, i));
-        }
-        assertThat(calls).hasSize(40);
-        assertThat(open.holdsTooMuch()).isFalse();
-    }
-
-    @Test
     @DisplayName("Stop the reading of results while those whose callbacks have not run have more than 64 MiB")
     void boundsWaitingResults() throws Exception {
-        OpenRequests many = new OpenRequests(Topics.DEFAULT, LIMITS.withOpenRequests(100), now::get);
+        OpenRequests many = new OpenRequests(LIMITS.withOpenRequests(100), now::get);
         List<Runnable> waiting = new ArrayList<>();
         for (int i = 0; i < 16; i++) {
             assertThat(many.holdsTooMuch()).isFalse();
-            OpenRequest slow = new OpenRequest("s" + i, false, waiting::add, new AtomicLong(), request -> done());
+            OpenRequest slow =
+                    new OpenRequest("s" + i, correlation("s" + i), waiting::add, new AtomicLong(), request -> done());
             many.add(slow, true, 1, Duration.ZERO);
-            many.acknowledge(slow, at(0, i));
-            many.onResult(
-                    "s" + i, TopicJson.write(SampleResults.completion("s" + i, "m", "x".repeat(4 << 20), at(0, i))));
+            many.onResult(record(
+                    slow.correlation(),
+                    "s" + i,
+                    TopicJson.write(SampleResults.completion("s" + i, "m", "x".repeat(4 << 20), at(0, i)))));
         }
         assertThat(many.holdsTooMuch()).isTrue();
         waiting.forEach(Runnable::run);
@@ -167,7 +177,7 @@ class OpenRequestsTest {
     @DisplayName("Accept times that are longer than a clock can count")
     void forever() throws Exception {
         Duration forever = ChronoUnit.FOREVER.getDuration();
-        OpenRequests endless = new OpenRequests(Topics.DEFAULT, LIMITS.withTime(forever), now::get);
+        OpenRequests endless = new OpenRequests(LIMITS.withTime(forever), now::get);
         assertThat(endless.add(handle("a"), true, 1, forever)).isEmpty();
         endless.expire();
         assertThat(endless.size()).isEqualTo(1);
@@ -181,8 +191,8 @@ class OpenRequestsTest {
         String value = new String(
                 TopicJson.write(SampleResults.completion("a", "m", "caf\u00e9", at(0, 7))), StandardCharsets.UTF_8);
         String newer = value.replace("\"choices\"", "\"newer\" : 1.50,\n \"choices\"");
-        open.onResult("a", newer.getBytes(StandardCharsets.UTF_8));
-        RequestResult result = a.result().toCompletableFuture().join();
+        open.onResult(record(a.correlation(), "a", newer.getBytes(StandardCharsets.UTF_8)));
+        RequestResult result = a.result().toCompletableFuture().getNow(null);
         assertThat(result.json()).isEqualTo(newer);
         assertThat(result.text()).isEqualTo("caf\u00e9");
         assertThat(result.seconds()).isEqualTo(0.1);
@@ -199,10 +209,11 @@ class OpenRequestsTest {
         added("b", true, 200);
         open.acknowledge(open("b"), at(0, 2));
         List<Runnable> waiting = new ArrayList<>();
-        OpenRequest slow = new OpenRequest("slow", false, waiting::add, new AtomicLong(), request -> done());
+        OpenRequest slow =
+                new OpenRequest("slow", correlation("slow"), waiting::add, new AtomicLong(), request -> done());
         open.add(slow, true, 1, Duration.ZERO);
         open.acknowledge(slow, at(0, 3));
-        result("slow", at(0, 3));
+        result(slow, "slow", at(0, 3), "text");
         assertThat(open.size()).isEqualTo(2);
         assertThat(refusal("fourth", 1)).contains("3 requests are open");
         waiting.forEach(Runnable::run);
@@ -221,7 +232,7 @@ class OpenRequestsTest {
     @Test
     @DisplayName("End after the limit of time, in the order in which they were sent")
     void expire() throws Exception {
-        sent("a", 0, 1);
+        OpenRequest a = sent("a", 0, 1);
         now.addAndGet(Duration.ofSeconds(6).toNanos());
         sent("b", 0, 2);
         open.expire();
@@ -229,7 +240,7 @@ class OpenRequestsTest {
         now.addAndGet(Duration.ofSeconds(5).toNanos());
         open.expire();
         assertThat(calls).singleElement().asString().contains("TimedOut", "'a'", "10 s", "attach");
-        result("a", at(0, 1));
+        result(a, "a", at(0, 1), "text");
         assertThat(calls).hasSize(1);
         assertThat(open.size()).isEqualTo(1);
     }
@@ -243,7 +254,7 @@ class OpenRequestsTest {
         assertThat(calls).singleElement().asString().contains("TimedOut", "'a'", "not acknowledged", "attach");
         added("b", true, 90);
         open.acknowledge(a, at(0, 1));
-        result("a", at(0, 1));
+        result(a, "a", at(0, 1), "text");
         assertThat(calls).hasSize(1);
         assertThat(open.size()).isEqualTo(1);
     }
@@ -259,15 +270,16 @@ class OpenRequestsTest {
     }
 
     @Test
-    @DisplayName("Pass events to the request with their id, and to no other")
+    @DisplayName("Pass events to the request with their header, and to no other")
     void events() throws Exception {
         OpenRequest a = sent("a", 0, 1);
         OpenRequest derived = sent("7", false, 1, 2);
         TextStreamTest.Collector texts = TextStreamTest.Collector.of(a);
         TextStreamTest.Collector others = TextStreamTest.Collector.of(derived);
-        event("a", "x");
-        event("generation-requests-1-2", "y");
-        event("generation-requests-1-3", "no");
+        event(a.correlation(), "a", "x");
+        event(derived.correlation(), "generation-requests-1-2", "y");
+        event(null, "a", "no");
+        event(correlation("other"), "a", "no");
         assertThat(texts.seen()).containsExactly("x");
         assertThat(others.seen()).containsExactly("y");
     }
@@ -279,7 +291,7 @@ class OpenRequestsTest {
     }
 
     private OpenRequest handle(String id) {
-        return new OpenRequest(id, false, HERE, new AtomicLong(1000), request -> done());
+        return new OpenRequest(id, correlation(id), HERE, new AtomicLong(1000), request -> done());
     }
 
     private OpenRequest watched(OpenRequest request) {
@@ -321,19 +333,35 @@ class OpenRequestsTest {
     }
 
     private static Source record(OpenRequest request) {
-        return request.record().toCompletableFuture().join();
+        return request.record().toCompletableFuture().getNow(null);
     }
 
-    private void result(String id, Source source) {
-        result(id, source, "text");
+    private void result(OpenRequest request, String id, Source source, String text) {
+        open.onResult(
+                record(request.correlation(), id, TopicJson.write(SampleResults.completion(id, "m", text, source))));
     }
 
-    private void result(String id, Source source, String text) {
-        open.onResult(id, TopicJson.write(SampleResults.completion(id, "m", text, source)));
+    private void event(ByteBuffer correlation, String id, String text) {
+        open.onEvent(record(correlation, id, TopicJson.write(new EventMessage(id, 1, 0, 0, text, Optional.empty()))));
     }
 
-    private void event(String id, String text) {
-        open.onEvent(id, TopicJson.write(new EventMessage(id, 1, 0, 0, text, Optional.empty())));
+    /** As random as the text is unique. */
+    static ByteBuffer correlation(String text) {
+        UUID named = UUID.nameUUIDFromBytes(text.getBytes(StandardCharsets.UTF_8));
+        return ByteBuffer.allocate(16)
+                .putLong(named.getMostSignificantBits())
+                .putLong(named.getLeastSignificantBits())
+                .flip();
+    }
+
+    /** A result or an event; a header, a key or a value that is null is absent. */
+    static ConsumerRecord<byte[], byte[]> record(ByteBuffer correlation, String key, byte[] value) {
+        byte[] id = key == null ? null : key.getBytes(StandardCharsets.UTF_8);
+        ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>("results", 0, 0, id, value);
+        if (correlation != null) {
+            record.headers().add(RequestMessage.CORRELATION_HEADER, correlation.array());
+        }
+        return record;
     }
 
     private static Source at(int partition, long offset) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -23,7 +24,7 @@ class ResultReaderTest {
 
     private final AtomicLong now = new AtomicLong();
     private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
-    private final OpenRequests open = new OpenRequests(Topics.DEFAULT, Limits.DEFAULT, now::get);
+    private final OpenRequests open = new OpenRequests(Limits.DEFAULT, now::get);
     private final ResultReader reader = reader();
     private final Thread thread = new Thread(reader, "tidemark-client");
 
@@ -62,7 +63,8 @@ class ResultReaderTest {
     @Test
     @DisplayName("That ends by an error fails the open requests, and no later request is accepted")
     void dies() throws Exception {
-        OpenRequest request = new OpenRequest("a", true, Runnable::run, new AtomicLong(), each -> null);
+        OpenRequest request =
+                new OpenRequest("a", ByteBuffer.allocate(16), Runnable::run, new AtomicLong(), each -> null);
         open.attach(List.of(request), Map.of());
         consumer.schedulePollTask(() -> {
             throw new IllegalStateException("a mistake");

@@ -135,7 +135,7 @@ class NativeStepTest {
                 List<float[]> logits =
                         alone(fixture.model().decoder(), new Text(adapter, tokens, Optional.of(lora), layers));
                 TeacherForcedBatch batch =
-                        new TeacherForcedBatch(List.of(new TeacherForcedBatch.Sequence(prompt, gold)));
+                        new TeacherForcedBatch(List.of(new TeacherForcedBatch.ForcedSequence(prompt, gold)));
                 try (ForcedPass pass =
                                 fixture.model().decoder().teacherForcing(lora).pass(batch, 1);
                         HiddenStates states = pass.embed()) {

@@ -183,7 +183,7 @@ class SlidingWindowTest {
     /** Log-probability of each token except the first. */
     private double[] forced(LanguageModel model, List<Integer> tokens) {
         TeacherForcedBatch batch = new TeacherForcedBatch(
-                List.of(new TeacherForcedBatch.Sequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
+                List.of(new TeacherForcedBatch.ForcedSequence(tokens.subList(0, 1), tokens.subList(1, LENGTH))));
         try (ForcedPass pass = model.decoder().teacherForcing().pass(batch, 1);
                 HiddenStates states = pass.embed()) {
             pass.layers(states, 0, pass.numLayers(), false);

@@ -11,7 +11,7 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Evaluation.ScaledLora;
-import io.tidemark.evaluation.EvaluationReport.Row;
+import io.tidemark.evaluation.EvaluationReport.EvaluatedSetting;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
@@ -61,9 +61,9 @@ class EvaluationTest {
     void likelihoods() {
         EvaluationReport report = run("all", gold(Optional.empty()), List.of(new Boundary(1)));
         assertThat(report.rows())
-                .extracting(Row::setting)
+                .extracting(EvaluatedSetting::setting)
                 .containsExactly("full LoRA", "quality", "balanced", "latency", "half", "given", "base model");
-        for (Row row : report.rows()) {
+        for (EvaluatedSetting row : report.rows()) {
             assertThat(row.logLikelihood())
                     .as(row.setting())
                     .isCloseTo(expected("all", row.boundary().orElse(0)), within(1e-4));
@@ -160,8 +160,8 @@ class EvaluationTest {
         try (LoraWeights half = AdapterStore.loadScaled(fixture.model(), Folders.adapter(FAMILY, adapter), 0.5)) {
             EvaluationReport scaled =
                     run(fixture.adapter(adapter), List.of(new ScaledLora(0.5, half)), gold, List.of());
-            Row row = row(scaled, "scale 0.5");
-            Row expected = row(run(withHalfAlpha(adapter, temp), List.of(), gold, List.of()), "full LoRA");
+            EvaluatedSetting row = row(scaled, "scale 0.5");
+            EvaluatedSetting expected = row(run(withHalfAlpha(adapter, temp), List.of(), gold, List.of()), "full LoRA");
             assertThat(row.boundary()).isEqualTo(expected.boundary());
             assertThat(row.scale()).hasValue(0.5);
             assertThat(row.logLikelihood()).isCloseTo(expected.logLikelihood(), within(1e-5));
@@ -182,7 +182,7 @@ class EvaluationTest {
         try (LoraWeights half = AdapterStore.loadScaled(fixture.model(), Folders.adapter(FAMILY, "all"), 0.5)) {
             EvaluationReport report =
                     run(lora, List.of(new ScaledLora(0.5, half), new ScaledLora(1, lora)), gold, List.of());
-            Row one = row(report, "scale 1.0");
+            EvaluatedSetting one = row(report, "scale 1.0");
             assertThat(one.logLikelihood()).isEqualTo(row(report, "full LoRA").logLikelihood());
             assertThat(one.logLikelihoodDifference().orElseThrow().mean()).isZero();
             boolean halfIsBetter = row(report, "scale 0.5").validationLogLikelihood() > one.validationLogLikelihood();
@@ -243,7 +243,7 @@ class EvaluationTest {
                 .orElseThrow();
     }
 
-    private static Row row(EvaluationReport report, String setting) {
+    private static EvaluatedSetting row(EvaluationReport report, String setting) {
         return report.rows().stream()
                 .filter(row -> row.setting().equals(setting))
                 .findFirst()

@@ -119,9 +119,10 @@ class GenerationEngineTest {
                 .sampled(1, 17)
                 .tokens(10);
         RecordingListener three = run(request.choices(3));
-        List<Completion.Choice> choices = three.completion().choices();
-        assertThat(choices).extracting(Completion.Choice::index).containsExactly(0, 1, 2);
-        assertThat(new HashSet<>(choices.stream().map(Completion.Choice::tokens).toList()))
+        List<Completion.GeneratedChoice> choices = three.completion().choices();
+        assertThat(choices).extracting(Completion.GeneratedChoice::index).containsExactly(0, 1, 2);
+        assertThat(new HashSet<>(
+                        choices.stream().map(Completion.GeneratedChoice::tokens).toList()))
                 .hasSize(3);
         choices.forEach(choice -> assertThat(three.text(choice.index())).isEqualTo(choice.text()));
         assertThat(three.completion().usage().completionTokens())
@@ -165,8 +166,8 @@ class GenerationEngineTest {
     void hasLogprobs() throws RequestRejectedException {
         TestRequest request =
                 TestRequest.of("logprobs", reference.prompts().get(3).ids()).with(all, 6);
-        Completion.Choice choice = run(request.logprobs(2)).choice();
-        assertThat(choice.logprobs()).extracting(Completion.TokenLogprob::token).isEqualTo(choice.tokens());
+        Completion.GeneratedChoice choice = run(request.logprobs(2)).choice();
+        assertThat(choice.logprobs()).extracting(Completion.ScoredToken::token).isEqualTo(choice.tokens());
         choice.logprobs().forEach(logprob -> {
             assertThat(logprob.logprob())
                     .isNegative()

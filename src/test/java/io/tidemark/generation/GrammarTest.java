@@ -16,7 +16,7 @@ import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.ReferenceText;
-import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.GeneratedChoice;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
@@ -83,7 +83,7 @@ class GrammarTest {
                 TokenGrammar grammar = TokenGrammar.random(prompt * 7 + boundary, END, 3, VOCABULARY, most, 12);
                 TestRequest request =
                         greedy("greedy", prompt, boundary).tokens(20).logprobs(0);
-                Choice choice = run(request, grammar).choice();
+                GeneratedChoice choice = run(request, grammar).choice();
                 Expected expected = expected(request, grammar);
                 assertThat(choice.tokens())
                         .as("prompt %d, boundary %d", prompt, boundary)
@@ -160,7 +160,7 @@ class GrammarTest {
     @DisplayName("A choice that reaches max_tokens before the end of its grammar has the reason length")
     void isCut() throws RequestRejectedException {
         TokenGrammar grammar = TokenGrammar.choice(List.of(List.of(9, 10, 11, 12, 13)));
-        Choice choice = run(greedy("cut", 0, 6).tokens(3), grammar).choice();
+        GeneratedChoice choice = run(greedy("cut", 0, 6).tokens(3), grammar).choice();
         assertThat(choice.tokens()).containsExactly(9, 10, 11);
         assertThat(choice.finishReason()).isEqualTo(FinishReason.LENGTH);
         assertThat(grammar.open()).isZero();
@@ -199,7 +199,7 @@ class GrammarTest {
             TestRequest request = greedy("open", 0, 6)
                     .sampling(SamplingParams.GREEDY.withLogitBias(Map.of(9, 100.0)))
                     .tokens(3);
-            Choice choice = run(request, grammar).choice();
+            GeneratedChoice choice = run(request, grammar).choice();
             assertThat(choice.tokens()).containsExactly(9, 9, 9);
             assertThat(choice.finishReason()).isEqualTo(FinishReason.LENGTH);
             assertThat(grammar.open()).isZero();
@@ -234,9 +234,9 @@ class GrammarTest {
 
         TestRequest atLeast = request.stopAt(
                 StopConditions.after(20).withStopTokens(Set.of(9)).withMinTokens(4));
-        Choice chosen = run(atLeast, new TokenGrammar(nineOrTen)).choice();
+        GeneratedChoice chosen = run(atLeast, new TokenGrammar(nineOrTen)).choice();
         assertThat(chosen.tokens().subList(0, 4)).containsOnly(10);
-        Choice forced = run(atLeast, new TokenGrammar((tokens, allowed) -> {
+        GeneratedChoice forced = run(atLeast, new TokenGrammar((tokens, allowed) -> {
                     allowed.set(tokens.size() < 2 ? 10 : 9);
                     allowed.set(END, tokens.size() == 2);
                     return RowStatus.OK;
@@ -424,22 +424,22 @@ class GrammarTest {
     void mixedRows() throws Exception {
         try (FixtureModel model = FixtureModel.load("llama-gqa", new ModelOptions(ComputeType.INT8, true))) {
             List<TokenGrammar> grammars = new ArrayList<>();
-            List<GenerationRequest> requests = new ArrayList<>();
+            List<EngineRequest> requests = new ArrayList<>();
             for (int i = 0; i < 48; i++) {
                 TokenGrammar grammar = grammar(i);
                 grammars.add(grammar);
                 requests.add(mixed(model, i, grammar));
             }
-            List<List<Choice>> alone = new ArrayList<>();
+            List<List<GeneratedChoice>> alone = new ArrayList<>();
             EngineLimits limits = new EngineLimits(12, 96, 1L << 30, 1 << 20);
             List<RecordingListener> together = new ArrayList<>();
             try (GenerationEngine engine = GenerationEngine.start(model.model(), limits, TokenGrammar::advance)) {
-                for (GenerationRequest request : requests) {
+                for (EngineRequest request : requests) {
                     RecordingListener listener = RecordingListener.plain();
                     engine.submit(request, listener);
                     alone.add(listener.completion().choices());
                 }
-                for (GenerationRequest request : requests) {
+                for (EngineRequest request : requests) {
                     together.add(RecordingListener.plain());
                     engine.submit(request, together.get(together.size() - 1));
                 }
@@ -458,7 +458,7 @@ class GrammarTest {
     }
 
     /** A third of the requests have no grammar; greedy, seeded and with several choices. */
-    private static GenerationRequest mixed(FixtureModel model, int i, TokenGrammar grammar) {
+    private static EngineRequest mixed(FixtureModel model, int i, TokenGrammar grammar) {
         List<Integer> prompt = IntStream.range(0, 3 + i % 7 * 23)
                 .map(token -> 3 + (i * 31 + token * token) % 400)
                 .boxed()
@@ -549,16 +549,18 @@ class GrammarTest {
     }
 
     private static List<List<Integer>> tokens(RecordingListener recording) {
-        return recording.completion().choices().stream().map(Choice::tokens).toList();
+        return recording.completion().choices().stream()
+                .map(GeneratedChoice::tokens)
+                .toList();
     }
 
     private static TokenGrammar grammar(int seed) {
         return TokenGrammar.random(seed, END, 3, VOCABULARY, 1 + seed * 97 % 300, 12);
     }
 
-    private static GenerationRequest constrained(TestRequest request, CompiledGrammar grammar) {
-        GenerationRequest free = request.request();
-        return new GenerationRequest(
+    private static EngineRequest constrained(TestRequest request, CompiledGrammar grammar) {
+        EngineRequest free = request.request();
+        return new EngineRequest(
                 free.id(),
                 free.prompt(),
                 free.params().withGrammar(grammar),
@@ -586,7 +588,7 @@ class GrammarTest {
         };
     }
 
-    private static void submit(GenerationEngine engine, GenerationRequest request, RecordingListener listener) {
+    private static void submit(GenerationEngine engine, EngineRequest request, RecordingListener listener) {
         try {
             engine.submit(request, listener);
         } catch (RequestRejectedException e) {

@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
-import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.GeneratedChoice;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarLimits;
@@ -65,7 +65,7 @@ class GrammarTextTest {
     void matches() throws Exception {
         List<String> texts = List.of("yes", "no", "not sure, \"maybe\"", "é ü 漢字");
         List<AnswerFormat> formats = List.of(
-                new AnswerFormat.Choice(texts),
+                new AnswerFormat.OneOfTexts(texts),
                 new AnswerFormat.Regex("[A-C]{2,5}-[0-9]+x"),
                 new AnswerFormat.JsonSchema(SCHEMA),
                 new AnswerFormat.JsonObject());
@@ -73,7 +73,7 @@ class GrammarTextTest {
         for (int i = 0; i < 80; i++) {
             AnswerFormat format = formats.get(i % formats.size());
             CompiledGrammar grammar = compiler.compile(format);
-            GenerationRequest free = TestRequest.of("request-" + i, List.of(5, 6, 7 + i))
+            EngineRequest free = TestRequest.of("request-" + i, List.of(5, 6, 7 + i))
                     .with(fixture.adapter("all"), i % 7)
                     .sampled(i % 5 == 0 ? 0 : 1, i)
                     .choices(1 + i % 3)
@@ -82,7 +82,7 @@ class GrammarTextTest {
             RecordingListener listener = RecordingListener.plain();
             running.put(listener, format);
             engine.submit(
-                    new GenerationRequest(
+                    new EngineRequest(
                             free.id(),
                             free.prompt(),
                             free.params().withGrammar(grammar),
@@ -93,7 +93,7 @@ class GrammarTextTest {
         }
         List<String> finished = new ArrayList<>();
         for (Map.Entry<RecordingListener, AnswerFormat> each : running.entrySet()) {
-            for (Choice choice : each.getKey().completion().choices()) {
+            for (GeneratedChoice choice : each.getKey().completion().choices()) {
                 if (choice.finishReason() == FinishReason.STOP) {
                     finished.add(each.getValue().getClass().getSimpleName());
                     assertMatches(each.getValue(), choice.text(), texts);
@@ -102,11 +102,11 @@ class GrammarTextTest {
                 }
             }
         }
-        assertThat(finished).contains("Choice", "Regex", "JsonSchema");
+        assertThat(finished).contains("OneOfTexts", "Regex", "JsonSchema");
     }
 
     private static void assertMatches(AnswerFormat format, String text, List<String> texts) throws Exception {
-        if (format instanceof AnswerFormat.Choice) {
+        if (format instanceof AnswerFormat.OneOfTexts) {
             assertThat(texts).contains(text);
         } else if (format instanceof AnswerFormat.Regex regex) {
             assertThat(text).matches(regex.regex());

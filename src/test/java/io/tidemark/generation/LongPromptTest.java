@@ -49,10 +49,10 @@ class LongPromptTest {
     void leavesRoomForOneToken() throws RequestRejectedException {
         TestRequest request =
                 TestRequest.of("long", text.subList(0, context - 1)).tokens(1).logprobs(5);
-        Completion.TokenLogprob whole =
+        Completion.ScoredToken whole =
                 run(new EngineLimits(1, context, 1L << 30), request).logprobs().get(0);
         for (int chunk : List.of(1, 7, 64, 100, 256, 510)) {
-            Completion.Choice choice = run(new EngineLimits(1, chunk, 1L << 30), request);
+            Completion.GeneratedChoice choice = run(new EngineLimits(1, chunk, 1L << 30), request);
             assertThat(choice.finishReason()).isIn(FinishReason.LENGTH, FinishReason.STOP);
             assertThat(choice.tokens()).containsExactly(whole.token());
             assertThat(choice.logprobs().get(0).logprob())
@@ -78,7 +78,7 @@ class LongPromptTest {
         }
     }
 
-    private Completion.Choice run(EngineLimits limits, TestRequest request) throws RequestRejectedException {
+    private Completion.GeneratedChoice run(EngineLimits limits, TestRequest request) throws RequestRejectedException {
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
             RecordingListener recording = RecordingListener.plain();
             engine.submit(request.request(), recording);

@@ -152,7 +152,7 @@ class PrefixSharingTest {
             try (GenerationEngine engine = GenerationEngine.start(fixture.model(), limits)) {
                 Completion completion = run(engine, request.choices(4));
                 assertThat(completion.choices().stream()
-                                .map(Completion.Choice::tokens)
+                                .map(Completion.GeneratedChoice::tokens)
                                 .toList())
                         .isEqualTo(alone);
                 assertThat(engine.stats().steps())
@@ -246,10 +246,10 @@ class PrefixSharingTest {
 
     private static void submit(
             GenerationEngine engine, List<Integer> prompt, String tenant, RecordingListener recording) {
-        GenerationRequest request = request(prompt).tokens(2).request();
+        EngineRequest request = request(prompt).tokens(2).request();
         try {
             engine.submit(
-                    new GenerationRequest(
+                    new EngineRequest(
                             "of " + tenant,
                             request.prompt(),
                             request.params(),

@@ -82,7 +82,7 @@ final class RecordingListener implements GenerationListener {
         return (Completion) outcome();
     }
 
-    Completion.Choice choice() {
+    Completion.GeneratedChoice choice() {
         return completion().choices().get(0);
     }
 

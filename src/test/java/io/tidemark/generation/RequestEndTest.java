@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.ReferenceText;
-import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.GeneratedChoice;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
@@ -43,7 +43,7 @@ class RequestEndTest {
     @DisplayName("A choice ends after max_tokens tokens")
     void atItsLength() throws RequestRejectedException {
         for (int tokens = 1; tokens < 12; tokens++) {
-            Choice choice = run(greedy("length", 0, 6).tokens(tokens)).choice();
+            GeneratedChoice choice = run(greedy("length", 0, 6).tokens(tokens)).choice();
             assertThat(choice.finishReason()).isEqualTo(FinishReason.LENGTH);
             assertThat(choice.tokens())
                     .isEqualTo(reference.prompts().get(0).greedy().get(6).subList(0, tokens));

@@ -94,7 +94,7 @@ class RequestSamplingTest {
                 .stopAt(StopConditions.after(15));
         RecordingListener first = run(request);
         List<List<Integer>> texts = first.completion().choices().stream()
-                .map(Completion.Choice::tokens)
+                .map(Completion.GeneratedChoice::tokens)
                 .toList();
         assertThat(new HashSet<>(texts)).hasSize(6);
         assertThat(first.completion().usage().completionTokens())
@@ -108,7 +108,7 @@ class RequestSamplingTest {
                             .request(),
                     beside.get(i));
         }
-        assertThat(run(request).completion().choices().stream().map(Completion.Choice::tokens))
+        assertThat(run(request).completion().choices().stream().map(Completion.GeneratedChoice::tokens))
                 .isEqualTo(texts);
         beside.forEach(RecordingListener::outcome);
     }

@@ -118,7 +118,7 @@ class SeedTest {
 
     private static List<List<Integer>> tokens(RecordingListener recording) {
         return recording.completion().choices().stream()
-                .map(Completion.Choice::tokens)
+                .map(Completion.GeneratedChoice::tokens)
                 .toList();
     }
 

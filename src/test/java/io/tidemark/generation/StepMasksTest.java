@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.generation.Completion.Choice;
+import io.tidemark.generation.Completion.GeneratedChoice;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
 import java.nio.IntBuffer;
@@ -149,7 +149,7 @@ class StepMasksTest {
     @DisplayName("Delay neither the tokens of free rows nor change those of rows that wait")
     void inTheEngine() throws RequestRejectedException {
         List<Integer> prompt = fixture.reference("all").prompts().get(3).ids();
-        List<Choice> alone = new ArrayList<>();
+        List<GeneratedChoice> alone = new ArrayList<>();
         List<TokenGrammar> grammars = new ArrayList<>();
         try (GenerationEngine engine = start(TokenGrammar::advance, Duration.ofSeconds(100))) {
             for (int i = 0; i < 6; i++) {
@@ -231,13 +231,13 @@ class StepMasksTest {
         return TokenGrammar.random(seed, END, 3, VOCABULARY, 40, 12);
     }
 
-    private static GenerationRequest constrained(String id, List<Integer> prompt, TokenGrammar grammar) {
+    private static EngineRequest constrained(String id, List<Integer> prompt, TokenGrammar grammar) {
         GenerationParams params =
                 GenerationParams.greedy(StopConditions.after(20)).withGrammar(grammar);
-        return new GenerationRequest(id, prompt, params, Optional.empty(), Boundary.full(6));
+        return new EngineRequest(id, prompt, params, Optional.empty(), Boundary.full(6));
     }
 
-    private static void submit(GenerationEngine engine, GenerationRequest request, RecordingListener listener) {
+    private static void submit(GenerationEngine engine, EngineRequest request, RecordingListener listener) {
         try {
             engine.submit(request, listener);
         } catch (RequestRejectedException e) {
@@ -283,7 +283,7 @@ class StepMasksTest {
             List<Sequence> added = new ArrayList<>();
             try (KvPool pool = new KvPool(fixture.model().decoder().kvCache(), Long.MAX_VALUE)) {
                 for (int i = 0; i < count; i++) {
-                    GenerationRequest request = constrained("r", List.of(5), grammar(i));
+                    EngineRequest request = constrained("r", List.of(5), grammar(i));
                     Sequence sequence = new Sequence(
                             new SubmittedRequest(request, outcome -> {}, 0),
                             0,

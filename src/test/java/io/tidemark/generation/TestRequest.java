@@ -103,8 +103,8 @@ record TestRequest(
                 id, prompt, lora, boundary, stopConditions, sampling, seed, choices, logprobs, smallerFirst);
     }
 
-    GenerationRequest request() {
-        return new GenerationRequest(
+    EngineRequest request() {
+        return new EngineRequest(
                 id,
                 prompt,
                 new GenerationParams(stopConditions, sampling, seed, choices, logprobs),

@@ -171,10 +171,9 @@ class WaitingRequestsTest {
     }
 
     private void addOf(String tenant, String id, Optional<LoraWeights> lora) {
-        GenerationRequest request =
-                submitted(TestRequest.of(id, List.of(1)), lora).request();
+        EngineRequest request = submitted(TestRequest.of(id, List.of(1)), lora).request();
         waiting.add(new SubmittedRequest(
-                new GenerationRequest(
+                new EngineRequest(
                         id, request.prompt(), request.params(), request.lora(), request.boundary(), 0, tenant),
                 RecordingListener.plain(),
                 0));

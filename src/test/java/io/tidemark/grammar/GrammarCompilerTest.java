@@ -79,7 +79,7 @@ class GrammarCompilerTest {
                     .isTrue();
             assertThat(isSame(compiler.find(new AnswerFormat.Regex("a+"), "").orElseThrow(), grammar))
                     .isTrue();
-            assertThat(compiler.find(new AnswerFormat.Choice(List.of("a+")), ""))
+            assertThat(compiler.find(new AnswerFormat.OneOfTexts(List.of("a+")), ""))
                     .isEmpty();
             assertThat(grammar.bytes()).isBetween(1_000L, 10_000_000L);
         }
@@ -146,9 +146,9 @@ class GrammarCompilerTest {
         TokenBytes vocabulary = TokenBytes.read(Tokenizers.BYTE_LEVEL, 450, Set.of(Formats.END));
         TenantWeights weights = new TenantWeights(
                 List.of(List.of(
-                        new TenantWeights.Topic(1000, Map.of("flood", 1)),
-                        new TenantWeights.Topic(1, Map.of("quiet", 1)),
-                        new TenantWeights.Topic(1, Map.of("third", 1)))),
+                        new TenantWeights.WeightedTopic(1000, Map.of("flood", 1)),
+                        new TenantWeights.WeightedTopic(1, Map.of("quiet", 1)),
+                        new TenantWeights.WeightedTopic(1, Map.of("third", 1)))),
                 0);
         List<CompiledGrammar> held = new ArrayList<>();
         // all formats have at most 15 times the bytes of one, and the last quarter has 3.75 of these

@@ -114,7 +114,7 @@ class GrammarMasksTest {
     void choice(Path folder) {
         List<String> texts = List.of("yes", "no", "no way", ".*", "a/b\\", "a\nb", "\"q\"", "日本", " lead");
         try (Formats formats = Formats.of(folder)) {
-            CompiledGrammar grammar = formats.compile(new AnswerFormat.Choice(texts));
+            CompiledGrammar grammar = formats.compile(new AnswerFormat.OneOfTexts(texts));
             texts.forEach(
                     text -> assertThat(formats.accepts(grammar, text)).as(text).isTrue());
             for (String other : List.of("", "y", "yes ", "no wa", "xx", "lead", "  lead")) {

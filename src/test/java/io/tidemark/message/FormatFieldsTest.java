@@ -48,7 +48,7 @@ class FormatFieldsTest {
                         "structured_outputs.regex"),
                 Arguments.of(
                         "\"structured_outputs\": {\"choice\": [\"b\", \"a\", \"b\"], \"json\": null}",
-                        new AnswerFormat.Choice(List.of("b", "a")),
+                        new AnswerFormat.OneOfTexts(List.of("b", "a")),
                         "structured_outputs.choice"),
                 Arguments.of(
                         "\"structured_outputs\": {\"grammar\": \"start: \\\"a\\\"\"}, \"response_format\": {\"type\": \"text\"}",
@@ -105,7 +105,7 @@ class FormatFieldsTest {
     @Test
     @DisplayName("Has the bytes of its texts in UTF-8")
     void bytes() {
-        assertThat(new AnswerFormat.Choice(List.of("\u0142", "a")).bytes()).isEqualTo(3);
+        assertThat(new AnswerFormat.OneOfTexts(List.of("\u0142", "a")).bytes()).isEqualTo(3);
         assertThat(new AnswerFormat.JsonSchema("{}").bytes()).isEqualTo(2);
         assertThat(new AnswerFormat.JsonObject().bytes()).isZero();
     }

@@ -103,9 +103,9 @@ class PlotTest {
                 "differences",
                 "boundary",
                 List.of(
-                        new IntervalPlot.Point(0, -1, 0.5, false),
-                        new IntervalPlot.Point(4, 0.5, 0.1, true),
-                        new IntervalPlot.Point(16, 0, 0, true)),
+                        new IntervalPlot.IntervalPoint(0, -1, 0.5, false),
+                        new IntervalPlot.IntervalPoint(4, 0.5, 0.1, true),
+                        new IntervalPlot.IntervalPoint(16, 0, 0, true)),
                 "certified",
                 "not certified",
                 List.of(new Mark(4, "in force")));
@@ -117,7 +117,7 @@ class PlotTest {
         assertThat(column(lines, 8)).isBlank();
         assertThat(column(lines, 16)).matches(" *● *");
         assertThat(lines.get(lines.size() - 1)).endsWith("^ in force");
-        assertThatThrownBy(() -> new IntervalPlot.Point(0, 0, Double.POSITIVE_INFINITY, true))
+        assertThatThrownBy(() -> new IntervalPlot.IntervalPoint(0, 0, Double.POSITIVE_INFINITY, true))
                 .hasMessageContaining("finite interval");
         assertThatThrownBy(() -> new IntervalPlot("t", "x", List.of(), "a", "b", List.of()))
                 .hasMessageContaining("a plot needs a point");

@@ -16,14 +16,15 @@ public final class AdmittedPrompt {
 
     /** @param value the value of a valid record */
     public static List<Integer> of(LanguageModel model, AdapterStore adapters, byte[] value) throws Exception {
-        Boundaries noRecord = (adapter, version) -> new Boundaries.InForce(
-                new AppliedBoundary.FullLora(Boundary.full(version.numLayers()), AppliedBoundary.Reason.NO_RECORD),
+        Boundaries noRecord = (adapter, version) -> new Boundaries.RequestBoundary(
+                new AppliedBoundary.FullLora(
+                        Boundary.full(version.numLayers()), AppliedBoundary.FullLoraReason.NO_RECORD),
                 OptionalLong.empty());
         Admission admission = new Admission(
                 model, adapters, noRecord, RequestFixtures.noFormats(), AdapterSuggestions.NONE, RequestListener.NONE);
         Parsed.Valid<RequestMessage> request = (Parsed.Valid<RequestMessage>) RequestMessage.parse(value, value.length);
         return admission
-                .prepare(Tenant.unlimited("t"), new RequestState.Parsed("r", request.record()), () -> false)
+                .prepare(Tenant.unlimited("t"), new RequestState.Validated("r", request.record()), () -> false)
                 .prompt();
     }
 }

@@ -38,8 +38,8 @@ class AnswersTest {
         ErrorBody error = ErrorBody.serverError("engine_error", "it broke");
         Completion completion = new Completion(
                 "r",
-                List.of(new Completion.Choice(0, "a", List.of(1), FinishReason.STOP, List.of())),
-                new Completion.Usage(4, 1, 3),
+                List.of(new Completion.GeneratedChoice(0, "a", List.of(1), FinishReason.STOP, List.of())),
+                new Completion.CompletionUsage(4, 1, 3),
                 new Completion.Timing(1, 2, 3));
         AdmittedRequest admitted = RequestRunnerFixture.admitted(REQUEST);
         List<ResultMessage> all = List.of(

@@ -2,8 +2,8 @@ package io.tidemark.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.FinishReason;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.grammar.FakeGrammars;
 import io.tidemark.grammar.GrammarException;
 import io.tidemark.message.AnswerFormat;
@@ -303,7 +303,7 @@ class FormatAdmissionTest {
         return fixture.time().instant().toEpochMilli();
     }
 
-    private static int offset(GenerationRequest request) {
+    private static int offset(EngineRequest request) {
         return Integer.parseInt(request.id().replaceFirst("requests-0-(\\d+)#.*", "$1"));
     }
 }

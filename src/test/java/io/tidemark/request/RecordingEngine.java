@@ -2,11 +2,11 @@ package io.tidemark.request;
 
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Engine;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.EngineStats;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.RunningStep;
 import java.util.List;
@@ -18,14 +18,14 @@ import java.util.function.Function;
 /** An engine that runs nothing and records submissions and cancellations. The test ends its requests. */
 public final class RecordingEngine implements Engine {
 
-    private final List<GenerationRequest> submitted = new CopyOnWriteArrayList<>();
+    private final List<EngineRequest> submitted = new CopyOnWriteArrayList<>();
     private final List<GenerationListener> listeners = new CopyOnWriteArrayList<>();
     private final List<String> cancelledAfterSubmission = new CopyOnWriteArrayList<>();
     private final List<FinishReason> reasons = new CopyOnWriteArrayList<>();
     private volatile Optional<RunningStep> runningStep = Optional.empty();
     private volatile Function<String, OptionalDouble> secondsLeft = engineId -> OptionalDouble.empty();
 
-    public List<GenerationRequest> submitted() {
+    public List<EngineRequest> submitted() {
         return submitted;
     }
 
@@ -54,8 +54,8 @@ public final class RecordingEngine implements Engine {
                 .get(index)
                 .onFinished(new Completion(
                         submitted.get(index).id(),
-                        List.of(new Completion.Choice(0, text, List.of(1), reason, List.of())),
-                        new Completion.Usage(1, 1, 0),
+                        List.of(new Completion.GeneratedChoice(0, text, List.of(1), reason, List.of())),
+                        new Completion.CompletionUsage(1, 1, 0),
                         new Completion.Timing(1, 1, 2)));
     }
 
@@ -121,7 +121,7 @@ public final class RecordingEngine implements Engine {
     }
 
     @Override
-    public void submit(GenerationRequest request, GenerationListener listener) {
+    public void submit(EngineRequest request, GenerationListener listener) {
         listeners.add(listener);
         submitted.add(request);
     }

@@ -14,20 +14,20 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /** Requests and threads without limits, for tests. */
 public final class RequestFixtures {
 
-    private static final Watchdog.Limits NO_LIMITS =
-            new Watchdog.Limits(Duration.ofDays(1_000), Duration.ofDays(1_000));
+    private static final Watchdog.TimeLimits NO_LIMITS =
+            new Watchdog.TimeLimits(Duration.ofDays(1_000), Duration.ofDays(1_000));
 
     private RequestFixtures() {}
 
     /** The threads of a runner, without time limits. */
-    public static RequestRunner.Threads threads(Executor admission, RequestRunner.Timer deadlines) {
+    public static RequestRunner.RequestThreads threads(Executor admission, RequestRunner.Timer deadlines) {
         return threads(admission, admission, deadlines, NO_LIMITS);
     }
 
     /** The threads of a runner for tenants of equal weight. */
-    public static RequestRunner.Threads threads(
-            Executor admission, Executor formats, RequestRunner.Timer deadlines, Watchdog.Limits limits) {
-        return new RequestRunner.Threads(
+    public static RequestRunner.RequestThreads threads(
+            Executor admission, Executor formats, RequestRunner.Timer deadlines, Watchdog.TimeLimits limits) {
+        return new RequestRunner.RequestThreads(
                 new TenantTurns(admission, 2, TenantWeights.EQUAL),
                 new TenantTurns(formats, 2, TenantWeights.EQUAL),
                 deadlines,

@@ -3,7 +3,7 @@ package io.tidemark.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.generation.Completion;
-import io.tidemark.generation.Completion.TokenLogprob.Alternative;
+import io.tidemark.generation.Completion.ScoredToken.LikelyToken;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.ErrorResult;
@@ -94,19 +94,20 @@ class RequestHeapTest {
     /** 1,000 tokens with 20 alternatives each. */
     private static Completion completion() {
         List<Integer> tokens = new ArrayList<>();
-        List<Completion.TokenLogprob> logprobs = new ArrayList<>();
+        List<Completion.ScoredToken> logprobs = new ArrayList<>();
         for (int token = 1_000; token < 2_000; token++) {
-            List<Alternative> top = new ArrayList<>();
+            List<LikelyToken> top = new ArrayList<>();
             for (int i = 0; i < 20; i++) {
-                top.add(new Alternative(token + i, " " + (token + i), -i));
+                top.add(new LikelyToken(token + i, " " + (token + i), -i));
             }
             tokens.add(token);
-            logprobs.add(new Completion.TokenLogprob(token, " " + token, -1, top));
+            logprobs.add(new Completion.ScoredToken(token, " " + token, -1, top));
         }
         return new Completion(
                 "r",
-                List.of(new Completion.Choice(0, "word ".repeat(1_000), tokens, FinishReason.LENGTH, logprobs)),
-                new Completion.Usage(4, 1_000, 0),
+                List.of(new Completion.GeneratedChoice(
+                        0, "word ".repeat(1_000), tokens, FinishReason.LENGTH, logprobs)),
+                new Completion.CompletionUsage(4, 1_000, 0),
                 new Completion.Timing(1, 1, 2));
     }
 

@@ -7,8 +7,8 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.FakeGrammars;
@@ -45,7 +45,7 @@ import java.util.function.Function;
 final class RequestRunnerFixture implements AutoCloseable {
 
     /** Checked when the test calls {@link Watchdog#tick}. */
-    static final Watchdog.Limits LIMITS = new Watchdog.Limits(Duration.ofSeconds(30), Duration.ofSeconds(3));
+    static final Watchdog.TimeLimits LIMITS = new Watchdog.TimeLimits(Duration.ofSeconds(30), Duration.ofSeconds(3));
 
     private static final String FAMILY = "llama-gqa";
 
@@ -82,8 +82,9 @@ final class RequestRunnerFixture implements AutoCloseable {
                 outcomes.add(outcome);
             }
         };
-        Boundaries noRecord = (adapter, version) -> new Boundaries.InForce(
-                new AppliedBoundary.FullLora(Boundary.full(version.numLayers()), AppliedBoundary.Reason.NO_RECORD),
+        Boundaries noRecord = (adapter, version) -> new Boundaries.RequestBoundary(
+                new AppliedBoundary.FullLora(
+                        Boundary.full(version.numLayers()), AppliedBoundary.FullLoraReason.NO_RECORD),
                 OptionalLong.empty());
         requests = new RequestRunner(
                 10_000,
@@ -334,7 +335,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                 "r",
                 message,
                 Optional.empty(),
-                new GenerationRequest("r", List.of(1), params, Optional.empty(), Boundary.full(2)),
+                new EngineRequest("r", List.of(1), params, Optional.empty(), Boundary.full(2)),
                 Duration.ZERO);
     }
 

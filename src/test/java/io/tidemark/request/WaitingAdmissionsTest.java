@@ -3,7 +3,7 @@ package io.tidemark.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.message.CancellationMessage;
 import java.time.Duration;
 import java.util.Deque;
@@ -138,7 +138,7 @@ class WaitingAdmissionsTest {
     }
 
     private List<String> submitted() {
-        return fixture.engine().submitted().stream().map(GenerationRequest::id).toList();
+        return fixture.engine().submitted().stream().map(EngineRequest::id).toList();
     }
 
     private static String body(int offset, String more) {

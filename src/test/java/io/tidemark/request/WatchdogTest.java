@@ -2,7 +2,7 @@ package io.tidemark.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.generation.GenerationRequest;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.RunningStep;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.stream.LogCapture;
@@ -169,7 +169,7 @@ class WatchdogTest {
     /** A step of all requests that the engine has got. */
     private RunningStep step() {
         return new RunningStep(
-                fixture.engine().submitted().stream().map(GenerationRequest::id).toList());
+                fixture.engine().submitted().stream().map(EngineRequest::id).toList());
     }
 
     private void ticks(Duration duration) {

@@ -41,6 +41,7 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
         value(faults, "generation-results", "no source", json -> ((ObjectNode) json.get("tidemark")).remove("source"));
         value(faults, "generation-results", "another object", json -> json.put("object", "text"));
         header(faults, "generation-results", "REPLY_CORRELATION_ID", ABOVE_COPIED);
+        header(faults, "generation-results", "tidemark-correlation", ABOVE_COPIED);
         header(faults, "generation-results", "tracestate", null);
 
         value(faults, "generation-cancellations", "neither id nor source", json -> json.removeAll());

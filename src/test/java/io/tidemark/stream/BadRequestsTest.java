@@ -18,6 +18,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -84,8 +86,8 @@ class BadRequestsTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("badInput")
-    @DisplayName(
-            "Is answered with an error result and a dead letter, and the next request of the partition is answered")
+    @DisplayName("Is answered with an error result, which repeats the header of the client, and a dead letter; the next"
+            + " request of the partition is answered")
     void badInputDoesNotStopThePartition(String name, String value, String code, String param) {
         answersWithError(name, value == null ? null : TopicClient.bytes(value), code, param);
     }
@@ -112,7 +114,10 @@ class BadRequestsTest {
     }
 
     private ConsumerRecord<byte[], byte[]> answersWithError(String key, byte[] value, String code, String param) {
-        RecordMetadata bad = client.send(new ProducerRecord<>(REQUESTS, 0, TopicClient.bytes(key), value));
+        Header correlation = new RecordHeader("tidemark-correlation", TopicClient.bytes(key));
+        RecordMetadata bad =
+                client.send(new ProducerRecord<>(REQUESTS, 0, TopicClient.bytes(key), value, List.of(correlation)));
+        String id = REQUESTS + "-0-" + bad.offset();
         String next = "after " + key;
         client.send(new ProducerRecord<>(
                 REQUESTS,
@@ -121,7 +126,10 @@ class BadRequestsTest {
                 TopicClient.bytes(
                         "{\"id\": \"" + next + "\", \"model\": \"qv\", \"prompt\": \"x\", \"max_tokens\": 1}")));
 
-        JsonNode error = client.await(RESULTS, REQUESTS + "-0-" + bad.offset()).path("error");
+        JsonNode error = client.await(RESULTS, id).path("error");
+        assertThat(client.records(RESULTS))
+                .filteredOn(record -> TopicClient.text(record.key()).equals(id))
+                .allSatisfy(record -> assertThat(record.headers()).containsExactly(correlation));
         assertThat(error.path("type").asText()).isEqualTo("invalid_request_error");
         if (code != null) {
             assertThat(error.path("code").asText()).isEqualTo(code);

@@ -51,8 +51,6 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.replies.topics", REPLIES);
         config.put("tidemark.topics.calibration-partitions", "2");
         config.put("tidemark.tables.max-staleness", "5S");
-        // a setting of earlier builds, which must not prevent the start
-        config.put("tidemark.topics.adapters", "adapters");
         return config;
     }
 

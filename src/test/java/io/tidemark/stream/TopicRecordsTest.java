@@ -45,6 +45,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.awaitility.Awaitility;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -95,6 +96,14 @@ class TopicRecordsTest {
                 assertThat(released.problems(record)).as("by release 0.1").isEmpty();
             }
         });
+        assertThat(records)
+                .filteredOn(record -> Set.of(REQUESTS, EVENTS, RESULTS).contains(record.topic()))
+                .filteredOn(record -> Set.of("records-1", "records-3").contains(TopicClient.text(record.key())))
+                .hasSizeGreaterThan(3)
+                .allSatisfy(record -> assertThat(record.headers())
+                        .extracting(Header::key)
+                        .as("an event, a result and an error")
+                        .containsExactly("tidemark-correlation"));
         assertThat(records)
                 .filteredOn(TopicRecordsTest::isInvalid)
                 .hasSize(2)

@@ -1,7 +1,7 @@
 package io.tidemark.stream;
 
-import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingPhase;
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
@@ -23,7 +23,7 @@ class WorkerTopics {
     @Produces
     @Singleton
     TopicClient client(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, ServingLifecycle serving) {
-        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == Phase.READY);
+        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == ServingPhase.READY);
         return new TopicClient(broker, RESULTS, EVENTS, DEAD_LETTERS, BOUNDARIES);
     }
 

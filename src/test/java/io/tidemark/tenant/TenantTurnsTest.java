@@ -105,8 +105,8 @@ class TenantTurnsTest {
     void ranks() {
         TenantWeights weights = new TenantWeights(
                 List.of(
-                        List.of(new TenantWeights.Topic(1, Map.of("high", 1))),
-                        List.of(new TenantWeights.Topic(1, Map.of("low", 1)))),
+                        List.of(new TenantWeights.WeightedTopic(1, Map.of("high", 1))),
+                        List.of(new TenantWeights.WeightedTopic(1, Map.of("low", 1)))),
                 0.1);
         turns = new TenantTurns(threads::add, 1, weights);
         IntStream.range(0, 100).forEach(i -> {
@@ -149,8 +149,8 @@ class TenantTurnsTest {
     void shares() {
         TenantWeights weights = new TenantWeights(
                 List.of(List.of(
-                        new TenantWeights.Topic(3, Map.of("own", 1)),
-                        new TenantWeights.Topic(1, Map.of("shared", 1, "shared/red", 2)))),
+                        new TenantWeights.WeightedTopic(3, Map.of("own", 1)),
+                        new TenantWeights.WeightedTopic(1, Map.of("shared", 1, "shared/red", 2)))),
                 0);
         assertThat(weights.share("own", Set.of())).isEqualTo(1);
         assertThat(weights.share("own", Set.of("shared", "shared/red"))).isEqualTo(0.75);

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntFunction;
 
 /**
  * What the streams of a simulation are drawn from.
@@ -86,12 +87,12 @@ public record World(
      * @param scores     {@code [examples][boundaries 0 to L]} by adapter
      * @param boundaries gives the boundaries to score for L
      */
-    public static List<World> recorded(Map<String, double[][]> scores, Candidates boundaries) {
+    public static List<World> recorded(Map<String, double[][]> scores, IntFunction<List<Integer>> boundaries) {
         List<World> worlds = new ArrayList<>();
         List<World> drifts = new ArrayList<>();
         scores.forEach((name, own) -> {
             int layers = own[0].length - 1;
-            List<Integer> set = boundaries.of(layers);
+            List<Integer> set = boundaries.apply(layers);
             Traffic traffic = new RecordedTraffic(own, set);
             worlds.add(still(name, true, set, traffic));
             scores.forEach((other, theirs) -> {
@@ -102,11 +103,6 @@ public record World(
         });
         worlds.addAll(drifts);
         return worlds;
-    }
-
-    /** The boundaries to score for a number of layers. */
-    public interface Candidates {
-        List<Integer> of(int numLayers);
     }
 
     private static World still(String name, boolean isBounded, List<Integer> boundaries, Traffic traffic) {

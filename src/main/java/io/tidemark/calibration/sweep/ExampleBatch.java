@@ -47,7 +47,7 @@ public record ExampleBatch(TeacherForcedBatch forced, List<Integer> indices) {
         return new ExampleBatch(
                 new TeacherForcedBatch(indices.stream()
                         .map(examples::get)
-                        .map(e -> new TeacherForcedBatch.Sequence(e.prompt(), e.completion()))
+                        .map(e -> new TeacherForcedBatch.ForcedSequence(e.prompt(), e.completion()))
                         .toList()),
                 List.copyOf(indices));
     }

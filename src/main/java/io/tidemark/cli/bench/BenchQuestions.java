@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.benchmark.GenerationBenchmark;
-import io.tidemark.benchmark.GenerationBenchmark.Row;
+import io.tidemark.benchmark.GenerationBenchmark.BenchmarkRow;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.cli.console.ProgramVersion;
@@ -83,20 +83,20 @@ final class BenchQuestions {
                 .encode(new Input.Prompt(question.path("prompt").asText()));
         Optional<LoraWeights> lora = question.path("adapter").isTextual() ? check : Optional.empty();
         List<Integer> tokens = bench.greedy(
-                new Row(prompt, lora, new Boundary(model.config().numLayers())),
+                new BenchmarkRow(prompt, lora, new Boundary(model.config().numLayers())),
                 question.path("tokens").asInt());
         return Map.of("prompt", prompt, "tokens", tokens);
     }
 
-    private List<Row> rows(JsonNode question) {
+    private List<BenchmarkRow> rows(JsonNode question) {
         Boundary boundary =
                 new Boundary(question.path("layers").asInt(model.config().numLayers()));
-        List<Row> rows = new ArrayList<>();
+        List<BenchmarkRow> rows = new ArrayList<>();
         for (int i = 0; i < question.path("prompts").size(); i++) {
             List<Integer> prompt = new ArrayList<>();
             question.path("prompts").path(i).forEach(token -> prompt.add(token.asInt()));
             JsonNode adapter = question.path("adapters").path(i);
-            rows.add(new Row(
+            rows.add(new BenchmarkRow(
                     prompt, adapter.isInt() ? Optional.of(adapters.get(adapter.asInt())) : Optional.empty(), boundary));
         }
         return rows;

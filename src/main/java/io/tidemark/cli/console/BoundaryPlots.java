@@ -78,7 +78,7 @@ public final class BoundaryPlots {
                         + decision.epoch().examples() + " examples",
                 "boundary",
                 decision.boundaries().stream()
-                        .map(row -> new IntervalPlot.Point(
+                        .map(row -> new IntervalPlot.IntervalPoint(
                                 row.boundary(), row.difference(), row.interval().orElse(0), row.certified()))
                         .toList(),
                 "certified, or full LoRA",

@@ -47,10 +47,10 @@ public final class CalibrationClient {
      * @param examples number of examples, repeats included
      * @param repeats  those that add nothing, as in {@link BatchOutcome.Counted}; empty if it is unknown for a batch
      */
-    public record Counted(int examples, OptionalInt repeats) {
+    public record CountedBatch(int examples, OptionalInt repeats) {
 
-        private Counted plus(BatchOutcome.Counted batch) {
-            return new Counted(
+        private CountedBatch plus(BatchOutcome.Counted batch) {
+            return new CountedBatch(
                     examples + batch.batch().examples().size(),
                     repeats.isPresent() && batch.repeats().isPresent()
                             ? OptionalInt.of(
@@ -66,7 +66,7 @@ public final class CalibrationClient {
         return batches;
     }
 
-    /** As {@link #split(String, List, int)}, one batch at a time. */
+    /** Does what {@link #split(String, List, int)} does, one batch at a time. */
     public static Iterator<RawValidationBatch> split(
             String adapter, Iterator<? extends JsonNode> examples, int batchSize) {
         String run = UUID.randomUUID().toString().substring(0, 8);
@@ -108,13 +108,13 @@ public final class CalibrationClient {
      *
      * @param refused receives each refused batch and the reason
      */
-    public Counted calibrate(
+    public CountedBatch calibrate(
             Iterator<RawValidationBatch> batches,
             BiConsumer<RawValidationBatch, String> refused,
             IntConsumer progress,
             Duration timeout) {
         int examples = 0;
-        Counted counted = new Counted(0, OptionalInt.of(0));
+        CountedBatch counted = new CountedBatch(0, OptionalInt.of(0));
         try (Session session = new Session(timeout)) {
             Queue<CompletionStage<BatchOutcome>> open = new ArrayDeque<>();
             while (batches.hasNext() || !open.isEmpty()) {

@@ -54,7 +54,7 @@ public final class RequestClient implements AutoCloseable {
     /**
      * Sends all requests and waits for their results.
      *
-     * @param requests each with a unique {@code id}, because events have no other name of their request
+     * @param requests each with a unique {@code id}
      * @param timeout  maximum time to wait for the last result
      * @return the results that arrived in time, in the order of the requests
      * @throws ClientException when a request cannot be sent

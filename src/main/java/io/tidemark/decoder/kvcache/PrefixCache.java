@@ -28,7 +28,7 @@ public final class PrefixCache implements AutoCloseable {
     private final KvBudget budget;
     private final long maxBytes;
     private final long chunkBytes;
-    private final Map<Scope, Node> roots = new HashMap<>();
+    private final Map<PrefixScope, Node> roots = new HashMap<>();
     /** Least recently used first. A use touches the end of a path before its beginning, so the first one is a leaf. */
     private final LinkedHashMap<Node, Boolean> byUse = new LinkedHashMap<>(16, 0.75f, true);
 
@@ -44,13 +44,13 @@ public final class PrefixCache implements AutoCloseable {
      * @param lora     the adapter; empty for the base model
      * @param boundary which layers use the adapter; no layers for the base model
      */
-    public record Scope(String tenant, Optional<LoraWeights> lora, Boundary boundary) {
+    public record PrefixScope(String tenant, Optional<LoraWeights> lora, Boundary boundary) {
 
         private static final Boundary NO_LAYERS = new Boundary(0);
 
         /** The scope of rows of a tenant with this adapter and boundary; without an adapter the boundary is ignored. */
-        public static Scope of(String tenant, Optional<LoraWeights> lora, Boundary boundary) {
-            return new Scope(tenant, lora, lora.isPresent() ? boundary : NO_LAYERS);
+        public static PrefixScope of(String tenant, Optional<LoraWeights> lora, Boundary boundary) {
+            return new PrefixScope(tenant, lora, lora.isPresent() ? boundary : NO_LAYERS);
         }
     }
 
@@ -84,7 +84,7 @@ public final class PrefixCache implements AutoCloseable {
     }
 
     /** How many of the first tokens are cached for this scope: a multiple of {@link #CHUNK}. */
-    public int cachedTokens(Scope scope, List<Integer> tokens) {
+    public int cachedTokens(PrefixScope scope, List<Integer> tokens) {
         return path(scope, tokens).size() * CHUNK;
     }
 
@@ -104,7 +104,7 @@ public final class PrefixCache implements AutoCloseable {
      * @return the number of tokens that the slot holds
      * @throws DecoderException if libtorch could not copy them
      */
-    public int restore(KvSlot slot, Scope scope, List<Integer> prompt) {
+    public int restore(KvSlot slot, PrefixScope scope, List<Integer> prompt) {
         List<Node> path = path(scope, prompt.subList(0, Math.min(prompt.size() - 1, cacheableTokens(slot))));
         if (!path.isEmpty()) {
             touch(path);
@@ -120,7 +120,7 @@ public final class PrefixCache implements AutoCloseable {
      * @param tokens the tokens in the slot, from the first
      * @throws DecoderException if libtorch could not copy them
      */
-    public void store(KvSlot slot, Scope scope, List<Integer> tokens) {
+    public void store(KvSlot slot, PrefixScope scope, List<Integer> tokens) {
         int chunks = Math.min(tokens.size(), cacheableTokens(slot)) / CHUNK;
         if (chunks == 0 || !isEnabled()) {
             return;
@@ -181,7 +181,7 @@ public final class PrefixCache implements AutoCloseable {
     }
 
     /** The cached chunks of these tokens, from the first. */
-    private List<Node> path(Scope scope, List<Integer> tokens) {
+    private List<Node> path(PrefixScope scope, List<Integer> tokens) {
         List<Node> path = new ArrayList<>();
         Node node = roots.get(scope);
         for (int end = CHUNK; node != null && end <= tokens.size(); end += CHUNK) {
@@ -201,7 +201,7 @@ public final class PrefixCache implements AutoCloseable {
     }
 
     /** Continues a path, which may be empty, with a chunk. */
-    private Node add(Scope scope, List<Node> path, List<Integer> tokens, Value chunk) {
+    private Node add(PrefixScope scope, List<Node> path, List<Integer> tokens, Value chunk) {
         Node parent = path.isEmpty()
                 ? roots.computeIfAbsent(scope, key -> new Node(Optional.empty(), () -> roots.remove(key)))
                 : path.get(path.size() - 1);

@@ -10,12 +10,12 @@ import java.util.List;
  *                mask, temperature and truncation; 0 if no log-probabilities were requested
  * @param top     the most likely tokens, most likely first
  */
-public record SampledToken(int token, boolean finite, double logprob, List<Alternative> top) {
+public record SampledToken(int token, boolean finite, double logprob, List<TopToken> top) {
 
     /** A token and the natural logarithm of its probability. */
-    public record Alternative(int token, double logprob) {}
+    public record TopToken(int token, double logprob) {}
 
-    SampledToken withLogprobs(double value, List<Alternative> best) {
+    SampledToken withLogprobs(double value, List<TopToken> best) {
         return new SampledToken(token, finite, value, best);
     }
 }

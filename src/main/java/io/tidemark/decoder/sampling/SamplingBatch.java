@@ -1,6 +1,6 @@
 package io.tidemark.decoder.sampling;
 
-import io.tidemark.decoder.sampling.SampledToken.Alternative;
+import io.tidemark.decoder.sampling.SampledToken.TopToken;
 import io.tidemark.decoder.script.DecoderLayouts.BiasColumn;
 import io.tidemark.decoder.script.DecoderLayouts.CountColumn;
 import io.tidemark.decoder.script.DecoderLayouts.MaskColumn;
@@ -141,9 +141,9 @@ public final class SamplingBatch {
         for (int i = 0; i < reported.size(); i++) {
             int start = i * width;
             int row = reported.get(i);
-            List<Alternative> best = IntStream.range(
+            List<TopToken> best = IntStream.range(
                             start, start + rows.get(row).top().orElseThrow())
-                    .mapToObj(at -> new Alternative((int) ids[at], values[at]))
+                    .mapToObj(at -> new TopToken((int) ids[at], values[at]))
                     .toList();
             tokens.set(row, tokens.get(row).withLogprobs(logprobs[i], best));
         }

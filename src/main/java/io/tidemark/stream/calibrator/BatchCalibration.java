@@ -64,13 +64,13 @@ final class BatchCalibration {
      * @param shouldContinue called often while the adapter loads and the batch is scored; false ends both
      * @throws SweepAbandonedException if {@code shouldContinue} has ended it
      */
-    BatchOutcome outcome(ConsumerRecord<byte[], byte[]> record, BatchAttempts running, BooleanSupplier shouldContinue)
+    FinishedBatch outcome(ConsumerRecord<byte[], byte[]> record, BatchAttempts running, BooleanSupplier shouldContinue)
             throws SweepAbandonedException {
         try (TokenizedBatch batch = scorer.tokenize(read(record), shouldContinue)) {
             claim(record, running, batch);
             return score(record, batch, shouldContinue);
         } catch (RejectedException e) {
-            return new BatchOutcome.Rejected(e.error());
+            return new FinishedBatch.RejectedBatch(e.error());
         }
     }
 
@@ -147,7 +147,7 @@ final class BatchCalibration {
      * Another calibrator may have begun another epoch in the meantime; the batch is scored again if that epoch has
      * boundaries or examples that were not scored.
      */
-    private BatchOutcome score(
+    private FinishedBatch score(
             ConsumerRecord<byte[], byte[]> record, TokenizedBatch batch, BooleanSupplier shouldContinue)
             throws RejectedException, SweepAbandonedException {
         String adapter = batch.adapter().id();
@@ -174,7 +174,7 @@ final class BatchCalibration {
                 DecidedBatch decided =
                         decided(adapter, batch.version(), record, batch.batchId(), now, counted.decisions());
                 int repeats = bits.size() - fresh.size();
-                return new BatchOutcome.Scored(
+                return new FinishedBatch.Scored(
                         publisher.toRecords(
                                 state,
                                 decided,

@@ -52,7 +52,7 @@ final class BoundaryView {
      * compute type has states of its own.
      */
     InForce inForce(String adapter, LoadedVersion loaded) {
-        BoundaryTable.Row row = table.row(adapter);
+        BoundaryTable.BoundaryRow row = table.row(adapter);
         int boundary = row.appliedTo(loaded).boundary().layers();
         if (isPinned(record(row.entry()))) {
             return InForce.pinned(boundary);
@@ -79,7 +79,7 @@ final class BoundaryView {
                 .orElse(OptionalInt.empty());
     }
 
-    private static Optional<BoundaryRecord> applied(BoundaryTable.Row row, LoadedVersion loaded) {
+    private static Optional<BoundaryRecord> applied(BoundaryTable.BoundaryRow row, LoadedVersion loaded) {
         return row.appliedTo(loaded) instanceof AppliedBoundary.FromTable ? record(row.entry()) : Optional.empty();
     }
 

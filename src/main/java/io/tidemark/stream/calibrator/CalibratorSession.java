@@ -29,7 +29,7 @@ import org.jboss.logging.Logger;
  *   polled ── attempts, name of the process ──> open
  *   polled ── dead letter ────────────────────> done     it has failed three times
  *   open   ── state that claims the batch ────> open     before the sweep
- *   open   ── {@link BatchOutcome} ────────────────────> done     scored or rejected
+ *   open   ── {@link FinishedBatch} ───────────────────> done     scored or rejected
  *   open   ── attempts ───────────────────────> polled   stop, revocation, failed engine, exception of a client
  *   open   ── attempts + 1 ───────────────────> polled   other exception, Error, or records that are too large
  *   open   ── nothing ────────────────────────> polled   lost partition, dead process, or failed commit of the
@@ -161,7 +161,7 @@ final class CalibratorSession implements AutoCloseable {
     private Optional<DecidedBatch> finish(OpenBatch batch, BatchAttempts running) throws SweepAbandonedException {
         ConsumerRecord<byte[], byte[]> record = batch.record();
         try {
-            BatchOutcome outcome = calibration.outcome(record, running, () -> {
+            FinishedBatch outcome = calibration.outcome(record, running, () -> {
                 membership.keepAlive();
                 return run.isRunning() && membership.owns(batch.partition());
             });
@@ -192,13 +192,13 @@ final class CalibratorSession implements AutoCloseable {
     }
 
     /** Commits the outcome of a batch and reports it. Empty for a batch that is rejected. */
-    private Optional<DecidedBatch> commit(ConsumerRecord<byte[], byte[]> record, BatchOutcome outcome) {
-        if (outcome instanceof BatchOutcome.Scored scored) {
+    private Optional<DecidedBatch> commit(ConsumerRecord<byte[], byte[]> record, FinishedBatch outcome) {
+        if (outcome instanceof FinishedBatch.Scored scored) {
             publisher.publish(record, scored);
             reports.counted(scored);
             return Optional.of(scored.decided());
         }
-        reject(record, ((BatchOutcome.Rejected) outcome).error());
+        reject(record, ((FinishedBatch.RejectedBatch) outcome).error());
         return Optional.empty();
     }
 
@@ -241,7 +241,7 @@ final class CalibratorSession implements AutoCloseable {
         }
     }
 
-    /** As {@link #release}, after a failure of the producer or the tables. */
+    /** Does what {@link #release} does, after a failure of the producer or the tables. */
     private void releaseWithoutPublisher(OpenBatch batch) {
         open = Optional.empty();
         try {

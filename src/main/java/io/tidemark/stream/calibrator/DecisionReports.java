@@ -23,7 +23,7 @@ final class DecisionReports {
 
     private final CalibratorOptions options;
     private final CalibrationListener listener;
-    /** By adapter: the digest of the last version that has an epoch with the settings of this process. */
+    /** The digest of each adapter's last version that has an epoch with the settings of this process. */
     private final Map<String, String> own = new HashMap<>();
 
     DecisionReports(CalibratorOptions options, CalibrationListener listener) {
@@ -32,7 +32,7 @@ final class DecisionReports {
     }
 
     /** The batch is counted. */
-    void counted(BatchOutcome.Scored scored) {
+    void counted(FinishedBatch.Scored scored) {
         String adapter = scored.decided().adapter();
         if (scored.repeats() > scored.examples()) {
             LOG.warnf(

@@ -94,7 +94,7 @@ final class OutcomeTransactions implements AutoCloseable {
     }
 
     /** Publishes the records of a batch that is counted. */
-    void publish(ConsumerRecord<byte[], byte[]> batch, BatchOutcome.Scored scored) {
+    void publish(ConsumerRecord<byte[], byte[]> batch, FinishedBatch.Scored scored) {
         publish(positionBehind(batch), scored.records(), scored.decided());
     }
 

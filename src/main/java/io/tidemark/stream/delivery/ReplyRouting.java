@@ -1,6 +1,7 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.RequestMessage;
 import io.tidemark.stream.topics.ReplyTopics;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -32,9 +33,18 @@ public final class ReplyRouting {
     /** Maximum size of a copied value, in bytes. W3C requires 512 characters of tracestate. */
     static final int MAX_VALUE_BYTES = 1024;
 
-    /** Trace headers of W3C, then the correlation ids of Spring, of SmallRye, and of clients without a framework. */
-    private static final List<String> ALWAYS_COPIED =
-            List.of("traceparent", "tracestate", "kafka_correlationId", "REPLY_CORRELATION_ID", "correlation-id");
+    /**
+     * In the order in which they are copied. No other header displaces the first one, which is that of the Java client.
+     * Then come the trace headers of W3C, and the correlation ids of Spring, of SmallRye, and of clients without a
+     * framework.
+     */
+    private static final List<String> ALWAYS_COPIED = List.of(
+            RequestMessage.CORRELATION_HEADER,
+            "traceparent",
+            "tracestate",
+            "kafka_correlationId",
+            "REPLY_CORRELATION_ID",
+            "correlation-id");
 
     /** The first form of which a request has a header applies. */
     private static final List<Form> FORMS =

@@ -87,10 +87,10 @@ public final class Tenants {
                 lowerShare);
     }
 
-    private static TenantWeights.Topic weights(TopicShare topic) {
+    private static TenantWeights.WeightedTopic weights(TopicShare topic) {
         Map<String, Integer> weights = new LinkedHashMap<>();
         topic.tenants().forEach(each -> weights.put(each.tenant().name(), each.weight()));
-        return new TenantWeights.Topic(topic.weight(), weights);
+        return new TenantWeights.WeightedTopic(topic.weight(), weights);
     }
 
     /** The tenants of all topics. */

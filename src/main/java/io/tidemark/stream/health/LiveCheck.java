@@ -1,7 +1,7 @@
 package io.tidemark.stream.health;
 
-import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingPhase;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -24,7 +24,8 @@ class LiveCheck implements HealthCheck {
     @Override
     public HealthCheckResponse call() {
         HealthCheckResponseBuilder response = HealthCheckResponse.named("tidemark-live")
-                .status(serving.phase() != Phase.FAILED && serving.failure().isEmpty());
+                .status(serving.phase() != ServingPhase.FAILED
+                        && serving.failure().isEmpty());
         serving.failure().ifPresent(why -> response.withData("broken", why));
         return response.build();
     }

@@ -1,7 +1,7 @@
 package io.tidemark.stream.health;
 
-import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingPhase;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -27,7 +27,8 @@ class ReadyCheck implements HealthCheck {
     @Override
     public HealthCheckResponse call() {
         HealthCheckResponseBuilder response = HealthCheckResponse.named("tidemark-ready")
-                .status(serving.phase() == Phase.READY && serving.disruption().isEmpty())
+                .status(serving.phase() == ServingPhase.READY
+                        && serving.disruption().isEmpty())
                 .withData("phase", serving.phase().name());
         serving.disruption().ifPresent(why -> response.withData("trouble", why));
         return response.build();

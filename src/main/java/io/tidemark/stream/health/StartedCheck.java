@@ -1,7 +1,7 @@
 package io.tidemark.stream.health;
 
-import io.tidemark.stream.serving.Phase;
 import io.tidemark.stream.serving.ServingLifecycle;
+import io.tidemark.stream.serving.ServingPhase;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -23,7 +23,7 @@ class StartedCheck implements HealthCheck {
     @Override
     public HealthCheckResponse call() {
         return HealthCheckResponse.named("tidemark-started")
-                .status(serving.phase() == Phase.READY || serving.phase() == Phase.STOPPING)
+                .status(serving.phase() == ServingPhase.READY || serving.phase() == ServingPhase.STOPPING)
                 .build();
     }
 }

@@ -86,7 +86,7 @@ public final class WorkerMetrics implements RequestListener {
     }
 
     @Override
-    public void onFullLora(AppliedBoundary.Reason reason) {
+    public void onFullLora(AppliedBoundary.FullLoraReason reason) {
         registry.counter("tidemark.boundary.fallbacks", "reason", reason.label())
                 .increment();
     }

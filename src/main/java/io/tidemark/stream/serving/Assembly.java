@@ -303,7 +303,7 @@ final class Assembly implements AutoCloseable {
     private Service worker() {
         WorkerService worker = new WorkerService(
                 settings,
-                new WorkerService.Cluster(processName, kafka, topics, tenants, replies.orElseThrow(), events),
+                new WorkerService.WorkerCluster(processName, kafka, topics, tenants, replies.orElseThrow(), events),
                 new WorkerService.Backend(
                         loaded.model(),
                         store,
@@ -311,7 +311,7 @@ final class Assembly implements AutoCloseable {
                         formats,
                         engine.orElseThrow(),
                         maxNumSeqs + settings.engine().maxQueuedRequests(),
-                        new Watchdog.Limits(stepLimit, settings.limits().admissionTime())),
+                        new Watchdog.TimeLimits(stepLimit, settings.limits().admissionTime())),
                 new WorkerMetrics(registry, this::isModel, Time.system()),
                 halt);
         worker.error().thenRun(onFailure);

@@ -3,9 +3,9 @@ package io.tidemark.stream.serving;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.EngineLimits;
+import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.generation.GenerationParams;
-import io.tidemark.generation.GenerationRequest;
 import io.tidemark.generation.Outcome;
 import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.generation.StopConditions;
@@ -61,7 +61,7 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
     private static void warmUp(LanguageModel model) {
         EngineLimits limits =
                 new EngineLimits(1, WARM_UP_PREFILL, model.decoder().kvBytesPerToken() * WARM_UP_PREFILL);
-        GenerationRequest request = new GenerationRequest(
+        EngineRequest request = new EngineRequest(
                 "warm-up",
                 Collections.nCopies(WARM_UP_PROMPT, 0),
                 GenerationParams.greedy(StopConditions.afterExactly(WARM_UP_TOKENS)),

@@ -27,7 +27,7 @@ import org.jboss.logging.Logger;
 
 /**
  * The life cycle of a serving process: opens the services of its role when Quarkus has started, and closes them when
- * Quarkus shuts down. {@link Phase} has the phases, and {@link Assembly} the services.
+ * Quarkus shuts down. {@link ServingPhase} has the phases, and {@link Assembly} the services.
  *
  * <p>The start runs on the thread {@code tidemark-start}, so that health checks respond while the model loads. A failed
  * start and a failed service end the process with exit code 1. A shutdown during the start interrupts it.
@@ -48,7 +48,7 @@ public class ServingLifecycle {
     private final KafkaConnection kafka;
     private final Emitter<byte[]> events;
     private final MeterRegistry registry;
-    private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.LOADING);
+    private final AtomicReference<ServingPhase> phase = new AtomicReference<>(ServingPhase.LOADING);
     private volatile Optional<Thread> startThread = Optional.empty();
     private volatile Optional<Assembly> assembly = Optional.empty();
     private volatile Optional<String> startFailure = Optional.empty();
@@ -70,7 +70,7 @@ public class ServingLifecycle {
         this.registry = registry;
     }
 
-    public Phase phase() {
+    public ServingPhase phase() {
         return phase.get();
     }
 
@@ -81,7 +81,7 @@ public class ServingLifecycle {
 
     /** A failure that only a restart resolves. Reported by liveness. */
     public Optional<String> failure() {
-        return phase() == Phase.READY ? assembly.flatMap(Assembly::failure) : Optional.empty();
+        return phase() == ServingPhase.READY ? assembly.flatMap(Assembly::failure) : Optional.empty();
     }
 
     /** A {@link #failure}, or a disruption that may resolve itself. Reported by readiness. */
@@ -97,7 +97,7 @@ public class ServingLifecycle {
     }
 
     void onShutdown(@Observes ShutdownEvent event) {
-        phase.updateAndGet(Phase::stopping);
+        phase.updateAndGet(ServingPhase::stopping);
         assembly.ifPresent(Assembly::stop);
         haltAfter(settings.worker().shutdownGrace().plus(DeliveryLoop.END).plus(HALT_AFTER));
         try {
@@ -124,11 +124,11 @@ public class ServingLifecycle {
                 return;
             }
             opening.open();
-            if (phase.updateAndGet(Phase::ready) == Phase.READY) {
+            if (phase.updateAndGet(ServingPhase::ready) == ServingPhase.READY) {
                 LOG.infof("ready as %s", settings.role());
             }
         } catch (RuntimeException | LinkageError e) {
-            if (phase.updateAndGet(Phase::failed) == Phase.STOPPING) {
+            if (phase.updateAndGet(ServingPhase::failed) == ServingPhase.STOPPING) {
                 LOG.infof("the start was interrupted by the shutdown: %s", e.getMessage());
                 return;
             }
@@ -143,7 +143,7 @@ public class ServingLifecycle {
     /** Ends the process. Its open requests are not committed, so another worker receives them. */
     private void serviceFailed() {
         haltAfter(HALT_AFTER);
-        phase.updateAndGet(Phase::failed);
+        phase.updateAndGet(ServingPhase::failed);
         assembly.ifPresent(Assembly::crash);
         LOG.error("a service has failed; the process ends and abandons its open requests for redelivery");
         Quarkus.asyncExit(1);
@@ -164,6 +164,6 @@ public class ServingLifecycle {
     /** Ends a process whose shutdown hangs. Shutdown hooks would wait for the thread that hangs. */
     private void halt() {
         LOG.error("the process did not end in time and is halted");
-        Runtime.getRuntime().halt(phase() == Phase.STOPPING ? TERMINATED : 1);
+        Runtime.getRuntime().halt(phase() == ServingPhase.STOPPING ? TERMINATED : 1);
     }
 }

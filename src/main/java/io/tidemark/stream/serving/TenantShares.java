@@ -48,17 +48,17 @@ final class TenantShares {
     }
 
     private TenantShare tenant(String topic, String claim, String name, int weight) {
-        TenantPlan.Limits limits = plan.limits();
+        TenantPlan.TenantLimits limits = plan.limits();
         return new TenantShare(
                 claim,
                 new Tenant(
                         prefix + name,
-                        new Tenant.Limits(
-                                number(limits.maxChoices(), topic, name, Tenant.Limits.NONE.maxChoices()),
-                                number(limits.maxTokens(), topic, name, Tenant.Limits.NONE.maxTokens()),
-                                number(limits.maxLogprobs(), topic, name, Tenant.Limits.NONE.maxLogprobs()),
-                                number(limits.minPriority(), topic, name, Tenant.Limits.NONE.minPriority()),
-                                number(limits.maxPriority(), topic, name, Tenant.Limits.NONE.maxPriority()))),
+                        new Tenant.RequestLimits(
+                                number(limits.maxChoices(), topic, name, Tenant.RequestLimits.NONE.maxChoices()),
+                                number(limits.maxTokens(), topic, name, Tenant.RequestLimits.NONE.maxTokens()),
+                                number(limits.maxLogprobs(), topic, name, Tenant.RequestLimits.NONE.maxLogprobs()),
+                                number(limits.minPriority(), topic, name, Tenant.RequestLimits.NONE.minPriority()),
+                                number(limits.maxPriority(), topic, name, Tenant.RequestLimits.NONE.maxPriority()))),
                 weight,
                 limits.maxOpenTokens().of(topic, name));
     }

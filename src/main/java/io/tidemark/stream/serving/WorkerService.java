@@ -86,7 +86,7 @@ final class WorkerService implements Service {
      * @param replies the topics that results may go to
      * @param events  the channel of events; throws an exception if its buffer is full
      */
-    record Cluster(
+    record WorkerCluster(
             String worker,
             KafkaConnection kafka,
             TopicLayout topics,
@@ -109,7 +109,7 @@ final class WorkerService implements Service {
             AnswerFormats formats,
             GenerationEngine engine,
             int maxRunning,
-            Watchdog.Limits limits) {}
+            Watchdog.TimeLimits limits) {}
 
     /**
      * Reads the cancellations of the last hour, then starts to read requests.
@@ -117,7 +117,8 @@ final class WorkerService implements Service {
      * @param halt ends the process at once: an admission hangs, so that the model can't be closed
      * @throws TableReadException if no cancellations can be read within {@code tidemark.tables.load-timeout}
      */
-    WorkerService(TidemarkSettings settings, Cluster cluster, Backend backend, WorkerMetrics metrics, Runnable halt) {
+    WorkerService(
+            TidemarkSettings settings, WorkerCluster cluster, Backend backend, WorkerMetrics metrics, Runnable halt) {
         this.halt = halt;
         HeapBudget budget =
                 new HeapBudget(Runtime.getRuntime().maxMemory(), TidemarkSettings.TopicSettings.MAX_RECORD_BYTES);
@@ -143,7 +144,7 @@ final class WorkerService implements Service {
                 adapters::lease,
                 backend.engine(),
                 new Answers(model.name(), model.config().numLayers(), cluster.worker(), time),
-                new RequestRunner.Threads(
+                new RequestRunner.RequestThreads(
                         new TenantTurns(admissionThreads, ADMISSION_THREADS, weights),
                         new TenantTurns(formatThreads, FORMAT_THREADS, weights),
                         deadlines,

@@ -15,13 +15,14 @@ import java.util.TreeSet;
  * @param topics by rank
  * @param header the header that names a tenant within a divided topic
  */
-public record TenantPlan(RequestTopics topics, String header, Map<String, List<WeightedName>> divided, Limits limits) {
+public record TenantPlan(
+        RequestTopics topics, String header, Map<String, List<WeightedName>> divided, TenantLimits limits) {
 
     private static final String PREFIX = "tidemark.tenants.";
     private static final String DIVIDED = PREFIX + "divided";
 
     /** The limits of all tenants. */
-    public record Limits(
+    public record TenantLimits(
             LimitList maxOpenTokens,
             LimitList maxChoices,
             LimitList maxTokens,
@@ -51,7 +52,7 @@ public record TenantPlan(RequestTopics topics, String header, Map<String, List<W
                 topics,
                 settings.header(),
                 divided(settings.divided().orElse(List.of())),
-                new Limits(
+                new TenantLimits(
                         limit("max-open-tokens", settings.maxOpenTokens().orElse(List.of()), 1, Long.MAX_VALUE),
                         limit("max-choices", settings.maxChoices().orElse(List.of()), 1, Integer.MAX_VALUE),
                         limit("max-tokens", settings.maxTokens().orElse(List.of()), 1, Integer.MAX_VALUE),

@@ -15,7 +15,7 @@ import java.util.Set;
  *
  * @param topics at least one; names and prefixes are different
  */
-public record ValidationTopics(List<Topic> topics) {
+public record ValidationTopics(List<ValidationTopic> topics) {
 
     private static final String PROPERTY = "tidemark.topics.validation-batches";
 
@@ -23,7 +23,7 @@ public record ValidationTopics(List<Topic> topics) {
      * @param name          with the prefix of all topics
      * @param adapterPrefix of the ids of the adapters whose batches are accepted; empty for all ids
      */
-    public record Topic(String name, String adapterPrefix) {}
+    public record ValidationTopic(String name, String adapterPrefix) {}
 
     public ValidationTopics {
         topics = List.copyOf(topics);
@@ -37,12 +37,13 @@ public record ValidationTopics(List<Topic> topics) {
      */
     public static ValidationTopics of(TopicSettings settings) {
         String prefix = settings.prefix().orElse("");
-        List<Topic> topics = new ArrayList<>();
+        List<ValidationTopic> topics = new ArrayList<>();
         Set<String> names = new HashSet<>();
         Set<String> prefixes = new HashSet<>();
         for (String entry : settings.validationBatches()) {
             String[] parts = entry.split("=", 2);
-            Topic topic = new Topic(prefix + parts[0].strip(), parts.length == 1 ? "" : parts[1].strip());
+            ValidationTopic topic =
+                    new ValidationTopic(prefix + parts[0].strip(), parts.length == 1 ? "" : parts[1].strip());
             require(!parts[0].isBlank(), "'" + entry + "' is not TOPIC or TOPIC=PREFIX");
             require(names.add(topic.name()), "topic '" + topic.name() + "' is named twice");
             require(
@@ -63,7 +64,7 @@ public record ValidationTopics(List<Topic> topics) {
 
     /** The names of all topics, in the order of the setting. */
     public List<String> names() {
-        return topics.stream().map(Topic::name).toList();
+        return topics.stream().map(ValidationTopic::name).toList();
     }
 
     /** The topic to which an adapter belongs; empty if its id has none of the prefixes. */
@@ -71,6 +72,6 @@ public record ValidationTopics(List<Topic> topics) {
         return topics.stream()
                 .filter(topic -> adapter.startsWith(topic.adapterPrefix()))
                 .max(Comparator.comparingInt(topic -> topic.adapterPrefix().length()))
-                .map(Topic::name);
+                .map(ValidationTopic::name);
     }
 }

@@ -1,7 +1,7 @@
 package io.tidemark.stream.tables;
 
 import io.tidemark.boundary.AppliedBoundary;
-import io.tidemark.boundary.AppliedBoundary.Reason;
+import io.tidemark.boundary.AppliedBoundary.FullLoraReason;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.boundary.VersionPattern;
@@ -24,7 +24,7 @@ public final class BoundaryTable implements Boundaries {
 
     private static final Logger LOG = Logger.getLogger(BoundaryTable.class);
 
-    private final Map<String, Row> rows = new ConcurrentHashMap<>();
+    private final Map<String, BoundaryRow> rows = new ConcurrentHashMap<>();
     private final AtomicLong brokenRecords = new AtomicLong();
 
     /** Applies one record of the topic. */
@@ -42,20 +42,20 @@ public final class BoundaryTable implements Boundaries {
         if (entry instanceof TableEntry.Broken broken) {
             broken(boundary, broken.message());
         }
-        rows.put(adapter, new Row(entry, OptionalLong.of(boundary.offset())));
+        rows.put(adapter, new BoundaryRow(entry, OptionalLong.of(boundary.offset())));
     }
 
     @Override
-    public InForce of(String adapter, LoadedVersion version) {
-        Row row = row(adapter);
+    public RequestBoundary of(String adapter, LoadedVersion version) {
+        BoundaryRow row = row(adapter);
         AppliedBoundary applied = row.appliedTo(version);
         boolean fromTable = applied instanceof AppliedBoundary.FromTable;
-        return new InForce(applied, fromTable ? row.offset() : OptionalLong.empty());
+        return new RequestBoundary(applied, fromTable ? row.offset() : OptionalLong.empty());
     }
 
     /** The current row of an adapter. */
-    public Row row(String adapter) {
-        return rows.getOrDefault(adapter, Row.NO_RECORD);
+    public BoundaryRow row(String adapter) {
+        return rows.getOrDefault(adapter, BoundaryRow.NO_RECORD);
     }
 
     /** The number of adapters that have a record. */
@@ -64,9 +64,9 @@ public final class BoundaryTable implements Boundaries {
     }
 
     /** @param offset the offset of the record; empty if the adapter has none */
-    public record Row(TableEntry entry, OptionalLong offset) {
+    public record BoundaryRow(TableEntry entry, OptionalLong offset) {
 
-        private static final Row NO_RECORD = new Row(new TableEntry.Absent(), OptionalLong.empty());
+        private static final BoundaryRow NO_RECORD = new BoundaryRow(new TableEntry.Absent(), OptionalLong.empty());
 
         /** The boundary that this row gives a loaded version of the adapter. */
         public AppliedBoundary appliedTo(LoadedVersion loaded) {
@@ -82,7 +82,8 @@ public final class BoundaryTable implements Boundaries {
                 return AppliedBoundary.of(new Boundary(present.record().boundary()), versions, loaded);
             }
             return AppliedBoundary.fullLora(
-                    loaded, entry instanceof TableEntry.Broken ? Reason.BROKEN_RECORD : Reason.NO_RECORD);
+                    loaded,
+                    entry instanceof TableEntry.Broken ? FullLoraReason.BROKEN_RECORD : FullLoraReason.NO_RECORD);
         }
     }
 

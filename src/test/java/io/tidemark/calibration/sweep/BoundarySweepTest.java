@@ -132,7 +132,7 @@ class BoundarySweepTest {
     void slicesAreBounded(int tokensPerSlice, int count, int tokens) {
         List<Integer> text = Collections.nCopies(tokens - 9, 5);
         TeacherForcedBatch batch = new TeacherForcedBatch(
-                Collections.nCopies(count, new TeacherForcedBatch.Sequence(text, Collections.nCopies(10, 6))));
+                Collections.nCopies(count, new TeacherForcedBatch.ForcedSequence(text, Collections.nCopies(10, 6))));
         int oneLayer = options.computeType() == ComputeType.INT8
                 ? TeacherForcing.ROWS_PER_CALL
                 : Math.max(TeacherForcing.ROWS_PER_CALL, batch.rows());

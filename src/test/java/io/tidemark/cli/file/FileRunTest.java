@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.client.ClientException;
 import io.tidemark.client.InMemoryTidemark;
-import io.tidemark.client.InMemoryTidemark.Answer;
+import io.tidemark.client.InMemoryTidemark.CannedAnswer;
 import io.tidemark.client.TidemarkClient;
 import io.tidemark.message.Provenance.Source;
 import java.io.ByteArrayInputStream;
@@ -46,15 +46,15 @@ class FileRunTest {
     @Test
     @DisplayName("keeps no more requests open than its limit, and sends the next one after each result")
     void boundedInNumber() {
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.none());
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.none());
         CompletableFuture<Void> run = inBackground(service, THREE, prompts(5));
         awaitSent(service, 3);
-        service.answer("f:0:2", Answer.text("x"));
+        service.answer("f:0:2", CannedAnswer.text("x"));
         awaitSent(service, 4);
         assertThat(service.openRequests()).isEqualTo(3);
-        List.of(1, 3, 4).forEach(line -> service.answer("f:0:" + line, Answer.text("x")));
+        List.of(1, 3, 4).forEach(line -> service.answer("f:0:" + line, CannedAnswer.text("x")));
         awaitSent(service, 5);
-        service.answer("f:0:5", Answer.text("x"));
+        service.answer("f:0:5", CannedAnswer.text("x"));
         run.join();
         assertThat(results).extracting(LineResult::id).containsExactly("f:0:2", "f:0:1", "f:0:3", "f:0:4", "f:0:5");
     }
@@ -62,17 +62,17 @@ class FileRunTest {
     @Test
     @DisplayName("keeps no more bytes open than its limit, and sends a larger line alone")
     void boundedInBytes() {
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.none());
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.none());
         WindowLimits limits = new WindowLimits(100, 60, Duration.ofMinutes(5));
         String large = "{\"prompt\": \"" + "x".repeat(100) + "\"}\n";
         CompletableFuture<Void> run = inBackground(service, limits, prompts(3) + large);
         awaitSent(service, 3);
-        service.answer("f:0:1", Answer.text("x"));
-        service.answer("f:0:2", Answer.text("x"));
+        service.answer("f:0:1", CannedAnswer.text("x"));
+        service.answer("f:0:2", CannedAnswer.text("x"));
         assertThat(service.requests()).hasSize(3);
-        service.answer("f:0:3", Answer.text("x"));
+        service.answer("f:0:3", CannedAnswer.text("x"));
         awaitSent(service, 4);
-        service.answer("f:0:4", Answer.text("x"));
+        service.answer("f:0:4", CannedAnswer.text("x"));
         run.join();
     }
 
@@ -81,7 +81,7 @@ class FileRunTest {
     void continues() throws Exception {
         finished.finish("f:0:1");
         finished.finish("mine");
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("new"));
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.text("new"));
         FileRun run = run(service, THREE);
         run.attach(
                 Map.of("f:0:3", new FileRun.Sent("f:0:3", LineFormat.OPENAI, new Source("generation-requests", 0, 7))),
@@ -93,7 +93,7 @@ class FileRunTest {
                 {"prompt": "4"}
                 """));
         awaitSent(service, 1);
-        service.answer("f:0:3", Answer.text("old"));
+        service.answer("f:0:3", CannedAnswer.text("old"));
         end.join();
         assertThat(service.requests())
                 .extracting(request -> request.field("prompt").asText())
@@ -105,7 +105,7 @@ class FileRunTest {
     @Test
     @DisplayName("sends numbers as they are in the line, also those that are too large or too exact for a double")
     void keepsNumbers() throws Exception {
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.text("x"));
         send(run(service, THREE), """
                 {"prompt": "1", "structured_outputs": {"json": {"maximum": 1e999, "minimum": -0.12345678901234567890, "multipleOf": 1.50}}}
                 {"custom_id": "o", "method": "POST", "url": "/v1/completions", "body": {"prompt": "2", "temperature": 1e999}}
@@ -129,8 +129,10 @@ class FileRunTest {
     @Test
     @DisplayName("gives each line one result: invalid and repeated lines have an error under the id of their number")
     void refusesLines() throws Exception {
-        InMemoryTidemark service = new InMemoryTidemark(request ->
-                request.field("prompt").asText().equals("bad") ? Answer.refused("no", "no") : Answer.text("x"));
+        InMemoryTidemark service =
+                new InMemoryTidemark(request -> request.field("prompt").asText().equals("bad")
+                        ? CannedAnswer.refused("no", "no")
+                        : CannedAnswer.text("x"));
         String lines = """
                 {"id": "a", "prompt": "1"}
                 {"id": "a", "prompt": "2"}
@@ -164,7 +166,7 @@ class FileRunTest {
         byte[] text = ("{\"prompt\": \"1\"}\n" + part).getBytes(StandardCharsets.UTF_8);
         // the last byte of \u00e9 is not yet written
         byte[] written = part.endsWith("\u00e9") ? Arrays.copyOf(text, text.length - 1) : text;
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.text("x"));
         RequestLines lines = new RequestLines(new ByteArrayInputStream(written), IDS, request -> {});
         OptionalLong unfinished = run(service, THREE).send(lines, Optional.empty(), () -> {});
         assertThat(unfinished).isEqualTo(part.isBlank() ? OptionalLong.empty() : OptionalLong.of(2));
@@ -182,7 +184,7 @@ class FileRunTest {
     @Test
     @DisplayName("sends a last line without a line feed that is JSON, and refuses one that can't become a request")
     void takesALastLineWithoutLineFeed() throws Exception {
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.text("x"));
         RequestLines lines = lines("{\"prompt\": \"1\"}\n{\"prompt\": \"2\"}");
         assertThat(run(service, THREE).send(lines, Optional.empty(), () -> {})).isEmpty();
         assertThat(lines.read()).isEqualTo(2);
@@ -193,13 +195,13 @@ class FileRunTest {
     @Test
     @DisplayName("fails after the time without a result, and that of each result begins anew")
     void timesOut() {
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.none());
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.none());
         FileRun run = run(service, THREE);
         int[] ticks = {0};
         assertThatThrownBy(() -> run.send(lines(prompts(3)), Optional.empty(), () -> {
                     now.addAndGet(Duration.ofMinutes(2).toNanos());
                     if (++ticks[0] == 2) {
-                        service.answer("f:0:1", Answer.text("x"));
+                        service.answer("f:0:1", CannedAnswer.text("x"));
                     }
                 }))
                 .hasMessageContaining("2 requests are open, and none had a result for 300 s");
@@ -210,7 +212,7 @@ class FileRunTest {
     @Test
     @DisplayName("ends with the failure of a result that cannot be written")
     void outputFails() {
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.text("x"));
         FileRun run = new FileRun(
                 service,
                 new OpenWindow(THREE, now::get),
@@ -226,7 +228,7 @@ class FileRunTest {
     @Test
     @DisplayName("ends with the failure of a request that is not of that line, such as a closed client")
     void clientFails() {
-        InMemoryTidemark service = new InMemoryTidemark(request -> Answer.text("x"));
+        InMemoryTidemark service = new InMemoryTidemark(request -> CannedAnswer.text("x"));
         service.close(Duration.ZERO);
         assertThatThrownBy(() -> run(service, THREE).send(lines(prompts(1)), Optional.empty(), () -> {}))
                 .isInstanceOf(ClientException.Closed.class);
@@ -268,7 +270,7 @@ class FileRunTest {
                 new Class<?>[] {TidemarkClient.class},
                 (proxy, method, arguments) -> {
                     if (count[0]++ % 1000 == 0) {
-                        current[0] = new InMemoryTidemark(request -> Answer.text("x"));
+                        current[0] = new InMemoryTidemark(request -> CannedAnswer.text("x"));
                     }
                     try {
                         return method.invoke(current[0], arguments);

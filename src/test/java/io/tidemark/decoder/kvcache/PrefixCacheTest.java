@@ -31,7 +31,8 @@ class PrefixCacheTest {
     private ModelOptions options;
 
     private static final int CHUNK = 64;
-    private static final PrefixCache.Scope BASE = PrefixCache.Scope.of("tenant", Optional.empty(), new Boundary(0));
+    private static final PrefixCache.PrefixScope BASE =
+            PrefixCache.PrefixScope.of("tenant", Optional.empty(), new Boundary(0));
 
     private FixtureModel fixture;
     private Decoder decoder;

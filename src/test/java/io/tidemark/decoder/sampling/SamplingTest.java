@@ -111,7 +111,7 @@ class SamplingTest {
                 .sorted((a, b) -> Float.compare(logits[b], logits[a]))
                 .toList();
         assertThat(choices.get(0).logprob()).isCloseTo(expected[choices.get(0).token()], within(1e-4));
-        assertThat(choices.get(0).top().stream().map(SampledToken.Alternative::token))
+        assertThat(choices.get(0).top().stream().map(SampledToken.TopToken::token))
                 .isEqualTo(order.subList(0, 5));
         choices.get(0).top().forEach(a -> assertThat(a.logprob()).isCloseTo(expected[a.token()], within(1e-4)));
         assertThat(choices.get(1).logprob()).isCloseTo(expected[best], within(1e-4));

@@ -59,7 +59,7 @@ final class Deliveries {
             AdapterStore adapters,
             Engine engine,
             String worker,
-            RequestRunner.Threads threads,
+            RequestRunner.RequestThreads threads,
             Time time,
             Consumer<Throwable> onFailure) {
         return new RequestRunner(

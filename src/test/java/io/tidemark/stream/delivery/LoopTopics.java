@@ -68,7 +68,7 @@ final class LoopTopics implements AutoCloseable {
                 results(),
                 name + "-cancellations",
                 name + "-" + LETTERS,
-                new ValidationTopics(List.of(new ValidationTopics.Topic(name + "-batches", ""))),
+                new ValidationTopics(List.of(new ValidationTopics.ValidationTopic(name + "-batches", ""))),
                 name + "-batch-letters",
                 name + "-boundaries",
                 name + "-state",

@@ -48,7 +48,8 @@ final class OneThreadDelivery implements AutoCloseable {
     static final HeapBudget BUDGET = new HeapBudget(HeapBudget.MIN_HEAP_BYTES, 1 << 16);
 
     /** A first step is a suspect after 10 s. */
-    private static final Watchdog.Limits LIMITS = new Watchdog.Limits(Duration.ofSeconds(18), Duration.ofSeconds(18));
+    private static final Watchdog.TimeLimits LIMITS =
+            new Watchdog.TimeLimits(Duration.ofSeconds(18), Duration.ofSeconds(18));
 
     private final NewThreads threads = new NewThreads();
     private final VirtualTime time = new VirtualTime();

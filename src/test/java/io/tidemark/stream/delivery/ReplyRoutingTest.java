@@ -170,6 +170,36 @@ class ReplyRoutingTest {
                 .isLessThanOrEqualTo(ReplyRouting.MAX_COPIED_BYTES);
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    @DisplayName("The header of the Java client is copied before all others, which never take its place")
+    void correlation(boolean named) {
+        for (String name : "traceparent,a,b,c,d,e,f,g".split(",")) {
+            with(name, new byte[1023 - name.length()]);
+        }
+        byte[] correlation = new byte[16];
+        with("h", new byte[7]);
+        with("tidemark-correlation", correlation);
+        List<Header> copied = routing("a,b,c,d,e,f,g,h" + (named ? ",tidemark-correlation" : ""))
+                .reply(request)
+                .headers();
+        assertThat(names(copied))
+                .containsExactly("tidemark-correlation", "traceparent", "a", "b", "c", "d", "e", "f", "h");
+        assertThat(copied.get(0).value()).isEqualTo(correlation);
+    }
+
+    @Test
+    @DisplayName("Of several headers of the Java client the last one is copied, within the limit of any header")
+    void oddCorrelations() {
+        with("tidemark-correlation", new byte[16]);
+        with("tidemark-correlation", new byte[] {7});
+        assertThat(routing("").reply(request).headers())
+                .singleElement()
+                .satisfies(header -> assertThat(header.value()).containsExactly(7));
+        with("tidemark-correlation", new byte[1025]);
+        assertThat(routing("").reply(request).headers()).isEmpty();
+    }
+
     private void with(String name, byte[] value) {
         request.headers().add(name, value);
     }

@@ -30,7 +30,10 @@ class TenantDeliveryTest {
     private static final Tenants TENANTS = new Tenants(
             "tidemark-tenant",
             List.of(List.of(
-                    topic("team-a", new Tenant("team-a", new Tenant.Limits(1, 500, 0, 0, 0)), OptionalLong.of(700)),
+                    topic(
+                            "team-a",
+                            new Tenant("team-a", new Tenant.RequestLimits(1, 500, 0, 0, 0)),
+                            OptionalLong.of(700)),
                     topic("team-b", Tenant.unlimited("team-b"), OptionalLong.empty()))));
 
     @AutoClose

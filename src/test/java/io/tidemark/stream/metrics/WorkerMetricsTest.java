@@ -212,8 +212,9 @@ class WorkerMetricsTest {
         };
         Completion completion = new Completion(
                 "r",
-                List.of(new Completion.Choice(0, "text", Collections.nCopies(tokens, 1), FinishReason.STOP, List.of())),
-                new Completion.Usage(4, tokens, 0),
+                List.of(new Completion.GeneratedChoice(
+                        0, "text", Collections.nCopies(tokens, 1), FinishReason.STOP, List.of())),
+                new Completion.CompletionUsage(4, tokens, 0),
                 timing);
         return new Answer(
                 RequestFixtures.received(SOURCE, Optional.empty(), 0, timestamp, 1, 0, nowhere),

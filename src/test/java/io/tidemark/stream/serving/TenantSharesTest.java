@@ -31,9 +31,9 @@ class TenantSharesTest {
                 "tidemark.tenants.min-priority", "own=-5",
                 "tidemark.tenants.max-priority", "own=7"));
         TenantPlan plan = TenantPlan.of(settings.topics(), settings.tenants());
-        Tenant.Limits none = Tenant.Limits.NONE;
-        Tenant.Limits four =
-                new Tenant.Limits(4, none.maxTokens(), none.maxLogprobs(), none.minPriority(), none.maxPriority());
+        Tenant.RequestLimits none = Tenant.RequestLimits.NONE;
+        Tenant.RequestLimits four = new Tenant.RequestLimits(
+                4, none.maxTokens(), none.maxLogprobs(), none.minPriority(), none.maxPriority());
         OptionalLong any = OptionalLong.empty();
         assertThat(new TenantShares(plan, "p.").ranks())
                 .containsExactly(
@@ -51,7 +51,7 @@ class TenantSharesTest {
                                         1,
                                         List.of(new TenantShare(
                                                 "",
-                                                new Tenant("p.own", new Tenant.Limits(2, 300, -1, -5, 7)),
+                                                new Tenant("p.own", new Tenant.RequestLimits(2, 300, -1, -5, 7)),
                                                 1,
                                                 OptionalLong.of(5000))))));
         assertThat(TenantShares.of(settings)).isNotNull();

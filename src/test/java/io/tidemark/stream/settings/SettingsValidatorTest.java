@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.smallrye.config.ConfigValidationException;
+import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import jakarta.validation.constraints.Pattern;
 import java.util.HashMap;
@@ -170,6 +172,19 @@ class SettingsValidatorTest {
     private static TenantPlan plan(Map<String, String> values) {
         TidemarkSettings settings = settings(values);
         return TenantPlan.of(settings.topics(), settings.tenants());
+    }
+
+    @Test
+    @DisplayName("A setting that does not exist stops the start, and the message has its name and where it is set")
+    void unknownSetting() {
+        Map<String, String> values = Map.of("tidemark.model.dir", "/model", "tidemark.topics.adapter", "x");
+        SmallRyeConfigBuilder builder = new SmallRyeConfigBuilder()
+                .addDiscoveredConverters()
+                .withMapping(TidemarkSettings.class)
+                .withSources(new PropertiesConfigSource(values, "application.properties", 100));
+        assertThatThrownBy(builder::build)
+                .isInstanceOf(ConfigValidationException.class)
+                .hasMessageContainingAll("tidemark.topics.adapter in ", "application.properties");
     }
 
     @Test

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.AppliedBoundary.FullLora;
-import io.tidemark.boundary.AppliedBoundary.Reason;
+import io.tidemark.boundary.AppliedBoundary.FullLoraReason;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.message.BoundaryRecord;
@@ -39,9 +39,9 @@ class BoundaryTableTest {
             apply("never-written-" + i, null);
         }
         assertThat(table.size()).isZero();
-        BoundaryTable.Row row = table.row("adapter-7");
+        BoundaryTable.BoundaryRow row = table.row("adapter-7");
         assertThat(row.offset()).isEmpty();
-        assertThat(row.appliedTo(LOADED)).isEqualTo(new FullLora(Boundary.full(4), Reason.NO_RECORD));
+        assertThat(row.appliedTo(LOADED)).isEqualTo(new FullLora(Boundary.full(4), FullLoraReason.NO_RECORD));
     }
 
     @Test
@@ -66,7 +66,7 @@ class BoundaryTableTest {
             5 | ``                    | NOT_ENOUGH_LAYERS
             -1| ``                    | BROKEN_RECORD
             """)
-    void appliesToVersions(int boundary, String version, Reason fallback) {
+    void appliesToVersions(int boundary, String version, FullLoraReason fallback) {
         String json = "{\"adapter\": \"a\", \"boundary\": %d, \"version\": {%s}}".formatted(boundary, version);
         apply("a", json.getBytes(StandardCharsets.UTF_8));
         assertThat(table.row("a").appliedTo(LOADED))

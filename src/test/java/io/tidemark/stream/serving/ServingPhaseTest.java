@@ -6,21 +6,21 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 @DisplayName("The phase of a serving process")
-class PhaseTest {
+class ServingPhaseTest {
 
     @Test
     @DisplayName("Is READY after the start and STOPPING after a shutdown")
     void inOrder() {
-        assertThat(Phase.LOADING.ready()).isEqualTo(Phase.READY);
-        assertThat(Phase.READY.stopping()).isEqualTo(Phase.STOPPING);
-        assertThat(Phase.LOADING.stopping()).isEqualTo(Phase.STOPPING);
+        assertThat(ServingPhase.LOADING.ready()).isEqualTo(ServingPhase.READY);
+        assertThat(ServingPhase.READY.stopping()).isEqualTo(ServingPhase.STOPPING);
+        assertThat(ServingPhase.LOADING.stopping()).isEqualTo(ServingPhase.STOPPING);
     }
 
     @Test
     @DisplayName("Stays STOPPING or FAILED, so that a shutdown is no failure and a failure is no shutdown")
     void isFinal() {
-        assertThat(Phase.READY.failed()).isEqualTo(Phase.FAILED);
-        for (Phase over : new Phase[] {Phase.STOPPING, Phase.FAILED}) {
+        assertThat(ServingPhase.READY.failed()).isEqualTo(ServingPhase.FAILED);
+        for (ServingPhase over : new ServingPhase[] {ServingPhase.STOPPING, ServingPhase.FAILED}) {
             assertThat(over.isOver()).isTrue();
             assertThat(over.ready()).isEqualTo(over);
             assertThat(over.stopping()).isEqualTo(over);

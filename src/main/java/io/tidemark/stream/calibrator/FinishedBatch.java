@@ -6,7 +6,7 @@ import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** The end of a validation batch. It is committed together with the offset behind the batch. */
-sealed interface BatchOutcome {
+sealed interface FinishedBatch {
 
     /**
      * The batch was scored and is counted.
@@ -23,8 +23,8 @@ sealed interface BatchOutcome {
             int examples,
             int repeats,
             double seconds)
-            implements BatchOutcome {}
+            implements FinishedBatch {}
 
     /** The batch cannot be scored, or its id has been used before. It becomes a dead letter and changes nothing. */
-    record Rejected(ErrorBody error) implements BatchOutcome {}
+    record RejectedBatch(ErrorBody error) implements FinishedBatch {}
 }

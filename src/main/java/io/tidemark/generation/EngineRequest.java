@@ -17,7 +17,7 @@ import java.util.Optional;
  *                 is never preempted
  * @param tenant   the sender; prompt prefixes are shared within a tenant only
  */
-public record GenerationRequest(
+public record EngineRequest(
         String id,
         List<Integer> prompt,
         GenerationParams params,
@@ -26,7 +26,7 @@ public record GenerationRequest(
         int priority,
         String tenant) {
 
-    public GenerationRequest {
+    public EngineRequest {
         prompt = List.copyOf(prompt);
         if (prompt.isEmpty()) {
             throw new IllegalArgumentException("request '" + id + "' has an empty prompt");
@@ -34,7 +34,7 @@ public record GenerationRequest(
     }
 
     /** A request of the only tenant. */
-    public GenerationRequest(
+    public EngineRequest(
             String id,
             List<Integer> prompt,
             GenerationParams params,
@@ -45,7 +45,7 @@ public record GenerationRequest(
     }
 
     /** A request of priority 0 of the only tenant. */
-    public GenerationRequest(
+    public EngineRequest(
             String id, List<Integer> prompt, GenerationParams params, Optional<LoraWeights> lora, Boundary boundary) {
         this(id, prompt, params, lora, boundary, 0);
     }

@@ -14,24 +14,24 @@ package io.tidemark.stream.serving;
  * <p>The process ends in the phases {@code STOPPING} and {@code FAILED}. A failure during a shutdown does not change
  * the phase, nor does a shutdown after a failure.
  */
-public enum Phase {
+public enum ServingPhase {
     LOADING,
     READY,
     STOPPING,
     FAILED;
 
     /** All services run. */
-    Phase ready() {
+    ServingPhase ready() {
         return this == LOADING ? READY : this;
     }
 
     /** The process shuts down. */
-    Phase stopping() {
+    ServingPhase stopping() {
         return isOver() ? this : STOPPING;
     }
 
     /** The start or a service has failed. */
-    Phase failed() {
+    ServingPhase failed() {
         return isOver() ? this : FAILED;
     }
 
