@@ -81,7 +81,7 @@ def check_evidence(decision, after):
         check(row["interval"] > 0, f"{after} has no interval for boundary {row['boundary']}")
     if decision["boundary"] != decision["before"]:
         check(rows[decision["boundary"]]["certified"], f"{after} moves to a boundary that is not certified")
-        check(decision["examples"] >= 32 and decision["batches"] >= 4, f"{after} moves too early")
+        check(decision["epoch"]["examples"] >= 32 and decision["epoch"]["batches"] >= 4, f"{after} moves too early")
 
 
 if __name__ == "__main__":
