@@ -3,6 +3,8 @@ package io.tidemark.client;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
+import io.tidemark.topic.TopicReader;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -28,6 +30,7 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.header.Header;
 
 /**
  * Sends validation batches and waits until the calibrators have processed them.
@@ -146,15 +149,21 @@ final class BatchOutcomes implements Runnable {
     @Override
     public void run() {
         ClientException end = closed();
-        try (TopicReader deadLetters = TopicReader.fromNow(cluster, topics.validationDeadLetters());
+        try (TopicReader<String> deadLetters = cluster.reader();
                 BatchRepeats repeats = new BatchRepeats(cluster, topics.calibrationState(), nanoTime);
                 Admin admin = cluster.admin()) {
+            deadLetters.addFromEnd(topics.validationDeadLetters());
             while (awaitWork()) {
                 if (hasSentNone()) {
                     repeats.begin();
                 }
                 sendAll();
-                complete(passed(admin), deadLetters, repeats);
+                List<Source> passed = passed(admin);
+                if (!passed.isEmpty()) {
+                    deadLetters.readToHighWatermark(admin, this::keep, Cluster.READ_PAUSE);
+                    repeats.read();
+                    complete(passed, repeats);
+                }
                 expire();
             }
         } catch (ClientException | KafkaException e) {
@@ -269,35 +278,39 @@ final class BatchOutcomes implements Runnable {
         }
     }
 
-    private void complete(List<Source> passed, TopicReader deadLetters, BatchRepeats repeats) {
-        if (passed.isEmpty()) {
-            return;
+    private synchronized void complete(List<Source> passed, BatchRepeats repeats) {
+        progress = nanoTime.getAsLong();
+        for (Source source : passed) {
+            Optional<DeadLetterHeaders> rejected = Optional.ofNullable(letters.remove(source));
+            OptionalInt known = repeats.remove(source);
+            // absent if the client was closed meanwhile
+            Optional.ofNullable(sent.remove(source)).ifPresent(pending -> {
+                BatchOutcome outcome = rejected.<BatchOutcome>map(
+                                letter -> new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
+                        .orElseGet(() -> new BatchOutcome.Counted(pending.batch, known));
+                end(pending, () -> pending.outcome.complete(outcome));
+            });
         }
-        deadLetters.readToEnd(this::keep);
-        repeats.read();
-        synchronized (this) {
-            progress = nanoTime.getAsLong();
-            for (Source source : passed) {
-                Optional<DeadLetterHeaders> rejected = Optional.ofNullable(letters.remove(source));
-                OptionalInt known = repeats.remove(source);
-                // absent if the client was closed meanwhile
-                Optional.ofNullable(sent.remove(source)).ifPresent(pending -> {
-                    BatchOutcome outcome = rejected.<BatchOutcome>map(
-                                    letter -> new BatchOutcome.Rejected(pending.batch, letter.code(), letter.message()))
-                            .orElseGet(() -> new BatchOutcome.Counted(pending.batch, known));
-                    end(pending, () -> pending.outcome.complete(outcome));
-                });
-            }
-            if (unacknowledged == 0) {
-                letters.keySet().retainAll(sent.keySet());
-                repeats.retain(sent.keySet());
+        if (unacknowledged == 0) {
+            letters.keySet().retainAll(sent.keySet());
+            repeats.retain(sent.keySet());
+        }
+    }
+
+    /** The headers of a record by name, as text; of several headers with one name, the last one. */
+    static Map<String, String> headers(ConsumerRecord<String, byte[]> record) {
+        Map<String, String> headers = new HashMap<>();
+        for (Header header : record.headers()) {
+            if (header.value() != null) {
+                headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
             }
         }
+        return headers;
     }
 
     private void keep(ConsumerRecord<String, byte[]> letter) {
         try {
-            DeadLetterHeaders headers = DeadLetterHeaders.parse(TopicReader.headers(letter));
+            DeadLetterHeaders headers = DeadLetterHeaders.parse(headers(letter));
             letters.put(headers.source(), headers);
         } catch (IllegalArgumentException e) {
             // another producer wrote this record

@@ -2,6 +2,7 @@ package io.tidemark.client;
 
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -12,6 +13,7 @@ import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
 
 /**
  * How many examples of counted batches add nothing, from the headers of the topic {@code calibration-state}. The number
@@ -31,7 +33,7 @@ final class BatchRepeats implements AutoCloseable {
     private final LongSupplier nanoTime;
 
     /** Empty before {@link #begin}, and while the topic cannot be read. */
-    private Optional<TopicReader> states = Optional.empty();
+    private Optional<TopicReader<String>> states = Optional.empty();
 
     /** When the topic was opened last, or could not be. */
     private OptionalLong opened = OptionalLong.empty();
@@ -48,27 +50,28 @@ final class BatchRepeats implements AutoCloseable {
     /** Called before a batch is sent while none is open. States that were written before are left out. */
     void begin() {
         repeats.clear();
-        openOr(TopicReader::skipToEnd);
+        openOr(TopicReader::seekToEnd);
     }
 
     /** Reads the states to the end of the topic. */
     void read() {
-        openOr(reader -> reader.readToEnd(this::keep, CALL));
+        openOr(reader -> cluster.readToEnd(reader, this::keep, CALL));
     }
 
     /**
      * Opens the topic from now on, or does a step with the open one. A topic that could not be opened or read is opened
      * again in a later call; states that are written in between are not read.
      */
-    private void openOr(Consumer<TopicReader> step) {
+    private void openOr(Consumer<TopicReader<String>> step) {
         try {
             if (states.isPresent()) {
                 step.accept(states.get());
             } else if (mayOpen()) {
                 opened = OptionalLong.of(nanoTime.getAsLong());
-                states = Optional.of(TopicReader.fromNow(cluster, topic));
+                states = Optional.of(cluster.reader());
+                states.get().addFromEnd(topic);
             }
-        } catch (ClientException e) {
+        } catch (ClientException | KafkaException e) {
             close();
         }
     }
@@ -79,7 +82,7 @@ final class BatchRepeats implements AutoCloseable {
 
     private void keep(ConsumerRecord<String, byte[]> state) {
         try {
-            CountedBatchHeaders.parse(TopicReader.headers(state))
+            CountedBatchHeaders.parse(BatchOutcomes.headers(state))
                     .ifPresent(counted -> repeats.put(counted.source(), counted.repeats()));
         } catch (IllegalArgumentException e) {
             // another producer wrote this record

@@ -3,6 +3,7 @@ package io.tidemark.client;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -25,13 +26,11 @@ public final class BoundaryTopic {
      */
     public SortedMap<String, TableEntry> read() {
         SortedMap<String, TableEntry> table = new TreeMap<>();
-        try (TopicReader reader = TopicReader.fromStart(cluster, topic)) {
-            reader.readToEnd(record -> {
-                if (record.key() != null) {
-                    table.put(record.key(), TableEntry.parse(record.key(), record.value()));
-                }
-            });
-        }
+        cluster.read(topic, Optional.empty(), record -> {
+            if (record.key() != null) {
+                table.put(record.key(), TableEntry.parse(record.key(), record.value()));
+            }
+        });
         table.values().removeIf(TableEntry.Absent.class::isInstance);
         return table;
     }

@@ -1,6 +1,7 @@
 package io.tidemark.client;
 
 import io.tidemark.message.TableEntry;
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -55,9 +56,10 @@ final class BoundaryWatch implements Flow.Publisher<BoundaryChange> {
 
         @Override
         public void run() {
-            try (TopicReader reader = TopicReader.fromStart(cluster, topic)) {
+            try (TopicReader<String> reader = cluster.reader()) {
                 Map<String, TableEntry> unpublished = new LinkedHashMap<>();
-                reader.readToEnd(record -> keep(record, unpublished));
+                reader.addFromBeginning(topic);
+                cluster.readToEnd(reader, record -> keep(record, unpublished), Cluster.READ_PAUSE);
                 while (!isEnded()) {
                     publish(unpublished);
                     reader.poll(POLL).forEach(record -> keep(record, unpublished));

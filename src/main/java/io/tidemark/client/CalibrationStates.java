@@ -30,17 +30,15 @@ public final class CalibrationStates {
      */
     public List<CalibrationStateRecord> read(String adapter) {
         Map<String, Written> states = new HashMap<>();
-        try (TopicReader reader = TopicReader.fromStart(cluster, topic)) {
-            reader.readToEnd(record -> {
-                if (record.key() == null || !record.key().startsWith(adapter + "/")) {
-                    return;
-                }
-                states.remove(record.key());
-                parse(record)
-                        .filter(state -> state.adapter().equals(adapter))
-                        .ifPresent(state -> states.put(record.key(), new Written(record.offset(), state)));
-            });
-        }
+        cluster.read(topic, Optional.empty(), record -> {
+            if (record.key() == null || !record.key().startsWith(adapter + "/")) {
+                return;
+            }
+            states.remove(record.key());
+            parse(record)
+                    .filter(state -> state.adapter().equals(adapter))
+                    .ifPresent(state -> states.put(record.key(), new Written(record.offset(), state)));
+        });
         List<Written> ordered = new ArrayList<>(states.values());
         ordered.sort(Comparator.comparingLong(Written::offset));
         return ordered.stream().map(Written::state).toList();

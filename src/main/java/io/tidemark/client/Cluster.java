@@ -1,26 +1,27 @@
 package io.tidemark.client;
 
+import io.tidemark.time.Time;
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -35,6 +36,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * @param properties further client properties, such as those of SASL
  */
 public record Cluster(String brokers, Map<String, String> properties) {
+
+    /** Longer than the time until the broker aborts the transaction of a calibrator that was killed. */
+    static final Duration READ_PAUSE = Duration.ofSeconds(30);
 
     private static final int MAX_REQUEST_BYTES = 5 << 20;
 
@@ -92,19 +96,37 @@ public record Cluster(String brokers, Map<String, String> properties) {
         }
     }
 
-    /** Returns the end offsets of partitions, records of open transactions included. */
-    Map<TopicPartition, Long> ends(Collection<TopicPartition> partitions) {
-        Map<TopicPartition, OffsetSpec> latest =
-                partitions.stream().collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
-        try (Admin admin = admin()) {
-            return admin.listOffsets(latest).all().get().entrySet().stream()
-                    .collect(Collectors.toMap(
-                            Map.Entry::getKey, end -> end.getValue().offset()));
-        } catch (ExecutionException e) {
-            throw ClientException.of("the end offsets of " + partitions + " could not be read", e.getCause());
-        } catch (InterruptedException e) {
-            throw ClientException.interrupted(e);
+    /**
+     * Passes the records of a topic up to its current end, and waits until all open transactions before it have ended.
+     *
+     * @param since the time of the first record; empty for all
+     * @throws ClientException if the topic cannot be read, such as at a transaction that stays open
+     */
+    void read(
+            String topic,
+            Optional<Instant> since,
+            java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler) {
+        try (TopicReader<String> reader = reader()) {
+            since.ifPresentOrElse(time -> reader.addSince(topic, time), () -> reader.addFromBeginning(topic));
+            readToEnd(reader, handler, READ_PAUSE);
+        } catch (KafkaException e) {
+            throw ClientException.of("topic '" + topic + "' cannot be read at " + brokers, e);
         }
+    }
+
+    /** @throws KafkaException if there is no progress for longer than {@code pause}, or the topic cannot be read */
+    void readToEnd(
+            TopicReader<String> reader,
+            java.util.function.Consumer<ConsumerRecord<String, byte[]>> handler,
+            Duration pause) {
+        try (Admin admin = admin()) {
+            reader.readToHighWatermark(admin, handler, pause);
+        }
+    }
+
+    /** Creates a reader of committed records without a topic, with exceptions of Kafka. */
+    TopicReader<String> reader() {
+        return new TopicReader<>(consumer(), Time.system(), Duration.ZERO);
     }
 
     /**
@@ -133,10 +155,13 @@ public record Cluster(String brokers, Map<String, String> properties) {
         return create(() -> new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer()));
     }
 
-    /** As {@link #consumer}, with keys that need not be text. */
-    Consumer<byte[], byte[]> resultConsumer() {
+    /** As {@link #reader}, with keys that need not be text. */
+    TopicReader<byte[]> resultReader() {
         Properties all = consumerSettings();
-        return create(() -> new KafkaConsumer<>(all, new ByteArrayDeserializer(), new ByteArrayDeserializer()));
+        return new TopicReader<>(
+                create(() -> new KafkaConsumer<>(all, new ByteArrayDeserializer(), new ByteArrayDeserializer())),
+                Time.system(),
+                Duration.ZERO);
     }
 
     private Properties consumerSettings() {

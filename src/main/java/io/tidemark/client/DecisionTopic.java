@@ -5,6 +5,7 @@ import io.tidemark.message.TopicJson;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
@@ -41,9 +42,7 @@ public final class DecisionTopic {
      */
     public History read(String adapter, int limit) {
         Collected collected = new Collected(adapter, limit);
-        try (TopicReader reader = TopicReader.fromStart(cluster, topic)) {
-            reader.readToEnd(collected::add);
-        }
+        cluster.read(topic, Optional.empty(), collected::add);
         return new History(List.copyOf(collected.last), collected.total, collected.unreadable);
     }
 

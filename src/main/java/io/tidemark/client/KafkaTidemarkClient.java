@@ -6,6 +6,7 @@ import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
+import io.tidemark.topic.TopicReader;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
@@ -26,7 +27,6 @@ import java.util.concurrent.Flow;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -101,17 +101,17 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private ResultReader reader(Builder builder) {
         List<String> results = new ArrayList<>(List.of(topics.results()));
         builder.replyTopic.ifPresent(name -> results.add(0, name));
-        Optional<Consumer<byte[], byte[]>> opened = Optional.empty();
+        Optional<TopicReader<byte[]>> opened = Optional.empty();
         try {
-            Consumer<byte[], byte[]> consumer = builder.cluster.resultConsumer();
-            opened = Optional.of(consumer);
-            ResultReader loop = new ResultReader(consumer, results, topics.events(), open, System::nanoTime);
-            loop.requirePartitions(topics.requests());
+            TopicReader<byte[]> readTopics = builder.cluster.resultReader();
+            opened = Optional.of(readTopics);
+            ResultReader loop = new ResultReader(readTopics, results, topics.events(), open, System::nanoTime);
+            readTopics.partitionsOf(topics.requests());
             // the first request would wait for the metadata
             producer.partitionsFor(topics.requests());
             return loop;
         } catch (KafkaException | ClientException e) {
-            opened.ifPresent(Consumer::close);
+            opened.ifPresent(TopicReader::close);
             producer.close(Duration.ZERO);
             throw ClientException.of("results cannot be read at " + builder.cluster.brokers(), e);
         }

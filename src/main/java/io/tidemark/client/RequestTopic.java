@@ -41,8 +41,8 @@ public final class RequestTopic {
      * @throws ClientException when the topic cannot be read: it needs the right READ
      */
     public void readSince(Instant since, String header, Handler handler) {
-        try (TopicReader reader = TopicReader.since(cluster, topic, since)) {
-            reader.readToEnd(record -> {
+        try {
+            cluster.read(topic, Optional.of(since), record -> {
                 Header found = record.headers().lastHeader(header);
                 if (found != null && found.value() != null && record.value() != null) {
                     id(record)

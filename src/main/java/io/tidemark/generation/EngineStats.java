@@ -3,26 +3,39 @@ package io.tidemark.generation;
 /**
  * Counters since the start of an engine, and its current load.
  *
- * @param queuedRequests     requests in the queue
- * @param runningSequences   running sequences; a request with n choices has n
- * @param kvBytesReserved    bytes reserved for keys and values, cached prefixes included
- * @param promptTokens       prompt tokens computed
- * @param generatedTokens    tokens generated
- * @param steps              steps
- * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
- * @param prefixBytes        bytes of cached prefixes
- * @param masks              of requests with a grammar
+ * @param queuedRequests   requests in the queue
+ * @param runningSequences running sequences; a request with n choices has n
+ * @param kvBytesReserved  bytes reserved for keys and values, cached prefixes included
+ * @param steps            what the steps have done, as of the last one
  */
-public record EngineStats(
-        int queuedRequests,
-        int runningSequences,
-        long kvBytesReserved,
-        long promptTokens,
-        long generatedTokens,
-        long steps,
-        long reusedPromptTokens,
-        long prefixBytes,
-        Masks masks) {
+public record EngineStats(int queuedRequests, int runningSequences, long kvBytesReserved, Steps steps) {
+
+    /**
+     * What the steps of an engine have done.
+     *
+     * @param count              steps
+     * @param promptTokens       prompt tokens computed
+     * @param generatedTokens    tokens generated
+     * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
+     * @param prefixBytes        bytes of cached prefixes
+     * @param masks              of requests with a grammar
+     */
+    public record Steps(
+            long count,
+            long promptTokens,
+            long generatedTokens,
+            long reusedPromptTokens,
+            long prefixBytes,
+            Masks masks) {
+
+        /** Before the first step. */
+        public static final Steps NONE = new Steps(0, 0, 0, 0, 0, Masks.NONE);
+
+        /** Prompt tokens processed, those from the prefix cache included, and tokens generated. */
+        public long tokens() {
+            return promptTokens + reusedPromptTokens + generatedTokens;
+        }
+    }
 
     /**
      * What the grammars of requests have taken.
@@ -35,36 +48,6 @@ public record EngineStats(
     public record Masks(long steps, long nanos, long waits, long failures) {
 
         /** Before the first request with a grammar. */
-        public static final Masks NONE = new Masks(0, 0, 0, 0);
-    }
-
-    /** What the steps have done, as of the last one. */
-    record Steps(
-            long promptTokens,
-            long generatedTokens,
-            long steps,
-            long reusedPromptTokens,
-            long prefixBytes,
-            Masks masks) {
-
-        static final Steps NONE = new Steps(0, 0, 0, 0, 0, Masks.NONE);
-    }
-
-    /** Prompt tokens processed, those from the prefix cache included, and tokens generated. */
-    public long tokens() {
-        return promptTokens + reusedPromptTokens + generatedTokens;
-    }
-
-    static EngineStats of(int queuedRequests, int runningSequences, long kvBytesReserved, Steps steps) {
-        return new EngineStats(
-                queuedRequests,
-                runningSequences,
-                kvBytesReserved,
-                steps.promptTokens(),
-                steps.generatedTokens(),
-                steps.steps(),
-                steps.reusedPromptTokens(),
-                steps.prefixBytes(),
-                steps.masks());
+        static final Masks NONE = new Masks(0, 0, 0, 0);
     }
 }

@@ -3,7 +3,6 @@ package io.tidemark.generation;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvBudget;
 import io.tidemark.decoder.kvcache.KvPool;
-import io.tidemark.grammar.GrammarMasks;
 import io.tidemark.model.ModelConfig;
 import java.time.Duration;
 import java.util.Collection;
@@ -28,7 +27,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     private final EngineThread thread;
     private final CompletableFuture<Void> failure = new CompletableFuture<>();
 
-    private GenerationEngine(LanguageModel model, EngineLimits limits, StepMasks.Source masks) {
+    private GenerationEngine(LanguageModel model, EngineLimits limits) {
         this.config = model.config();
         this.limits = limits;
         this.budget = new KvBudget(limits.kvBytes());
@@ -39,18 +38,13 @@ public final class GenerationEngine implements Engine, AutoCloseable {
                 limits,
                 queue,
                 pool,
-                new StepMasks(config.vocabularySize(), masks, limits.maskTimePerStep(), StepMasks.Clocks.system()),
+                new StepMasks(config.vocabularySize(), limits.maskTimePerStep(), StepMasks.Clocks.system()),
                 this::failed);
     }
 
     /** Starts an engine and its thread, which runs until the engine is closed. */
     public static GenerationEngine start(LanguageModel model, EngineLimits limits) {
-        return start(model, limits, GrammarMasks::advance);
-    }
-
-    /** @param masks computes the masks of rows with a grammar */
-    static GenerationEngine start(LanguageModel model, EngineLimits limits, StepMasks.Source masks) {
-        GenerationEngine engine = new GenerationEngine(model, limits, masks);
+        GenerationEngine engine = new GenerationEngine(model, limits);
         engine.thread.start();
         return engine;
     }
@@ -147,7 +141,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public long tokensProcessed() {
-        return stats().tokens();
+        return thread.stats().tokens();
     }
 
     @Override
@@ -162,7 +156,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
 
     @Override
     public EngineStats stats() {
-        return EngineStats.of(queue.size(), queue.runningSequences(), budget.reserved(), thread.stats());
+        return new EngineStats(queue.size(), queue.runningSequences(), budget.reserved(), thread.stats());
     }
 
     /** Whether the thread of the engine runs: the engine was not closed and has not failed. */

@@ -5,7 +5,6 @@ import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
-import java.nio.IntBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -26,7 +25,7 @@ import java.util.function.LongSupplier;
  * the budget lately, which fit together; those without a mask so far; the others. Of the same kind, those that have
  * waited longer come first. A row starts while the budget is not spent, and the rows after it wait for a later step. So
  * all masks of a step take at most the budget and one mask more, each step computes one mask at least, and no row waits
- * for ever. A call for each row takes 4 µs more than one call for all.
+ * for ever.
  *
  * <p>The budget is wall-clock time, because all of it delays the step. The kind of a row follows from the processor
  * time of its masks: a delay by other threads does not make a row expensive.
@@ -45,18 +44,10 @@ final class StepMasks {
     private static final int EXPENSIVE = 3;
 
     private final int vocabulary;
-    private final Source source;
     private final long budget;
     private final Clocks clocks;
     /** Masks for as many rows as any step has needed, at most one for each sequence of the engine. */
     private Optional<TokenMasks> buffer = Optional.empty();
-
-    /** Has the contract of {@link io.tidemark.grammar.GrammarMasks#advance}; called with one state. */
-    @FunctionalInterface
-    interface Source {
-
-        List<RowStatus> advance(List<GrammarState> states, int[] lastTokens, IntBuffer masks);
-    }
 
     /**
      * Both in nanoseconds, from any start.
@@ -75,9 +66,8 @@ final class StepMasks {
     }
 
     /** @param budget time for the masks of a step */
-    StepMasks(int vocabulary, Source source, Duration budget, Clocks clocks) {
+    StepMasks(int vocabulary, Duration budget, Clocks clocks) {
         this.vocabulary = vocabulary;
-        this.source = source;
         this.budget = budget.toNanos();
         this.clocks = clocks;
     }
@@ -146,15 +136,11 @@ final class StepMasks {
             return new RowStatus.Failed("it could not be started");
         }
         try {
-            List<RowStatus> statuses = source.advance(List.of(state), new int[] {sequence.lastToken()}, masks.row(row));
-            if (statuses.size() == 1) {
-                return allow(sequence, statuses.get(0), masks.mask(row));
-            }
-            LOG.log(System.Logger.Level.ERROR, statuses.size() + " statuses of one grammar");
+            return allow(sequence, state.advance(sequence.lastToken(), masks.row(row)), masks.mask(row));
         } catch (RuntimeException e) {
             LOG.log(System.Logger.Level.ERROR, "a grammar could not be advanced", e);
+            return new RowStatus.Failed("it could not be advanced");
         }
-        return new RowStatus.Failed("it could not be advanced");
     }
 
     /** @param mask written if the status is OK */

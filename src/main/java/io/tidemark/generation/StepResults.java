@@ -33,9 +33,9 @@ final class StepResults {
     /** @param prefixBytes bytes of cached prefixes */
     EngineStats.Steps stats(long prefixBytes) {
         return new EngineStats.Steps(
+                steps,
                 promptTokens,
                 generatedTokens,
-                steps,
                 scheduler.reusedPromptTokens(),
                 prefixBytes,
                 new EngineStats.Masks(maskedSteps, maskNanos, maskWaits, grammarFailures));

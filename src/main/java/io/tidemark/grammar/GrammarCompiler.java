@@ -29,7 +29,7 @@ import java.util.function.IntFunction;
  * use is divided among the tenants that hold grammars or wait for one: only a tenant that holds less than its share of
  * it gets a grammar there.
  */
-public final class GrammarCompiler implements AutoCloseable {
+public final class GrammarCompiler implements FormatCompiler {
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -105,10 +105,7 @@ public final class GrammarCompiler implements AutoCloseable {
         return GrammarLibrary.isAvailable();
     }
 
-    /**
-     * A reference to a grammar of an earlier call; never compiles. Empty also if the grammar is kept without being in
-     * use, and the tenant may not hold one more.
-     */
+    @Override
     public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
         return kept(format, tenant).map(CompiledGrammar.class::cast);
     }
@@ -122,16 +119,7 @@ public final class GrammarCompiler implements AutoCloseable {
         return compile(format, "");
     }
 
-    /**
-     * Compiles a format, or takes it from the cache.
-     *
-     * @param tenant holds the grammar
-     *
-     * @throws GrammarException         if the format is not supported, too large or too slow, if the formats in use
-     *                                  take the memory of all formats, or if the compiler fails
-     * @throws IllegalArgumentException if the format is free text
-     * @throws IllegalStateException    if the compiler is closed
-     */
+    @Override
     public CompiledGrammar compile(AnswerFormat format, String tenant) throws GrammarException {
         while (true) {
             CompletableFuture<Void> own = new CompletableFuture<>();
@@ -252,7 +240,7 @@ public final class GrammarCompiler implements AutoCloseable {
         }
     }
 
-    /** The native memory of all grammars with the states of their sequences, in bytes. */
+    @Override
     public long usedBytes() {
         return cache.usedBytes();
     }
@@ -290,7 +278,6 @@ public final class GrammarCompiler implements AutoCloseable {
         throw new IllegalArgumentException("free text needs no grammar");
     }
 
-    /** Frees the grammars that are not in use. Those in use stay valid until they are closed. */
     @Override
     public void close() {
         cache.close();

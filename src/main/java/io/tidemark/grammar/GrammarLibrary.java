@@ -69,8 +69,6 @@ final class GrammarLibrary {
 
         int tidemark_state_new(long grammar, LongByReference out, byte[] message, int messageLength);
 
-        int tidemark_state_accepting(long state);
-
         void tidemark_state_free(long state);
 
         int tidemark_states_advance(

@@ -1,6 +1,9 @@
 package io.tidemark.grammar;
 
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.nio.ByteOrder;
+import java.nio.IntBuffer;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -8,6 +11,10 @@ import java.util.concurrent.atomic.AtomicReference;
  * #close}, throws {@link IllegalStateException}; the native memory is freed when no call uses it.
  */
 final class NativeGrammarState implements GrammarState {
+
+    private static final int CONTINUES = 0;
+    private static final int ENDED = 1;
+    private static final int MESSAGE_BYTES = 200;
 
     private final NativeState state;
     private final Cleaner.Cleanable cleanable;
@@ -18,36 +25,45 @@ final class NativeGrammarState implements GrammarState {
         this.cleanable = GrammarLibrary.CLEANER.register(this, state);
     }
 
-    /** Whether the text so far is complete; false after a failure. */
     @Override
-    public boolean isAccepting() {
+    public RowStatus advance(int lastToken, IntBuffer mask) {
+        GrammarCache.Entry entry = state.entry;
+        int words = (entry.vocabulary() + 31) / 32;
+        if (!mask.isDirect()
+                || mask.order() != ByteOrder.nativeOrder()
+                || mask.isReadOnly()
+                || mask.remaining() < words) {
+            throw new IllegalArgumentException("a direct buffer in native order with " + words + " ints is needed");
+        }
+        int[] status = new int[1];
+        byte[] message = new byte[MESSAGE_BYTES];
         long pointer = state.acquire();
         try {
-            return functions().tidemark_state_accepting(pointer) != 0;
+            // frees unused grammars first, because this call fails sequences if memory is short; takes 0.4 µs
+            entry.cache().trim();
+            int code = entry.functions()
+                    .tidemark_states_advance(
+                            1,
+                            new long[] {pointer},
+                            new int[] {lastToken},
+                            mask.slice(),
+                            mask.remaining(),
+                            words,
+                            status,
+                            message,
+                            message.length);
+            if (code != 0) {
+                throw new IllegalStateException("masks can't be computed: code " + code);
+            }
         } finally {
             state.release();
+            Reference.reachabilityFence(this);
         }
-    }
-
-    int vocabulary() {
-        return state.entry.vocabulary();
-    }
-
-    GrammarLibrary.Functions functions() {
-        return state.entry.functions();
-    }
-
-    GrammarCache cache() {
-        return state.entry.cache();
-    }
-
-    /** The pointer for one call, after which {@link #release} is called. */
-    long acquire() {
-        return state.acquire();
-    }
-
-    void release() {
-        state.release();
+        return switch (status[0]) {
+            case CONTINUES -> RowStatus.OK;
+            case ENDED -> RowStatus.ENDED;
+            default -> new RowStatus.Failed(GrammarLibrary.text(message, 0, MESSAGE_BYTES));
+        };
     }
 
     /** Frees the native memory; closing twice is allowed. */

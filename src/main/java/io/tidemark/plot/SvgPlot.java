@@ -42,8 +42,7 @@ public final class SvgPlot {
                         series.name(),
                         IntStream.rangeClosed(0, plot.last())
                                 .mapToObj(at -> new Point(at, series.values().get(at)))
-                                .toList(),
-                        false))
+                                .toList()))
                 .toList();
         return new SvgPlot(
                         new XyPlot(plot.title(), plot.xLabel(), plot.yLabel(), lines),
@@ -110,11 +109,6 @@ public final class SvgPlot {
         add(
                 "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",
                 points.toString().strip(), colour, dash);
-        if (line.dots()) {
-            for (Point point : line.points()) {
-                add("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>", x(point.x()), y(point.y()), colour);
-            }
-        }
         int from = LEFT + number % LEGEND_COLUMNS * 230;
         int height = 40 + number / LEGEND_COLUMNS * 18;
         add(

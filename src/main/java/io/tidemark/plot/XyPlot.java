@@ -32,12 +32,8 @@ public record XyPlot(String title, String xLabel, String yLabel, List<Line> line
         }
     }
 
-    /**
-     * A line through its points in their order.
-     *
-     * @param dots whether each point has a dot
-     */
-    public record Line(String name, List<Point> points, boolean dots) {
+    /** A line through its points in their order. */
+    public record Line(String name, List<Point> points) {
 
         public Line {
             points = List.copyOf(points);

@@ -1,11 +1,10 @@
 package io.tidemark.request;
 
 import io.tidemark.grammar.CompiledGrammar;
-import io.tidemark.grammar.GrammarCompiler;
+import io.tidemark.grammar.FormatCompiler;
 import io.tidemark.grammar.GrammarException;
 import io.tidemark.grammar.GrammarUnavailableException;
 import io.tidemark.input.RejectedException;
-import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.FormatFields;
 import java.util.Optional;
@@ -33,34 +32,19 @@ public final class AnswerFormats implements AutoCloseable {
     private static final ErrorBody REFUSAL = ErrorBody.serverError(
             UNAVAILABLE, "the worker can't enforce the format of an answer; its log has the reason");
 
-    private final Supplier<Compiler> opening;
+    private final Supplier<? extends FormatCompiler> opening;
     private final Object openingLock = new Object();
     private final AtomicReference<State> state = new AtomicReference<>(new State.Unopened());
 
-    private AnswerFormats(Supplier<Compiler> opening) {
+    private AnswerFormats(Supplier<? extends FormatCompiler> opening) {
         this.opening = opening;
-    }
-
-    /** Compiles formats. Thread-safe. */
-    interface Compiler {
-
-        /** A compiled format of an earlier request; takes microseconds. */
-        Optional<CompiledGrammar> find(AnswerFormat format, String tenant);
-
-        CompiledGrammar compile(AnswerFormat format, String tenant) throws GrammarException;
-
-        /** The native memory of all grammars, in use or kept, in bytes. */
-        long usedBytes();
-
-        /** Called once; a compilation may still run. */
-        void close();
     }
 
     private sealed interface State {
 
         record Unopened() implements State {}
 
-        record Opened(Compiler compiler) implements State {}
+        record Opened(FormatCompiler compiler) implements State {}
 
         /** The compiler could not be opened, or is closed. */
         record Unavailable() implements State {}
@@ -71,36 +55,8 @@ public final class AnswerFormats implements AutoCloseable {
      *
      * @param opening takes seconds; called at most once, on a thread that compiles formats
      */
-    public static AnswerFormats of(Supplier<GrammarCompiler> opening) {
-        return openedBy(() -> nativeCompiler(opening.get()));
-    }
-
-    static AnswerFormats openedBy(Supplier<Compiler> opening) {
+    public static AnswerFormats of(Supplier<? extends FormatCompiler> opening) {
         return new AnswerFormats(opening);
-    }
-
-    private static Compiler nativeCompiler(GrammarCompiler compiler) {
-        return new Compiler() {
-            @Override
-            public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
-                return compiler.find(format, tenant);
-            }
-
-            @Override
-            public CompiledGrammar compile(AnswerFormat format, String tenant) throws GrammarException {
-                return compiler.compile(format, tenant);
-            }
-
-            @Override
-            public long usedBytes() {
-                return compiler.usedBytes();
-            }
-
-            @Override
-            public void close() {
-                compiler.close();
-            }
-        };
     }
 
     /**
@@ -167,7 +123,7 @@ public final class AnswerFormats implements AutoCloseable {
         return state.get() instanceof State.Opened opened ? opened.compiler().usedBytes() : 0;
     }
 
-    private Compiler compiler() throws RejectedException {
+    private FormatCompiler compiler() throws RejectedException {
         if (state.get() instanceof State.Opened opened) {
             return opened.compiler();
         }

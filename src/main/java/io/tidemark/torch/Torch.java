@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValue;
+import com.sun.jna.Function;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -138,12 +139,16 @@ public final class Torch implements AutoCloseable {
     }
 
     /**
-     * Returns freed memory to the operating system and moves the remaining heap to huge pages. Takes some milliseconds;
-     * call it after a model is loaded.
+     * Returns freed memory to the operating system if the C library supports it (glibc). Takes some milliseconds; call
+     * it after a model is loaded, since the weights exist in several formats while they are converted.
      */
     public void compactMemory() {
-        NativeHeap.trim();
-        NativeHeap.useHugePages();
+        try {
+            Function.getFunction("c", "malloc_trim").invokeInt(new Object[] {0L});
+        } catch (UnsatisfiedLinkError e) {
+            System.getLogger(Torch.class.getName())
+                    .log(System.Logger.Level.DEBUG, "freed memory could not be returned to the system", e);
+        }
     }
 
     /**

@@ -31,7 +31,7 @@ class BatchRepeatsTest {
 
     private static final Source BATCH = new Source("validation-batches", 0, 7);
 
-    /** Below the limits of {@link TopicReader} and {@link #patient}, and far above the five seconds of a call. */
+    /** Below the limits of {@link Cluster} and {@link #patient}, and far above the five seconds of a call. */
     private static final Duration SHORT = Duration.ofSeconds(20);
 
     private static EmbeddedBroker broker;

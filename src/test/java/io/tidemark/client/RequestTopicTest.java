@@ -6,12 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.message.Provenance.Source;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import javax.management.ObjectName;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.Producer;
@@ -49,6 +51,21 @@ class RequestTopicTest {
     @AfterAll
     static void stop() {
         broker.close();
+    }
+
+    @Test
+    @DisplayName("That cannot be read fails with topic and brokers, and leaves no consumer open")
+    void closesConsumer() throws Exception {
+        Cluster named = new Cluster(cluster.brokers(), Map.of("client.id", "never-begins"));
+        for (String prefix : List.of("not a name ", "absent-")) {
+            RequestTopic requests = new RequestTopic(named, Topics.withPrefix(prefix));
+            assertThatThrownBy(() -> requests.readSince(Instant.EPOCH, HEADER, (id, header, source) -> {}))
+                    .isInstanceOf(ClientException.class)
+                    .hasMessageContainingAll("topic '" + prefix + "generation-requests'", cluster.brokers());
+        }
+        assertThat(ManagementFactory.getPlatformMBeanServer()
+                        .queryNames(new ObjectName("kafka.consumer:type=app-info,id=never-begins"), null))
+                .isEmpty();
     }
 
     @Test

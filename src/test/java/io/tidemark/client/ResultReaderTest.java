@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.tidemark.time.Time;
+import io.tidemark.topic.TopicReader;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -34,7 +37,12 @@ class ResultReaderTest {
                     each.topic(), List.of(new PartitionInfo(each.topic(), each.partition(), null, null, null)));
         }
         consumer.updateEndOffsets(Map.of(RESULTS, 7L));
-        return new ResultReader(consumer, List.of("results"), "events", open, now::get);
+        return new ResultReader(
+                new TopicReader<>(consumer, Time.system(), Duration.ZERO),
+                List.of("results"),
+                "events",
+                open,
+                now::get);
     }
 
     @AfterEach

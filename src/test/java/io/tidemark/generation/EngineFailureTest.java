@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.grammar.GrammarMasks;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -62,7 +61,6 @@ class EngineFailureTest {
                     new KvPool(fixture.model().decoder().kvCache(), limits.kvBytes()),
                     new StepMasks(
                             fixture.model().config().vocabularySize(),
-                            GrammarMasks::advance,
                             limits.maskTimePerStep(),
                             StepMasks.Clocks.system()),
                     () -> {

@@ -64,7 +64,7 @@ class GrammarTest {
     void load() {
         fixture = FixtureModel.load("llama-gqa");
         reference = fixture.reference("all");
-        engine = start(TokenGrammar::advance);
+        engine = start();
     }
 
     @AfterAll
@@ -312,24 +312,11 @@ class GrammarTest {
     @Test
     @DisplayName("If the masks of a step can't be computed, requests with a grammar fail and the others go on")
     void masksThatFail() throws RequestRejectedException {
-        for (StepMasks.Source broken : List.<StepMasks.Source>of(
-                (states, tokens, masks) -> {
-                    throw new IllegalStateException("for this test");
-                },
-                (states, tokens, masks) -> List.of())) {
-            try (GenerationEngine own = start(broken)) {
-                TokenGrammar grammar = grammar(1);
-                RecordingListener failing = RecordingListener.plain();
-                RecordingListener other = RecordingListener.plain();
-                own.submit(greedy("other", 0, 6).request(), other);
-                own.submit(constrained(greedy("failing", 0, 6), grammar), failing);
-                assertThat(failing.failure().code()).isEqualTo("grammar_failed");
-                assertThat(failing.failure().message()).contains("could not be advanced");
-                assertThat(other.choice().tokens())
-                        .isEqualTo(reference.prompts().get(0).greedy().get(6));
-                assertThat(grammar.open()).isZero();
-            }
-        }
+        TokenGrammar failing = new TokenGrammar((tokens, allowed) -> {
+            throw new IllegalStateException("for this test");
+        });
+        assertFailsAlone(failing, 2, "could not be advanced");
+        assertThat(failing.open()).isZero();
     }
 
     @Test
@@ -369,7 +356,7 @@ class GrammarTest {
     void closesStatesWithTheEngine() throws RequestRejectedException {
         TokenGrammar grammar = TokenGrammar.random(5, END, 3, VOCABULARY, 1, 1000);
         AtomicReference<Thread> closer = new AtomicReference<>();
-        GenerationEngine closing = start(TokenGrammar::advance);
+        GenerationEngine closing = start();
         closer.set(new Thread(closing::close));
         RecordingListener running = RecordingListener.plain();
         closing.submit(
@@ -380,7 +367,7 @@ class GrammarTest {
         assertThat(grammar.started()).isEqualTo(2);
         assertThat(grammar.open()).isZero();
 
-        GenerationEngine failing = start(TokenGrammar::advance);
+        GenerationEngine failing = start();
         RecordingListener failed = RecordingListener.plain();
         failing.submit(constrained(endless("failing").choices(2), grammar), onTextOf(1, failed, () -> {
             throw new OutOfMemoryError("for this test");
@@ -396,14 +383,16 @@ class GrammarTest {
     void namesItsRequests() throws Exception {
         CountDownLatch reached = new CountDownLatch(1);
         CountDownLatch gate = new CountDownLatch(1);
-        try (GenerationEngine own = start((states, tokens, masks) -> {
+        TokenGrammar slow = grammar(1);
+        TokenGrammar waiting = new TokenGrammar((tokens, allowed) -> {
             reached.countDown();
             await(gate);
-            return TokenGrammar.advance(states, tokens, masks);
-        })) {
+            return slow.next(tokens, allowed);
+        });
+        try (GenerationEngine own = start()) {
             RecordingListener recording = RecordingListener.plain();
             RecordingListener other = RecordingListener.onFirstText(
-                    () -> submit(own, constrained(greedy("slow", 0, 6), grammar(1)), recording));
+                    () -> submit(own, constrained(greedy("slow", 0, 6), waiting), recording));
             own.submit(endless("other").tokens(40).request(), other);
             assertThat(reached.await(60, TimeUnit.SECONDS)).isTrue();
             try {
@@ -433,7 +422,7 @@ class GrammarTest {
             List<List<GeneratedChoice>> alone = new ArrayList<>();
             EngineLimits limits = new EngineLimits(12, 96, 1L << 30, 1 << 20);
             List<RecordingListener> together = new ArrayList<>();
-            try (GenerationEngine engine = GenerationEngine.start(model.model(), limits, TokenGrammar::advance)) {
+            try (GenerationEngine engine = GenerationEngine.start(model.model(), limits)) {
                 for (EngineRequest request : requests) {
                     RecordingListener listener = RecordingListener.plain();
                     engine.submit(request, listener);
@@ -612,8 +601,8 @@ class GrammarTest {
         return TestRequest.of(id, reference.prompts().get(3).ids()).tokens(400);
     }
 
-    private GenerationEngine start(StepMasks.Source masks) {
-        return GenerationEngine.start(fixture.model(), LIMITS, masks);
+    private GenerationEngine start() {
+        return GenerationEngine.start(fixture.model(), LIMITS);
     }
 
     private static void await(CountDownLatch gate) {

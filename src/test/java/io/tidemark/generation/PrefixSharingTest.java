@@ -66,7 +66,9 @@ class PrefixSharingTest {
                     .as("one token must be computed")
                     .isEqualTo(2 * CHUNK);
             assertThat(run(engine, longest).usage().cachedTokens()).isEqualTo(4 * CHUNK);
-            assertThat(engine.stats().prefixBytes()).as("each chunk once").isEqualTo(4 * CHUNK * tokenBytes());
+            assertThat(engine.stats().steps().prefixBytes())
+                    .as("each chunk once")
+                    .isEqualTo(4 * CHUNK * tokenBytes());
             assertThat(run(engine, longest).choices().get(0).tokens()).isEqualTo(unshared(longest));
         }
     }
@@ -133,8 +135,8 @@ class PrefixSharingTest {
                 engine.submit(bad.request(), recording);
                 assertThat(recording.failure().code()).isEqualTo("engine_error");
             }
-            assertThat(engine.stats().prefixBytes()).isZero();
-            assertThat(engine.stats().reusedPromptTokens()).isZero();
+            assertThat(engine.stats().steps().prefixBytes()).isZero();
+            assertThat(engine.stats().steps().reusedPromptTokens()).isZero();
         }
     }
 
@@ -155,7 +157,7 @@ class PrefixSharingTest {
                                 .map(Completion.GeneratedChoice::tokens)
                                 .toList())
                         .isEqualTo(alone);
-                assertThat(engine.stats().steps())
+                assertThat(engine.stats().steps().count())
                         .as("ten steps of 16 for the prompt, one for the other choices' last token, five more")
                         .isBetween(10L + 5, 10L + 1 + 5);
             }
@@ -182,7 +184,7 @@ class PrefixSharingTest {
                 assertThat(recording.choice().tokens())
                         .isEqualTo(recordings.get(0).choice().tokens());
             }
-            assertThat(end.get().steps())
+            assertThat(end.get().steps().count())
                     .as("prompt tokens: 160 once and 32 for each of three, in steps of 16")
                     .isLessThanOrEqualTo(10 + 6 + 3);
         }

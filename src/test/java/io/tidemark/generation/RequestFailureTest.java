@@ -61,9 +61,8 @@ class RequestFailureTest {
     }
 
     @Test
-    @DisplayName(
-            "Logits that are not finite fail their request only, also if its prompt shares an attention call with others")
-    void packedPrompts(@TempDir Path temp) {
+    @DisplayName("Logits that are not finite fail their request only, also if its prompt is in one step with others")
+    void promptsOfOneStep(@TempDir Path temp) {
         LoraWeights overflowing = fixture.overflowingAdapter(temp);
         List<Integer> prompt = reference.prompts().get(0).ids();
         for (int boundary = 0; boundary <= 6; boundary++) {

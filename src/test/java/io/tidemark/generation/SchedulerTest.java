@@ -89,7 +89,7 @@ class SchedulerTest {
         List<Long> started = new CopyOnWriteArrayList<>();
         AtomicReference<GenerationEngine> engine = new AtomicReference<>();
         RecordingListener other = RecordingListener.onFinished(
-                () -> started.add(engine.get().stats().steps()));
+                () -> started.add(engine.get().stats().steps().count()));
         runBehindAFlood(engine, TestRequest.of("other", List.of(5)).with(fixture.adapter("qv"), 6), other, started);
         assertThat(started.get(1) - started.get(0))
                 .as("steps: a request of the flood and the other one, with 10 tokens each")
@@ -102,7 +102,7 @@ class SchedulerTest {
         List<Long> started = new CopyOnWriteArrayList<>();
         AtomicReference<GenerationEngine> engine = new AtomicReference<>();
         RecordingListener urgent = RecordingListener.onFinished(
-                () -> started.add(engine.get().stats().steps()));
+                () -> started.add(engine.get().stats().steps().count()));
         runBehindAFlood(
                 engine,
                 TestRequest.of("urgent", List.of(5))
@@ -134,7 +134,7 @@ class SchedulerTest {
                     }
                     submit(engine.get(), last.stopAt(tenTokens), listener);
                 })
-                .andOnFinished(() -> steps.add(engine.get().stats().steps()));
+                .andOnFinished(() -> steps.add(engine.get().stats().steps().count()));
         try (GenerationEngine started = GenerationEngine.start(fixture.model(), new EngineLimits(1, 64, 1L << 30))) {
             engine.set(started);
             started.submit(
@@ -168,10 +168,11 @@ class SchedulerTest {
                             .request(),
                     running);
             longPrompt.outcome();
-            assertThat(after.get().steps() - before.get().steps())
+            assertThat(after.get().steps().count() - before.get().steps().count())
                     .as("steps of 16 tokens for 160")
                     .isEqualTo(10);
-            assertThat(after.get().generatedTokens() - before.get().generatedTokens())
+            assertThat(after.get().steps().generatedTokens()
+                            - before.get().steps().generatedTokens())
                     .as("tokens of the other sequence")
                     .isEqualTo(10);
             assertThat(running.choice().tokens()).hasSize(200);
@@ -200,7 +201,7 @@ class SchedulerTest {
             }
             int promptTokens =
                     prompts.stream().mapToInt(prompt -> prompt.ids().size()).sum();
-            assertThat(after.get().steps()).isGreaterThanOrEqualTo(promptTokens / 7);
+            assertThat(after.get().steps().count()).isGreaterThanOrEqualTo(promptTokens / 7);
         }
     }
 
@@ -211,7 +212,7 @@ class SchedulerTest {
         CompletableFuture<List<Long>> done = new CompletableFuture<>();
         try (GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(4, 16, 1L << 30))) {
             RecordingListener running = RecordingListener.onFirstText(() -> engine.runInBackground(() -> {
-                steps.add(engine.stats().steps());
+                steps.add(engine.stats().steps().count());
                 return steps.size() < 20 || !done.complete(List.copyOf(steps));
             }));
             engine.submit(

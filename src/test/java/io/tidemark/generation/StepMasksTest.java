@@ -6,6 +6,7 @@ import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.kvcache.KvPool;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.Completion.GeneratedChoice;
+import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarState;
 import io.tidemark.grammar.RowStatus;
 import java.nio.IntBuffer;
@@ -151,17 +152,17 @@ class StepMasksTest {
         List<Integer> prompt = fixture.reference("all").prompts().get(3).ids();
         List<GeneratedChoice> alone = new ArrayList<>();
         List<TokenGrammar> grammars = new ArrayList<>();
-        try (GenerationEngine engine = start(TokenGrammar::advance, Duration.ofSeconds(100))) {
+        try (GenerationEngine engine = start(Duration.ofSeconds(100))) {
             for (int i = 0; i < 6; i++) {
                 RecordingListener listener = RecordingListener.plain();
                 engine.submit(constrained("alone-" + i, prompt, grammar(i)), listener);
                 alone.add(listener.choice());
             }
-            assertThat(engine.stats().masks().waits()).isZero();
-            assertThat(engine.stats().masks().steps()).isPositive();
+            assertThat(engine.stats().steps().masks().waits()).isZero();
+            assertThat(engine.stats().steps().masks().steps()).isPositive();
         }
         // each mask takes all of the budget
-        try (GenerationEngine engine = start(TokenGrammar::advance, Duration.ofNanos(1))) {
+        try (GenerationEngine engine = start(Duration.ofNanos(1))) {
             List<RecordingListener> together = new ArrayList<>();
             // read on the thread of the engine, which goes on to generate
             List<Long> generated = new CopyOnWriteArrayList<>();
@@ -172,7 +173,7 @@ class StepMasksTest {
                             submit(engine, constrained("row-" + i, prompt, grammars.get(i)), together.get(i));
                         }
                     })
-                    .andOnFinished(() -> generated.add(engine.stats().generatedTokens()));
+                    .andOnFinished(() -> generated.add(engine.stats().steps().generatedTokens()));
             engine.submit(TestRequest.of("free", prompt).tokens(30).request(), free);
             assertThat(free.choice().tokens()).hasSize(30);
             assertThat(generated)
@@ -184,9 +185,9 @@ class StepMasksTest {
                 assertThat(grammars.get(i).mistakes()).isEmpty();
                 assertThat(grammars.get(i).open()).isZero();
             }
-            assertThat(engine.stats().masks().waits()).isPositive();
-            assertThat(engine.stats().masks().nanos()).isPositive();
-            assertThat(engine.stats().masks().failures()).isZero();
+            assertThat(engine.stats().steps().masks().waits()).isPositive();
+            assertThat(engine.stats().steps().masks().nanos()).isPositive();
+            assertThat(engine.stats().steps().masks().failures()).isZero();
         }
     }
 
@@ -197,9 +198,9 @@ class StepMasksTest {
         List<RecordingListener> slow = new ArrayList<>();
         // four prompts a step, and one mask
         EngineLimits limits = new EngineLimits(12, 128, 1L << 30, 0, Duration.ofNanos(1));
-        try (GenerationEngine engine = start(TokenGrammar::advance, limits)) {
+        try (GenerationEngine engine = start(limits)) {
             RecordingListener free = RecordingListener.onFinished(
-                    () -> steps.add(engine.stats().masks().steps()));
+                    () -> steps.add(engine.stats().steps().masks().steps()));
             RecordingListener first = RecordingListener.onFirstText(() -> {
                 for (int i = 0; i < 8; i++) {
                     slow.add(RecordingListener.plain());
@@ -231,7 +232,7 @@ class StepMasksTest {
         return TokenGrammar.random(seed, END, 3, VOCABULARY, 40, 12);
     }
 
-    private static EngineRequest constrained(String id, List<Integer> prompt, TokenGrammar grammar) {
+    private static EngineRequest constrained(String id, List<Integer> prompt, CompiledGrammar grammar) {
         GenerationParams params =
                 GenerationParams.greedy(StopConditions.after(20)).withGrammar(grammar);
         return new EngineRequest(id, prompt, params, Optional.empty(), Boundary.full(6));
@@ -245,18 +246,17 @@ class StepMasksTest {
         }
     }
 
-    private GenerationEngine start(StepMasks.Source source, Duration budget) {
-        return start(source, new EngineLimits(12, 512, 1L << 30, 0, budget));
+    private GenerationEngine start(Duration budget) {
+        return start(new EngineLimits(12, 512, 1L << 30, 0, budget));
     }
 
-    private GenerationEngine start(StepMasks.Source source, EngineLimits limits) {
-        return GenerationEngine.start(fixture.model(), limits, source);
+    private GenerationEngine start(EngineLimits limits) {
+        return GenerationEngine.start(fixture.model(), limits);
     }
 
     /** Steps of sequences whose masks take the time that the test says, on a clock of its own. */
     private final class Simulation {
 
-        private final Map<GrammarState, Sequence> states = new IdentityHashMap<>();
         private final Map<Sequence, Duration> costs = new IdentityHashMap<>();
         private final Map<Sequence, Integer> computed = new IdentityHashMap<>();
         private final List<Sequence> running = new ArrayList<>();
@@ -264,33 +264,53 @@ class StepMasksTest {
         private long now;
         private long processorTime;
         private final StepMasks masks =
-                new StepMasks(VOCABULARY, this::advance, BUDGET, new StepMasks.Clocks(() -> now, () -> processorTime));
+                new StepMasks(VOCABULARY, BUDGET, new StepMasks.Clocks(() -> now, () -> processorTime));
         private long lastStep;
         private int mostWaited;
 
-        private List<RowStatus> advance(List<GrammarState> rows, int[] lastTokens, IntBuffer mask) {
-            Sequence sequence = states.get(rows.get(0));
-            now += costs.get(sequence)
-                    .plus(waits.getOrDefault(sequence, Duration.ZERO))
-                    .toNanos();
-            processorTime += costs.get(sequence).toNanos();
-            computed.merge(sequence, 1, Integer::sum);
-            mask.put(0, -1);
-            return List.of(RowStatus.OK);
+        /** The grammar of one sequence, whose masks take the time of the sequence. */
+        private final class TimedGrammar implements CompiledGrammar, GrammarState {
+
+            private Sequence sequence;
+
+            @Override
+            public GrammarState start() {
+                return this;
+            }
+
+            @Override
+            public RowStatus advance(int lastToken, IntBuffer mask) {
+                now += costs.get(sequence)
+                        .plus(waits.getOrDefault(sequence, Duration.ZERO))
+                        .toNanos();
+                processorTime += costs.get(sequence).toNanos();
+                computed.merge(sequence, 1, Integer::sum);
+                mask.put(0, -1);
+                return RowStatus.OK;
+            }
+
+            @Override
+            public long bytes() {
+                return 0;
+            }
+
+            @Override
+            public void close() {}
         }
 
         private List<Sequence> add(int count, Duration cost) {
             List<Sequence> added = new ArrayList<>();
             try (KvPool pool = new KvPool(fixture.model().decoder().kvCache(), Long.MAX_VALUE)) {
                 for (int i = 0; i < count; i++) {
-                    EngineRequest request = constrained("r", List.of(5), grammar(i));
+                    TimedGrammar grammar = new TimedGrammar();
+                    EngineRequest request = constrained("r", List.of(5), grammar);
                     Sequence sequence = new Sequence(
                             new SubmittedRequest(request, outcome -> {}, 0),
                             0,
                             pool.reserve(64).orElseThrow(),
                             fixture.model().tokenizer(),
                             Set.of(END));
-                    states.put(sequence.grammarState(), sequence);
+                    grammar.sequence = sequence;
                     costs.put(sequence, cost);
                     added.add(sequence);
                 }

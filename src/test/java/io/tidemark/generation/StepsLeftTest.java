@@ -41,7 +41,7 @@ class StepsLeftTest {
             StepLoop loop = new StepLoop(
                     fixture.model().decoder(),
                     results,
-                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
+                    new StepMasks(420, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});
             Map<String, RecordingListener> listeners = new LinkedHashMap<>();
             Map<String, List<Integer>> stated = new LinkedHashMap<>();

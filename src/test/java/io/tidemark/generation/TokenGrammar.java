@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
 
 /**
  * A grammar in Java, as a rule for the next token. Counts its states, and notes each call that the contract of
- * {@link io.tidemark.grammar.GrammarMasks#advance} does not allow.
+ * {@link GrammarState#advance} does not allow.
  */
 final class TokenGrammar implements CompiledGrammar {
 
@@ -89,6 +89,11 @@ final class TokenGrammar implements CompiledGrammar {
                 seen.size() >= tokens ? new RowStatus.Failed("for this test") : rule.next(seen, allowed));
     }
 
+    /** What its rule says of a sequence of tokens. */
+    RowStatus next(List<Integer> tokens, BitSet allowed) {
+        return rule.next(tokens, allowed);
+    }
+
     @Override
     public GrammarState start() {
         started.incrementAndGet();
@@ -116,21 +121,6 @@ final class TokenGrammar implements CompiledGrammar {
         return List.copyOf(mistakes);
     }
 
-    /** The masks of a step; see {@link io.tidemark.grammar.GrammarMasks#advance}. */
-    static List<RowStatus> advance(List<GrammarState> states, int[] lastTokens, IntBuffer masks) {
-        int words = masks.remaining() / states.size();
-        List<RowStatus> statuses = new ArrayList<>();
-        for (int row = 0; row < states.size(); row++) {
-            IntBuffer mask = masks.slice(row * words, words);
-            statuses.add(((State) states.get(row)).advance(lastTokens[row], mask));
-        }
-        if (!masks.isDirect() || masks.order() != ByteOrder.nativeOrder() || lastTokens.length != states.size()) {
-            throw new IllegalArgumentException(
-                    "the buffer is not direct or not in native order, or tokens are missing");
-        }
-        return statuses;
-    }
-
     private final class State implements GrammarState {
 
         private final List<Integer> tokens = new ArrayList<>();
@@ -139,7 +129,11 @@ final class TokenGrammar implements CompiledGrammar {
         private boolean ended;
         private boolean freed;
 
-        private RowStatus advance(int last, IntBuffer mask) {
+        @Override
+        public RowStatus advance(int last, IntBuffer mask) {
+            if (!mask.isDirect() || mask.order() != ByteOrder.nativeOrder()) {
+                mistakes.add("the buffer is not direct or not in native order");
+            }
             if (ended || freed) {
                 mistakes.add("advanced after its end");
             }
@@ -167,11 +161,6 @@ final class TokenGrammar implements CompiledGrammar {
                     .forEach(token ->
                             mask.put(token / Integer.SIZE, mask.get(token / Integer.SIZE) | 1 << token % Integer.SIZE));
             return status;
-        }
-
-        @Override
-        public boolean isAccepting() {
-            return ended;
         }
 
         @Override

@@ -33,7 +33,7 @@ class TokensLeftTest {
             StepLoop loop = new StepLoop(
                     fixture.model().decoder(),
                     results,
-                    new StepMasks(420, TokenGrammar::advance, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
+                    new StepMasks(420, LIMITS.maskTimePerStep(), StepMasks.Clocks.system()),
                     ids -> {});
             int[] promptTokens = {40, 1, 7, 200, 65, 130, 33};
             int total = 0;
@@ -54,7 +54,7 @@ class TokensLeftTest {
             while (listeners.stream().anyMatch(listener -> !listener.hasEnded())) {
                 assertThat(loop.step()).isPositive();
                 EngineStats.Steps stats = results.stats(0);
-                double processed = stats.promptTokens() + stats.reusedPromptTokens() + stats.generatedTokens();
+                double processed = stats.tokens();
                 assertThat(processed + queue.tokensLeft(1) + scheduler.tokensLeft(1))
                         .as("each further choice computes the last token of the prompt")
                         .isCloseTo(total, Offset.offset((double) furtherChoices));

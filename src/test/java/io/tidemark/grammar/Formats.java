@@ -24,15 +24,15 @@ final class Formats implements AutoCloseable {
     Formats(Path folder, int size, GrammarLimits limits) {
         this.vocabulary = TokenBytes.read(folder, size, Set.of(END));
         this.compiler = GrammarCompiler.open(vocabulary, limits);
-        this.mask = buffer(1, size);
+        this.mask = buffer(size);
     }
 
     static Formats of(Path folder) {
         return new Formats(folder, 450, GrammarLimits.DEFAULT);
     }
 
-    static IntBuffer buffer(int rows, int vocabulary) {
-        return ByteBuffer.allocateDirect(4 * rows * GrammarMasks.words(vocabulary))
+    static IntBuffer buffer(int vocabulary) {
+        return ByteBuffer.allocateDirect(4 * ((vocabulary + 31) / 32))
                 .order(ByteOrder.nativeOrder())
                 .asIntBuffer();
     }
@@ -74,16 +74,12 @@ final class Formats implements AutoCloseable {
                 last = token;
             }
             RowStatus status = next(state, last);
-            boolean ends = !(status instanceof RowStatus.Failed) && isSet(END);
-            if (ends != state.isAccepting()) {
-                throw new AssertionError("the end is allowed: " + ends + ", accepting: " + state.isAccepting());
-            }
-            return ends;
+            return !(status instanceof RowStatus.Failed) && isSet(END);
         }
     }
 
     RowStatus next(GrammarState state, int last) {
-        return GrammarMasks.advance(List.of(state), new int[] {last}, mask).get(0);
+        return state.advance(last, mask);
     }
 
     /** Whether the last mask allows a token. */

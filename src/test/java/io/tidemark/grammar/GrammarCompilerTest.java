@@ -403,7 +403,7 @@ class GrammarCompilerTest {
         assertThat(GrammarLibrary.text(message, 0, 200)).isEqualTo("the lengths of the tokens exceed their bytes");
         assertThat(functions.tidemark_state_new(0, out, message, 200)).isEqualTo(internal);
         assertThat(functions.tidemark_states_advance(
-                        1, new long[1], new int[1], Formats.buffer(1, 450), 14, 15, new int[1], new byte[200], 200))
+                        1, new long[1], new int[1], Formats.buffer(450), 14, 15, new int[1], new byte[200], 200))
                 .isEqualTo(internal);
         assertThat(out.getValue()).isZero();
     }

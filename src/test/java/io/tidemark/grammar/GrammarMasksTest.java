@@ -157,41 +157,31 @@ class GrammarMasksTest {
                 assertThat(formats.next(state, formats.later("a"))).isEqualTo(RowStatus.OK);
                 assertThat(formats.next(state, formats.later("b"))).isEqualTo(RowStatus.ENDED);
                 assertThat(formats.allowed()).containsExactly(Formats.END);
-                assertThat(state.isAccepting()).isTrue();
             }
         }
     }
 
     @Test
-    @DisplayName("Of other rows do not depend on a row that fails")
-    void rowsAreIndependent() {
+    @DisplayName("Of other states do not depend on a state that fails")
+    void statesAreIndependent() {
         try (Formats formats = Formats.of(Tokenizers.BYTE_LEVEL)) {
             CompiledGrammar grammar = formats.compile(new AnswerFormat.Regex("[ab]+"));
             int a = formats.tokens("a", true).get(0);
             int c = formats.tokens("c", true).get(0);
-            int words = GrammarMasks.words(450);
             try (GrammarState first = grammar.start();
-                    GrammarState second = grammar.start();
+                    GrammarState failing = grammar.start();
                     GrammarState third = grammar.start()) {
-                IntBuffer masks = Formats.buffer(3, 450);
-                List<GrammarState> states = List.of(first, second, third);
-                assertThat(GrammarMasks.advance(states, new int[] {-1, -1, -1}, masks))
-                        .containsOnly(RowStatus.OK);
-                List<RowStatus> statuses = GrammarMasks.advance(states, new int[] {a, c, a}, masks);
-                assertThat(statuses.get(0)).isEqualTo(RowStatus.OK);
-                assertThat(statuses.get(1)).isInstanceOf(RowStatus.Failed.class);
-                assertThat(statuses.get(2)).isEqualTo(RowStatus.OK);
-                int[] rows = new int[3 * words];
-                masks.get(0, rows);
-                for (int word = 0; word < words; word++) {
-                    assertThat(rows[word]).isEqualTo(rows[2 * words + word]);
-                    assertThat(rows[words + word]).isZero();
+                for (GrammarState each : List.of(first, failing, third)) {
+                    assertThat(formats.next(each, -1)).isEqualTo(RowStatus.OK);
                 }
-                // a failure is final
-                statuses = GrammarMasks.advance(states, new int[] {a, a, a}, masks);
-                assertThat(statuses.get(1)).isInstanceOf(RowStatus.Failed.class);
-                assertThat(statuses.get(2)).isEqualTo(RowStatus.OK);
-                assertThat(second.isAccepting()).isFalse();
+                assertThat(formats.next(first, a)).isEqualTo(RowStatus.OK);
+                List<Integer> allowed = formats.allowed();
+                assertThat(formats.next(failing, c)).isInstanceOf(RowStatus.Failed.class);
+                assertThat(formats.allowed()).isEmpty();
+                assertThat(formats.next(third, a)).isEqualTo(RowStatus.OK);
+                assertThat(formats.allowed()).isEqualTo(allowed);
+                assertThat(formats.next(failing, a)).as("a failure is final").isInstanceOf(RowStatus.Failed.class);
+                assertThat(formats.next(third, a)).isEqualTo(RowStatus.OK);
             }
         }
     }
@@ -201,11 +191,11 @@ class GrammarMasksTest {
     void bufferPosition() {
         try (Formats formats = new Formats(Tokenizers.BYTE_LEVEL, 437, GrammarLimits.DEFAULT)) {
             CompiledGrammar grammar = formats.compile(new AnswerFormat.Regex("(?s).*"));
-            int words = GrammarMasks.words(437);
-            IntBuffer masks = Formats.buffer(2, 437).position(words);
+            int words = (437 + 31) / 32;
+            IntBuffer masks = Formats.buffer(2 * 32 * words).position(words);
             masks.put(0, 7);
             try (GrammarState state = grammar.start()) {
-                GrammarMasks.advance(List.of(state), new int[] {-1}, masks);
+                state.advance(-1, masks);
             }
             assertThat(masks.get(0)).isEqualTo(7);
             assertThat(masks.get(words)).isNotZero();
@@ -214,35 +204,26 @@ class GrammarMasksTest {
     }
 
     @Test
-    @DisplayName("Are refused for a wrong buffer, a state that is closed, and one that is twice in a step")
+    @DisplayName("Are refused for a wrong buffer, and for a state that is closed")
     void wrongUse() {
         try (Formats formats = Formats.of(Tokenizers.BYTE_LEVEL)) {
             CompiledGrammar grammar = formats.compile(new AnswerFormat.Regex("[ab]+"));
             GrammarState state = grammar.start();
-            GrammarState other = grammar.start();
-            int[] start = {-1};
-            IntBuffer masks = Formats.buffer(2, 450);
             for (IntBuffer wrong : List.of(
                     IntBuffer.allocate(100),
-                    Formats.buffer(1, 400),
+                    Formats.buffer(400),
                     ByteBuffer.allocateDirect(4000).asIntBuffer())) {
-                assertThatThrownBy(() -> GrammarMasks.advance(List.of(state), start, wrong))
-                        .isInstanceOf(IllegalArgumentException.class);
+                assertThatThrownBy(() -> state.advance(-1, wrong)).isInstanceOf(IllegalArgumentException.class);
             }
-            assertThatThrownBy(() -> GrammarMasks.advance(List.of(state), new int[2], masks))
-                    .isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> GrammarMasks.advance(List.of(state, state), new int[] {-1, -1}, masks))
-                    .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("in use");
+            GrammarState other = grammar.start();
             other.close();
             other.close();
-            assertThatThrownBy(() -> GrammarMasks.advance(List.of(state, other), new int[] {-1, -1}, masks))
+            assertThatThrownBy(() -> formats.next(other, -1))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("closed");
-            assertThatThrownBy(other::isAccepting).isInstanceOf(IllegalStateException.class);
             // the state that was not to blame is usable, also when the compiler is closed
             formats.compiler().close();
-            assertThat(GrammarMasks.advance(List.of(state), start, masks)).containsExactly(RowStatus.OK);
+            assertThat(formats.next(state, -1)).isEqualTo(RowStatus.OK);
             state.close();
         }
     }

@@ -14,7 +14,12 @@ class ContractPackagesTest {
 
     private final JavaClasses contract = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
-            .importPackages("io.tidemark.boundary", "io.tidemark.message", "io.tidemark.client");
+            .importPackages(
+                    "io.tidemark.boundary",
+                    "io.tidemark.message",
+                    "io.tidemark.time",
+                    "io.tidemark.topic",
+                    "io.tidemark.client");
 
     @Test
     @DisplayName("The rules of boundaries need the JDK only")
@@ -29,11 +34,21 @@ class ContractPackagesTest {
     }
 
     @Test
-    @DisplayName("The client needs the records, Jackson and Kafka's clients only")
+    @DisplayName("The clock needs the JDK only, and the reader of topics the clock and Kafka's clients")
+    void topic() {
+        dependOnlyOn("io.tidemark.time..");
+        dependOnlyOn(
+                "io.tidemark.topic..", "io.tidemark.time..", "org.apache.kafka.clients..", "org.apache.kafka.common..");
+    }
+
+    @Test
+    @DisplayName("The client needs the records, the reader of topics, Jackson and Kafka's clients only")
     void client() {
         dependOnlyOn(
                 "io.tidemark.client..",
                 "io.tidemark.message..",
+                "io.tidemark.time..",
+                "io.tidemark.topic..",
                 "com.fasterxml.jackson..",
                 "org.apache.kafka.clients..",
                 "org.apache.kafka.common..");

@@ -71,7 +71,12 @@ class ClientArtifactTest {
     void packages() {
         String jars = pom.substring(pom.indexOf("<id>client-jar</id>"), pom.indexOf("<id>client</id>"));
         assertThat(all(jars, "<include>([^<]*)</include>"))
-                .containsOnly("io/tidemark/client/**", "io/tidemark/message/**", "META-INF/LICENSE");
+                .containsOnly(
+                        "io/tidemark/client/**",
+                        "io/tidemark/message/**",
+                        "io/tidemark/topic/**",
+                        "io/tidemark/time/**",
+                        "META-INF/LICENSE");
     }
 
     private static List<String> all(String text, String pattern) {

@@ -54,13 +54,12 @@ class PlotTest {
                 "trade-off",
                 "replica-hours",
                 "late",
-                List.of(new Line("lag", List.of(new Point(55.2, 21), new Point(122.5, 3.4)), true)));
+                List.of(new Line("lag", List.of(new Point(55.2, 21), new Point(122.5, 3.4)))));
         String svg = SvgPlot.of(plot);
         Document document = DocumentBuilderFactory.newInstance()
                 .newDocumentBuilder()
                 .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
         assertThat(document.getElementsByTagName("polyline").getLength()).isEqualTo(1);
-        assertThat(document.getElementsByTagName("circle").getLength()).isEqualTo(2);
         assertThat(document.getDocumentElement().getTextContent()).contains("lag", "replica-hours", "40", "140", "25");
         assertThatThrownBy(() -> new XyPlot("t", "x", "y", List.of())).hasMessageContaining("lines");
         assertThatThrownBy(() -> new Point(0, Double.NaN)).hasMessageContaining("finite");

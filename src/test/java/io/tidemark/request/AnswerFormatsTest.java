@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.FakeGrammars;
+import io.tidemark.grammar.FormatCompiler;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.FormatFields;
@@ -41,7 +42,7 @@ class AnswerFormatsTest {
     @DisplayName("Open their compiler once for concurrent first requests; until it is open, no format is known")
     void openOnce() throws Exception {
         CountDownLatch opened = new CountDownLatch(1);
-        AnswerFormats formats = AnswerFormats.openedBy(() -> {
+        AnswerFormats formats = AnswerFormats.of(() -> {
             await(opened);
             return compiler();
         });
@@ -64,7 +65,7 @@ class AnswerFormatsTest {
     @MethodSource("failures")
     @DisplayName("Are refused if the compiler can't be opened; the log has the reason once, and it is not tried again")
     void openingFails(Throwable reason) {
-        AnswerFormats formats = AnswerFormats.openedBy(() -> {
+        AnswerFormats formats = AnswerFormats.of(() -> {
             openings.incrementAndGet();
             if (reason instanceof Error error) {
                 throw error;
@@ -84,7 +85,7 @@ class AnswerFormatsTest {
     @Test
     @DisplayName("Close a compiler that is open, and open none afterwards")
     void close() throws Exception {
-        AnswerFormats used = AnswerFormats.openedBy(this::compiler);
+        AnswerFormats used = AnswerFormats.of(this::compiler);
         assertThat(used.usedBytes()).isZero();
         used.compile(REGEX, "a");
         assertThat(used.usedBytes()).isEqualTo(7);
@@ -94,7 +95,7 @@ class AnswerFormatsTest {
         assertThat(closings).hasValue(1);
         assertUnavailable(() -> used.compile(REGEX, "a"));
 
-        AnswerFormats unused = AnswerFormats.openedBy(this::compiler);
+        AnswerFormats unused = AnswerFormats.of(this::compiler);
         unused.close();
         assertUnavailable(() -> unused.compile(REGEX, "a"));
         assertThat(openings).hasValue(1);
@@ -105,7 +106,7 @@ class AnswerFormatsTest {
     @DisplayName("Are closed while their compiler is opened without a wait; it is closed as soon as it is open")
     void closeWhileOpening() throws Exception {
         CountDownLatch opened = new CountDownLatch(1);
-        AnswerFormats formats = AnswerFormats.openedBy(() -> {
+        AnswerFormats formats = AnswerFormats.of(() -> {
             await(opened);
             return compiler();
         });
@@ -161,9 +162,9 @@ class AnswerFormatsTest {
         }
     }
 
-    private AnswerFormats.Compiler compiler() {
+    private FormatCompiler compiler() {
         openings.incrementAndGet();
-        return new AnswerFormats.Compiler() {
+        return new FormatCompiler() {
 
             private volatile Optional<CompiledGrammar> kept = Optional.empty();
 

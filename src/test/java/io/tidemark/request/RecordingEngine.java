@@ -110,7 +110,7 @@ public final class RecordingEngine implements Engine {
 
     @Override
     public EngineStats stats() {
-        return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, EngineStats.Masks.NONE);
+        return new EngineStats(0, 0, 0, EngineStats.Steps.NONE);
     }
 
     @Override

@@ -12,6 +12,7 @@ import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.StopConditions;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.FakeGrammars;
+import io.tidemark.grammar.FormatCompiler;
 import io.tidemark.grammar.GrammarException;
 import io.tidemark.message.AnswerFormat;
 import io.tidemark.message.ErrorBody;
@@ -92,7 +93,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                         fixture.model(),
                         store,
                         noRecord,
-                        AnswerFormats.openedBy(this::compiler),
+                        AnswerFormats.of(this::compiler),
                         AdapterSuggestions.NONE,
                         listener),
                 this::lease,
@@ -117,10 +118,10 @@ final class RequestRunnerFixture implements AutoCloseable {
         return admissions;
     }
 
-    private AnswerFormats.Compiler compiler() {
+    private FormatCompiler compiler() {
         openings++;
         duringOpening.run();
-        return new AnswerFormats.Compiler() {
+        return new FormatCompiler() {
             @Override
             public Optional<CompiledGrammar> find(AnswerFormat format, String tenant) {
                 return compiled.contains(format) ? Optional.of(grammars.compiled()) : Optional.empty();

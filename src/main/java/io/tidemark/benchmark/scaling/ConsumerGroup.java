@@ -23,7 +23,7 @@ import org.apache.kafka.common.TopicPartition;
  * abandoned. Then it has no owner for the time of the rebalance. The next owner reads from the committed offset on. A
  * change of the members during a rebalance causes another one.
  */
-final class ConsumerGroup implements Worker.Records {
+final class ConsumerGroup {
 
     /** Interval at which a revocation checks whether the running requests have ended. */
     private static final double REVOKE_CHECK = 0.25;
@@ -31,7 +31,7 @@ final class ConsumerGroup implements Worker.Records {
     private static final int READ_AHEAD = 32;
 
     private final VirtualClock clock;
-    private final GroupSettings settings;
+    private final Deployment deployment;
     private final Consumer<Request> results;
     private final List<Partition> partitions;
     /** The partitions of each member; the one whose turn is next comes first. */
@@ -62,11 +62,11 @@ final class ConsumerGroup implements Worker.Records {
     }
 
     /** @param results takes each request when it has ended */
-    ConsumerGroup(VirtualClock clock, GroupSettings settings, Consumer<Request> results) {
+    ConsumerGroup(VirtualClock clock, Deployment deployment, Consumer<Request> results) {
         this.clock = clock;
-        this.settings = settings;
+        this.deployment = deployment;
         this.results = results;
-        this.partitions = IntStream.range(0, settings.partitions())
+        this.partitions = IntStream.range(0, deployment.partitions())
                 .mapToObj(number -> new Partition(new TopicPartition(Worker.TOPIC, number)))
                 .toList();
     }
@@ -102,8 +102,8 @@ final class ConsumerGroup implements Worker.Records {
         rebalance();
     }
 
-    @Override
-    public Optional<Request> next(Worker worker) {
+    /** Removes and returns the next request of the worker's partitions. */
+    Optional<Request> next(Worker worker) {
         Deque<Partition> owned = members.get(worker);
         for (int i = 0; i < owned.size(); i++) {
             Partition partition = owned.remove();
@@ -118,8 +118,7 @@ final class ConsumerGroup implements Worker.Records {
         return Optional.empty();
     }
 
-    @Override
-    public void finished(Request request) {
+    void finished(Request request) {
         Partition partition = partition(request);
         while (partition.committed < partition.log.size() && partition.log.get(partition.committed).finished) {
             partition.committed++;
@@ -127,8 +126,8 @@ final class ConsumerGroup implements Worker.Records {
         results.accept(request);
     }
 
-    @Override
-    public void left(Worker worker) {
+    /** Called when a worker has stopped: its open requests go to others. */
+    void left(Worker worker) {
         release(worker, any -> true);
         for (Partition partition : members.remove(worker)) {
             partition.owner = Optional.empty();
@@ -137,35 +136,30 @@ final class ConsumerGroup implements Worker.Records {
     }
 
     /** Offsets behind the committed ones. */
-    double lag() {
+    int lag() {
         return partitions.stream()
-                        .mapToInt(each -> each.log.size() - each.committed)
-                        .sum()
-                * (1 + settings.markers());
+                .mapToInt(each -> each.log.size() - each.committed)
+                .sum();
     }
 
-    @Override
-    public Collection<TopicPartition> owned(Worker worker) {
+    /** The partitions that the worker owns, those that are being revoked included. */
+    Collection<TopicPartition> owned(Worker worker) {
         return members.get(worker).stream().map(each -> each.id).toList();
     }
 
-    @Override
-    public int unstarted(Worker worker) {
+    /** Requests that the worker has read and not started. */
+    int unstarted(Worker worker) {
         return members.get(worker).stream().mapToInt(each -> each.unstarted).sum();
     }
 
-    @Override
-    public long position(TopicPartition partition) {
-        return offset(partitions.get(partition.partition()).next);
+    /** The offset up to which the owner has read a partition. */
+    long position(TopicPartition partition) {
+        return partitions.get(partition.partition()).next;
     }
 
-    @Override
-    public long end(TopicPartition partition) {
-        return offset(partitions.get(partition.partition()).log.size());
-    }
-
-    private long offset(int records) {
-        return Math.round(records * (1 + settings.markers()));
+    /** The last stable offset of a partition. */
+    long end(TopicPartition partition) {
+        return partitions.get(partition.partition()).log.size();
     }
 
     /** Arrival of the oldest request without a token. */
@@ -194,11 +188,11 @@ final class ConsumerGroup implements Worker.Records {
             partition.owner.ifPresent(worker -> {
                 requeue(worker.removeQueued(request -> partition(request) == partition));
                 requeue(worker.abandon(request ->
-                        partition(request) == partition && worker.secondsLeft(request) > settings.revokeGrace()));
+                        partition(request) == partition && worker.secondsLeft(request) > Deployment.REVOKE_GRACE));
                 worker.wake();
             });
         }
-        awaitRevoked(moves, clock.now() + settings.revokeGrace());
+        awaitRevoked(moves, clock.now() + Deployment.REVOKE_GRACE);
     }
 
     /** The partitions that get another owner, and which. */
@@ -242,7 +236,7 @@ final class ConsumerGroup implements Worker.Records {
             });
             partition.owner = Optional.empty();
         }
-        clock.after(settings.rebalanceSeconds(), () -> assign(moves));
+        clock.after(deployment.rebalanceSeconds(), () -> assign(moves));
     }
 
     /** Assigns revoked partitions. Those of a worker that has left meanwhile get an owner in the next rebalance. */

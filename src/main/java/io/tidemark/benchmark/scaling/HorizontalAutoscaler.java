@@ -6,8 +6,8 @@ import java.util.Deque;
 
 /**
  * The rules of Kubernetes' HorizontalPodAutoscaler for external metrics with an {@code AverageValue}, with its default
- * policies: at most 4 more pods or twice as many in 15 s, no stabilization of increases, no limit of decreases except
- * the window.
+ * policies: at least one pod, at most 4 more pods or twice as many in 15 s, no stabilization of increases, no limit of
+ * decreases except the window.
  */
 final class HorizontalAutoscaler {
 
@@ -16,7 +16,6 @@ final class HorizontalAutoscaler {
     /** {@code --horizontal-pod-autoscaler-tolerance}. */
     private static final double TOLERANCE = 0.1;
 
-    private final int minReplicas;
     private final int maxReplicas;
     private final double stabilizationSeconds;
     private final Deque<Recommendation> recommendations = new ArrayDeque<>();
@@ -37,8 +36,7 @@ final class HorizontalAutoscaler {
         }
     }
 
-    HorizontalAutoscaler(int minReplicas, int maxReplicas, double stabilizationSeconds) {
-        this.minReplicas = minReplicas;
+    HorizontalAutoscaler(int maxReplicas, double stabilizationSeconds) {
         this.maxReplicas = maxReplicas;
         this.stabilizationSeconds = stabilizationSeconds;
     }
@@ -61,6 +59,6 @@ final class HorizontalAutoscaler {
         recommendations.add(new Recommendation(now, desired));
         int stabilized = Math.max(desired, Math.min(current, highest));
         int limit = Math.min(maxReplicas, Math.max(current + 4, 2 * current));
-        return Math.max(minReplicas, Math.min(limit, stabilized));
+        return Math.max(1, Math.min(limit, stabilized));
     }
 }

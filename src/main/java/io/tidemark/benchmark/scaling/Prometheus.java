@@ -62,7 +62,7 @@ final class Prometheus {
     }
 
     /** Reads the metrics of a worker now and after each interval, until it has stopped. */
-    void scrape(Worker worker, double interval) {
+    void scrape(Worker worker) {
         Deque<Sample> samples = series.computeIfAbsent(worker, any -> new ArrayDeque<>());
         if (!worker.isStopped()) {
             samples.add(Sample.of(clock.now(), worker));
@@ -74,7 +74,7 @@ final class Prometheus {
         if (samples.isEmpty()) {
             series.remove(worker);
         } else {
-            clock.after(interval, () -> scrape(worker, interval));
+            clock.after(Deployment.METRICS_SECONDS, () -> scrape(worker));
         }
     }
 

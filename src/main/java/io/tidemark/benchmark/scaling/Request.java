@@ -31,6 +31,11 @@ final class Request {
         this.maxTokens = maxTokens;
     }
 
+    /** The same request before its arrival. */
+    Request unstarted() {
+        return new Request(arrival, partition, prompt, completion, maxTokens);
+    }
+
     /** An estimate of the tokens of the completion, as in {@link io.tidemark.generation.GenerationParams}. */
     double expectedTokens(double usual) {
         return Math.min(maxTokens, Math.max(1, usual));

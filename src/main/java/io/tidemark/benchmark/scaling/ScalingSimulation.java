@@ -5,45 +5,57 @@ import io.tidemark.benchmark.scaling.Signal.Trigger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /**
- * Simulates a deployment of workers under a workload. The result depends on the arguments only.
- *
- * <p>KEDA makes the first worker and removes the last one, by the lag; the HorizontalPodAutoscaler decides the number
- * while there are workers.
+ * Simulates a deployment of workers under a workload. The result depends on the arguments only. With triggers, the
+ * HorizontalPodAutoscaler decides the number of workers, which is 1 at first.
  */
 public final class ScalingSimulation {
 
-    /** {@code pollingInterval} of {@code k8s/components/keda}, which applies to the first and the last worker only. */
-    private static final double POLLING_SECONDS = 15;
+    /** Time to the first token beyond which a request is late, in seconds. */
+    public static final double TARGET_SECONDS = 10;
 
     private static final double MINUTE = 60;
     /** Interval at which the time beyond the target is sampled. */
     private static final double SAMPLE_SECONDS = 5;
 
     private final Workload workload;
-    private final WorkerSettings workerSettings;
-    private final GroupSettings groupSettings;
-    private final ScalerSettings scaler;
+    private final Deployment deployment;
+    private final List<Request> requests;
 
-    public ScalingSimulation(
-            Workload workload, WorkerSettings workerSettings, GroupSettings groupSettings, ScalerSettings scaler) {
+    ScalingSimulation(Workload workload, Deployment deployment, long seed) {
         this.workload = workload;
-        this.workerSettings = workerSettings;
-        this.groupSettings = groupSettings;
-        this.scaler = scaler;
+        this.deployment = deployment;
+        this.requests = workload.requests(seed, deployment.partitions());
     }
 
-    /**
-     * Runs the trace until each request has ended.
-     *
-     * @param targetSeconds time to the first token beyond which a request is late
-     */
-    public ScalingResult run(Signal signal, long seed, double targetSeconds) {
-        return new Run(signal, workload.requests(seed, groupSettings.partitions()), targetSeconds).run();
+    /** A bursty day of 5 requests a second for workers with SmolLM2-135M. */
+    public static ScalingSimulation ofDay(long seed) {
+        return new ScalingSimulation(new Workload(24, 5, true), Deployment.SMOLLM2, seed);
+    }
+
+    /** Runs the trace until each request has ended. */
+    public ScalingResult run(Signal signal) {
+        return new Run(signal).run();
+    }
+
+    /** The workers that the requests of each minute keep busy, at the highest throughput. */
+    public DoubleSummaryStatistics neededWorkers() {
+        double[] needed = new double[(int) Math.ceil(workload.hours() * 3600 / MINUTE)];
+        for (Request each : requests) {
+            double seconds = deployment.throughput().seconds(each.prompt, each.completion, deployment.maxNumSeqs());
+            needed[(int) (each.arrival / MINUTE)] += seconds / MINUTE;
+        }
+        return Arrays.stream(needed).summaryStatistics();
+    }
+
+    /** The number of requests. */
+    public int requests() {
+        return requests.size();
     }
 
     private static final class Pod {
@@ -69,8 +81,8 @@ public final class ScalingSimulation {
     private final class Run {
 
         private final Signal signal;
-        private final List<Request> requests;
-        private final double target;
+        private final List<Request> requests =
+                ScalingSimulation.this.requests.stream().map(Request::unstarted).toList();
         private final double end = workload.hours() * 3600;
         private final VirtualClock clock = new VirtualClock();
         private final ConsumerGroup group;
@@ -79,39 +91,27 @@ public final class ScalingSimulation {
         /** All pods, also those that have ended. */
         private final List<Pod> pods = new ArrayList<>();
 
-        private final List<Integer> replicasByMinute = new ArrayList<>();
-        private final List<Double> waitByMinute = new ArrayList<>();
         private int finished;
-        private double lastActive;
         private int scaleOuts;
         private int scaleIns;
         private int samples;
         private int lateSamples;
 
-        Run(Signal signal, List<Request> requests, double target) {
+        Run(Signal signal) {
             this.signal = signal;
-            this.requests = requests;
-            this.target = target;
-            this.group = new ConsumerGroup(clock, groupSettings, any -> finished++);
+            this.group = new ConsumerGroup(clock, deployment, any -> finished++);
             this.prometheus = new Prometheus(clock);
-            this.autoscaler = new HorizontalAutoscaler(
-                    Math.max(1, scaler.minReplicas()),
-                    scaler.maxReplicas(),
-                    signal.stabilizationSeconds().orElse(scaler.stabilizationSeconds()));
+            this.autoscaler = new HorizontalAutoscaler(deployment.maxReplicas(), signal.stabilizationSeconds());
         }
 
         ScalingResult run() {
-            for (int i = 0; i < signal.replicas().orElse(scaler.minReplicas()); i++) {
+            for (int i = 0; i < signal.replicas().orElse(1); i++) {
                 start();
             }
             arrive(0);
             clock.every(SAMPLE_SECONDS, this::sample);
-            clock.every(MINUTE, this::minute);
             if (signal.replicas().isEmpty()) {
                 clock.every(HorizontalAutoscaler.SYNC_SECONDS, this::synchronize);
-                if (scaler.minReplicas() == 0) {
-                    clock.every(POLLING_SECONDS, this::poll);
-                }
             }
             while (finished < requests.size() || clock.now() < end) {
                 clock.step();
@@ -134,33 +134,19 @@ public final class ScalingSimulation {
         }
 
         private void synchronize() {
-            int current = replicas();
-            if (current > 0) {
-                List<Metric> metrics = signal.thresholds().entrySet().stream()
-                        .map(each -> new Metric(value(each.getKey(), each.getValue()), each.getValue()))
-                        .toList();
-                scale(autoscaler.replicas(clock.now(), current, metrics));
-            }
+            List<Metric> metrics = signal.thresholds().entrySet().stream()
+                    .map(each -> new Metric(value(each.getKey(), each.getValue()), each.getValue()))
+                    .toList();
+            scale(autoscaler.replicas(clock.now(), replicas(), metrics));
         }
 
         private double value(Trigger trigger, double threshold) {
             return switch (trigger) {
                 // no more workers than partitions, as with allowIdleConsumers: false
-                case LAG -> Math.min(group.lag(), threshold * groupSettings.partitions());
+                case LAG -> Math.min(group.lag(), threshold * deployment.partitions());
                 case WORK -> prometheus.workSeconds();
                 case LOAD -> prometheus.loadWorkers();
             };
-        }
-
-        private void poll() {
-            if (group.lag() > 0) {
-                lastActive = clock.now();
-                if (replicas() == 0) {
-                    scale(1);
-                }
-            } else if (replicas() > 0 && clock.now() - lastActive > scaler.cooldownSeconds()) {
-                scale(0);
-            }
         }
 
         /** Pods that are not ready end first, then the youngest. */
@@ -182,13 +168,13 @@ public final class ScalingSimulation {
         }
 
         private void start() {
-            Pod pod = new Pod(new Worker(clock, workerSettings, group), clock.now());
+            Pod pod = new Pod(new Worker(clock, deployment, group), clock.now());
             pods.add(pod);
-            clock.after(workerSettings.startSeconds(), () -> {
+            clock.after(deployment.startSeconds(), () -> {
                 if (!pod.stopping) {
                     pod.ready = true;
                     group.join(pod.worker);
-                    prometheus.scrape(pod.worker, scaler.metricsSeconds());
+                    prometheus.scrape(pod.worker);
                 }
             });
         }
@@ -209,14 +195,7 @@ public final class ScalingSimulation {
         private void sample() {
             if (clock.now() < end) {
                 samples++;
-                lateSamples += oldestWait() > target ? 1 : 0;
-            }
-        }
-
-        private void minute() {
-            if (clock.now() > 0 && clock.now() <= end) {
-                replicasByMinute.add(replicas());
-                waitByMinute.add(oldestWait());
+                lateSamples += oldestWait() > TARGET_SECONDS ? 1 : 0;
             }
         }
 
@@ -228,28 +207,17 @@ public final class ScalingSimulation {
             double lost = requests.stream().mapToDouble(each -> each.lostTokens).sum();
             double tokens = requests.stream().mapToDouble(Request::tokens).sum();
             return new ScalingResult(
-                    requests.size(),
-                    (double) Arrays.stream(waits).filter(wait -> wait > target).count() / waits.length,
+                    (double) Arrays.stream(waits)
+                                    .filter(wait -> wait > TARGET_SECONDS)
+                                    .count()
+                            / waits.length,
                     (double) lateSamples / samples,
                     waits[waits.length / 2],
                     waits[(int) (waits.length * 0.99)],
                     pods.stream().mapToDouble(each -> each.seconds(end)).sum() / 3600,
                     scaleOuts,
                     scaleIns,
-                    lost / (lost + tokens),
-                    minutes());
-        }
-
-        private List<ScalingResult.Minute> minutes() {
-            double[] needed = new double[replicasByMinute.size() + 1];
-            for (Request each : requests) {
-                needed[(int) Math.min(needed.length - 1, each.arrival / MINUTE)] +=
-                        workerSettings.throughput().seconds(each.prompt, each.completion, workerSettings.maxNumSeqs())
-                                / MINUTE;
-            }
-            return IntStream.range(0, replicasByMinute.size())
-                    .mapToObj(i -> new ScalingResult.Minute(needed[i], replicasByMinute.get(i), waitByMinute.get(i)))
-                    .toList();
+                    lost / (lost + tokens));
         }
     }
 }

@@ -1,28 +1,24 @@
 package io.tidemark.benchmark.scaling;
 
-import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.Locale;
 import java.util.Map;
-import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /**
  * What sets the number of workers: a constant, or triggers with the value that one worker should have. The trigger that
  * asks for most workers counts.
  *
+ * @param text                 what {@link #parse} has read
  * @param replicas             the constant; without triggers
- * @param stabilizationSeconds replaces that of {@link ScalerSettings}
+ * @param stabilizationSeconds {@code scaleDown.stabilizationWindowSeconds}
  */
-public record Signal(OptionalInt replicas, Map<Trigger, Double> thresholds, OptionalDouble stabilizationSeconds) {
+public record Signal(String text, OptionalInt replicas, Map<Trigger, Double> thresholds, double stabilizationSeconds) {
+
+    private static final double STABILIZATION_SECONDS = 120;
 
     /** A metric of the scaler. */
     public enum Trigger {
-        /**
-         * Offsets behind the committed ones: waiting and running requests, finished ones behind a long one, markers.
-         */
+        /** Offsets behind the committed ones: waiting and running requests, and finished ones behind a long one. */
         LAG,
         /** Seconds that one worker needs for all waiting and running requests. */
         WORK,
@@ -30,15 +26,14 @@ public record Signal(OptionalInt replicas, Map<Trigger, Double> thresholds, Opti
         LOAD;
 
         private static Trigger named(String name) {
-            return Arrays.stream(values())
-                    .filter(each -> each.text().equals(name))
-                    .findFirst()
-                    .orElseThrow(() -> new IllegalArgumentException(
-                            "'" + name + "' is not a signal; signals are replicas, lag, work and load"));
-        }
-
-        private String text() {
-            return name().toLowerCase(Locale.ROOT);
+            return switch (name) {
+                case "lag" -> LAG;
+                case "work" -> WORK;
+                case "load" -> LOAD;
+                default ->
+                    throw new IllegalArgumentException(
+                            "'" + name + "' is not a signal; signals are replicas, lag, work and load");
+            };
         }
     }
 
@@ -46,7 +41,7 @@ public record Signal(OptionalInt replicas, Map<Trigger, Double> thresholds, Opti
         thresholds = Map.copyOf(thresholds);
         if (replicas.isPresent() != thresholds.isEmpty()
                 || replicas.orElse(1) < 1
-                || !(stabilizationSeconds.orElse(0) >= 0)
+                || !(stabilizationSeconds >= 0)
                 || thresholds.values().stream().anyMatch(each -> !(each > 0))) {
             throw new IllegalArgumentException("a signal has either a number of replicas or positive thresholds");
         }
@@ -69,30 +64,6 @@ public record Signal(OptionalInt replicas, Map<Trigger, Double> thresholds, Opti
             }
         }
         return new Signal(
-                replicas,
-                thresholds,
-                window.length == 2 ? OptionalDouble.of(Double.parseDouble(window[1])) : OptionalDouble.empty());
-    }
-
-    /** The names of the triggers and the window without the thresholds, such as {@code work+load@120}. */
-    public String kind() {
-        return replicas.isPresent() ? "replicas" : joined(Trigger::text);
-    }
-
-    /** The text that {@link #parse} reads. */
-    @Override
-    public String toString() {
-        return replicas.isPresent()
-                ? "replicas=" + replicas.getAsInt()
-                : joined(trigger -> trigger.text() + "=" + number(thresholds.get(trigger)));
-    }
-
-    private String joined(Function<Trigger, String> text) {
-        return new EnumMap<>(thresholds).keySet().stream().map(text).collect(Collectors.joining("+"))
-                + (stabilizationSeconds.isPresent() ? "@" + number(stabilizationSeconds.getAsDouble()) : "");
-    }
-
-    private static String number(double value) {
-        return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
+                text, replicas, thresholds, window.length == 2 ? Double.parseDouble(window[1]) : STABILIZATION_SECONDS);
     }
 }

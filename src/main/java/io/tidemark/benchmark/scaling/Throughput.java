@@ -2,27 +2,15 @@ package io.tidemark.benchmark.scaling;
 
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.TreeMap;
 
 /**
  * The measured speed of a worker. Decoding is linear between the measured numbers of sequences and constant beyond the
  * last one.
  *
- * @param decode  completion tokens per second of all sequences together, by the number of running sequences
+ * @param decode  completion tokens per second of all sequences together, by the number of running sequences from 1 on
  * @param prefill prompt tokens per second; sequences do not decode during a prefill
  */
-public record Throughput(NavigableMap<Integer, Double> decode, double prefill) {
-
-    public Throughput {
-        decode = new TreeMap<>(decode);
-        if (!decode.containsKey(1)
-                || decode.firstKey() < 1
-                || prefill <= 0
-                || decode.values().stream().anyMatch(rate -> !(rate > 0))) {
-            throw new IllegalArgumentException(
-                    "throughput needs positive rates, one of them for 1 sequence: " + decode + ", prefill " + prefill);
-        }
-    }
+record Throughput(NavigableMap<Integer, Double> decode, double prefill) {
 
     /** @param sequences number of running sequences, 1 or more */
     double decodeRate(int sequences) {

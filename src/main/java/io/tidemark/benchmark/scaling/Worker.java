@@ -33,8 +33,8 @@ final class Worker implements EngineLoad {
     private static final double MEASURE_SECONDS = 1;
 
     private final VirtualClock clock;
-    private final WorkerSettings settings;
-    private final Records records;
+    private final Deployment deployment;
+    private final ConsumerGroup group;
     private final WorkEstimate work = new WorkEstimate(this);
     private final UnreadRecords unread;
     private final Deque<Request> queued = new ArrayDeque<>();
@@ -55,46 +55,23 @@ final class Worker implements EngineLoad {
 
     private double tokensProcessed;
 
-    /** Where requests come from and go to. */
-    interface Records {
-        /** Removes and returns the next request of the worker's partitions. */
-        Optional<Request> next(Worker worker);
-
-        void finished(Request request);
-
-        /** The worker has stopped: no request is open. */
-        void left(Worker worker);
-
-        /** The partitions that the worker owns, those that are being revoked included. */
-        Collection<TopicPartition> owned(Worker worker);
-
-        /** The offset up to which the owner has read a partition. */
-        long position(TopicPartition partition);
-
-        /** The last stable offset of a partition. */
-        long end(TopicPartition partition);
-
-        /** Requests that the worker has read and not started. */
-        int unstarted(Worker worker);
-    }
-
-    Worker(VirtualClock clock, WorkerSettings settings, Records records) {
+    Worker(VirtualClock clock, Deployment deployment, ConsumerGroup group) {
         this.clock = clock;
-        this.settings = settings;
-        this.records = records;
+        this.deployment = deployment;
+        this.group = group;
         this.computed = clock.now();
         this.unread = new UnreadRecords(
                 partitions -> partitions.stream()
                         .collect(Collectors.toMap(
-                                each -> each, each -> CompletableFuture.completedFuture(records.end(each)))),
-                partition -> OptionalLong.of(records.position(partition)));
+                                each -> each, each -> CompletableFuture.completedFuture(group.end(each)))),
+                partition -> OptionalLong.of(group.position(partition)));
     }
 
     /** Measures now and every second, until the worker has stopped. Called when the worker joins its group. */
     void measure() {
         if (!isStopped()) {
             work.sample(clock.nanos());
-            work.unread(unread.byTopic(records.owned(this), clock.nanos()));
+            work.unread(unread.byTopic(group.owned(this), clock.nanos()));
             clock.after(MEASURE_SECONDS, this::measure);
         }
     }
@@ -111,7 +88,7 @@ final class Worker implements EngineLoad {
 
     /** What the worker exports. */
     WorkEstimate work() {
-        work.unstarted(Map.of(TOPIC, records.unstarted(this)));
+        work.unstarted(Map.of(TOPIC, group.unstarted(this)));
         return work;
     }
 
@@ -125,7 +102,7 @@ final class Worker implements EngineLoad {
     /** Ends after the open requests, at the latest after the grace. */
     void stop() {
         stopping = true;
-        clock.after(settings.shutdownGrace(), this::leave);
+        clock.after(Deployment.SHUTDOWN_GRACE, this::leave);
         leaveIfDone();
     }
 
@@ -138,7 +115,7 @@ final class Worker implements EngineLoad {
     private void leave() {
         if (!isStopped()) {
             stoppedAt = OptionalDouble.of(clock.now());
-            records.left(this);
+            group.left(this);
         }
     }
 
@@ -161,13 +138,13 @@ final class Worker implements EngineLoad {
 
     private void take() {
         while (true) {
-            while (running() < settings.maxNumSeqs() && !queued.isEmpty()) {
+            while (running() < deployment.maxNumSeqs() && !queued.isEmpty()) {
                 prefilling.add(queued.remove());
             }
-            if (stopping || open() >= settings.maxNumSeqs() + settings.maxQueued()) {
+            if (stopping || open() >= deployment.maxNumSeqs() + deployment.maxQueued()) {
                 return;
             }
-            Optional<Request> next = records.next(this);
+            Optional<Request> next = group.next(this);
             if (next.isEmpty()) {
                 return;
             }
@@ -179,18 +156,18 @@ final class Worker implements EngineLoad {
         double seconds = clock.now() - computed;
         computed = clock.now();
         if (!prefilling.isEmpty()) {
-            double processed = seconds * settings.throughput().prefill();
+            double processed = seconds * deployment.throughput().prefill();
             prefilled += processed;
             tokensProcessed += processed;
         } else if (!decoding.isEmpty()) {
-            double processed = seconds * settings.throughput().decodeRate(decoding.size());
+            double processed = seconds * deployment.throughput().decodeRate(decoding.size());
             served += processed / decoding.size();
             tokensProcessed += processed;
         }
     }
 
     private double tokensPerSequence() {
-        return settings.throughput().decodeRate(decoding.size()) / decoding.size();
+        return deployment.throughput().decodeRate(decoding.size()) / decoding.size();
     }
 
     private void schedule() {
@@ -198,7 +175,7 @@ final class Worker implements EngineLoad {
         if (!prefilling.isEmpty()) {
             clock.after(
                     (prefilling.getFirst().prompt - prefilled)
-                            / settings.throughput().prefill(),
+                            / deployment.throughput().prefill(),
                     () -> {
                         if (number == scheduled) {
                             prefilled();
@@ -246,7 +223,7 @@ final class Worker implements EngineLoad {
             throw new IllegalStateException("a request has ended twice");
         }
         request.finished = true;
-        records.finished(request);
+        group.finished(request);
         leaveIfDone();
     }
 
@@ -304,7 +281,7 @@ final class Worker implements EngineLoad {
     double secondsLeft(Request request) {
         advance();
         double left = prefilling.contains(request) ? request.maxTokens : request.maxTokens - generated(request);
-        return left * running() / settings.throughput().decodeRate(running());
+        return left * running() / deployment.throughput().decodeRate(running());
     }
 
     @Override
@@ -315,7 +292,7 @@ final class Worker implements EngineLoad {
 
     @Override
     public boolean isSaturated() {
-        return running() >= settings.maxNumSeqs();
+        return running() >= deployment.maxNumSeqs();
     }
 
     @Override

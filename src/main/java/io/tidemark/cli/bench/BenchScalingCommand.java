@@ -5,20 +5,15 @@ import io.tidemark.benchmark.scaling.ScalingSimulation;
 import io.tidemark.benchmark.scaling.Signal;
 import io.tidemark.cli.console.Progress;
 import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
+import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
@@ -26,7 +21,7 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
         name = "scaling",
         description =
-                "Simulates autoscaling on a virtual clock, and compares the signals that set the number of workers.",
+                "Simulates a day of autoscaling on a virtual clock, and compares the signals that set the number of workers.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -37,8 +32,6 @@ import picocli.CommandLine.TypeConversionException;
             "  tidemark bench scaling --signal lag=24 --signal work=5+load=0.6 --signal work=5+load=0.6@300"
         })
 final class BenchScalingCommand implements Callable<Integer> {
-
-    private static final Pattern COURSE = Pattern.compile("(\\d{1,6})-(\\d{1,6})");
 
     @Spec
     private CommandSpec spec;
@@ -54,43 +47,11 @@ final class BenchScalingCommand implements Callable<Integer> {
     private List<Signal> signals;
 
     @Option(
-            names = "--target",
-            paramLabel = "S",
-            defaultValue = "10",
-            description = "Seconds to the first token beyond which a request is late. Default: ${DEFAULT-VALUE}.")
-    private double target;
-
-    @Option(
             names = "--seed",
             paramLabel = "N",
             defaultValue = "1",
             description = "Seed of the requests. Default: ${DEFAULT-VALUE}.")
     private long seed;
-
-    @Mixin
-    private ScalingWorkloadOptions workload = new ScalingWorkloadOptions();
-
-    @Mixin
-    private ScalingWorkerOptions worker = new ScalingWorkerOptions();
-
-    @Mixin
-    private ScalingScalerOptions scaler = new ScalingScalerOptions();
-
-    @Option(names = "--json", description = "Print the results as JSON, with the state of each minute.")
-    private boolean json;
-
-    @Option(
-            names = "--pictures",
-            paramLabel = "DIR",
-            description = "Write scaling-trade-off.svg and scaling-course.svg to this folder.")
-    private Optional<Path> pictures = Optional.empty();
-
-    @Option(
-            names = "--course",
-            paramLabel = "MINUTE-MINUTE",
-            defaultValue = "0-240",
-            description = "The part of the trace in scaling-course.svg. Default: ${DEFAULT-VALUE}.")
-    private String course;
 
     private static final class SignalConverter implements ITypeConverter<Signal> {
 
@@ -106,41 +67,46 @@ final class BenchScalingCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        int[] minutes = courseMinutes();
-        ScalingReport report = new ScalingReport(results(), target);
-        PrintWriter out = spec.commandLine().getOut();
-        out.print(json ? report.json() : report.table());
-        out.flush();
-        pictures.ifPresent(folder -> report.writePictures(folder, minutes[0], minutes[1]));
-        return 0;
-    }
-
-    private Map<Signal, ScalingResult> results() {
-        ScalingSimulation simulation = simulation();
-        Map<Signal, ScalingResult> results = new LinkedHashMap<>();
+        ScalingSimulation simulation = ScalingSimulation.ofDay(seed);
+        List<ScalingResult> results = new ArrayList<>();
         try (Progress progress =
                 Progress.start("signals", signals.size(), spec.commandLine().getErr())) {
             for (Signal signal : signals) {
-                results.put(signal, simulation.run(signal, seed, target));
+                results.add(simulation.run(signal));
                 progress.stepTo(results.size());
             }
         }
-        return results;
+        print(simulation, results, spec.commandLine().getOut());
+        return 0;
     }
 
-    private ScalingSimulation simulation() {
-        try {
-            return new ScalingSimulation(workload.workload(), worker.worker(), worker.group(), scaler.settings());
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    private void print(ScalingSimulation simulation, List<ScalingResult> results, PrintWriter out) {
+        DoubleSummaryStatistics needed = simulation.neededWorkers();
+        out.printf(
+                Locale.ROOT,
+                "%d requests; their minutes need %.1f workers on average and %.1f at most; target %.0f s%n%n",
+                simulation.requests(),
+                needed.getAverage(),
+                needed.getMax(),
+                ScalingSimulation.TARGET_SECONDS);
+        out.printf(
+                "%-20s %7s %9s %7s %7s %8s %5s %5s %8s%n",
+                "signal", "late", "late time", "median", "p99", "replica-h", "out", "in", "repeated");
+        for (int i = 0; i < results.size(); i++) {
+            ScalingResult result = results.get(i);
+            out.printf(
+                    Locale.ROOT,
+                    "%-20s %6.2f%% %8.2f%% %5.2f s %5.1f s %8.1f %5d %5d %7.2f%%%n",
+                    signals.get(i).text(),
+                    100 * result.lateShare(),
+                    100 * result.lateTime(),
+                    result.medianWait(),
+                    result.p99Wait(),
+                    result.replicaHours(),
+                    result.scaleOuts(),
+                    result.scaleIns(),
+                    100 * result.repeatedTokens());
         }
-    }
-
-    private int[] courseMinutes() {
-        Matcher minutes = COURSE.matcher(course);
-        if (!minutes.matches()) {
-            throw new ParameterException(spec.commandLine(), "--course must be two numbers such as 0-240");
-        }
-        return new int[] {Integer.parseInt(minutes.group(1)), Integer.parseInt(minutes.group(2))};
+        out.flush();
     }
 }

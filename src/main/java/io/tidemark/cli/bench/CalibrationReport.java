@@ -191,7 +191,6 @@ final class CalibrationReport {
                                     .count();
                             return new Point(until, 100.0 * moved / result.streams());
                         })
-                        .toList(),
-                false);
+                        .toList());
     }
 }

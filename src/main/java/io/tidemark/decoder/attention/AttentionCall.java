@@ -9,12 +9,10 @@ import java.util.List;
 
 /**
  * One attention call on a contiguous range of slots of one block. Each chunk has the same number of queries; slots of
- * the range without a chunk are computed too and their results discarded. A packed call is different: it holds the
- * first tokens of several sequences of one block side by side, and a mask separates the sequences.
+ * the range without a chunk are computed too and their results discarded.
  *
- * @param chunks  ordered by slot, or by token in a packed call. A call with several chunks is packed or has one query
- *                per chunk
- * @param queries new tokens of each chunk; in a packed call, of all chunks together
+ * @param chunks  ordered by slot; a call with several chunks has one query per chunk
+ * @param queries new tokens of each chunk
  * @param span    the cached tokens that the call reads
  */
 public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span span) {
@@ -53,14 +51,9 @@ public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span
         return chunks.get(chunks.size() - 1).slot().index() + 1;
     }
 
-    /** Whether this is a packed call. */
-    boolean isPacked() {
-        return chunks.size() > 1 && chunks.get(0).queries() > 1;
-    }
-
     /** Rows that the call computes, including those of slots without a chunk. */
     int rows() {
-        return isPacked() ? queries : (endSlot() - firstSlot()) * queries;
+        return (endSlot() - firstSlot()) * queries;
     }
 
     /**
@@ -73,20 +66,13 @@ public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span
         long[] numbers = new long[FIELDS];
         numbers[CallField.BLOCK.ordinal()] = blockIndex;
         numbers[CallField.FIRST_SLOT.ordinal()] = firstSlot();
-        numbers[CallField.END_SLOT.ordinal()] = isPacked() ? firstSlot() + 1 : endSlot();
+        numbers[CallField.END_SLOT.ordinal()] = endSlot();
         numbers[CallField.QUERIES.ordinal()] = queries;
         numbers[CallField.SPAN.ordinal()] = span.tokens();
-        numbers[CallField.KIND.ordinal()] = kind().ordinal();
+        numbers[CallField.KIND.ordinal()] = (span.sequenceStart() ? CallKind.CAUSAL : CallKind.CACHED).ordinal();
         numbers[CallField.RING_CAPACITY.ordinal()] = block.ringCapacity();
         numbers[CallField.RING_SPAN.ordinal()] = span.ringTokens();
         numbers[CallField.ONLY_POSITION.ordinal()] = single ? chunks.get(0).position() : DecoderScript.NONE;
         return numbers;
-    }
-
-    private CallKind kind() {
-        if (isPacked()) {
-            return CallKind.PACKED;
-        }
-        return span.sequenceStart() ? CallKind.CAUSAL : CallKind.CACHED;
     }
 }

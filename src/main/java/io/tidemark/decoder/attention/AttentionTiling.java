@@ -19,13 +19,8 @@ import java.util.OptionalInt;
  */
 public record AttentionTiling(OptionalInt window, int callCost, boolean deterministic) {
 
-    /** Packed calls have at most this many tokens. */
-    static final int PACKED_CALL_TOKENS = 384;
-
     /** Elements of the cache that can be read in the time of one call (0.1 MB, measured on two cores of Zen 4). */
     private static final int CALL_COST_ELEMENTS = 24_576;
-    /** Prompts of at most this many tokens are packed. */
-    private static final int PACKED_TOKENS = 64;
     /** Attention scores of one head in one call, at most: limits the memory of long chunks of long prompts. */
     private static final int MAX_SCORES = 1 << 22;
 
@@ -49,14 +44,20 @@ public record AttentionTiling(OptionalInt window, int callCost, boolean determin
         return new Span(Math.min(block.capacity(), tokens), Math.min(block.ringCapacity(), tokens), sequenceStart);
     }
 
-    /** The longest prompt that may share a call with other prompts; 0 if each row needs a call of its own. */
-    int packedTokens() {
-        return deterministic ? 0 : Math.min(PACKED_TOKENS, window.orElse(PACKED_TOKENS));
-    }
-
-    /** Whether rows of these lengths may share a call. */
-    boolean mayShare(int tokens, int otherTokens) {
-        return !deterministic || KvCache.roundUp(tokens) == KvCache.roundUp(otherTokens);
+    /**
+     * Whether a row with one query joins the call of the rows before it: that costs no more than a call of its own.
+     *
+     * @param call at least one row, ordered by slot
+     */
+    boolean shares(KvBlock block, List<Chunk> call, Chunk next) {
+        int end = call.stream().mapToInt(Chunk::end).max().orElseThrow();
+        if (deterministic && KvCache.roundUp(end) != KvCache.roundUp(next.end())) {
+            return false;
+        }
+        int first = call.get(0).slot().index();
+        int slots = call.get(call.size() - 1).slot().index() - first + 1;
+        return cost(block, next.slot().index() - first + 1, Math.max(end, next.end()))
+                <= cost(block, slots, end) + cost(block, 1, next.end());
     }
 
     /**

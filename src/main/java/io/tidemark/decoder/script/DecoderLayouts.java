@@ -182,7 +182,7 @@ public final class DecoderLayouts {
         BLOCK,
         FIRST_SLOT,
         END_SLOT,
-        /** New tokens of each slot; of a packed call, of all slots. */
+        /** New tokens of each slot. */
         QUERIES,
         /** Cached tokens that the call reads, in layers without a window. */
         SPAN,
@@ -201,9 +201,7 @@ public final class DecoderLayouts {
         /** Reads the cache, with a mask. */
         CACHED,
         /** The first tokens of one sequence: reads the cache, causal without a mask. */
-        CAUSAL,
-        /** The first tokens of several sequences: reads the new keys and values, with a mask. */
-        PACKED
+        CAUSAL
     }
 
     /** The numbers of a span: rows of a pass that share an adapter and a boundary. */

@@ -1,6 +1,5 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.time.Time;
@@ -126,7 +125,7 @@ public final class CalibratorService implements AutoCloseable {
                 session = Optional.of(new CalibratorSession(run, options, thread, scorer, records, reports));
             }
             session.get().turn();
-        } catch (KafkaException | TableReadException | SweepAbandonedException e) {
+        } catch (KafkaException | SweepAbandonedException e) {
             LOG.warnf("the calibrator restarts at its last commit: %s", KafkaConnection.reason(e));
             restartAfter(e);
         } catch (RuntimeException e) {

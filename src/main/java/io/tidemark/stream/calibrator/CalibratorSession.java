@@ -3,7 +3,6 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
-import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReadLimits;
 import java.time.Duration;
@@ -81,7 +80,7 @@ final class CalibratorSession implements AutoCloseable {
         consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), READS, "earliest");
         membership = new GroupMembership(consumer, thread.time());
         try {
-            tables = new CalibratorTables(thread.kafka(), thread.time(), options.topics());
+            tables = new CalibratorTables(thread, options.topics());
         } catch (RuntimeException e) {
             consumer.close();
             throw e;
@@ -176,7 +175,7 @@ final class CalibratorSession implements AutoCloseable {
                 throw e;
             }
             return Optional.empty();
-        } catch (KafkaException | TableReadException e) {
+        } catch (KafkaException e) {
             if (OutcomeTransactions.isTooLarge(e)) {
                 // the state or the boundary record of the batch is too large: the batch has failed; close() commits
                 // that

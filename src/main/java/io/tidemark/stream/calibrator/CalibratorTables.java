@@ -2,12 +2,14 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
-import io.tidemark.stream.tables.TableReader;
-import io.tidemark.stream.topics.KafkaClients;
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.IsolationLevel;
 
 /**
  * The tables of calibration states and boundaries. The calibrator reads them up to the high watermark before it uses
@@ -17,36 +19,36 @@ import org.apache.kafka.clients.admin.Admin;
 final class CalibratorTables implements AutoCloseable {
 
     /** Above the transaction timeout, after which the broker aborts the transaction of a crashed calibrator. */
-    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+    private static final Duration PAUSE = Duration.ofSeconds(30);
 
     private final Time time;
     private final Admin admin;
-    private final TableReader stateReader;
-    private final TableReader boundaryReader;
+    private final TopicReader<byte[]> stateReader;
+    private final TopicReader<byte[]> boundaryReader;
     private final CalibrationStateTable states = new CalibrationStateTable();
     private final BoundaryView boundaries = new BoundaryView();
 
-    CalibratorTables(KafkaClients kafka, Time time, TopicLayout topics) {
-        this.time = time;
-        admin = kafka.newAdmin();
+    CalibratorTables(KafkaThread thread, TopicLayout topics) {
+        time = thread.time();
+        admin = thread.kafka().newAdmin();
+        stateReader = reader(thread, topics.calibrationState());
+        boundaryReader = reader(thread, topics.boundaries());
         try {
-            stateReader = new TableReader(kafka, time, topics.calibrationState());
+            stateReader.addFromBeginning(topics.calibrationState());
+            boundaryReader.addFromBeginning(topics.boundaries());
         } catch (RuntimeException e) {
-            admin.close();
-            throw e;
-        }
-        try {
-            boundaryReader = new TableReader(kafka, time, topics.boundaries());
-        } catch (RuntimeException e) {
-            stateReader.close();
-            admin.close();
+            close();
             throw e;
         }
     }
 
+    private static TopicReader<byte[]> reader(KafkaThread thread, String topic) {
+        return thread.newTopicReader(topic, IsolationLevel.READ_COMMITTED, TopicSettings.MAX_RECORD_BYTES);
+    }
+
     /** Reads the states up to the current high watermark and returns them. */
     CalibrationStateTable refreshStates() {
-        stateReader.readToHighWatermark(admin, states::apply, TIMEOUT);
+        stateReader.readToHighWatermark(admin, states::apply, PAUSE);
         return states;
     }
 
@@ -57,7 +59,7 @@ final class CalibratorTables implements AutoCloseable {
 
     /** Reads the boundaries up to the current high watermark and returns them. */
     BoundaryView refreshBoundaries() {
-        boundaryReader.readToHighWatermark(admin, boundaries::apply, TIMEOUT);
+        boundaryReader.readToHighWatermark(admin, boundaries::apply, PAUSE);
         return boundaries;
     }
 

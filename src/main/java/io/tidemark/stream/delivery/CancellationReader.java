@@ -3,7 +3,6 @@ package io.tidemark.stream.delivery;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Parsed;
 import io.tidemark.request.RequestRunner;
-import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.text.LogText;
@@ -14,6 +13,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jboss.logging.Logger;
 
 /**
@@ -56,7 +56,7 @@ public final class CancellationReader implements AutoCloseable {
      * the topic, or after {@link TopicFollower.Limits#load} if there are more than can be read in this time. Later ones
      * are passed on the thread of the follower.
      *
-     * @throws TableReadException if the end is not reached and no cancellation arrives any more
+     * @throws TimeoutException if the end is not reached and no cancellation arrives any more
      */
     public static CancellationReader start(
             KafkaThread thread, String topic, TopicFollower.Limits limits, Listener listener) {

@@ -1,20 +1,35 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.generation.Completion;
 import io.tidemark.load.HeapBudget;
 import io.tidemark.load.UnreadRecords;
 import io.tidemark.load.WorkEstimate;
+import io.tidemark.request.Answer;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.commit.AnswerCommits;
+import io.tidemark.stream.delivery.commit.AnswerTransactions;
+import io.tidemark.stream.delivery.commit.ResultProducers;
+import io.tidemark.stream.delivery.commit.UnwritableTopics;
+import io.tidemark.stream.delivery.partition.PartitionLogs;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.partition.PartitionTakeover;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
+import io.tidemark.stream.delivery.start.ReadAhead;
+import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.time.Time;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.Executor;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
 
 /**
@@ -32,13 +47,15 @@ public final class DeliveryLoop {
 
     private static final Logger LOG = Logger.getLogger(DeliveryLoop.class);
     private static final Duration RETRY = Duration.ofSeconds(1);
+    /** Records of one partition that are read and have not started. */
+    private static final int READ_AHEAD = 32;
 
     private final DeliveryOptions options;
     private final Cluster cluster;
     private final Requests requests;
     private final LoopControl control;
     private final DeliveryStatus status;
-    private final Executor transactions;
+    private final Executor transactionThread;
     private final ResultProducers producers;
     private final UnwritableTopics unwritable;
     private final Time time;
@@ -74,14 +91,10 @@ public final class DeliveryLoop {
         this.requests = requests;
         this.control = control;
         this.status = status;
-        this.transactions = threads.transactions();
-        this.producers = ResultProducers.of(cluster.kafka(), options.transactionalId(), time);
-        this.unwritable = new UnwritableTopics(
-                new TopicProbe(cluster.kafka(), options.transactionalId())::failure,
-                threads.probes(),
-                status,
-                requests.listener(),
-                time);
+        this.transactionThread = threads.transactions();
+        this.producers = ResultProducers.of(cluster.kafka(), options.process(), time);
+        this.unwritable = UnwritableTopics.of(
+                cluster.kafka(), options.process(), threads.probes(), status.transactions(), requests.listener(), time);
         this.time = time;
     }
 
@@ -123,8 +136,9 @@ public final class DeliveryLoop {
 
     /** Opens the clients of a session. A takeover finds the transactions of living members by their client ids. */
     GroupSession open() {
+        String clientId = options.process().id();
         Consumer<byte[], byte[]> consumer =
-                cluster.kafka().newGroupMember(options.group(), options.transactionalId(), reads(), "none");
+                cluster.kafka().newGroupMember(options.process().group(), clientId, reads(), "none");
         try {
             Admin admin = cluster.kafka().newAdmin();
             try {
@@ -145,35 +159,44 @@ public final class DeliveryLoop {
     }
 
     private GroupSession open(Consumer<byte[], byte[]> consumer, Admin admin) {
-        UnreadRecords unread = new UnreadRecords(
-                UnreadRecords.listing(admin), partition -> GroupSession.position(consumer, partition));
-        Backlog backlog = new Backlog(requests.work(), unread, time);
-        AnswerTransactions answers = new AnswerTransactions(
-                producers,
-                cluster.topics(),
-                unwritable,
-                new ClusterDiagnosis(cluster.kafka(), time),
-                control::givesUpProducer,
-                time);
+        AnswerTransactions transactions = AnswerTransactions.of(
+                cluster.kafka(), producers, cluster.topics(), unwritable, control::givesUpProducer, time);
+        Map<TopicPartition, PartitionProgress> owned = new LinkedHashMap<>();
         PartitionLogs logs = new PartitionLogs(admin, status.requestTopics(), time);
-        ReadPositions positions = new ReadPositions(consumer, logs);
-        GroupSession.Parts parts = new GroupSession.Parts(
-                consumer,
-                admin,
-                new PartitionTakeover(options, consumer, admin, logs, positions, control::givesUp),
-                positions,
-                new PendingAnswers(
-                        answers,
-                        transactions,
-                        control::wake,
-                        answer -> {
-                            backlog.committed(answer);
-                            requests.listener().onCommitted(answer, time.nanoTime());
-                        },
-                        time),
-                cluster.tenants(),
-                backlog,
-                logs);
-        return new GroupSession(options, parts, requests.runner(), cluster.routing(), control, status, time);
+        PartitionTakeover takeover =
+                new PartitionTakeover(options.process(), options.maxRunning(), consumer, admin, logs, control::givesUp);
+        ReadAhead readAhead = new ReadAhead(cluster.tenants(), options.lowerShare(), READ_AHEAD, options.budget());
+        AnswerCommits commits = new AnswerCommits(
+                transactions, this::transact, owned, takeover::committed, this::committed, status.transactions(), time);
+        RunningRequests running =
+                new RunningRequests(owned, readAhead, commits, requests.runner(), options.maxRunning(), control, time);
+        int contextLength = requests.runner().contextLength();
+        Intake intake = new Intake(consumer, owned, readAhead, takeover, cluster, contextLength, control, time);
+        UnreadRecords unread = new UnreadRecords(UnreadRecords.listing(admin), each -> Intake.position(consumer, each));
+        SessionReport report = new SessionReport(status, requests.work(), unread, owned, running, time);
+        Ownership ownership = new Ownership(options, owned, takeover, running, commits, intake, report, control, time);
+        return new GroupSession(intake, running, commits, ownership, logs, report, control);
+    }
+
+    /** Runs a transaction, and ends the poll that goes on meanwhile. */
+    private void transact(Runnable transaction) {
+        transactionThread.execute(() -> {
+            transaction.run();
+            control.wake();
+        });
+    }
+
+    private void committed(Answer answer) {
+        if (answer.completion().isPresent()) {
+            Completion completion = answer.completion().get();
+            requests.work()
+                    .answered(
+                            completion.usage().promptTokens(),
+                            completion.usage().completionTokens(),
+                            completion.choices().size());
+        } else {
+            requests.work().rejected();
+        }
+        requests.listener().onCommitted(answer, time.nanoTime());
     }
 }

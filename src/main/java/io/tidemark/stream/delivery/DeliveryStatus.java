@@ -1,11 +1,11 @@
 package io.tidemark.stream.delivery;
 
+import io.tidemark.stream.delivery.commit.TransactionStatus;
+import io.tidemark.stream.delivery.partition.RequestTopicStatus;
 import io.tidemark.time.Time;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** What the loop that delivers requests reports to health checks and metrics. Written by its thread, read by any. */
@@ -13,38 +13,39 @@ public final class DeliveryStatus {
 
     private final Time time;
     private final RequestTopicStatus requestTopics = new RequestTopicStatus();
+    private final TransactionStatus transactions = new TransactionStatus();
     private volatile Optional<String> disruption = Optional.empty();
-    private volatile Set<String> topicsSetAside = Set.of();
-    private volatile int runningRequests;
     private volatile int abandonedRequests;
-    private volatile long readBytes;
-    private volatile long openBytes;
-    private volatile long lastTurnNanos;
-    /** When the oldest open request was received. */
-    private volatile OptionalLong oldestOpenNanos = OptionalLong.empty();
-
-    private volatile int isolatedPartitions;
-    private final AtomicLong failedTransactions = new AtomicLong();
+    private volatile Turn last;
     private final AtomicLong sessionRestarts = new AtomicLong();
+
+    /**
+     * The state of a session after a turn.
+     *
+     * @param nanos       when the turn has ended
+     * @param oldestNanos when the oldest request without a committed answer was received; empty if there is none
+     * @param isolated    number of owned partitions whose requests run one at a time
+     */
+    record Turn(long nanos, int running, long readBytes, long openBytes, OptionalLong oldestNanos, int isolated) {}
 
     public DeliveryStatus(Time time) {
         this.time = time;
-        this.lastTurnNanos = time.nanoTime();
+        this.last = new Turn(time.nanoTime(), 0, 0, 0, OptionalLong.empty(), 0);
     }
 
     /** Number of requests that have started and have no answer: in admission, queued or running. */
     public int runningRequests() {
-        return runningRequests;
+        return last.running;
     }
 
     /** Bytes of heap of records that were read and have not started. */
     public long readBytes() {
-        return readBytes;
+        return last.readBytes;
     }
 
     /** The most bytes of heap that open requests and their answers use until they are committed. */
     public long openBytes() {
-        return openBytes;
+        return last.openBytes;
     }
 
     /** Number of open requests that were abandoned after a crash or because the grace period was over. */
@@ -54,7 +55,7 @@ public final class DeliveryStatus {
 
     /** Time since the oldest request was read that has no committed answer; 0 if there is none. */
     public Duration oldestOpenAge() {
-        OptionalLong oldest = oldestOpenNanos;
+        OptionalLong oldest = last.oldestNanos;
         return oldest.isPresent() ? Duration.ofNanos(time.nanosSince(oldest.getAsLong())) : Duration.ZERO;
     }
 
@@ -62,17 +63,17 @@ public final class DeliveryStatus {
      * Number of owned partitions whose requests run one at a time, because workers died while these requests were open.
      */
     public int isolatedPartitions() {
-        return isolatedPartitions;
-    }
-
-    /** Transactions of answers that were aborted, or whose outcome was not known when they ended. */
-    public long failedTransactions() {
-        return failedTransactions.get();
+        return last.isolated;
     }
 
     /** Sessions of the consumer group that an error has ended. */
     public long sessionRestarts() {
         return sessionRestarts.get();
+    }
+
+    /** What happened to the transactions of answers. */
+    public TransactionStatus transactions() {
+        return transactions;
     }
 
     /** What happened to the partitions of the request topics. */
@@ -85,56 +86,24 @@ public final class DeliveryStatus {
         return disruption;
     }
 
-    /** The reply topics whose results become errors on the results topic, because they do not take records. */
-    public Set<String> topicsSetAside() {
-        return topicsSetAside;
-    }
-
     /** Time since the last turn of the loop. */
     public Duration sinceLastTurn() {
-        return Duration.ofNanos(time.nanosSince(lastTurnNanos));
+        return Duration.ofNanos(time.nanosSince(last.nanos));
     }
 
-    /** Called after each turn. */
-    void turned(int running) {
-        runningRequests = running;
-        lastTurnNanos = time.nanoTime();
-    }
-
-    /** Called after each turn. */
-    void heap(long read, long open) {
-        readBytes = read;
-        openBytes = open;
+    /** Called after each turn, and when a session has ended. */
+    void turned(Turn turn) {
+        last = turn;
     }
 
     void disrupted(Optional<String> reason) {
         disruption = reason;
     }
 
-    /**
-     * Called after each turn.
-     *
-     * @param oldestNanos when the oldest request without a committed answer was received; empty if there is none
-     * @param isolated    number of owned partitions whose requests run one at a time
-     */
-    void open(OptionalLong oldestNanos, int isolated) {
-        oldestOpenNanos = oldestNanos;
-        isolatedPartitions = isolated;
-    }
-
-    void transactionFailed() {
-        failedTransactions.incrementAndGet();
-    }
-
     /** Called when an error has ended a session. */
     void sessionFailed(String reason) {
         sessionRestarts.incrementAndGet();
         disruption = Optional.of(reason);
-    }
-
-    /** Called by the thread that runs transactions. */
-    void setAside(Collection<String> topics) {
-        topicsSetAside = Set.copyOf(topics);
     }
 
     /** Called when the loop ends. */

@@ -20,8 +20,9 @@ import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.stream.delivery.CancellationReader;
 import io.tidemark.stream.delivery.DeliveryStatus;
-import io.tidemark.stream.delivery.EventWriter;
-import io.tidemark.stream.delivery.RequestTopicStatus;
+import io.tidemark.stream.delivery.commit.TransactionStatus;
+import io.tidemark.stream.delivery.partition.RequestTopicStatus;
+import io.tidemark.stream.delivery.reply.EventWriter;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -191,7 +192,7 @@ public final class WorkerMetrics implements RequestListener {
         gauge(
                 "tidemark.reply.topics.set.aside",
                 "reply topics that do not take records, so that their results become errors on the results topic",
-                () -> delivery.topicsSetAside().size());
+                () -> delivery.transactions().topicsSetAside().size());
         counter(
                 "tidemark.cancellations.invalid",
                 "cancellations that were ignored because they are invalid",
@@ -213,8 +214,8 @@ public final class WorkerMetrics implements RequestListener {
         counter(
                 "tidemark.transactions.failed",
                 "transactions of results that were aborted, or whose outcome was not known",
-                delivery,
-                DeliveryStatus::failedTransactions);
+                delivery.transactions(),
+                TransactionStatus::failed);
         counter(
                 "tidemark.session.restarts",
                 "sessions of the consumer group that an error has ended",
@@ -326,22 +327,22 @@ public final class WorkerMetrics implements RequestListener {
         gauge(
                 "tidemark.prefix.cache.bytes",
                 "reserved memory that holds cached prefixes",
-                () -> engine.stats().prefixBytes());
+                () -> engine.stats().steps().prefixBytes());
         counter(
                 "tidemark.prefix.cache.tokens",
                 "prompt tokens read from cached prefixes",
                 engine,
-                source -> source.stats().reusedPromptTokens());
+                source -> source.stats().steps().reusedPromptTokens());
         counter(
                 "tidemark.engine.steps",
                 "steps",
                 engine,
-                source -> source.stats().steps());
+                source -> source.stats().steps().count());
         FunctionTimer.builder(
                         "tidemark.format.masks",
                         engine,
-                        source -> source.stats().masks().steps(),
-                        source -> source.stats().masks().nanos(),
+                        source -> source.stats().steps().masks().steps(),
+                        source -> source.stats().steps().masks().nanos(),
                         TimeUnit.NANOSECONDS)
                 .description("steps with sequences that have a format, and the time for what these may generate")
                 .register(registry);
@@ -349,12 +350,12 @@ public final class WorkerMetrics implements RequestListener {
                 "tidemark.format.waits",
                 "how often a sequence with a format had to wait for a later step, because others had taken the time for formats",
                 engine,
-                source -> source.stats().masks().waits());
+                source -> source.stats().steps().masks().waits());
         counter(
                 "tidemark.format.failures",
                 "requests that were ended because the grammar of their format failed in the middle of a text",
                 engine,
-                source -> source.stats().masks().failures());
+                source -> source.stats().steps().masks().failures());
         counter(
                 "tidemark.engine.tokens",
                 "prompt tokens processed, those from the prefix cache included, and tokens generated",

@@ -15,7 +15,7 @@ import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
-import io.tidemark.stream.delivery.Tenants;
+import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;
@@ -34,6 +34,7 @@ import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.RunningTime;
 import io.tidemark.time.Time;
@@ -332,7 +333,7 @@ final class Assembly implements AutoCloseable {
         CalibratorOptions options = new CalibratorOptions(
                 topics,
                 calibration.group(),
-                calibration.group() + "-" + processName,
+                TransactionalId.ofCalibrator(calibration.group(), processName).id(),
                 RuleOfSettings.of(calibration, loaded.model().config().numLayers()),
                 RuleOfSettings.objective(calibration),
                 calibration.mode(),

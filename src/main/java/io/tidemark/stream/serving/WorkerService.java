@@ -15,26 +15,25 @@ import io.tidemark.stream.delivery.CancellationReader;
 import io.tidemark.stream.delivery.DeliveryLoop;
 import io.tidemark.stream.delivery.DeliveryOptions;
 import io.tidemark.stream.delivery.DeliveryStatus;
-import io.tidemark.stream.delivery.EventWriter;
 import io.tidemark.stream.delivery.LoopControl;
-import io.tidemark.stream.delivery.ReplyRouting;
-import io.tidemark.stream.delivery.Tenants;
+import io.tidemark.stream.delivery.reply.EventWriter;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
+import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
-import io.tidemark.stream.tables.TableReadException;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.tenant.TenantTurns;
 import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
@@ -58,7 +57,6 @@ final class WorkerService implements Service {
     private static final Duration STUCK = Duration.ofSeconds(60);
 
     private static final Duration ADMISSION_END = Duration.ofSeconds(10);
-    private static final int RANDOM_CHARACTERS = 8;
     /** The large prompts of one tenant delay those of no other. */
     private static final int ADMISSION_THREADS = 2;
     /** The slow formats of one tenant delay those of no other. */
@@ -115,7 +113,8 @@ final class WorkerService implements Service {
      * Reads the cancellations of the last hour, then starts to read requests.
      *
      * @param halt ends the process at once: an admission hangs, so that the model can't be closed
-     * @throws TableReadException if no cancellations can be read within {@code tidemark.tables.load-timeout}
+     * @throws org.apache.kafka.common.errors.TimeoutException if no cancellations can be read within
+     *     {@code tidemark.tables.load-timeout}
      */
     WorkerService(
             TidemarkSettings settings, WorkerCluster cluster, Backend backend, WorkerMetrics metrics, Runnable halt) {
@@ -166,8 +165,7 @@ final class WorkerService implements Service {
         String group = settings.worker().group();
         DeliveryLoop loop = new DeliveryLoop(
                 new DeliveryOptions(
-                        group,
-                        transactionalId(group, cluster.worker()),
+                        TransactionalId.ofWorker(group, cluster.worker()),
                         backend.maxRunning(),
                         settings.worker().lowPriorityShare(),
                         maxRequestBytes,
@@ -312,14 +310,5 @@ final class WorkerService implements Service {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    /**
-     * A transactional id that is new for each process: a process that follows a dead one of the same name must not look
-     * like it.
-     */
-    private static String transactionalId(String group, String worker) {
-        return group + DeliveryOptions.SEPARATOR + worker + "-"
-                + UUID.randomUUID().toString().substring(0, RANDOM_CHARACTERS);
     }
 }

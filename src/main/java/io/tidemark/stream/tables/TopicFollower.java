@@ -1,26 +1,28 @@
 package io.tidemark.stream.tables;
 
+import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.time.Time;
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ListOffsetsOptions;
-import org.apache.kafka.clients.consumer.CloseOptions;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
@@ -38,10 +40,13 @@ public final class TopicFollower implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration RETRY = Duration.ofSeconds(1);
     private static final Duration MAX_WATCH = Duration.ofSeconds(2);
-    private static final Duration CLIENT_CLOSE_TIMEOUT = Duration.ofSeconds(1);
+    private static final Duration ADMIN_CLOSE_TIMEOUT = Duration.ofSeconds(1);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
     private static final Duration CLOSE_POLL = Duration.ofMillis(10);
-    private static final int ENDS_TIMEOUT_MS = 5_000;
+    private static final Duration ENDS_TIMEOUT = Duration.ofSeconds(5);
+
+    /** How long ago a record was passed if records still arrive. */
+    private static final Duration ARRIVING = Duration.ofSeconds(5);
 
     /**
      * @param load      maximum time to read a topic to its end at the start
@@ -51,50 +56,91 @@ public final class TopicFollower implements AutoCloseable {
 
     private final Time time;
     private final String topic;
-    private final IsolationLevel isolation;
-    private final List<TopicPartition> partitions;
-    private final Consumer<byte[], byte[]> consumer;
+    private final Consumer<ConsumerRecord<byte[], byte[]>> sink;
     private final Admin admin;
-    private final TableReader.Sink sink;
-    private final TableWatch watch;
+    private final TopicReader<byte[]> reader;
+    private final Duration staleness;
     private final long watchNanos;
-    private final AtomicReference<String> disruption = new AtomicReference<>();
     private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
     private volatile boolean running = true;
     private volatile boolean ended;
 
-    /** Fetched by the admin client in the background; used by the thread only. */
-    private Optional<CompletableFuture<TableWatch.Ends>> fetchedEnds = Optional.empty();
+    /** Why the last poll failed. */
+    private volatile Optional<String> unreadable = Optional.empty();
 
+    /** The latest moment as of which all records were passed. */
+    private volatile long completeAt;
+
+    /** Why no later moment is known. */
+    private volatile Optional<String> behind = Optional.empty();
+
+    private volatile double lag = Double.NaN;
+
+    /** The fields from here are used by the thread only: ends that the admin client fetches in the background. */
+    private Optional<CompletableFuture<Map<TopicPartition, Long>>> fetching = Optional.empty();
+
+    /** When the last fetch was started. */
     private long watchedAt;
 
-    /**
-     * @param reader     has read the topic; closed with the follower
-     * @param completeAt when it had read all records; the start of the read if it has not reached the end
-     */
+    /** Why the last fetch has failed. */
+    private Optional<String> unfetched = Optional.empty();
+
+    /** The ends that were fetched last. */
+    private Optional<Ends> newest = Optional.empty();
+
+    /** The ends to pass before {@link #completeAt} is set. */
+    private Optional<Ends> next = Optional.empty();
+
+    /** The offsets behind the last records of all partitions, which were fetched after a moment. */
+    private record Ends(long takenAt, Map<TopicPartition, Long> offsets) {
+
+        private boolean passedAt(Map<TopicPartition, Long> positions) {
+            return TopicReader.firstBehind(offsets, positions).isEmpty();
+        }
+    }
+
+    /** Reads the topic to its end. It is a table unless it begins at a moment. */
     private TopicFollower(
-            KafkaThread thread, TableReader reader, Duration staleness, TableReader.Sink sink, long completeAt) {
+            KafkaThread thread,
+            String topic,
+            int maxBytes,
+            Optional<Instant> since,
+            Limits limits,
+            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         this.time = thread.time();
-        this.topic = reader.topic();
-        this.isolation = reader.isolation();
-        this.partitions = reader.partitions();
-        this.consumer = reader.consumer();
+        this.topic = topic;
         this.sink = sink;
         this.admin = thread.kafka().newAdmin();
-        this.watch = new TableWatch(topic, staleness, completeAt);
+        this.reader = thread.newTopicReader(
+                topic, since.isPresent() ? IsolationLevel.READ_UNCOMMITTED : IsolationLevel.READ_COMMITTED, maxBytes);
+        try {
+            this.completeAt = load(since, limits.load());
+        } catch (RuntimeException e) {
+            closeClients();
+            throw e;
+        }
+        this.staleness = limits.staleness();
         this.watchNanos = Math.min(MAX_WATCH.toNanos(), staleness.toNanos() / 4);
         this.watchedAt = time.nanoTime() - watchNanos;
     }
 
+    private TopicFollower startOn(Executor thread) {
+        thread.execute(this::run);
+        return this;
+    }
+
     /**
-     * Reads the committed records of a table to its end on the calling thread, then follows it.
+     * Reads the committed records of a table to its end on the calling thread, then follows it. A value above {@link
+     * TopicSettings#MAX_RECORD_BYTES} is cut, so that it is invalid.
      *
      * @param thread runs the follower until it is closed
      * @param sink   called by one thread at a time
-     * @throws TableReadException if the end is not reached within {@link Limits#load}
+     * @throws TimeoutException if the end is not reached within {@link Limits#load}
      */
-    public static TopicFollower ofTable(KafkaThread thread, String topic, Limits limits, TableReader.Sink sink) {
-        return follow(thread, new TableReader(thread.kafka(), thread.time(), topic), limits, sink, false);
+    public static TopicFollower ofTable(
+            KafkaThread thread, String topic, Limits limits, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        return new TopicFollower(thread, topic, TopicSettings.MAX_RECORD_BYTES, Optional.empty(), limits, sink)
+                .startOn(thread.thread());
     }
 
     /**
@@ -107,38 +153,33 @@ public final class TopicFollower implements AutoCloseable {
      * @param maxBytes most bytes of a value that is read completely; a longer value is cut, and
      *                 {@code serializedValueSize} of the record has its size
      * @param sink     called by one thread at a time
-     * @throws TableReadException if the end is not reached within {@link Limits#load} and no records arrive any more
+     * @throws TimeoutException if the end is not reached within {@link Limits#load} and no records arrive any more
      */
     public static TopicFollower since(
-            KafkaThread thread, String topic, int maxBytes, Instant since, Limits limits, TableReader.Sink sink) {
-        TableReader reader = TableReader.since(thread.kafka(), thread.time(), topic, maxBytes, since, limits.load());
-        return follow(thread, reader, limits, sink, true);
+            KafkaThread thread,
+            String topic,
+            int maxBytes,
+            Instant since,
+            Limits limits,
+            Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        return new TopicFollower(thread, topic, maxBytes, Optional.of(since), limits, sink).startOn(thread.thread());
     }
 
-    /** @param startsBehind whether the follower may start before the end is reached */
-    private static TopicFollower follow(
-            KafkaThread thread, TableReader reader, Limits limits, TableReader.Sink sink, boolean startsBehind) {
-        TableReader.Sink passing = record -> pass(record, sink);
-        try {
-            long completeAt = read(thread.time(), reader, limits.load(), passing, startsBehind);
-            TopicFollower follower = new TopicFollower(thread, reader, limits.staleness(), passing, completeAt);
-            thread.thread().execute(follower::run);
-            return follower;
-        } catch (RuntimeException e) {
-            reader.close();
-            throw e;
-        }
-    }
-
-    /** Reads a topic to its end. Returns when it had all records: now, or the start if the end is not reached. */
-    private static long read(
-            Time time, TableReader reader, Duration timeout, TableReader.Sink sink, boolean startsBehind) {
+    /** Reads the topic to its end. Returns when it had all records: now, or the start if the end is not reached. */
+    private long load(Optional<Instant> since, Duration limit) {
+        since.ifPresentOrElse(moment -> reader.addSince(topic, moment), () -> reader.addFromBeginning(topic));
         long start = time.nanoTime();
+        AtomicLong passedAt = new AtomicLong(start - ARRIVING.toNanos());
         try {
-            reader.readToEnd(sink, timeout);
+            reader.readToEnd(
+                    record -> {
+                        pass(record);
+                        passedAt.set(time.nanoTime());
+                    },
+                    limit);
             return time.nanoTime();
-        } catch (TableReadException e) {
-            if (!startsBehind || !e.isProgressing()) {
+        } catch (TimeoutException e) {
+            if (since.isEmpty() || time.nanosSince(passedAt.get()) >= ARRIVING.toNanos()) {
                 throw e;
             }
             LOG.warnf("%s; they are read from now on beside the work of the process", e.getMessage());
@@ -147,7 +188,7 @@ public final class TopicFollower implements AutoCloseable {
     }
 
     /** Passes a record. An exception of the sink costs this record only: a poll returns its records once. */
-    private static void pass(ConsumerRecord<byte[], byte[]> record, TableReader.Sink sink) {
+    private void pass(ConsumerRecord<byte[], byte[]> record) {
         try {
             sink.accept(record);
         } catch (RuntimeException e) {
@@ -180,12 +221,21 @@ public final class TopicFollower implements AutoCloseable {
      * transactions and transaction markers. NaN until the end is fetched for the first time.
      */
     public double lag() {
-        return watch.lag();
+        return lag;
     }
 
     /** Why records are or may be missing at the moment, for a health check. */
     public Optional<String> disruption() {
-        return Optional.ofNullable(disruption.get()).or(() -> watch.trouble(time.nanoTime()));
+        return unreadable.or(this::stale);
+    }
+
+    private Optional<String> stale() {
+        long nanos = time.nanosSince(completeAt);
+        return nanos <= staleness.toNanos()
+                ? Optional.empty()
+                : Optional.of("topic '" + topic + "' has not been read to its end for "
+                        + TimeUnit.NANOSECONDS.toSeconds(nanos) + " s: "
+                        + behind.orElse("its end offsets have not been fetched since"));
     }
 
     /** Completed with the error that has ended the follower. The process must end. */
@@ -209,20 +259,24 @@ public final class TopicFollower implements AutoCloseable {
             failure.complete(e);
         } finally {
             try {
-                admin.close(CLIENT_CLOSE_TIMEOUT);
-                consumer.close(CloseOptions.timeout(CLIENT_CLOSE_TIMEOUT));
+                closeClients();
             } finally {
                 ended = true;
             }
         }
     }
 
+    private void closeClients() {
+        admin.close(ADMIN_CLOSE_TIMEOUT);
+        reader.close();
+    }
+
     /** Polls once and passes the records. After an exception of the consumer, waits a second. */
     void turn() {
         try {
-            consumer.poll(POLL).forEach(sink::accept);
+            reader.poll(POLL).forEach(this::pass);
             watch();
-            disruption.set(null);
+            unreadable = Optional.empty();
         } catch (WakeupException e) {
             // from close(); the loop ends
         } catch (RuntimeException e) {
@@ -231,38 +285,49 @@ public final class TopicFollower implements AutoCloseable {
                     "reading topic '%s' failed and is retried: %s",
                     topic,
                     KafkaConnection.reason(e));
-            disruption.set("topic '" + topic + "' can't be read: " + KafkaConnection.reason(e));
+            unreadable = Optional.of("topic '" + topic + "' can't be read: " + KafkaConnection.reason(e));
             time.sleep(RETRY);
         }
     }
 
+    /**
+     * Compares the positions with the ends. All records as of a moment were passed if the positions have passed the
+     * ends of then. With overlapping transactions they may never reach the newest ends, so the ends of one moment are
+     * kept until they are passed.
+     */
     private void watch() {
-        long now = time.nanoTime();
-        if (fetchedEnds.isEmpty() && now - watchedAt >= watchNanos) {
-            watchedAt = now;
-            fetchedEnds = Optional.of(fetchEnds(now));
+        fetchEnds();
+        Map<TopicPartition, Long> positions = reader.positions();
+        if (newest.filter(ends -> ends.passedAt(positions)).isPresent()) {
+            completeAt = newest.get().takenAt;
+            next = Optional.empty();
+        } else if (next.filter(ends -> ends.passedAt(positions)).isPresent()) {
+            completeAt = next.get().takenAt;
+            next = newest;
         }
-        fetchedEnds.filter(CompletableFuture::isDone).ifPresent(ends -> {
-            fetchedEnds = Optional.empty();
+        lag = newest.map(ends -> (double) TopicReader.unread(ends.offsets, positions))
+                .orElse(Double.NaN);
+        behind = unfetched.or(() -> next.flatMap(ends -> TopicReader.firstBehind(ends.offsets, positions))
+                .map(partition ->
+                        reader.progress(partition, newest.orElseThrow().offsets.get(partition))));
+    }
+
+    private void fetchEnds() {
+        long now = time.nanoTime();
+        if (fetching.isEmpty() && now - watchedAt >= watchNanos) {
+            watchedAt = now;
+            fetching = Optional.of(reader.highWatermarks(admin, ENDS_TIMEOUT));
+        }
+        if (fetching.filter(CompletableFuture::isDone).isPresent()) {
             try {
-                watch.onEnds(ends.join());
+                newest = Optional.of(new Ends(watchedAt, fetching.get().join()));
+                next = next.or(() -> newest);
+                unfetched = Optional.empty();
             } catch (CompletionException e) {
-                watch.onFailure(KafkaConnection.reason(e.getCause()));
+                unfetched = Optional.of("its end offsets can't be fetched: " + KafkaConnection.reason(e.getCause()));
             }
-        });
-        watch.onPositions(TableReader.positions(consumer, partitions));
-    }
-
-    private CompletableFuture<TableWatch.Ends> fetchEnds(long now) {
-        CompletableFuture<Map<TopicPartition, Long>> lastStable = ends(isolation);
-        return ends(IsolationLevel.READ_UNCOMMITTED)
-                .thenCombine(lastStable, (highWatermark, stable) -> new TableWatch.Ends(now, highWatermark, stable));
-    }
-
-    private CompletableFuture<Map<TopicPartition, Long>> ends(IsolationLevel level) {
-        return TableReader.ends(admin, partitions, new ListOffsetsOptions(level).timeoutMs(ENDS_TIMEOUT_MS))
-                .toCompletionStage()
-                .toCompletableFuture();
+            fetching = Optional.empty();
+        }
     }
 
     /** Waits at most 5 s for the follower to end. */
@@ -280,6 +345,6 @@ public final class TopicFollower implements AutoCloseable {
     /** Ends {@link #run}, also while it waits for records. */
     void stop() {
         running = false;
-        consumer.wakeup();
+        reader.wakeup();
     }
 }

@@ -13,18 +13,21 @@ import org.junit.jupiter.api.Test;
 @DisplayName("Simulated consumer group")
 class ConsumerGroupTest {
 
-    private static final WorkerSettings WORKER =
-            new WorkerSettings(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 40.0)), 1e6), 4, 2, 0, 20);
+    private static final Throughput THROUGHPUT = new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 40.0)), 1e6);
 
     private final VirtualClock clock = new VirtualClock();
     private final List<Request> ended = new ArrayList<>();
 
-    private ConsumerGroup group(int partitions, double markers) {
-        return new ConsumerGroup(clock, new GroupSettings(partitions, markers, 3, 10), ended::add);
+    private static Deployment deployment(int partitions) {
+        return new Deployment(THROUGHPUT, 4, 2, 0, partitions, 3, 12);
+    }
+
+    private ConsumerGroup group(int partitions) {
+        return new ConsumerGroup(clock, deployment(partitions), ended::add);
     }
 
     private Worker join(ConsumerGroup group) {
-        Worker worker = new Worker(clock, WORKER, group);
+        Worker worker = new Worker(clock, deployment(1), group);
         group.join(worker);
         return worker;
     }
@@ -38,7 +41,7 @@ class ConsumerGroupTest {
     @Test
     @DisplayName("A long request holds the committed offset of its partition, so that finished requests count as lag")
     void longRequestHoldsTheOffset() {
-        ConsumerGroup group = group(2, 0);
+        ConsumerGroup group = group(2);
         join(group);
         Steps.runTo(clock, 5);
         append(group, 0, 10_000);
@@ -50,18 +53,10 @@ class ConsumerGroupTest {
     }
 
     @Test
-    @DisplayName("Markers of transactions count as lag")
-    void markersAreLag() {
-        ConsumerGroup group = group(1, 1);
-        IntStream.range(0, 7).forEach(any -> append(group, 0, 10));
-        assertThat(group.lag()).isEqualTo(14);
-    }
-
-    @Test
     @DisplayName(
             "After the rebalance a second worker has half of the partitions, and a third beyond the partitions none")
     void partitionsAreShared() {
-        ConsumerGroup group = group(2, 0);
+        ConsumerGroup group = group(2);
         List<Worker> workers = List.of(join(group), join(group), join(group));
         Steps.runTo(clock, 20);
         append(group, 0, 10);
@@ -73,7 +68,7 @@ class ConsumerGroupTest {
     @Test
     @DisplayName("When a partition moves, a request that ends within the grace ends, and a longer one starts again")
     void revocation() {
-        ConsumerGroup group = group(2, 0);
+        ConsumerGroup group = group(2);
         join(group);
         Steps.runTo(clock, 5);
         List<Request> requests =
@@ -95,7 +90,7 @@ class ConsumerGroupTest {
     @Test
     @DisplayName("A worker that stops starts nothing, ends what it can within its grace, and leaves the rest to others")
     void shutdown() {
-        ConsumerGroup group = group(1, 0);
+        ConsumerGroup group = group(1);
         Worker first = join(group);
         Steps.runTo(clock, 5);
         Request shorter = append(group, 0, 100);

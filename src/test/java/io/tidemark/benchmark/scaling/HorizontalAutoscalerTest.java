@@ -30,7 +30,7 @@ class HorizontalAutoscalerTest {
     @Test
     @DisplayName("The metric that asks for most pods counts")
     void maximum() {
-        HorizontalAutoscaler autoscaler = new HorizontalAutoscaler(1, 100, 300);
+        HorizontalAutoscaler autoscaler = new HorizontalAutoscaler(100, 300);
         assertThat(autoscaler.replicas(0, 2, List.of(new Metric(9, 3), new Metric(5, 1))))
                 .isEqualTo(5);
     }
@@ -38,7 +38,7 @@ class HorizontalAutoscalerTest {
     @Test
     @DisplayName("At most four more pods or twice as many start in 15 s, up to the maximum")
     void increase() {
-        HorizontalAutoscaler autoscaler = new HorizontalAutoscaler(1, 30, 300);
+        HorizontalAutoscaler autoscaler = new HorizontalAutoscaler(30, 300);
         List<Metric> much = List.of(new Metric(1000, 1));
         assertThat(autoscaler.replicas(0, 1, much)).isEqualTo(5);
         assertThat(autoscaler.replicas(15, 5, much)).isEqualTo(10);
@@ -47,13 +47,13 @@ class HorizontalAutoscalerTest {
     }
 
     @Test
-    @DisplayName("Pods end when the highest recommendation of the window is lower, down to the minimum")
+    @DisplayName("Pods end when the highest recommendation of the window is lower, down to one")
     void decrease() {
-        HorizontalAutoscaler autoscaler = new HorizontalAutoscaler(2, 30, 60);
+        HorizontalAutoscaler autoscaler = new HorizontalAutoscaler(30, 60);
         assertThat(autoscaler.replicas(0, 8, List.of(new Metric(8, 1)))).isEqualTo(8);
         assertThat(autoscaler.replicas(15, 8, List.of(new Metric(5, 1)))).isEqualTo(8);
         assertThat(autoscaler.replicas(30, 8, List.of(new Metric(0, 1)))).isEqualTo(8);
         assertThat(autoscaler.replicas(60, 8, List.of(new Metric(0, 1)))).isEqualTo(5);
-        assertThat(autoscaler.replicas(75, 5, List.of(new Metric(0, 1)))).isEqualTo(2);
+        assertThat(autoscaler.replicas(75, 5, List.of(new Metric(0, 1)))).isEqualTo(1);
     }
 }

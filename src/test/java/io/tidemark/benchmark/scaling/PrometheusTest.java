@@ -13,13 +13,12 @@ import org.junit.jupiter.api.Test;
 class PrometheusTest {
 
     private static final Percentage ROUNDING = Percentage.withPercentage(1e-6);
-    private static final WorkerSettings SETTINGS =
-            new WorkerSettings(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 20.0)), 1000), 4, 2, 0, 20);
-    private static final double SCRAPE_SECONDS = 10;
+    private static final Deployment DEPLOYMENT =
+            new Deployment(new Throughput(new TreeMap<>(Map.of(1, 10.0, 4, 20.0)), 1000), 4, 2, 0, 2, 3, 12);
 
     private final VirtualClock clock = new VirtualClock();
     private final Prometheus prometheus = new Prometheus(clock);
-    private final ConsumerGroup group = new ConsumerGroup(clock, new GroupSettings(2, 0, 3, 10), any -> {});
+    private final ConsumerGroup group = new ConsumerGroup(clock, DEPLOYMENT, any -> {});
     private Worker first;
 
     @BeforeEach
@@ -28,9 +27,9 @@ class PrometheusTest {
     }
 
     private Worker join() {
-        Worker worker = new Worker(clock, SETTINGS, group);
+        Worker worker = new Worker(clock, DEPLOYMENT, group);
         group.join(worker);
-        prometheus.scrape(worker, SCRAPE_SECONDS);
+        prometheus.scrape(worker);
         return worker;
     }
 
@@ -59,8 +58,8 @@ class PrometheusTest {
         while (second.work().waitingRecords(Worker.TOPIC) == 0) {
             Steps.runTo(clock, clock.now() + 0.5);
         }
-        prometheus.scrape(first, SCRAPE_SECONDS);
-        prometheus.scrape(second, SCRAPE_SECONDS);
+        prometheus.scrape(first);
+        prometheus.scrape(second);
         double perRecord = first.work().tokensPerRecord().orElseThrow();
         double perSecond = first.work().tokensPerSecond().orElseThrow();
         assertThat(second.work().tokensPerRecord()).isEmpty();
@@ -86,7 +85,7 @@ class PrometheusTest {
         append(2, 1_000_000);
         Steps.runTo(clock, 3600);
         assertThat(second.work().tokensPerSecond()).isEmpty();
-        prometheus.scrape(second, SCRAPE_SECONDS);
+        prometheus.scrape(second);
         assertThat(prometheus.workSeconds())
                 .isCloseTo(second.work().outstandingTokens() / perSecond, Percentage.withPercentage(10));
         assertThat(prometheus.loadWorkers()).isPositive();

@@ -7,7 +7,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
 import java.util.TreeMap;
-import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -18,18 +17,24 @@ class WorkerTest {
     private static final int MAX_NUM_SEQS = 4;
     private static final int MAX_QUEUED = 2;
     /** 20 tokens per second if four sequences decode. */
-    private static final WorkerSettings SETTINGS = new WorkerSettings(
-            new Throughput(new TreeMap<>(Map.of(1, 10.0, MAX_NUM_SEQS, 20.0)), 1000), MAX_NUM_SEQS, MAX_QUEUED, 0, 20);
+    private static final Deployment DEPLOYMENT = new Deployment(
+            new Throughput(new TreeMap<>(Map.of(1, 10.0, MAX_NUM_SEQS, 20.0)), 1000),
+            MAX_NUM_SEQS,
+            MAX_QUEUED,
+            0,
+            1,
+            0,
+            12);
 
     private final VirtualClock clock = new VirtualClock();
     private final Deque<Request> ended = new ArrayDeque<>();
 
-    private ConsumerGroup group(double markers) {
-        return new ConsumerGroup(clock, new GroupSettings(1, markers, 0, 10), ended::add);
+    private ConsumerGroup group() {
+        return new ConsumerGroup(clock, DEPLOYMENT, ended::add);
     }
 
     private Worker join(ConsumerGroup group) {
-        Worker worker = new Worker(clock, SETTINGS, group);
+        Worker worker = new Worker(clock, DEPLOYMENT, group);
         group.join(worker);
         return worker;
     }
@@ -43,7 +48,7 @@ class WorkerTest {
     @Test
     @DisplayName("Exports what the estimate of a real worker computes from its engine and answers, second by second")
     void exportsTheEstimate() {
-        ConsumerGroup group = group(0);
+        ConsumerGroup group = group();
         Worker worker = join(group);
         WorkEstimate expected = new WorkEstimate(worker);
         expected.sample(clock.nanos());
@@ -79,7 +84,7 @@ class WorkerTest {
     @Test
     @DisplayName("Measures its capacity while all sequences run, although no request waits for one")
     void saturated() {
-        ConsumerGroup group = group(0);
+        ConsumerGroup group = group();
         Worker worker = join(group);
         append(group, MAX_NUM_SEQS - 1, 1, 1000);
         Steps.runTo(clock, 60);
@@ -91,26 +96,25 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("Counts records outside of its engine without markers; those that are not read count within 6 s")
+    @DisplayName("Counts records outside of its engine; those that are not read count within 6 s")
     void waitingRecords() {
-        ConsumerGroup group = group(1);
+        ConsumerGroup group = group();
         Worker worker = join(group);
         append(group, 100, 1, 1000);
         Steps.runTo(clock, 6);
-        Offset<Double> density = Offset.offset(2.0);
-        assertThat(worker.work().waitingRecords(Worker.TOPIC)).isCloseTo(100 - MAX_NUM_SEQS - MAX_QUEUED, density);
+        assertThat(worker.work().waitingRecords(Worker.TOPIC)).isEqualTo(100 - MAX_NUM_SEQS - MAX_QUEUED);
         append(group, 50, 1, 1000);
         assertThat(worker.work().waitingRecords(Worker.TOPIC))
                 .as("the end is not read again yet")
-                .isCloseTo(100 - MAX_NUM_SEQS - MAX_QUEUED, density);
+                .isEqualTo(100 - MAX_NUM_SEQS - MAX_QUEUED);
         Steps.runTo(clock, 12);
-        assertThat(worker.work().waitingRecords(Worker.TOPIC)).isCloseTo(150 - MAX_NUM_SEQS - MAX_QUEUED, density);
+        assertThat(worker.work().waitingRecords(Worker.TOPIC)).isEqualTo(150 - MAX_NUM_SEQS - MAX_QUEUED);
     }
 
     @Test
     @DisplayName("Counts the waiting records of a partition until it is revoked; then its next owner counts them")
     void movedPartition() {
-        ConsumerGroup group = group(0);
+        ConsumerGroup group = group();
         Worker first = join(group);
         append(group, 60, 1, 1000);
         Steps.runTo(clock, 6);

@@ -106,12 +106,13 @@ class AttentionScriptTest {
         }
     }
 
-    /** First tokens alone and packed, chunks, single queries together and alone, until the ring has wrapped. */
+    /** First tokens, chunks, single queries together and alone, until the ring has wrapped. */
     private static List<List<Call>> steps() {
         return List.of(
                 List.of(
                         several(0, 0, 5, CallKind.CAUSAL),
-                        packed(new int[] {3, 1}, new int[] {2, 3}),
+                        several(3, 0, 2, CallKind.CAUSAL),
+                        several(1, 0, 3, CallKind.CAUSAL),
                         several(2, 0, 4, CallKind.CAUSAL)),
                 List.of(several(0, 5, 4, CallKind.CACHED), single(1, 3, 4)),
                 List.of(several(0, 9, 3, CallKind.CACHED), single(2, 5)),
@@ -127,17 +128,6 @@ class AttentionScriptTest {
         }
         long read = kind == CallKind.CAUSAL ? queries : CAPACITY;
         return new Call(numbers(slot, slot + 1, queries, read, kind, NONE), rows);
-    }
-
-    private static Call packed(int[] slots, int[] lengths) {
-        List<int[]> rows = new ArrayList<>();
-        for (int i = 0; i < slots.length; i++) {
-            for (int position = 0; position < lengths[i]; position++) {
-                rows.add(new int[] {slots[i], position});
-            }
-        }
-        return new Call(
-                numbers(slots[0], slots[0] + 1, rows.size(), 0, CallKind.PACKED, NONE), rows.toArray(int[][]::new));
     }
 
     /** One query for each of neighbouring slots. */

@@ -11,12 +11,13 @@ import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
-import io.tidemark.stream.tables.TableReader;
 import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
 import io.tidemark.time.Time;
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +26,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.awaitility.Awaitility;
@@ -82,7 +84,9 @@ class OutcomeTransactionsTest {
     private static List<String> boundaries(KafkaConnection kafka) {
         List<String> values = new ArrayList<>();
         try (Admin admin = kafka.newAdmin();
-                TableReader reader = new TableReader(kafka, Time.system(), TOPICS.boundaries())) {
+                TopicReader<byte[]> reader = new KafkaThread(kafka, Time.system(), Runnable::run)
+                        .newTopicReader(TOPICS.boundaries(), IsolationLevel.READ_COMMITTED, 1 << 20)) {
+            reader.addFromBeginning(TOPICS.boundaries());
             reader.readToHighWatermark(
                     admin, record -> values.add(new String(record.value(), UTF_8)), Duration.ofSeconds(20));
         }

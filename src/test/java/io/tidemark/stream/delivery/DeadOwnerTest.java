@@ -5,6 +5,7 @@ import static io.tidemark.stream.delivery.OneThreadDelivery.OWNER;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.topics.SimulatedKafka;
 import java.util.Optional;
 import org.junit.jupiter.api.AutoClose;

@@ -13,30 +13,37 @@ import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.LogIdentity;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.reply.Delivery;
+import io.tidemark.stream.delivery.reply.EventWriter;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
+import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.topics.ReplyTopics;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.Time;
 import java.util.BitSet;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.TopicPartition;
 
 /** Makes deliveries of request records, and their answers, for tests. */
-final class Deliveries {
+public final class Deliveries {
 
+    public static final TransactionalId PROCESS = new TransactionalId("group", "worker");
     static final int MAX_REQUEST_BYTES = 2 << 20;
 
     private Deliveries() {}
 
     /** Topics in order of priority, each of which is a rank and a tenant without limits. */
-    static Tenants tenants(List<String> topics) {
+    public static Tenants tenants(List<String> topics) {
         return new Tenants(
                 "",
                 topics.stream()
@@ -49,12 +56,12 @@ final class Deliveries {
     }
 
     /** Metadata that does not name its log. */
-    static CommitMetadata metadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {
+    public static CommitMetadata metadata(Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished) {
         return new CommitMetadata(owner, idle, crashes, finished, LogIdentity.NONE);
     }
 
     /** Runs requests for the base model and for adapters without a boundary. */
-    static RequestRunner runner(
+    public static RequestRunner runner(
             LanguageModel model,
             AdapterStore adapters,
             Engine engine,
@@ -80,14 +87,14 @@ final class Deliveries {
     }
 
     /** The sources of results, as {@code PARTITION@OFFSET}, with repetitions. */
-    static List<String> sources(List<JsonNode> results) {
+    public static List<String> sources(List<JsonNode> results) {
         return results.stream()
                 .map(result -> result.at("/tidemark/source"))
                 .map(source -> source.get("partition") + "@" + source.get("offset"))
                 .toList();
     }
 
-    static BitSet bits(int... set) {
+    public static BitSet bits(int... set) {
         BitSet bits = new BitSet();
         for (int bit : set) {
             bits.set(bit);
@@ -95,21 +102,16 @@ final class Deliveries {
         return bits;
     }
 
-    /** No request has started. */
-    static OpenShares nothingOpen() {
-        return new OpenShares(1 << 30, 1, 1);
-    }
-
-    static PartitionProgress progress(TopicPartition partition) {
-        return new PartitionProgress(partition, "worker", 0, new BitSet(), CrashHistory.NONE);
+    public static PartitionProgress progress(TopicPartition partition) {
+        return new PartitionProgress(partition, PROCESS, 0, CommitMetadata.NONE);
     }
 
     /** A routing without reply topics, whose events are dropped. */
-    static ReplyRouting toResults(String results) {
+    public static ReplyRouting toResults(String results) {
         return new ReplyRouting(List.of(), new ReplyTopics(results, Map.of(results, 1)), new EventWriter(event -> {}));
     }
 
-    static Delivery delivery(PartitionProgress progress, long offset) {
+    public static Delivery delivery(PartitionProgress progress, long offset) {
         TopicPartition partition = progress.partition();
         return delivery(
                 progress,
@@ -117,42 +119,13 @@ final class Deliveries {
                 toResults("generation-results"));
     }
 
-    static Delivery delivery(PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
+    public static Delivery delivery(
+            PartitionProgress progress, ConsumerRecord<byte[], byte[]> record, ReplyRouting routing) {
         return new Delivery(record, progress, routing.reply(record), 1, 0, Tenant.unlimited(record.topic()), 1 << 17);
     }
 
-    /** Producers whose transactions the cluster can always end. */
-    static ResultProducers producers(Supplier<Producer<byte[], byte[]>> producers) {
-        return new ResultProducers(id -> producers.get(), "worker", id -> false);
-    }
-
-    /** No topic is set aside, and each can be written. */
-    static UnwritableTopics noUnwritableTopics() {
-        return new UnwritableTopics(
-                (topic, partitions) -> Optional.empty(),
-                Runnable::run,
-                new DeliveryStatus(Time.system()),
-                RequestListener.NONE,
-                Time.system());
-    }
-
-    /** The cluster names no fault of a topic. */
-    static TransactionRepair.TopicFaults noFaults() {
-        return new TransactionRepair.TopicFaults() {
-            @Override
-            public boolean isMissing(String topic) {
-                return false;
-            }
-
-            @Override
-            public Optional<String> fault(String topic, Collection<Integer> partitions) {
-                return Optional.empty();
-            }
-        };
-    }
-
     /** An answer with an error. */
-    static Answer error(Delivery delivery) {
+    public static Answer error(Delivery delivery) {
         return new Answers("base", 2, "w", Time.system())
                 .rejected(
                         delivery.request(),

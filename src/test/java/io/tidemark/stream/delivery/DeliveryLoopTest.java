@@ -7,6 +7,9 @@ import io.tidemark.generation.FinishReason;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.delivery.LoopWorker.Setup;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.LogIdentity;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -317,7 +320,7 @@ class DeliveryLoopTest {
         topics = CLUSTER.newCase(1);
         topics.send(0, 2);
         TopicPartition partition = topics.partition(0);
-        String dead = topics.group() + DeliveryOptions.SEPARATOR + "dead";
+        String dead = topics.group() + "/dead";
         topics.setCommitted(
                 partition,
                 new OffsetAndMetadata(

@@ -75,15 +75,15 @@ class DeliveryStatusTest {
         delivery.send(FIRST);
         delivery.send(FIRST);
         delivery.turns(3);
-        assertThat(status.failedTransactions()).isZero();
+        assertThat(status.transactions().failed()).isZero();
         kafka.failNextCommit(new KafkaException("planted"));
         delivery.finish("0@0");
         delivery.turns(3);
-        assertThat(status.failedTransactions()).isEqualTo(1);
+        assertThat(status.transactions().failed()).isEqualTo(1);
         kafka.loseNextAnswer(new KafkaException("planted"));
         delivery.finish("0@1");
         delivery.turns(3);
-        assertThat(status.failedTransactions()).isEqualTo(2);
+        assertThat(status.transactions().failed()).isEqualTo(2);
     }
 
     @Test

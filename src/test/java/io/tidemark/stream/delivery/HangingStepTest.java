@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.generation.RunningStep;
 import io.tidemark.request.RecordingEngine;
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.time.VirtualTime;
 import java.time.Duration;

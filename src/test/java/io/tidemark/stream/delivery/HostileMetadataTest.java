@@ -3,6 +3,8 @@ package io.tidemark.stream.delivery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.Bounds;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.BitSet;

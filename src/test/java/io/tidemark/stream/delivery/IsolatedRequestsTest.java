@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.load.HeapBudget;
+import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.topics.SimulatedKafka;
 import java.util.List;
 import java.util.Optional;

@@ -8,8 +8,11 @@ import io.tidemark.request.RecordingEngine;
 import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
 import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.reply.EventWriter;
+import io.tidemark.stream.delivery.reply.ReplyRouting;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReplyTopics;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.HashMap;
@@ -78,7 +81,7 @@ final class LoopWorker {
 
     LoopWorker(LoopFixture cluster, LoopTopics of, Setup setup, String name) {
         this.name = name;
-        this.transactionalId = of.group() + DeliveryOptions.SEPARATOR + name;
+        this.transactionalId = of.group() + "/" + name;
         control = new LoopControl(setup.grace, Time.system());
         requests = Deliveries.runner(
                 cluster.model(),
@@ -104,8 +107,7 @@ final class LoopWorker {
         };
         DeliveryLoop loop = new DeliveryLoop(
                 new DeliveryOptions(
-                        of.group(),
-                        transactionalId,
+                        new TransactionalId(of.group(), transactionalId),
                         setup.maxRunning,
                         0.1,
                         Deliveries.MAX_REQUEST_BYTES,

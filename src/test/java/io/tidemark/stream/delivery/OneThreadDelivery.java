@@ -18,8 +18,12 @@ import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Watchdog;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.TopicClient;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.VirtualTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,6 +42,7 @@ import org.apache.kafka.common.TopicPartition;
 final class OneThreadDelivery implements AutoCloseable {
 
     static final String OWNER = "group/w-1";
+    static final TransactionalId PROCESS = new TransactionalId("group", OWNER);
     private static final TopicLayout TOPICS =
             TopicLayout.of(TestSettings.with(Map.of()).topics());
     static final TopicPartition FIRST = new TopicPartition(TOPICS.requests(), 0);
@@ -100,8 +105,7 @@ final class OneThreadDelivery implements AutoCloseable {
             }
         };
         return new DeliveryLoop(
-                new DeliveryOptions(
-                        "group", OWNER, 4, 0.1, Deliveries.MAX_REQUEST_BYTES, budget, Duration.ofSeconds(10)),
+                new DeliveryOptions(PROCESS, 4, 0.1, Deliveries.MAX_REQUEST_BYTES, budget, Duration.ofSeconds(10)),
                 new DeliveryLoop.Cluster(kafka, topics, tenants, Deliveries.toResults(topics.results())),
                 new DeliveryLoop.Requests(requests, new WorkEstimate(engine), listener),
                 control,

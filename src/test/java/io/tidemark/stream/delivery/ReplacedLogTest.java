@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.LogIdentity;
 import io.tidemark.stream.topics.SimulatedKafka;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;

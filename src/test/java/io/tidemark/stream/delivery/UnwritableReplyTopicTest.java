@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.stream.delivery.LoopWorker.Setup;
+import io.tidemark.stream.delivery.partition.CommitMetadata;
+import io.tidemark.stream.delivery.partition.CrashHistory;
+import io.tidemark.stream.delivery.partition.LogIdentity;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;

@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -32,7 +33,7 @@ class OneThreadFollowerTest {
     private final List<Runnable> started = new ArrayList<>();
     private final List<String> values = new ArrayList<>();
 
-    private TopicFollower start(TableReader.Sink sink) {
+    private TopicFollower start(Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         return TopicFollower.ofTable(new KafkaThread(kafka, time, started::add), "followed", LIMITS, sink);
     }
 
@@ -40,7 +41,7 @@ class OneThreadFollowerTest {
         values.add(new String(record.value(), UTF_8));
     }
 
-    private TopicFollower since(TableReader.Sink sink) {
+    private TopicFollower since(Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         return TopicFollower.since(
                 new KafkaThread(kafka, time, started::add), "followed", 1 << 20, time.instant(), LIMITS, sink);
     }
@@ -162,12 +163,12 @@ class OneThreadFollowerTest {
         append(SECOND, "b");
         kafka.loseLeader(SECOND);
         assertThatThrownBy(() -> since(this::collect))
-                .isInstanceOf(TableReadException.class)
+                .isInstanceOf(TimeoutException.class)
                 .hasMessageContaining("'followed' was not read to its end within 10000 ms");
         for (int i = 0; i < 40; i++) {
             append(FIRST, "c" + i);
         }
-        assertThatThrownBy(() -> start(this::collectSlowly)).isInstanceOf(TableReadException.class);
+        assertThatThrownBy(() -> start(this::collectSlowly)).isInstanceOf(TimeoutException.class);
         assertThat(started).isEmpty();
         assertThat(kafka.openClients()).isZero();
     }
@@ -181,6 +182,26 @@ class OneThreadFollowerTest {
         assertThat(follower.disruption()).get().asString().contains("has not been read to its end for 31 s");
         follower.turn();
         assertThat(follower.disruption()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("is not stale at transactions that overlap without end, if each ends in time")
+    void overlappingTransactions() {
+        TopicFollower follower = start(this::collect);
+        for (int second = 1; second < 100; second++) {
+            // each transaction is open for 5 s, and the next ones begin before it ends
+            append(FIRST, "a");
+            kafka.openTransaction(FIRST, Math.max(0, second - 5));
+            time.sleep(Duration.ofSeconds(1));
+            follower.turn();
+            assertThat(follower.disruption()).isEmpty();
+        }
+        assertThat(follower.lag()).isPositive();
+        time.sleep(Duration.ofSeconds(31));
+        assertThat(follower.disruption())
+                .get()
+                .asString()
+                .contains("is read up to offset 94 of", "held back by an open transaction");
     }
 
     @Test

@@ -82,6 +82,12 @@ public final class SimulatedKafka implements KafkaClients {
         private long start;
         private long end;
         private int epoch;
+        private OptionalLong openTransaction = OptionalLong.empty();
+
+        /** The last stable offset. */
+        private long readableEnd() {
+            return openTransaction.orElse(end);
+        }
 
         /** The end of an epoch, as brokers answer it. */
         private OffsetAndMetadata endOf(int of) {
@@ -155,6 +161,11 @@ public final class SimulatedKafka implements KafkaClients {
     /** From now on, polls get no records of a partition. */
     public void loseLeader(TopicPartition partition) {
         leaderless.add(partition);
+    }
+
+    /** From now on, the records from this offset on are behind the start of an open transaction. */
+    public void openTransaction(TopicPartition partition, long offset) {
+        logs.get(partition).openTransaction = OptionalLong.of(offset);
     }
 
     /** An unclean election: the new leader has only the records before an offset, and a larger epoch. */
@@ -484,14 +495,15 @@ public final class SimulatedKafka implements KafkaClients {
 
         private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition, Log log, long position) {
             List<ConsumerRecord<byte[], byte[]>> records = log.records.stream()
-                    .filter(record -> record.offset() >= position)
+                    .filter(record -> record.offset() >= position && record.offset() < log.readableEnd())
                     .limit(maxRecords)
                     .toList();
             long next = records.isEmpty()
                     ? position
                     : records.get(records.size() - 1).offset() + 1;
-            boolean more = log.records.stream().anyMatch(record -> record.offset() >= next);
-            seek(partition, more ? next : log.end);
+            boolean more = log.records.stream()
+                    .anyMatch(record -> record.offset() >= next && record.offset() < log.readableEnd());
+            seek(partition, more ? next : log.readableEnd());
             return records;
         }
 
@@ -527,12 +539,15 @@ public final class SimulatedKafka implements KafkaClients {
 
         @Override
         public synchronized OptionalLong currentLag(TopicPartition partition) {
-            return OptionalLong.of(logs.get(partition).end - position(partition));
+            return OptionalLong.of(logs.get(partition).readableEnd() - position(partition));
         }
 
         @Override
         public synchronized Map<TopicPartition, Long> endOffsets(Collection<TopicPartition> of) {
-            return of.stream().collect(Collectors.toMap(Function.identity(), partition -> logs.get(partition).end));
+            return of.stream()
+                    .collect(Collectors.toMap(
+                            Function.identity(),
+                            partition -> logs.get(partition).readableEnd()));
         }
 
         @Override
@@ -540,10 +555,14 @@ public final class SimulatedKafka implements KafkaClients {
             return endOffsets(of);
         }
 
+        @Override
+        public synchronized void seekToEnd(Collection<TopicPartition> of) {
+            of.forEach(partition -> seek(partition, logs.get(partition).end));
+        }
+
         /** Records have no timestamps: all are newer than any moment. */
         @Override
-        public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
-                Map<TopicPartition, Long> times, Duration timeout) {
+        public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(Map<TopicPartition, Long> times) {
             return times.entrySet().stream()
                     .collect(Collectors.toMap(
                             Map.Entry::getKey,
