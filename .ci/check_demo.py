@@ -60,27 +60,28 @@ def check_decisions(calibration, name):
     decisions, boundary, examples = calibration["decisions"], calibration["boundary_before"], 0
     check(decisions, f"{name}: no decision")
     for decision in decisions:
-        after = f"{name}: the decision after {decision['examples']} examples"
+        counted = decision["epoch"]["examples"]
+        after = f"{name}: the decision after {counted} examples"
         check(decision["before"] == boundary, f"{after} begins at {decision['before']}, not {boundary}")
-        check(decision["examples"] > examples, f"{after} does not count more examples than the one before")
+        check(counted > examples, f"{after} does not count more examples than the one before")
         check(decision["evidence"]["topic"] == "validation-batches", f"{after} names no batch")
         check_evidence(decision, after)
-        boundary, examples = decision["boundary"], decision["examples"]
+        boundary, examples = decision["boundary"], counted
     check(boundary == calibration["boundary_after"], f"{name}: the last decision has boundary {boundary}")
     check(examples == calibration["samples"], f"{name}: the last decision counts {examples} of {calibration['samples']} examples")
 
 
 def check_evidence(decision, after):
     rows = decision["boundaries"]
-    check([row["boundary"] for row in rows] == list(range(decision["num_layers"] + 1)), f"{after} does not test all boundaries")
+    check([row["boundary"] for row in rows] == list(range(decision["version"]["num_layers"] + 1)), f"{after} does not test all boundaries")
     check(all(row["mean"] < 0 for row in rows), f"{after} has a log-likelihood that is not negative")
     for row in rows[:-1]:
-        certified = row["log_e"] >= decision["threshold"]
+        certified = row["log_e"] >= decision["certification"]["threshold"]
         check(row["certified"] == certified, f"{after} contradicts ln E of boundary {row['boundary']}")
         check(row["interval"] > 0, f"{after} has no interval for boundary {row['boundary']}")
     if decision["boundary"] != decision["before"]:
         check(rows[decision["boundary"]]["certified"], f"{after} moves to a boundary that is not certified")
-        check(decision["examples"] >= 32 and decision["batches"] >= 4, f"{after} moves too early")
+        check(decision["epoch"]["examples"] >= 32 and decision["epoch"]["batches"] >= 4, f"{after} moves too early")
 
 
 if __name__ == "__main__":

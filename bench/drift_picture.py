@@ -66,8 +66,8 @@ def draw_boundary(panel, run):
 
 def draw_watch(panel, run):
     """The watch of each move after each batch, from the states, and the value of the decision that ends it."""
-    threshold = run["decisions"][0]["watch_threshold"]
-    following = [*((record["written"], decision_of(record, run["decisions"])["watch"]) for record in run["boundaries"][1:]),
+    threshold = run["decisions"][0]["watch"]["threshold"]
+    following = [*((record["written"], decision_of(record, run["decisions"])["watch"]["value"]) for record in run["boundaries"][1:]),
                  (run["seconds"], None)]
     for number, (record, (end, last)) in enumerate(zip(run["boundaries"], following)):
         if record["reason"] == "alarm":
@@ -78,7 +78,7 @@ def draw_watch(panel, run):
                    label=None if number else "watch of the boundary in force")
     panel.axhline(threshold, color="C2", linestyle="--", linewidth=1, label="watch that withdraws the boundary")
     panel.set_yscale("log")
-    panel.set_ylim(LEAST_WATCH, 10 * max(threshold, *(each["watch"] for each in run["decisions"])))
+    panel.set_ylim(LEAST_WATCH, 10 * max(threshold, *(each["watch"]["value"] for each in run["decisions"])))
     panel.set_ylabel("watch")
     panel.grid(alpha=0.3)
 

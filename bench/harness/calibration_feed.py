@@ -87,7 +87,7 @@ class Feed:
         if record.topic().endswith("dead-letters"):
             raise Failed(f"a validation batch was refused: {dict(record.headers() or [])}")
         for counted in json.loads(record.value())["counted_batches"]:
-            self.open.pop(counted, None)
+            self.open.pop(counted.partition(".")[0], None)
 
     def close(self):
         self.consumer.close()

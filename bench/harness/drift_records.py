@@ -125,7 +125,7 @@ class DriftRecords:
                                        "layers": told["num_layers"]})
 
     def state(self, value, seen):
-        self.counted |= set(value["counted_batches"])
+        self.counted |= {each.partition(".")[0] for each in value["counted_batches"]}
         watch = (value.get("epoch") or {}).get("watch")
         if watch:
             self.events["watch"].append({"time": seen, "move": watch["move"], "boundary": watch["boundary"],

@@ -73,10 +73,10 @@ def table(run, changes):
         examples = ", ".join(f"{count} {kind}" for count, kind in zip(sent, run["kinds"]) if count)
         moved = change["reason"] == "preferred"
         tested = next(each for each in decision["boundaries"] if each["boundary"] == (change["boundary"] if moved else decision["before"]))
-        log_e = f"{tested['log_e']:.2f}, {decision['threshold']:.2f}" if moved else "-"
-        watch = "-" if moved else f"{decision['watch']:,.0f}"
+        log_e = f"{tested['log_e']:.2f}, {decision['certification']['threshold']:.2f}" if moved else "-"
+        watch = "-" if moved else f"{decision['watch']['value']:,.0f}"
         lines.append(f"| {decision['before']} → {change['boundary']}, `{change['reason']}` | {examples} | {change['seen'] / 60:.1f} | "
-                     f"{decision['examples']} | {log_e} | {tested['difference']:+.3f} ± {tested['interval']:.3f} | {watch} | "
+                     f"{decision['epoch']['examples']} | {log_e} | {tested['difference']:+.3f} ± {tested['interval']:.3f} | {watch} | "
                      f"{change['carried']} | {change['until_carried']:.1f} s |")
         since = change["seen"] + 1
     return "\n".join(lines)

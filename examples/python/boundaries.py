@@ -36,9 +36,8 @@ def boundary_of(value):
     if value is None:   # a tombstone
         return "full LoRA"
     fields = json.loads(value)
-    pinned = ", pinned" if fields.get("pinned") else ""
-    layers, reason = fields.get("num_layers", "?"), fields.get("reason") or "no reason"
-    return f"boundary {fields['boundary']} of {layers} layers ({reason}{pinned})"
+    writer, reason = fields.get("writer") or "operator", fields.get("reason") or "no reason"
+    return f"boundary {fields['boundary']} ({writer}: {reason})"
 
 
 if __name__ == "__main__":

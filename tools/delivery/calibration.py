@@ -31,12 +31,18 @@ WEIGHTS = (0.5, 0.2, 0.1, 0.1, 0.1)   # of the bets
 FILTERED = 0.01      # examples that the filter may skip; it skips 0.25% at most
 # reasons with another boundary
 MOVE = "preferred"
-WITHDRAWALS = ("alarm", "stricter_settings", "overtaken", "older_record")
+WITHDRAWALS = ("alarm", "stricter_settings", "overtaken")
+VERSION = ("adapter_digest", "base_model", "base_digest", "compute_type", "num_layers")
 
 
 def hash_of(batch_id):
-    """The form in which a state lists a batch."""
+    """The form in which a claim names a batch."""
     return base64.urlsafe_b64encode(hashlib.sha256(batch_id.encode("utf-8", "surrogatepass")).digest()[:12]).decode()
+
+
+def counted_hashes(state):
+    """The hashes of the batches that a state lists, each of them before the digest of its examples."""
+    return [each.partition(".")[0] for each in state["counted_batches"]]
 
 
 def log_e(sums):
@@ -93,7 +99,7 @@ class Counted:
     @classmethod
     def of(cls, value):
         boundaries = sorted({*value["candidates"], *([value["kept"]] if value.get("kept") is not None else [])})
-        return cls(value["epoch"], boundaries, tuple(value[name] for name in ("margin", "loss_cap", "gain_cap", "unit")),
+        return cls(value["epoch"], boundaries, tuple(value["test"][name] for name in ("margin", "loss_cap", "gain_cap", "unit")),
                    value["statistics"]["count"], value["batches"], value["statistics"]["means"], value["sums"],
                    value["capped"])
 
@@ -146,9 +152,8 @@ class State:
         self.offset, self.key = offset, key
         self.adapter, self.partition = sys.intern(value["adapter"]), value["input_partition"]
         self.epoch = Counted.of(value["epoch"]) if value.get("epoch") is not None else None
-        self.version = (value["adapter_digest"], value["base_model"], value.get("base_digest"), value.get("compute_type"),
-                        len(value["statistics"]["means"]) - 1)
-        self.counted = value["counted_batches"]
+        self.version = tuple(value["version"][name] for name in VERSION)
+        self.counted = counted_hashes(value)
         self.claims = value["claim"]["batch"] if value.get("claim") else None
         self.claimed_at = offset   # the offset of the state from which on the other states were read
         self.added = ()            # the batches that the state before had not counted
@@ -169,15 +174,15 @@ class Decision:
     def name(self):
         """What a boundary record and its decision have in common."""
         v = self.value
-        evidence = v["evidence"]
+        decision = v["decision"] if self.is_record else v
+        evidence = decision["evidence"]
         # the epoch of a decision that ends one is that of its evidence; the record has the next one
-        return (v["adapter"], v.get("adapter_digest"), evidence["topic"], evidence["partition"], evidence["offset"],
-                v["boundary"], v["reason"], (v["test"] if self.is_record else v)["move"])
+        return (v["adapter"], v["version"]["adapter_digest"], evidence["topic"], evidence["partition"], evidence["offset"],
+                v["boundary"], v["reason"], decision["move"])
 
     @property
     def version(self):
-        v = self.value
-        return v["adapter_digest"], v["base_model"], v["base_digest"], v["compute_type"], v["num_layers"]
+        return tuple(self.value["version"][name] for name in VERSION)
 
     def __str__(self):
         return f"{'boundary record' if self.is_record else 'decision'} of '{self.value['adapter']}' at offset {self.offset}"
@@ -240,7 +245,7 @@ class Calibrations:
             return
         if self._schemas["boundary-record"].fault(value) is not None:
             return
-        if not value.get("pinned") and value.get("test") is not None and value.get("evidence") is not None:
+        if value.get("writer") == "calibrator":
             self._records.append(Decision(message.offset(), value, True))
 
     def take_decision(self, message):
@@ -365,31 +370,33 @@ class Calibrations:
     @staticmethod
     def _fault(v):
         """What contradicts the rule within a decision; None if nothing does."""
-        rows = v["boundaries"]
-        expected = threshold(len(rows) - 1, v["epoch"], v["alpha"]) if len(rows) > 1 else math.inf
-        if not close(v["threshold"], expected):
-            return f"threshold {v['threshold']}, not {expected}"
+        rows, certification = v["boundaries"], v["certification"]
+        if len(rows) - 1 != certification["tested"]:
+            return f"{certification['tested']} tested boundaries, and evidence for {len(rows) - 1}"
+        expected = threshold(certification["tested"], v["epoch"]["number"], certification["alpha"])
+        if not close(certification["threshold"], expected):
+            return f"threshold {certification['threshold']}, not {expected}"
         for row in rows[:-1]:
             if not close(row["log_e"], log_e(row["sums"])):
                 return f"ln E {row['log_e']} of boundary {row['boundary']}, but its sums give {log_e(row['sums'])}"
-            if row["certified"] != (row["log_e"] >= v["threshold"]):
+            if row["certified"] != (row["log_e"] >= certification["threshold"]):
                 return f"boundary {row['boundary']} is {'' if row['certified'] else 'not '}certified with ln E {row['log_e']}"
-        if rows[-1]["boundary"] != v["num_layers"] or not rows[-1]["certified"]:
+        if rows[-1]["boundary"] != v["version"]["num_layers"] or not rows[-1]["certified"]:
             return "full LoRA is not the last boundary, or not certified"
         if v["reason"] == MOVE:
             means = {row["boundary"]: row["mean"] for row in rows}
             eligible = [row["boundary"] for row in rows if row["certified"] or row["boundary"] == v["before"]]
-            chosen = {choice(v["objective"], v["margin"], means, eligible, slack) for slack in (-ROUNDING, 0.0, ROUNDING)}
+            chosen = {choice(v["objective"], v["test"]["margin"], means, eligible, slack) for slack in (-ROUNDING, 0.0, ROUNDING)}
             if v["boundary"] not in chosen:
                 return f"boundary {v['boundary']}, but {v['objective']} chooses {chosen} of {eligible}"
         elif v["reason"] in WITHDRAWALS:
-            if v["boundary"] != v["num_layers"]:
+            if v["boundary"] != v["version"]["num_layers"]:
                 return f"boundary {v['boundary']} after a withdrawal"
         elif v["boundary"] != v["before"]:
             return f"boundary {v['boundary']} after {v['before']} with the reason {v['reason']}"
-        if (v["reason"] == "alarm") != (v.get("epoch_end") == "alarm") \
-                or v["reason"] == "alarm" and v["watch"] < v["watch_threshold"]:
-            return f"an alarm with the watch at {v['watch']} of {v['watch_threshold']}"
+        if (v["reason"] == "alarm") != (v["epoch"].get("end") == "alarm") \
+                or v["reason"] == "alarm" and v["watch"]["value"] < v["watch"]["threshold"]:
+            return f"an alarm with the watch at {v['watch']['value']} of {v['watch']['threshold']}"
         return None
 
     def _unmatched(self, decision, of_adapter, hashes):
@@ -402,21 +409,21 @@ class Calibrations:
                and batch is not None and state.counted[-1:] == [batch]]
         if not own:
             return "no state of its version counts its batch"
-        if v.get("epoch_end") is not None or v["reason"] == "overtaken":
+        if v["epoch"].get("end") is not None or v["reason"] == "overtaken":
             return None
         # a decision on a part of a batch is followed by others, and the state has all parts
         parts = [each for each in self._decisions if each.name[:5] == decision.name[:5]]
-        if parts[-1] is not decision and len(parts) > 1 or any(each.value.get("epoch_end") for each in parts):
+        if parts[-1] is not decision and len(parts) > 1 or any(each.value["epoch"].get("end") for each in parts):
             return None
         for state in own:
             if any(self._matches(v, merged) for merged in self._merged(state, of_adapter)):
                 return None
-        return f"no states have these {v['examples']} examples of epoch {v['epoch']} with these means and ln E"
+        return f"no states have these {v['epoch']['examples']} examples of epoch {v['epoch']['number']} with these means and ln E"
 
     @staticmethod
     def _matches(v, counted):
-        rows = v["boundaries"]
-        return (v["epoch"], v["examples"], v["batches"]) == (counted.epoch, counted.examples, counted.batches) \
+        rows, epoch = v["boundaries"], v["epoch"]
+        return (epoch["number"], epoch["examples"], epoch["batches"]) == (counted.epoch, counted.examples, counted.batches) \
             and [row["boundary"] for row in rows] == counted.boundaries \
             and all(close(row["mean"], mean, 1e-6) for row, mean in zip(rows, counted.means)) \
             and all(close(row["log_e"], counted.log_e(i), 1e-6) for i, row in enumerate(rows[:-1])) \

@@ -11,7 +11,7 @@ import time
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from calibration import Calibrations, hash_of
+from calibration import Calibrations, counted_hashes, hash_of
 from records import Schema, text
 from topic_reader import QUIET, TopicReader
 from verify import ALL, Topics
@@ -160,7 +160,7 @@ class Outcomes(TopicReader):
             elif message.value() is not None:
                 value = json.loads(message.value())
                 if message.topic() == STATES:
-                    self._counted.update((value["adapter"], each) for each in value["counted_batches"])
+                    self._counted.update((value["adapter"], each) for each in counted_hashes(value))
                 else:
                     self._last[text(message.key())] = value
 

@@ -24,7 +24,7 @@ import time
 
 import commit_proxy
 from broker import Cluster, free_ports
-from calibration import MOVE, WITHDRAWALS, hash_of
+from calibration import MOVE, WITHDRAWALS, counted_hashes, hash_of
 from calibrators import (BATCHES, BOUNDARIES, DECISIONS, LETTERS, SOON, STATES, Outcomes, batch, create_topics, gaining, jar_of,
                          losing, producer, read_all, settings)
 from program_run import ProgramRun
@@ -72,12 +72,9 @@ def comparable(records, adapter):
     something in their order, the other decisions by batch, and dead letters.
     """
     def cleaned(value):
-        value = {name: each for name, each in value.items() if name not in ("adapter", "calibrated_at", "decided_at")}
-        if value.get("evidence"):
-            value["evidence"] = {name: each for name, each in value["evidence"].items() if name != "offset"}
-        if value.get("claim"):
-            value["claim"] = {name: each for name, each in value["claim"].items() if name != "offset"}
-        return value
+        if not isinstance(value, dict):
+            return value
+        return {name: cleaned(each) for name, each in value.items() if name not in ("adapter", "decided_at", "offset")}
 
     of = collections.defaultdict(list)
     for record in records:
@@ -88,7 +85,7 @@ def comparable(records, adapter):
         if len(state["counted_batches"]) != counted:   # a claim counts nothing
             states.append(state)
         counted = len(state["counted_batches"])
-    changing = [each for each in of[DECISIONS] if each["reason"] in (MOVE, *WITHDRAWALS) or each.get("epoch_end")]
+    changing = [each for each in of[DECISIONS] if each["reason"] in (MOVE, *WITHDRAWALS) or each["epoch"].get("end")]
     batches = {record.offset: record.value["adapter"] for record in records if record.topic == BATCHES and record.partition == 0}
     letters = [record.headers.get("tidemark.error.code") for record in records if record.topic == LETTERS
                and batches.get(int(record.headers.get("tidemark.source.offset", -1))) == adapter]
@@ -121,7 +118,7 @@ def judge(records, reference, streams, names):
     expected, found = comparable(records, reference), []
     for adapter in (reference, *streams):
         seen = comparable(records, adapter)
-        counted = collections.Counter(each for state in seen["states"][-1:] for each in state["counted_batches"])
+        counted = collections.Counter(each for state in seen["states"][-1:] for each in counted_hashes(state))
         for name in names:
             if counted[hash_of(name)] != 1:
                 found.append(f"{adapter}: batch '{name}' is counted {counted[hash_of(name)]} times")

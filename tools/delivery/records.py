@@ -119,17 +119,15 @@ class Row:
             return
         self.fault = schema.fault(value)
         if self.fault is None:
-            self.boundary, self.layers = value["boundary"], value.get("num_layers")
-            self.digest, self.base = value.get("adapter_digest"), value.get("base_model")
-            curve = value.get("curve")
+            version = value.get("version") or {}
+            self.boundary, self.layers = value["boundary"], version.get("num_layers")
+            self.digest, self.base = version.get("adapter_digest"), version.get("base_model")
             if value["adapter"] != adapter:
                 self.fault = "a record whose adapter is not its key"
             elif self.layers is not None and self.boundary > self.layers:
                 self.fault = "a record with a boundary above num_layers"
-            elif base_digest is not None and value.get("base_digest") not in (None, base_digest):
+            elif base_digest is not None and version.get("base_digest") not in (None, base_digest):
                 self.fault = "a record for another base model"
-            elif curve and self.layers is not None and len(curve) != self.layers + 1:
-                self.fault = "a record with a curve of another length"
 
     def mismatch(self, result):
         """Why the record does not apply to the version of a result; None if it applies."""

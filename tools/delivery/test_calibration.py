@@ -15,10 +15,16 @@ BATCHES, LETTERS, STATES = "validation-batches", "validation-dead-letters", "cal
 BOUNDARIES, DECISIONS = "adapter-boundaries", "boundary-decisions"
 SCHEMAS = {name: Schema(name)
            for name in ("validation-batch", "calibration-state", "boundary-record", "boundary-decision")}
-VERSION = {"adapter_digest": "aa" * 32, "base_model": "base", "base_digest": "bb" * 32}
+VERSION = {"adapter_digest": "aa" * 32, "base_model": "base", "base_digest": "bb" * 32, "num_layers": LAYERS}
+SCORED = {**VERSION, "compute_type": "fp32"}
 # four examples without a difference certify a boundary
 MARGIN, LOSS_CAP, GAIN_CAP, ALPHA = 0.4, 0.5, 0.5, 0.05
 TEST = {"margin": MARGIN, "loss_cap": LOSS_CAP, "gain_cap": GAIN_CAP, "unit": "example"}
+
+
+def merged(value, fields):
+    """A value with other fields; those of objects replace only their own."""
+    return {**value, **{name: {**value[name], **each} if isinstance(each, dict) else each for name, each in fields.items()}}
 
 
 class Message:
@@ -100,15 +106,14 @@ class Scene:
         """Writes the state of a partition. examples: another number of examples than it counts"""
         ids = self.counted.setdefault(partition, [])
         scores = self.of(self.in_epoch.setdefault(partition, []))
-        empty = {"count": 0, "means": [0.0] * (LAYERS + 1), "comoments": [0.0] * 10}
-        epoch = {"epoch": self.epoch, **TEST, "candidates": list(range(LAYERS + 1)), "batches": len(self.in_epoch[partition]),
+        epoch = {"epoch": self.epoch, "test": TEST, "candidates": list(range(LAYERS + 1)), "batches": len(self.in_epoch[partition]),
                  "statistics": {"count": len(scores) if examples is None else examples, "means": self.means(scores),
                                 "comoments": [0.0] * 10},
                  "sums": self.sums(scores), "capped": self.capped(scores), "watch": {"move": self.move, "boundary": self.in_force, "values": [0, 0, 0]},
                  "filter": ""}
-        value = {"adapter": "red", "input_partition": partition, **VERSION, "compute_type": "fp32", "statistics": empty,
-                 "counted_batches": [hash_of(each) for each in (ids if counted is None else counted)], "epoch": epoch,
-                 **({"claim": {"batch": hash_of(claim), "offset": 0}} if claim else {}), **fields}
+        value = {"adapter": "red", "input_partition": partition, "version": SCORED,
+                 "counted_batches": [f"{hash_of(each)}.AAAAAAAA" for each in (ids if counted is None else counted)], "epoch": epoch,
+                 **({"claim": {"batch": hash_of(claim), "offset": 0, "content": "AAAAAAAA"}} if claim else {}), **fields}
         self.calibrations.take_state(Message(STATES, 0, self._next(STATES, 0), json.dumps(value).encode(),
                                              f"red/{partition}/bb/fp32".encode()))
 
@@ -126,19 +131,21 @@ class Scene:
                     "capped": self.capped(scores)[b] / max(1, len(scores))} if b < LAYERS else {})} for b in range(LAYERS + 1)]
         for row in rows:
             row["certified"] = row.get("log_e", math.inf) >= limit
-        value = {"adapter": "red", **VERSION, "compute_type": "fp32", "num_layers": LAYERS, "decided_at": "2026-01-01T00:00:00Z",
-                 "before": self.in_force, "boundary": boundary, "reason": reason, "objective": "latency", "epoch": epoch,
-                 "move": self.move, "examples": len(scores), "batches": len(decided), "alpha": ALPHA, **TEST,
-                 "threshold": limit, "watch": 0.0, "watch_threshold": 20.0, "boundaries": rows,
-                 "evidence": self.evidence(name), "published": True, **fields}
+        value = {"adapter": "red", "version": SCORED, "decided_at": "2026-01-01T00:00:00Z",
+                 "before": self.in_force, "boundary": boundary, "reason": reason, "objective": "latency", "move": self.move,
+                 "epoch": {"number": epoch, "examples": len(scores), "batches": len(decided), "max_examples": 2000}, "test": TEST,
+                 "certification": {"alpha": ALPHA, "tested": LAYERS, "threshold": limit}, "watch": {"value": 0.0, "threshold": 20.0},
+                 "boundaries": rows, "evidence": self.evidence(name), "published": True}
+        value = merged(value, fields)
         self.calibrations.take_decision(Message(DECISIONS, 0, self._next(DECISIONS, 0), json.dumps(value).encode(), b"red"))
         return value
 
-    def boundary(self, name, boundary, reason, **fields):
-        value = {"adapter": "red", **VERSION, "num_layers": LAYERS, "boundary": boundary, "objective": "latency",
-                 "samples": 1, "reason": reason, "evidence": self.evidence(name), **fields,
-                 "test": {**TEST, "epoch": self.epoch, "move": self.move, "threshold": 5.0, "examples_at_move": 1,
-                          "compute_type": "fp32", **fields.get("test", {})}}
+    def boundary(self, name, boundary, reason):
+        value = {"adapter": "red", "boundary": boundary, "writer": "calibrator", "version": VERSION, "reason": reason,
+                 "decision": {"objective": "latency", "samples": 1, "previous_boundary": LAYERS, "epoch": self.epoch, "move": self.move,
+                              "examples_at_move": 1, "compute_type": "fp32", "test": TEST, "scores": [],
+                              "certification": {"alpha": ALPHA, "tested": LAYERS, "threshold": 5.0},
+                              "evidence": self.evidence(name)}}
         self.calibrations.take_boundary(Message(BOUNDARIES, 0, self._next(BOUNDARIES, 0), json.dumps(value).encode(), b"red"))
 
     def count(self, name, partition=0):
@@ -166,7 +173,7 @@ class Scene:
         self.state(claim=name)
         self.counted[0].append(name)
         merged = [*self.in_epoch[0], name]
-        self.decision(name, LAYERS, "alarm", merged, **{"watch": 21.0, "epoch_end": "alarm", **fields})
+        self.decision(name, LAYERS, "alarm", merged, **{"watch": {"value": 21.0}, "epoch": {"end": "alarm"}, **fields})
         self.in_force, self.epoch, self.in_epoch = LAYERS, self.epoch + 1, {}
         self.state()
         self.boundary(name, LAYERS, "alarm")
@@ -295,7 +302,7 @@ class CalibrationTest(unittest.TestCase):
     def test_an_empty_state_of_another_version_forgets_nothing(self):
         self.clean()
         self.scene.counted[0] = self.scene.in_epoch[0] = []
-        self.scene.state(adapter_digest="cc" * 32)
+        self.scene.state(version={**SCORED, "adapter_digest": "cc" * 32})
         self.assertEqual({}, self.scene.findings())
 
     def test_a_state_out_of_schema(self):
@@ -321,7 +328,7 @@ class CalibrationTest(unittest.TestCase):
         self.assertEqual(3, s.calibrations.report()["boundary_records"])
 
     def test_an_alarm_whose_watch_is_below_its_threshold(self):
-        for fields in ({"watch": 19.0}, {"epoch_end": "full"}):
+        for fields in ({"watch": {"value": 19.0}}, {"epoch": {"end": "full"}}):
             s = self.scene = Scene()
             self.moved()
             s.send("c")
@@ -348,8 +355,9 @@ class CalibrationTest(unittest.TestCase):
 
     def test_a_decision_that_does_not_follow_from_its_state(self):
         self.assertEqual({}, self.planted())
-        for fault in ({"chosen": 2}, {"examples": 5}, {"epoch": 2}, {"batches": 2}, {"threshold": 2.0}, {"alpha": 0.1},
-                      {"objective": "tolerance:much"}, {"num_layers": 4}):
+        for fault in ({"chosen": 2}, {"epoch": {"examples": 5}}, {"epoch": {"number": 2}}, {"epoch": {"batches": 2}},
+                      {"certification": {"threshold": 2.0}}, {"certification": {"alpha": 0.1}}, {"certification": {"tested": 2}},
+                      {"objective": "tolerance:much"}, {"version": {"num_layers": 4}}):
             self.assertEqual({"wrong_decision": 1}, self.planted(**fault), fault)
 
     def test_a_decision_with_another_curve_or_test_than_its_state(self):
@@ -383,8 +391,8 @@ class CalibrationTest(unittest.TestCase):
                        boundaries=[{**rows[0], "sums": sums_of(rows[0]["sums"])}, *rows[1:]])
             return s.findings()
 
-        self.assertEqual({}, decided(lambda sums: sums, epoch_end="full"))
-        self.assertEqual({"wrong_decision": 1}, decided(lambda sums: [*sums[:4], sums[4] + 0.1], epoch_end="full"))
+        self.assertEqual({}, decided(lambda sums: sums, epoch={"end": "full"}))
+        self.assertEqual({"wrong_decision": 1}, decided(lambda sums: [*sums[:4], sums[4] + 0.1], epoch={"end": "full"}))
         # the same ln E, but other sums than the state
         self.assertEqual({"wrong_decision": 1}, decided(lambda sums: [*sums[:3], sums[4], sums[3]]))
 
@@ -455,8 +463,8 @@ class CalibrationTest(unittest.TestCase):
     def test_boundary_records_of_others_are_not_judged(self):
         s = self.scene
         for value in (b"{", b'{"adapter": "red", "boundary": -1}', b'{"adapter": "red", "boundary": 1}',
-                      b'{"adapter": "red", "boundary": 1, "pinned": true}',
-                      b'{"adapter": "red", "boundary": 3, "test": {"epoch": 2, "move": 1}}'):
+                      b'{"adapter": "red", "boundary": 1, "writer": "operator"}',
+                      b'{"adapter": "red", "boundary": 3, "writer": "calibrator"}'):
             s.calibrations.take_boundary(Message(BOUNDARIES, 0, 0, value, b"red"))
         self.assertEqual({}, s.findings())
 

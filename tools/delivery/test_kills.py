@@ -28,8 +28,9 @@ class Records:
             self.state([*counted, hash_of(name)], n + 1, claim)
             moves = {"boundary": 7, "reason": "preferred", "move": 1} if n else {"boundary": 8, "reason": "chosen", "move": 0}
             if n:
-                self.add(BOUNDARIES, {"adapter": adapter, "evidence": evidence, "calibrated_at": f"{self.offset} s", **moves})
-            self.add(DECISIONS, {"adapter": adapter, "evidence": evidence, "decided_at": f"{self.offset} s", "log_e": 1.5 * n, **moves})
+                self.add(BOUNDARIES, {"adapter": adapter, "decided_at": f"{self.offset} s", "decision": {"evidence": evidence}, **moves})
+            self.add(DECISIONS, {"adapter": adapter, "evidence": evidence, "decided_at": f"{self.offset} s", "epoch": {"number": 1},
+                                 "log_e": 1.5 * n, **moves})
 
     def state(self, counted, examples, claim):
         self.add(STATES, {"adapter": self.adapter, "input_partition": 0, "counted_batches": counted, "claim": claim,

@@ -152,7 +152,7 @@ class VerifierTest(unittest.TestCase):
         old = s.boundary("red", 6, at=10)
         s.answer(s.request("red", at=12), at=13, boundary=LAYERS)                     # not read yet
         s.answer(s.request("red", at=50), at=51, boundary=6, boundary_offset=old)
-        new = s.boundary("red", 4, at=60, adapter_digest=DIGESTS["red"], base_model=BASE, num_layers=LAYERS)
+        new = s.boundary("red", 4, at=60, version={"adapter_digest": DIGESTS["red"], "base_model": BASE, "num_layers": LAYERS})
         s.answer(s.request("red", at=59), at=90, boundary=6, boundary_offset=old)     # admitted before
         s.answer(s.request("red", at=59), at=90, boundary=4, boundary_offset=new)     # read after
         s.answer(s.request("red", at=65), at=66, boundary=6, boundary_offset=old)     # within the staleness
@@ -160,7 +160,7 @@ class VerifierTest(unittest.TestCase):
         s.answer(s.request("red", at=90, boundary=2), at=91)
         s.boundary("red", None, at=100)
         s.answer(s.request("red", at=120), at=121)
-        s.boundary("blue", 3, at=100, adapter_digest="cc" * 32)                       # of another version
+        s.boundary("blue", 3, at=100, version={"adapter_digest": "cc" * 32})                       # of another version
         s.answer(s.request("blue", at=120), at=121)
         s.answer(s.request("blue", at=120, id=None), at=121)
         s.answer(s.request("blue", at=120, topic="urgent"), at=121)
@@ -283,7 +283,7 @@ class VerifierTest(unittest.TestCase):
         s = self.scene
         for number, fields in enumerate(({"adapter_digest": "cc" * 32}, {"base_model": "other"}, {"num_layers": LAYERS + 1})):
             s.answer(s.request(at=100 + number * 20), at=101 + number * 20, boundary=6,
-                     boundary_offset=s.boundary("red", 6, at=50 + number * 20, **fields))
+                     boundary_offset=s.boundary("red", 6, at=50 + number * 20, version=fields))
         tombstone = s.boundary("red", None, at=150)
         s.answer(s.request(at=200), at=201, boundary=LAYERS, boundary_offset=tombstone)
         broken = s.write("boundaries", "red", b'{"adapter": "blue", "boundary": 6}', at=210)[2]
@@ -291,7 +291,7 @@ class VerifierTest(unittest.TestCase):
         self.check({"wrong_boundary": 5})
 
     def test_wrong_boundary_of_a_record_for_another_base_model(self):
-        offset = self.scene.boundary("red", 6, at=50, base_digest="dd" * 32)
+        offset = self.scene.boundary("red", 6, at=50, version={"base_digest": "dd" * 32})
         self.scene.answer(self.scene.request(), boundary=6, boundary_offset=offset)
         self.check({})
         self.check({}, "--base-digest", "dd" * 32)

@@ -302,7 +302,7 @@ class Boundaries:
         if share < 0.85:
             return self._record(adapter, None, "tombstone")
         if share < 0.95:
-            return self._record(adapter, encode({**value, "adapter_digest": r.randbytes(32).hex()}), "foreign")
+            return self._record(adapter, encode({**value, "version": {"adapter_digest": r.randbytes(32).hex()}}), "foreign")
         return self._record(adapter, b"{\"adapter\":", "broken")
 
     def _record(self, adapter, value, kind):

@@ -19,6 +19,10 @@ public record VersionPattern(
         Optional<String> baseDigest,
         OptionalInt numLayers) {
 
+    /** Every version. */
+    public static final VersionPattern ANY =
+            new VersionPattern(Optional.empty(), Optional.empty(), Optional.empty(), OptionalInt.empty());
+
     /** The first field that differs from a loaded version; empty if the version matches. */
     Optional<FullLoraReason> mismatch(LoadedVersion loaded) {
         if (adapterDigest.filter(digest -> !digest.equals(loaded.digest())).isPresent()) {

@@ -3,6 +3,8 @@ package io.tidemark.cli;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecord.Decision;
+import io.tidemark.message.BoundaryRecord.Version;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
 import java.io.PrintWriter;
@@ -11,6 +13,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -44,7 +47,7 @@ import picocli.CommandLine.Spec;
         })
 final class BoundariesCommand implements Runnable {
 
-    private static final String ROW = "%-28s %-9s %-10s %8s  %-7s %-14s %s%n";
+    private static final String ROW = "%-28s %-9s %-10s %8s  %-10s %-14s %s%n";
 
     @Spec
     private CommandSpec spec;
@@ -199,7 +202,7 @@ final class BoundariesCommand implements Runnable {
         } else if (table.isEmpty()) {
             out.println("no boundaries are set: every adapter is applied in all layers");
         } else {
-            out.printf(ROW, "ADAPTER", "BOUNDARY", "OBJECTIVE", "SAMPLES", "PINNED", "DIGEST", "REASON");
+            out.printf(ROW, "ADAPTER", "BOUNDARY", "OBJECTIVE", "SAMPLES", "WRITER", "DIGEST", "REASON");
             table.forEach((adapter, entry) -> printRow(adapter, entry, out));
         }
         out.flush();
@@ -208,18 +211,20 @@ final class BoundariesCommand implements Runnable {
     private static void printRow(String adapter, TableEntry entry, PrintWriter out) {
         if (entry instanceof TableEntry.Present present) {
             BoundaryRecord record = present.record();
-            String layers =
-                    record.numLayers().isPresent() ? " of " + record.numLayers().getAsInt() : "";
+            OptionalInt layers = record.version().map(Version::numLayers).orElse(OptionalInt.empty());
             out.printf(
                     ROW,
                     adapter,
-                    record.boundary() + layers,
-                    record.objective().orElse("-"),
-                    record.samples().isPresent()
-                            ? Long.toString(record.samples().getAsLong())
-                            : "-",
-                    record.pinned() ? "yes" : "no",
-                    record.adapterDigest().map(BoundariesCommand::abbreviated).orElse("any"),
+                    record.boundary() + (layers.isPresent() ? " of " + layers.getAsInt() : ""),
+                    record.decision().map(Decision::objective).orElse("-"),
+                    record.decision()
+                            .map(decision -> Long.toString(decision.samples()))
+                            .orElse("-"),
+                    record.writer().written(),
+                    record.version()
+                            .flatMap(Version::adapterDigest)
+                            .map(BoundariesCommand::abbreviated)
+                            .orElse("any"),
                     record.reason().orElse(""));
         } else if (entry instanceof TableEntry.Broken broken) {
             out.printf(ROW, adapter, "-", "-", "-", "-", "-", "broken record: " + broken.message());

@@ -1,11 +1,12 @@
 package io.tidemark.cli;
 
 import io.tidemark.calibration.rule.EProcesses;
-import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryDecisionRecord.Epoch;
 import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.HarmTestRecord;
 import io.tidemark.plot.CharacterPlot;
 import java.io.PrintWriter;
 import java.time.temporal.ChronoUnit;
@@ -58,6 +59,8 @@ final class BoundaryExplanation implements Callable<Integer> {
     }
 
     static void print(BoundaryDecisionRecord decision, PrintWriter out) {
+        Epoch epoch = decision.epoch();
+        HarmTestRecord test = decision.test();
         boolean isReset = decision.reason().equals(BoundaryDecisionRecord.RESET);
         out.println("'" + decision.adapter() + "', decision of "
                 + decision.decidedAt().truncatedTo(ChronoUnit.SECONDS)
@@ -65,28 +68,29 @@ final class BoundaryExplanation implements Callable<Integer> {
                         .map(batch -> " after batch " + printable(batch.batchId()) + " ("
                                 + BoundaryHistory.batch(decision) + ")")
                         .orElse(isReset ? " by an operator" : ""));
-        out.println("boundary " + decision.before() + " → " + decision.boundary() + " of " + decision.numLayers()
+        out.println("boundary " + decision.before() + " → " + decision.boundary() + " of "
+                + decision.version().numLayers()
                 + ", reason " + decision.reason() + ", objective " + decision.objective() + ", move " + decision.move()
                 + (decision.published() ? "" : "; shadow mode: not published"));
         out.printf(
                 Locale.ROOT,
                 "epoch %d, %d examples in %d batches%s; margin %s, loss cap %s, gain cap %s, unit %s, alpha %s%n",
-                decision.epoch(),
-                decision.examples(),
-                decision.batches(),
-                decision.epochEnd().map(end -> ", ended: " + end).orElse(""),
-                decision.margin(),
-                decision.lossCap(),
-                decision.gainCap(),
-                decision.unit(),
-                decision.alpha());
-        if (decision.watch() > 0) {
+                epoch.number(),
+                epoch.examples(),
+                epoch.batches(),
+                epoch.end().map(end -> ", ended: " + end).orElse(""),
+                test.margin(),
+                test.lossCap(),
+                test.gainCap(),
+                test.unit(),
+                decision.certification().alpha());
+        if (decision.watch().value() > 0) {
             out.printf(
                     Locale.ROOT,
                     "watch of boundary %d: %.1f; it is withdrawn at %.0f%n",
                     decision.before(),
-                    decision.watch(),
-                    decision.watchThreshold());
+                    decision.watch().value(),
+                    decision.watch().threshold());
         }
         out.println();
         if (decision.boundaries().isEmpty()) {
@@ -97,7 +101,7 @@ final class BoundaryExplanation implements Callable<Integer> {
         out.println();
         table(decision, out);
         out.println();
-        if (decision.epochEnd().isPresent()) {
+        if (epoch.end().isPresent()) {
             out.println("This epoch has ended. The next one begins without examples.");
         }
         out.println("± is half of a plain 95% interval. It describes the examples; it is not valid at a chosen time,");
@@ -123,7 +127,10 @@ final class BoundaryExplanation implements Callable<Integer> {
                     row.logE().isEmpty()
                             ? "-"
                             : String.format(
-                                    Locale.ROOT, "%.2f / %.2f", row.logE().getAsDouble(), decision.threshold()),
+                                    Locale.ROOT,
+                                    "%.2f / %.2f",
+                                    row.logE().getAsDouble(),
+                                    decision.certification().threshold()),
                     further(decision, row));
         }
     }
@@ -138,14 +145,14 @@ final class BoundaryExplanation implements Callable<Integer> {
         if (row.sums().isEmpty()) {
             return "unknown";
         }
-        OptionalLong more =
-                EProcesses.examplesTo(decision.threshold(), row.sums().get(), decision.examples());
+        Epoch epoch = decision.epoch();
+        OptionalLong more = EProcesses.examplesTo(
+                decision.certification().threshold(), row.sums().get(), epoch.examples());
         if (more.isEmpty()) {
             return "not with examples as so far";
         }
-        int epochExamples = decision.epochExamples().orElse(RuleSettings.MAX_EPOCH_EXAMPLES);
         return more.getAsLong() + " more"
-                + (decision.examples() + more.getAsLong() > epochExamples ? ", longer than an epoch" : "");
+                + (epoch.examples() + more.getAsLong() > epoch.maxExamples() ? ", longer than an epoch" : "");
     }
 
     /** The text of a sender without control characters. */

@@ -97,15 +97,15 @@ final class BoundaryHistory implements Callable<Integer> {
                     decision.decidedAt().truncatedTo(ChronoUnit.SECONDS),
                     decision.before() + " → " + decision.boundary(),
                     decision.reason(),
-                    decision.examples(),
-                    decision.epoch(),
+                    decision.epoch().examples(),
+                    decision.epoch().number(),
                     logE(decision),
                     batch(decision) + notes(decision));
         }
     }
 
     private static String logE(BoundaryDecisionRecord decision) {
-        int subject = decision.boundary() < decision.numLayers() ? decision.boundary() : decision.before();
+        int subject = decision.boundary() < decision.version().numLayers() ? decision.boundary() : decision.before();
         return decision.boundaries().stream()
                         .filter(row -> row.boundary() == subject)
                         .findFirst()
@@ -114,7 +114,7 @@ final class BoundaryHistory implements Callable<Integer> {
                                         Locale.ROOT, "%.2f", row.logE().getAsDouble()))
                                 : Optional.empty())
                         .orElse("-")
-                + String.format(Locale.ROOT, " / %.2f", decision.threshold());
+                + String.format(Locale.ROOT, " / %.2f", decision.certification().threshold());
     }
 
     /** Where the batch of a decision is. */
@@ -123,7 +123,8 @@ final class BoundaryHistory implements Callable<Integer> {
     }
 
     private static String notes(BoundaryDecisionRecord decision) {
-        return decision.epochEnd()
+        return decision.epoch()
+                        .end()
                         .map(end -> "  (end of an epoch: " + end + ")")
                         .orElse("")
                 + (decision.published() ? "" : "  (shadow: not published)");

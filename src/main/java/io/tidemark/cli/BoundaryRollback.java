@@ -48,7 +48,7 @@ final class BoundaryRollback implements Callable<Integer> {
         BoundaryTopic topic = cluster.boundaries();
         BoundaryRecord moved = moved(topic.read().get(adapter));
         int before = moved.boundaryBeforeMove().getAsInt();
-        String move = "move " + moved.test().orElseThrow().move();
+        String move = "move " + moved.decision().orElseThrow().move();
         topic.put(BoundaryRecord.setByHand(
                 adapter,
                 before,
@@ -73,7 +73,7 @@ final class BoundaryRollback implements Callable<Integer> {
                     + "workers apply it in all layers. " + instead);
         }
         BoundaryRecord record = present.record();
-        if (record.pinned()) {
+        if (record.pins()) {
             throw new CommandException("'" + adapter + "' is pinned to " + record.boundary()
                     + ", so there is no move to take back; " + instead + ", and 'tidemark boundaries unset " + adapter
                     + "' removes the pin");

@@ -107,7 +107,7 @@ final class CalibrateCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         if (counted.repeats().isEmpty()) {
             err.println("the number of examples that were counted before is unknown: topic '" + states
-                    + "' could not be read, such as without READ on it, or an older calibrator has counted examples");
+                    + "' could not be read, such as without READ on it");
         } else if (counted.repeats().getAsInt() > 0) {
             err.println(counted.examples() + " examples, of which "
                     + counted.repeats().getAsInt() + " were counted before and add nothing");

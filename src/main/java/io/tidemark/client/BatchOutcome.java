@@ -14,7 +14,7 @@ public sealed interface BatchOutcome {
      *
      * @param repeats how many of its examples add nothing: the epoch of the adapter had counted them before, or they
      *                are in the batch more than once. Empty if it is unknown, because {@code calibration-state} could
-     *                not be read, such as without the right, or an older calibrator counted the batch
+     *                not be read, such as without the right
      */
     record Counted(RawValidationBatch batch, OptionalInt repeats) implements BatchOutcome {}
 

@@ -1,6 +1,5 @@
 package io.tidemark.message;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
@@ -8,73 +7,42 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalInt;
 
 /**
  * One value of the topic {@code boundary-decisions}: a decision on the boundary of an adapter version, with its
  * evidence. The key is the id of the adapter. Immutable.
  *
- * @param adapter        the id of the adapter
- * @param adapterDigest  SHA-256 of the adapter version, in lower-case hexadecimal
- * @param baseModel      the name of the base model
- * @param baseDigest     the digest of the base model's files, in lower-case hexadecimal
- * @param computeType    the numeric type of the linear modules that scored the examples
- * @param numLayers      decoder layers of the base model
- * @param decidedAt      when the decision was made
- * @param before         the boundary in force before the decision
- * @param boundary       the boundary in force after it
- * @param reason         why: such as {@code preferred} or {@code alarm}; {@value #RESET} by an operator
- * @param objective      the objective in its written form
- * @param epoch          the epoch of the evidence, from 1
- * @param epochEnd       why the epoch ended with the decision: {@code full}, {@code alarm} or {@code settings}; absent
- *                       if it went on
- * @param move           the number of the last move after the decision, 0 without one
- * @param examples       examples of the epoch
- * @param batches        batches of the epoch
- * @param alpha          the probability of a harmful move that the test allows
- * @param margin         accepted loss in nats per gold token
- * @param lossCap        largest loss of an example that counts, in nats per gold token
- * @param gainCap        largest gain of an example that counts, in nats per gold token
- * @param unit           {@code example} or {@code batch}
- * @param threshold      ln E from which on a boundary is certified
- * @param watch          the e-detector of the boundary in force before the decision, 0 if it is not watched
- * @param watchThreshold the value at which the e-detector withdraws it
- * @param epochExamples  the number of examples at which an epoch ends; absent in records of operators
- * @param boundaries     the boundaries of the epoch, ascending; the last one is full LoRA. Empty for a reset
- * @param evidence       the batch after which the decision was made; absent for a reset
- * @param published      whether the boundary was published; false in shadow mode
+ * @param adapter       the id of the adapter
+ * @param version       the version that was scored
+ * @param decidedAt     when the decision was made
+ * @param before        the boundary in force before the decision
+ * @param boundary      the boundary in force after it
+ * @param reason        why: such as {@code preferred} or {@code alarm}; {@value #RESET} by an operator
+ * @param objective     the objective in its written form
+ * @param move          the number of the last move after the decision, 0 without one
+ * @param epoch         the epoch of the evidence; of a reset, the new one
+ * @param test          what makes a boundary harmful
+ * @param certification when a boundary is certified
+ * @param watch         the e-detector of the boundary in force before the decision
+ * @param boundaries    the boundaries of the epoch, ascending; the last one is full LoRA. Empty for a reset
+ * @param evidence      the batch after which the decision was made; absent for a reset
+ * @param published     whether the boundary was published; false in shadow mode
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record BoundaryDecisionRecord(
-        @JsonProperty(required = true) String adapter,
-        @JsonProperty(required = true) String adapterDigest,
-        @JsonProperty(required = true) String baseModel,
-        @JsonProperty(required = true) String baseDigest,
-        @JsonProperty(required = true) String computeType,
-        @JsonProperty(required = true) int numLayers,
-        @JsonProperty(required = true) Instant decidedAt,
+        String adapter,
+        AdapterVersion version,
+        Instant decidedAt,
         @JsonProperty(required = true) int before,
         @JsonProperty(required = true) int boundary,
-        @JsonProperty(required = true) String reason,
-        @JsonProperty(required = true) String objective,
-        @JsonProperty(required = true) int epoch,
-        Optional<String> epochEnd,
+        String reason,
+        String objective,
         @JsonProperty(required = true) long move,
-        @JsonProperty(required = true) long examples,
-        @JsonProperty(required = true) int batches,
-        @JsonProperty(required = true) double alpha,
-        @JsonProperty(required = true) double margin,
-        @JsonProperty(required = true) double lossCap,
-        @JsonProperty(required = true) double gainCap,
-        @JsonProperty(required = true) String unit,
-        @JsonProperty(required = true) double threshold,
-        @JsonProperty(required = true) double watch,
-        @JsonProperty(required = true) double watchThreshold,
-        OptionalInt epochExamples,
-
-        @JsonProperty(required = true) @JsonInclude(JsonInclude.Include.ALWAYS)
+        Epoch epoch,
+        HarmTestRecord test,
+        Certification certification,
+        Watch watch,
         List<Row> boundaries,
-
         Optional<BoundaryRecord.Evidence> evidence,
         @JsonProperty(required = true) boolean published) {
 
@@ -82,6 +50,34 @@ public record BoundaryDecisionRecord(
     public static final String RESET = "reset";
 
     private static final int SUMS = 5;
+
+    /**
+     * What was counted.
+     *
+     * @param number      k, from 1
+     * @param examples    examples so far
+     * @param batches     batches so far
+     * @param maxExamples the number of examples at which the epoch ends
+     * @param end         why the epoch ended with the decision: {@code full}, {@code alarm} or {@code settings}; why
+     *                    the one before it ended, {@value #RESET}, for a reset. Absent if the epoch went on
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Epoch(
+            @JsonProperty(required = true) int number,
+            @JsonProperty(required = true) long examples,
+            @JsonProperty(required = true) int batches,
+            @JsonProperty(required = true) int maxExamples,
+            Optional<String> end) {}
+
+    /**
+     * The e-detector of the boundary in force.
+     *
+     * @param value     0 if the boundary is not watched
+     * @param threshold the value at which the boundary is withdrawn
+     */
+    public record Watch(
+            @JsonProperty(required = true) double value,
+            @JsonProperty(required = true) double threshold) {}
 
     /**
      * The evidence for one boundary.

@@ -1,6 +1,5 @@
 package io.tidemark.message;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
@@ -8,59 +7,143 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
 
 /**
  * One value of the topic {@code adapter-boundaries}; {@link TableEntry#parse} reads it and {@link TopicJson} writes it.
- * A record applies to a loaded adapter version if every field that is present matches the version. A record without
- * digests, a base model and a number of layers therefore applies to every version whose model has enough layers.
+ * A record of an operator pins the boundary: calibrators do not change it. All other records have a decision.
  *
- * @param adapter             the id of the adapter, equal to the record's key
- * @param adapterDigest       SHA-256 of the calibrated adapter version, in lower-case hexadecimal
- * @param baseModel           the name of the base model
- * @param baseDigest          the digest of the base model's files, in lower-case hexadecimal
- * @param numLayers           decoder layers of the base model, at least 1
- * @param boundary            0 to numLayers
- * @param objective           the objective that chose the boundary, in its written form
- * @param curve               mean log-likelihood per gold token in nats at the boundaries 0 to numLayers; empty if
- *                            unknown
- * @param samples             number of validation examples behind the curve
- * @param previousBoundary    the boundary that this record replaces
- * @param reason              why the record was written, for people
- * @param calibratedAt        when the boundary was chosen
- * @param pinned              true if an operator set the boundary; calibrators do not change it
- * @param evidence            the batch after which a calibrator wrote the record
- * @param test                how a calibrator tested the boundary; absent in records of operators, except those of a
- *                            reset, and of older calibrators
- * @param scores              in place of {@code curve} if not all boundaries were scored
+ * @param adapter   the id of the adapter, equal to the record's key
+ * @param boundary  0 to the number of layers
+ * @param writer    who wrote the record; an operator if the field is absent, so that a record by hand can be short
+ * @param version   the versions that the boundary is for; empty for every version whose model has enough layers
+ * @param reason    why the record was written, for people
+ * @param decidedAt when the boundary was chosen
+ * @param decision  what a calibrator or a reset decided; empty in records of operators
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record BoundaryRecord(
         @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
         String adapter,
 
-        Optional<String> adapterDigest,
-        Optional<String> baseModel,
-        Optional<String> baseDigest,
-        OptionalInt numLayers,
-
         @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
         int boundary,
 
-        Optional<String> objective,
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Double> curve,
-        OptionalLong samples,
-        OptionalInt previousBoundary,
+        Writer writer,
+        Optional<Version> version,
         Optional<String> reason,
-        Optional<Instant> calibratedAt,
-        boolean pinned,
-        Optional<Evidence> evidence,
-        Optional<Tested> test,
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Score> scores) {
+        Optional<Instant> decidedAt,
+        Optional<Decision> decision) {
+
+    /** Who wrote a record. */
+    public enum Writer {
+        /** A calibrator, after a batch. */
+        @JsonProperty("calibrator")
+        CALIBRATOR,
+        /** An operator, who pins the boundary. */
+        @JsonProperty("operator")
+        OPERATOR,
+        /** An operator, who begins a new epoch with full LoRA. */
+        @JsonProperty("reset")
+        RESET;
+
+        /** The form in records. */
+        public String written() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /**
+     * The versions that a boundary is for: those that equal every field that is present.
+     *
+     * @param adapterDigest SHA-256 of the adapter version, in lower-case hexadecimal
+     * @param baseModel     the name of the base model
+     * @param baseDigest    the digest of the base model's files, in lower-case hexadecimal
+     * @param numLayers     decoder layers of the base model, at least 1
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Version(
+            Optional<String> adapterDigest,
+            Optional<String> baseModel,
+            Optional<String> baseDigest,
+            OptionalInt numLayers) {
+
+        public Version {
+            require(numLayers.isEmpty() || numLayers.getAsInt() >= 1, "num_layers must be 1 or more");
+        }
+
+        private boolean isComplete() {
+            return adapterDigest.isPresent()
+                    && baseModel.isPresent()
+                    && baseDigest.isPresent()
+                    && numLayers.isPresent();
+        }
+    }
+
+    /**
+     * What a calibrator or a reset decided, and the test behind it.
+     *
+     * @param objective          the objective that chose the boundary, in its written form
+     * @param samples            examples of the epoch
+     * @param previousBoundary   the boundary that this record replaces
+     * @param epoch              the epoch of the boundary, from 1
+     * @param move               the number of the last move, 0 without one
+     * @param examplesAtMove     examples of the epoch at its last move, 0 without one
+     * @param boundaryBeforeMove the boundary that the last move replaced; a withdrawal leaves it unchanged. Absent
+     *                           before the first move
+     * @param computeType        the numeric type of the linear modules that scored the examples
+     * @param test               what makes a boundary harmful
+     * @param certification      when a boundary is certified
+     * @param logE               ln E of the boundary; absent for full LoRA
+     * @param scores             the scored boundaries; empty for a reset
+     * @param evidence           the batch after which a calibrator decided; absent for a reset
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Decision(
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+            String objective,
+
+            @JsonProperty(required = true) long samples,
+            @JsonProperty(required = true) int previousBoundary,
+            @JsonProperty(required = true) int epoch,
+            @JsonProperty(required = true) long move,
+            @JsonProperty(required = true) long examplesAtMove,
+            OptionalInt boundaryBeforeMove,
+
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+            String computeType,
+
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+            HarmTestRecord test,
+
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+            Certification certification,
+
+            @JsonProperty("log_e") OptionalDouble logE,
+
+            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
+            List<Score> scores,
+
+            Optional<Evidence> evidence) {
+
+        /** @throws IllegalArgumentException if a number is out of range */
+        public Decision {
+            require(samples >= 0, "samples must not be negative");
+            require(previousBoundary >= 0, "previous_boundary must not be negative");
+            require(epoch >= 1, "epoch must be 1 or more");
+            require(move >= 0, "move must not be negative");
+            require(examplesAtMove >= 0, "examples_at_move must not be negative");
+            require(
+                    boundaryBeforeMove.isEmpty() || boundaryBeforeMove.getAsInt() >= 0,
+                    "boundary_before_move must not be negative");
+            require(scores.stream().allMatch(Objects::nonNull), "scores must hold objects only");
+            scores = List.copyOf(scores);
+        }
+    }
 
     /**
      * One boundary of a curve.
@@ -78,63 +161,6 @@ public record BoundaryRecord(
                     "scores must have boundaries of 0 or more and finite means");
         }
     }
-
-    /**
-     * How a calibrator tested the boundary.
-     *
-     * @param margin             accepted loss in nats per gold token
-     * @param lossCap            largest loss of an example that counted, in nats per gold token
-     * @param gainCap            largest gain of an example that counted, in nats per gold token
-     * @param unit               {@code example} or {@code batch}
-     * @param epoch              the epoch of the boundary, from 1
-     * @param move               the number of the last move, 0 without one
-     * @param logE               ln E of the boundary; absent for full LoRA
-     * @param threshold          ln E from which on a boundary was certified
-     * @param examplesAtMove     examples of the epoch at its last move, 0 without one
-     * @param computeType        the numeric type of the linear modules that scored the examples
-     * @param boundaryBeforeMove the boundary that the last move replaced; a withdrawal leaves it unchanged. Absent
-     *                           before the first move
-     */
-    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    public record Tested(
-            @JsonProperty(required = true) double margin,
-            @JsonProperty(required = true) double lossCap,
-            @JsonProperty(required = true) double gainCap,
-
-            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
-            String unit,
-
-            @JsonProperty(required = true) int epoch,
-            @JsonProperty(required = true) long move,
-            @JsonProperty("log_e") OptionalDouble logE,
-            @JsonProperty(required = true) double threshold,
-            @JsonProperty(required = true) long examplesAtMove,
-
-            @JsonProperty(required = true) @JsonSetter(nulls = Nulls.FAIL)
-            String computeType,
-
-            OptionalInt boundaryBeforeMove) {
-
-        /** @throws IllegalArgumentException if a number is out of range */
-        public Tested {
-            require(epoch >= 1, "epoch must be 1 or more");
-            require(move >= 0, "move must not be negative");
-            require(examplesAtMove >= 0, "examples_at_move must not be negative");
-            require(
-                    boundaryBeforeMove.isEmpty() || boundaryBeforeMove.getAsInt() >= 0,
-                    "boundary_before_move must not be negative");
-        }
-    }
-
-    /**
-     * The version of an adapter that a calibrator scored, on its base model.
-     *
-     * @param adapterDigest SHA-256 of the adapter version, in lower-case hexadecimal
-     * @param baseModel     the name of the base model
-     * @param baseDigest    the digest of the base model's files, in lower-case hexadecimal
-     * @param numLayers     decoder layers of the base model
-     */
-    public record Version(String adapterDigest, String baseModel, String baseDigest, int numLayers) {}
 
     /**
      * The validation batch whose examples were the last ones before the decision.
@@ -163,93 +189,76 @@ public record BoundaryRecord(
 
     /** @throws IllegalArgumentException if a field is out of range or fields contradict each other */
     public BoundaryRecord {
-        require(curve == null || curve.stream().allMatch(Objects::nonNull), "curve must hold numbers only");
-        curve = curve == null ? List.of() : List.copyOf(curve);
+        writer = writer == null ? Writer.OPERATOR : writer;
         require(!adapter.isEmpty(), "adapter must not be empty");
         require(boundary >= 0, "boundary must not be negative");
-        require(numLayers.isEmpty() || numLayers.getAsInt() >= 1, "num_layers must be 1 or more");
-        require(numLayers.isEmpty() || boundary <= numLayers.getAsInt(), "boundary is above num_layers");
-        require(
-                curve.isEmpty() || numLayers.isEmpty() || curve.size() == numLayers.getAsInt() + 1,
-                "curve must have num_layers + 1 values");
-        require(curve.stream().allMatch(Double::isFinite), "curve must hold finite numbers");
-        require(samples.isEmpty() || samples.getAsLong() >= 0, "samples must not be negative");
-        require(
-                previousBoundary.isEmpty() || previousBoundary.getAsInt() >= 0,
-                "previous_boundary must not be negative");
-        require(scores == null || scores.stream().allMatch(Objects::nonNull), "scores must hold objects only");
-        scores = scores == null ? List.of() : List.copyOf(scores);
+        OptionalInt layers = version.map(Version::numLayers).orElse(OptionalInt.empty());
+        require(layers.isEmpty() || boundary <= layers.getAsInt(), "boundary is above num_layers");
+        if (writer == Writer.OPERATOR) {
+            require(decision.isEmpty(), "a record of an operator has no decision");
+        } else {
+            require(
+                    decision.isPresent() && version.filter(Version::isComplete).isPresent(),
+                    "a record of a calibrator or a reset needs its decision and all fields of version");
+            require(
+                    decision.get().evidence().isPresent() == (writer == Writer.CALIBRATOR),
+                    "a record of a calibrator needs evidence, and a reset has none");
+        }
     }
 
-    /** A pinned record of an operator. It applies to every version of the adapter whose model has enough layers. */
+    /** A record of an operator. It applies to every version of the adapter whose model has enough layers. */
     public static BoundaryRecord setByHand(String adapter, int boundary, String reason, Instant now) {
         return new BoundaryRecord(
                 adapter,
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                OptionalInt.empty(),
                 boundary,
+                Writer.OPERATOR,
                 Optional.empty(),
-                List.of(),
-                OptionalLong.empty(),
-                OptionalInt.empty(),
                 Optional.of(reason),
                 Optional.of(now),
-                true,
-                Optional.empty(),
-                Optional.empty(),
-                List.of());
+                Optional.empty());
     }
 
-    /**
-     * A record for one version, with the test behind it.
-     *
-     * @param evidence absent for a reset by an operator
-     * @param scores   the scored boundaries; they become {@code curve} if they are 0 to the number of layers
-     */
-    public static BoundaryRecord tested(
+    /** A record for one version, with the decision of a calibrator or a reset. */
+    public static BoundaryRecord decided(
             String adapter,
-            Version version,
             int boundary,
-            String objective,
-            long samples,
-            int previousBoundary,
+            Writer writer,
+            AdapterVersion version,
             String reason,
             Instant now,
-            Optional<Evidence> evidence,
-            Tested test,
-            List<Score> scores) {
-        boolean all = scores.size() == version.numLayers() + 1;
+            Decision decision) {
         return new BoundaryRecord(
                 adapter,
-                Optional.of(version.adapterDigest()),
-                Optional.of(version.baseModel()),
-                Optional.of(version.baseDigest()),
-                OptionalInt.of(version.numLayers()),
                 boundary,
-                Optional.of(objective),
-                all ? scores.stream().map(Score::mean).toList() : List.of(),
-                OptionalLong.of(samples),
-                OptionalInt.of(previousBoundary),
+                writer,
+                Optional.of(new Version(
+                        Optional.of(version.adapterDigest()),
+                        Optional.of(version.baseModel()),
+                        Optional.of(version.baseDigest()),
+                        OptionalInt.of(version.numLayers()))),
                 Optional.of(reason),
                 Optional.of(now),
-                false,
-                evidence,
-                Optional.of(test),
-                all ? List.of() : scores);
+                Optional.of(decision));
     }
 
-    /** The version that the record names; empty if one of its fields is missing. */
-    public Optional<Version> version() {
-        return adapterDigest.isPresent() && baseModel.isPresent() && baseDigest.isPresent() && numLayers.isPresent()
-                ? Optional.of(new Version(adapterDigest.get(), baseModel.get(), baseDigest.get(), numLayers.getAsInt()))
-                : Optional.empty();
+    /** Whether the record is an operator's, which pins the boundary. */
+    public boolean pins() {
+        return writer == Writer.OPERATOR;
     }
 
-    /** The boundary that the last move replaced; empty without a test, and before the first move. */
+    /** The version that was scored; empty in records of operators. */
+    public Optional<AdapterVersion> scored() {
+        return decision.map(decided -> new AdapterVersion(
+                version.orElseThrow().adapterDigest().orElseThrow(),
+                version.orElseThrow().baseModel().orElseThrow(),
+                version.orElseThrow().baseDigest().orElseThrow(),
+                decided.computeType(),
+                version.orElseThrow().numLayers().orElseThrow()));
+    }
+
+    /** The boundary that the last move replaced; empty in records of operators, and before the first move. */
     public OptionalInt boundaryBeforeMove() {
-        return test.map(Tested::boundaryBeforeMove).orElse(OptionalInt.empty());
+        return decision.map(Decision::boundaryBeforeMove).orElse(OptionalInt.empty());
     }
 
     private static void require(boolean condition, String message) {

@@ -1,10 +1,7 @@
 package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -12,35 +9,43 @@ import java.util.OptionalInt;
  * of boundaries only. Doubles survive the JSON encoding without loss. Immutable.
  *
  * @param epoch      the number of the epoch, from 1
- * @param margin     accepted loss in nats per gold token
- * @param lossCap    largest loss of an example that counts, in nats per gold token
- * @param gainCap    largest gain of an example that counts, in nats per gold token
- * @param unit       {@code example} or {@code batch}
+ * @param test       what makes a boundary harmful
  * @param candidates the candidate boundaries of the settings, ascending, with 0 and L
  * @param kept       the boundary in force at the start of the epoch if it is no candidate
  * @param batches    number of batches
  * @param statistics the scores at the boundaries of the epoch
  * @param sums       five sums of logarithms for each boundary of the epoch below L, boundary by boundary
- * @param capped     the sum of the capped differences for each boundary of the epoch below L; absent in records of
- *                   builds between two releases
+ * @param capped     the sum of the capped differences for each boundary of the epoch below L
  * @param watch      the e-detector of the last move
  * @param filter     base64 of the 8,192 bytes of the filter of counted examples
  */
-@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record CalibrationEpochRecord(
         @JsonProperty(required = true) int epoch,
-        @JsonProperty(required = true) double margin,
-        @JsonProperty(required = true) double lossCap,
-        @JsonProperty(required = true) double gainCap,
-        String unit,
+        HarmTestRecord test,
         List<Integer> candidates,
         OptionalInt kept,
         @JsonProperty(required = true) int batches,
-        CalibrationStateRecord.Statistics statistics,
+        Statistics statistics,
         List<Double> sums,
-        Optional<List<Double>> capped,
+        List<Double> capped,
         Watch watch,
         String filter) {
+
+    /**
+     * Sufficient statistics of the examples' scores.
+     *
+     * @param count     the number of examples
+     * @param means     the mean score at the boundaries of the epoch
+     * @param comoments the co-moments of every pair of boundaries: the upper triangle of the symmetric matrix, row by
+     *                  row
+     */
+    public record Statistics(@JsonProperty(required = true) long count, List<Double> means, List<Double> comoments) {
+
+        public Statistics {
+            means = List.copyOf(means);
+            comoments = List.copyOf(comoments);
+        }
+    }
 
     /**
      * The e-detector of a boundary in force.
@@ -62,6 +67,6 @@ public record CalibrationEpochRecord(
     public CalibrationEpochRecord {
         candidates = List.copyOf(candidates);
         sums = List.copyOf(sums);
-        capped = capped.map(List::copyOf);
+        capped = List.copyOf(capped);
     }
 }

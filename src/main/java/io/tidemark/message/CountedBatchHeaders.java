@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /**
  * The headers of a calibration state that a calibrator writes because it has counted a batch. States that are written
- * for another reason, and those of older calibrators, have none.
+ * for another reason have none.
  *
  * @param source  the position of the record of the batch
  * @param repeats the number of examples of the batch that add nothing: the epoch had counted them before, or they are

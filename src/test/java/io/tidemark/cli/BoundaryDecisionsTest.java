@@ -12,16 +12,19 @@ import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.Topics;
+import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryDecisionRecord.Row;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecord.Decision;
 import io.tidemark.message.BoundaryRecord.Evidence;
-import io.tidemark.message.BoundaryRecord.Score;
-import io.tidemark.message.BoundaryRecord.Tested;
+import io.tidemark.message.BoundaryRecord.Writer;
+import io.tidemark.message.BoundaryRecords;
+import io.tidemark.message.Certification;
+import io.tidemark.message.HarmTestRecord;
 import io.tidemark.message.TableEntry;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -38,6 +41,7 @@ class BoundaryDecisionsTest {
 
     private static final int LAYERS = 4;
     private static final Instant FIRST = Instant.parse("2026-01-01T00:00:00Z");
+    private static final AdapterVersion VERSION = new AdapterVersion("a", "base", "b", "fp32", LAYERS);
     private static final Evidence BATCH = new Evidence("b\u001b1", "validation-batches", 1, 41);
 
     private static EmbeddedBroker broker;
@@ -117,15 +121,12 @@ class BoundaryDecisionsTest {
     }
 
     @Test
-    @DisplayName("explain compares further examples with the length of the calibrator's epochs, or else of any epoch")
+    @DisplayName("explain compares further examples with the length of the calibrator's epochs")
     void explainShortEpoch() {
-        put(decision("short", 0, 4, 2, "preferred", 1, OptionalInt.of(400), true));
+        put(decision("short", 0, 4, 2, "preferred", 1, 400, true));
         assertThat(row(run("explain", "short"), 1)).endsWith("265 more, longer than an epoch");
-        put(decision("short", 1, 4, 2, "preferred", 1, OptionalInt.of(477), true));
+        put(decision("short", 1, 4, 2, "preferred", 1, 477, true));
         assertThat(row(run("explain", "short"), 1)).endsWith("265 more");
-        put(decision("short", 2, 4, 2, "preferred", 1, OptionalInt.empty(), true));
-        assertThat(row(run("explain", "short"), 1)).endsWith("265 more");
-        assertThat(row(run("explain", "short"), 3)).contains("longer than an epoch");
     }
 
     @Test
@@ -137,7 +138,7 @@ class BoundaryDecisionsTest {
         assertThat(run.out()).contains("took back move 3 of 'moved': boundary 2 → 3, pinned until");
         BoundaryRecord pin = record("moved");
         assertThat(pin.boundary()).isEqualTo(3);
-        assertThat(pin.pinned()).isTrue();
+        assertThat(pin.pins()).isTrue();
         assertThat(pin.reason()).contains("rollback of move 3");
         CommandLineRun again = run("rollback", "moved");
         assertThat(again.exitCode()).isEqualTo(1);
@@ -155,7 +156,7 @@ class BoundaryDecisionsTest {
         CommandLineRun unmoved = run("rollback", "unmoved");
         assertThat(unmoved.exitCode()).isEqualTo(1);
         assertThat(unmoved.err()).contains("(boundary 4) names no move", "boundaries history unmoved");
-        assertThat(record("unmoved").pinned()).isFalse();
+        assertThat(record("unmoved").pins()).isFalse();
         write(topics.boundaries(), "torn", "{");
         CommandLineRun torn = run("rollback", "torn");
         assertThat(torn.exitCode()).isEqualTo(1);
@@ -185,26 +186,26 @@ class BoundaryDecisionsTest {
         assertThat(run.out()).contains("reset 'restarted': boundary 2 → 4 (full LoRA), epoch 6 begins");
         BoundaryRecord record = record("restarted");
         assertThat(record.boundary()).isEqualTo(LAYERS);
-        assertThat(record.pinned()).isFalse();
+        assertThat(record.pins()).isFalse();
         assertThat(record.boundaryBeforeMove()).hasValue(3);
-        assertThat(record.evidence()).isEmpty();
-        assertThat(record.curve()).isEmpty();
-        assertThat(record.objective()).contains("balanced");
-        Tested test = record.test().orElseThrow();
-        assertThat(test.epoch()).isEqualTo(6);
-        assertThat(test.move()).isEqualTo(4);
-        assertThat(test.examplesAtMove()).isZero();
-        assertThat(test.threshold()).isCloseTo(Math.log(4 * 6 * 7 / 0.05), within(1e-9));
+        assertThat(record.writer()).isEqualTo(Writer.RESET);
+        Decision reset = record.decision().orElseThrow();
+        assertThat(reset.scores()).isEmpty();
+        assertThat(reset.objective()).isEqualTo("balanced");
+        assertThat(reset.epoch()).isEqualTo(6);
+        assertThat(reset.move()).isEqualTo(4);
+        assertThat(reset.examplesAtMove()).isZero();
+        assertThat(reset.certification().threshold()).isCloseTo(Math.log(4 * 6 * 7 / 0.05), within(1e-9));
         BoundaryDecisionRecord decision =
                 decisions().read("restarted", 1).last().get(0);
         assertThat(decision.reason()).isEqualTo(BoundaryDecisionRecord.RESET);
         assertThat(decision.before()).isEqualTo(2);
         assertThat(decision.boundary()).isEqualTo(LAYERS);
-        assertThat(decision.epoch()).isEqualTo(6);
+        assertThat(decision.epoch().number()).isEqualTo(6);
         assertThat(decision.evidence()).isEmpty();
 
         assertThat(run("reset", "restarted").out()).contains("boundary 4 → 4", "epoch 7 begins");
-        assertThat(record("restarted").test().orElseThrow().threshold())
+        assertThat(record("restarted").decision().orElseThrow().certification().threshold())
                 .isCloseTo(Math.log(4 * 7 * 8 / 0.05), within(1e-9));
         assertThat(run("explain", "restarted").out()).contains("by an operator", "the epoch begins without examples");
         assertThat(run("history", "restarted").out()).contains("end of an epoch: reset");
@@ -215,28 +216,28 @@ class BoundaryDecisionsTest {
     void resetFromLess() {
         boundaries().put(tested("recorded", 1, 3, 2, OptionalInt.of(4)));
         assertThat(run("reset", "recorded").out()).contains("boundary 1 → 4 (full LoRA), epoch 4 begins");
-        assertThat(record("recorded").test().orElseThrow().move()).isEqualTo(2);
+        assertThat(record("recorded").decision().orElseThrow().move()).isEqualTo(2);
 
         boundaries().put(BoundaryRecord.setByHand("stated", 1, "a test", FIRST));
         state("stated", 0, "a", 2, 1);
         CommandLineRun run = run("reset", "stated");
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out()).contains("boundary 1 → 4 (full LoRA), epoch 3 begins", "the pin is removed");
-        assertThat(record("stated").pinned()).isFalse();
-        assertThat(record("stated").test().orElseThrow().margin()).isEqualTo(0.03);
+        assertThat(record("stated").pins()).isFalse();
+        assertThat(record("stated").decision().orElseThrow().test().margin()).isEqualTo(0.03);
     }
 
     @Test
     @DisplayName("reset does not count epoch and move of a record of another compute type, whose boundary is in force")
     void resetOfAnotherType() {
         put(decision("quantized", 0, 4, 4, "chosen", 2, true));
-        BoundaryRecord other = tested("quantized", 2, 7, 5, OptionalInt.of(3), "int8");
-        boundaries().put(other);
+        AdapterVersion int8 = new AdapterVersion("a", "base", "b", "int8", LAYERS);
+        boundaries().put(BoundaryRecords.calibrated("quantized", int8, 2, 7, 5, OptionalInt.of(3)));
         CommandLineRun run = run("reset", "quantized");
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out()).contains("boundary 2 → 4 (full LoRA), epoch 3 begins");
-        assertThat(record("quantized").test().orElseThrow().move()).isEqualTo(1);
-        assertThat(record("quantized").test().orElseThrow().computeType()).isEqualTo("fp32");
+        assertThat(record("quantized").decision().orElseThrow().move()).isEqualTo(1);
+        assertThat(record("quantized").decision().orElseThrow().computeType()).isEqualTo("fp32");
     }
 
     @Test
@@ -266,7 +267,7 @@ class BoundaryDecisionsTest {
         CommandLineRun run = run("reset", "by-hand");
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.err()).contains("nothing is known of how 'by-hand' is calibrated", "boundaries unset by-hand");
-        assertThat(record("by-hand").pinned()).isTrue();
+        assertThat(record("by-hand").pins()).isTrue();
         assertThat(decisions().read("by-hand", 1).last()).isEmpty();
     }
 
@@ -312,7 +313,7 @@ class BoundaryDecisionsTest {
 
     private static BoundaryDecisionRecord decision(
             String adapter, int minute, int before, int boundary, String reason, int epoch, boolean published) {
-        return decision(adapter, minute, before, boundary, reason, epoch, OptionalInt.of(2000), published);
+        return decision(adapter, minute, before, boundary, reason, epoch, 2000, published);
     }
 
     private static BoundaryDecisionRecord decision(
@@ -322,34 +323,22 @@ class BoundaryDecisionsTest {
             int boundary,
             String reason,
             int epoch,
-            OptionalInt epochExamples,
+            int maxExamples,
             boolean published) {
         return new BoundaryDecisionRecord(
                 adapter,
-                "a",
-                "base",
-                "b",
-                "fp32",
-                LAYERS,
+                VERSION,
                 FIRST.plusSeconds(60L * minute),
                 before,
                 boundary,
                 reason,
                 "balanced",
-                epoch,
-                Optional.of("alarm").filter(reason::equals),
                 1,
-                212,
-                5,
-                0.05,
-                0.02,
-                1,
-                0.5,
-                "example",
-                Math.log(LAYERS * epoch * (epoch + 1) / 0.05),
-                0,
-                10_000,
-                epochExamples,
+                new BoundaryDecisionRecord.Epoch(
+                        epoch, 212, 5, maxExamples, Optional.of("alarm").filter(reason::equals)),
+                new HarmTestRecord(0.02, 1, 0.5, "example"),
+                new Certification(0.05, LAYERS, Math.log(LAYERS * epoch * (epoch + 1) / 0.05)),
+                new BoundaryDecisionRecord.Watch(0, 10_000),
                 List.of(
                         row(0, -1.49, 0.2, -9.5, false, List.of(-90.0, -30.0, -19.0, -10.0, -7.2)),
                         row(1, 0.005, 0.03, 2.1, false, List.of(2.5, 2.0, 1.5, 1.0, 0.5)),
@@ -382,57 +371,19 @@ class BoundaryDecisionsTest {
     }
 
     private static BoundaryRecord tested(String adapter, int boundary, int epoch, long move, OptionalInt beforeMove) {
-        return tested(adapter, boundary, epoch, move, beforeMove, "fp32");
-    }
-
-    private static BoundaryRecord tested(
-            String adapter, int boundary, int epoch, long move, OptionalInt beforeMove, String computeType) {
-        return BoundaryRecord.tested(
-                adapter,
-                new BoundaryRecord.Version("a", "base", "b", LAYERS),
-                boundary,
-                "balanced",
-                212,
-                LAYERS,
-                "preferred",
-                FIRST,
-                Optional.of(BATCH),
-                new Tested(
-                        0.02,
-                        1,
-                        0.5,
-                        "example",
-                        epoch,
-                        move,
-                        OptionalDouble.of(7.5),
-                        5.08,
-                        move == 0 ? 0 : 212,
-                        computeType,
-                        beforeMove),
-                List.of(new Score(0, -2.5), new Score(2, -1), new Score(LAYERS, -1.01)));
+        return BoundaryRecords.calibrated(adapter, VERSION, boundary, epoch, move, beforeMove);
     }
 
     private static void state(String adapter, int partition, String digest, int epoch, long move) {
-        String zeros = String.join(
-                ",", Arrays.stream(new int[15]).mapToObj(Integer::toString).toList());
         write(
                 topics.calibrationState(),
                 adapter + "/" + partition + "/b/fp32",
                 ("""
-                        {"adapter": "%s", "input_partition": %d, "adapter_digest": "%s", "base_model": "base",
-                         "base_digest": "b", "compute_type": "fp32", "counted_batches": [],
-                         "statistics": {"count": 0, "means": [0.0,0.0,0.0,0.0,0.0], "comoments": [%s]},
-                         "epoch": {"epoch": %d, "margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5, "unit": "example",
-                          "candidates": [0,2,4], "batches": 0,
-                          "statistics": {"count": 0, "means": [0.0,0.0,0.0], "comoments": [%s]}, "sums": [], "capped": [],
-                          "watch": {"move": %d, "boundary": 4, "values": [0.0,0.0,0.0]}, "filter": ""}}""")
-                        .formatted(
-                                adapter,
-                                partition,
-                                digest,
-                                zeros.replace("0", "0.0"),
-                                epoch,
-                                "0.0,0.0,0.0,0.0,0.0,0.0",
-                                move));
+                        {"adapter": "%s", "input_partition": %d, "version": {"adapter_digest": "%s", "base_model": "base",
+                         "base_digest": "b", "compute_type": "fp32", "num_layers": 4}, "counted_batches": [],
+                         "epoch": {"epoch": %d, "test": {"margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5,
+                          "unit": "example"}, "candidates": [0,2,4], "batches": 0,
+                          "statistics": {"count": 0, "means": [0,0,0], "comoments": [0,0,0,0,0,0]}, "sums": [],
+                          "capped": [], "watch": {"move": %d, "boundary": 4, "values": [0,0,0]}, "filter": ""}}""").formatted(adapter, partition, digest, epoch, move));
     }
 }

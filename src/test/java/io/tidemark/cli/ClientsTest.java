@@ -46,7 +46,7 @@ class ClientsTest {
                         .exitCode())
                 .isZero();
         assertThat(run("boundaries", "get", "by-hand", "--json").out())
-                .contains("\"adapter\":\"by-hand\"", "\"boundary\":3", "\"pinned\":true");
+                .contains("\"adapter\":\"by-hand\"", "\"boundary\":3", "\"writer\":\"operator\"");
         assertThat(run("boundaries", "set", "by-hand", "5").out()).contains("by-hand", " 5 ");
         assertThat(run("boundaries", "list", "--json").out().lines().filter(line -> line.contains("by-hand")))
                 .hasSize(1);
@@ -195,7 +195,7 @@ class ClientsTest {
             assertThat(run.err()).contains("3 examples, of which 1 were counted before and add nothing");
             assertThat(run.out()).doesNotContain("counted before");
         }
-        try (ScriptedCalibrator calibrator = ScriptedCalibrator.startOlder(address, "again")) {
+        try (ScriptedCalibrator calibrator = ScriptedCalibrator.startSilent(address, "again")) {
             CommandLineRun run = run(three);
             assertThat(run.exitCode()).as(run.err()).isZero();
             assertThat(run.err())

@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.message.BoundaryRecords;
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
@@ -16,7 +17,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Decides boundary 4 for one adapter, counts examples and repeats, and refuses batches of other adapters. An older one
+ * Decides boundary 4 for one adapter, counts examples and repeats, and refuses batches of other adapters. A silent one
  * does not tell the repeats.
  */
 final class ScriptedCalibrator extends ScriptedService {
@@ -24,26 +25,26 @@ final class ScriptedCalibrator extends ScriptedService {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final String adapter;
-    private final boolean older;
+    private final boolean silent;
     private final Set<JsonNode> counted = new HashSet<>();
     private int samples;
 
-    private ScriptedCalibrator(String broker, String adapter, boolean older) {
+    private ScriptedCalibrator(String broker, String adapter, boolean silent) {
         super(broker, "tidemark-calibrators");
         this.adapter = adapter;
-        this.older = older;
+        this.silent = silent;
     }
 
     static ScriptedCalibrator start(String broker, String adapter) {
         return start(broker, adapter, false);
     }
 
-    static ScriptedCalibrator startOlder(String broker, String adapter) {
+    static ScriptedCalibrator startSilent(String broker, String adapter) {
         return start(broker, adapter, true);
     }
 
-    private static ScriptedCalibrator start(String broker, String adapter, boolean older) {
-        ScriptedCalibrator calibrator = new ScriptedCalibrator(broker, adapter, older);
+    private static ScriptedCalibrator start(String broker, String adapter, boolean silent) {
+        ScriptedCalibrator calibrator = new ScriptedCalibrator(broker, adapter, silent);
         calibrator.begin("validation-batches");
         return calibrator;
     }
@@ -69,7 +70,7 @@ final class ScriptedCalibrator extends ScriptedService {
         }
         ProducerRecord<String, byte[]> state =
                 new ProducerRecord<>("calibration-state", adapter + "/" + record.partition(), bytes("{}"));
-        if (!older) {
+        if (!silent) {
             Source source = new Source(record.topic(), record.partition(), record.offset());
             add(state, new CountedBatchHeaders(source, repeats).asMap());
         }
@@ -77,8 +78,9 @@ final class ScriptedCalibrator extends ScriptedService {
         produce(new ProducerRecord<>(
                 "adapter-boundaries",
                 adapter,
-                bytes("{\"adapter\":\"" + adapter + "\",\"boundary\":4,\"num_layers\":8,\"samples\":" + samples
-                        + "}")));
+                bytes(new String(BoundaryRecords.calibratedValue(adapter), StandardCharsets.UTF_8)
+                        .replace("\"boundary\":1", "\"boundary\":4")
+                        .replace("\"samples\":48", "\"samples\":" + samples))));
     }
 
     private static JsonNode examples(ConsumerRecord<String, byte[]> batch) {

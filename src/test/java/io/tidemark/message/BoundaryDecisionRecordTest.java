@@ -9,7 +9,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -24,13 +23,14 @@ class BoundaryDecisionRecordTest {
     void allFields() {
         String json = json(decision("preferred", Optional.of("full"), Optional.of(BATCH)));
         assertThat(json)
-                .isEqualTo("{\"adapter\":\"a\",\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
-                        + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"num_layers\":2,"
+                .isEqualTo("{\"adapter\":\"a\",\"version\":{\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
+                        + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"num_layers\":2},"
                         + "\"decided_at\":\"2026-11-25T12:00:00.500Z\",\"before\":2,\"boundary\":1,"
-                        + "\"reason\":\"preferred\",\"objective\":\"balanced\",\"epoch\":1,\"epoch_end\":\"full\",\"move\":1,"
-                        + "\"examples\":48,\"batches\":6,\"alpha\":0.05,\"margin\":0.02,\"loss_cap\":1.0,"
-                        + "\"gain_cap\":0.5,\"unit\":\"example\",\"threshold\":4.5,\"watch\":0.0,"
-                        + "\"watch_threshold\":10000.0,\"epoch_examples\":2000,\"boundaries\":["
+                        + "\"reason\":\"preferred\",\"objective\":\"balanced\",\"move\":1,"
+                        + "\"epoch\":{\"number\":1,\"examples\":48,\"batches\":6,\"max_examples\":2000,\"end\":\"full\"},"
+                        + "\"test\":{\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\"},"
+                        + "\"certification\":{\"alpha\":0.05,\"tested\":1,\"threshold\":4.5},"
+                        + "\"watch\":{\"value\":0.0,\"threshold\":10000.0},\"boundaries\":["
                         + "{\"boundary\":1,\"mean\":-1.0,\"difference\":0.5,\"interval\":0.25,\"capped\":0.375,\"log_e\":7.5,"
                         + "\"certified\":true,\"sums\":[8.0,5.0,2.5,1.0,0.5]},"
                         + "{\"boundary\":2,\"mean\":-1.5,\"difference\":0.0,\"certified\":true}],"
@@ -42,11 +42,11 @@ class BoundaryDecisionRecordTest {
     }
 
     @Test
-    @DisplayName("Has neither a batch nor the length or the end of an epoch if there is none")
+    @DisplayName("Has neither a batch nor the end of an epoch if there is none")
     void absentFields() {
         BoundaryDecisionRecord decision = decision(BoundaryDecisionRecord.RESET, Optional.empty(), Optional.empty());
         String json = json(decision);
-        assertThat(json).doesNotContain("evidence", "epoch_end", "epoch_examples");
+        assertThat(json).doesNotContain("evidence", "\"end\"");
         assertThat(read("a", json)).isEqualTo(decision);
         assertThat(Schema.named("boundary-decision").problems(json)).isEmpty();
     }
@@ -57,7 +57,7 @@ class BoundaryDecisionRecordTest {
         String json = json(decision("chosen", Optional.empty(), Optional.of(BATCH)));
         assertThatThrownBy(() -> read("b", json)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> BoundaryDecisionRecord.parse("a", null)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> read("a", json.replace("\"epoch\":1,", "")))
+        assertThatThrownBy(() -> read("a", json.replace("\"number\":1,", "")))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> read("a", json.replace("\"reason\":\"chosen\",", "")))
                 .isInstanceOf(IllegalArgumentException.class);
@@ -76,30 +76,17 @@ class BoundaryDecisionRecordTest {
             String reason, Optional<String> epochEnd, Optional<BoundaryRecord.Evidence> evidence) {
         return new BoundaryDecisionRecord(
                 "a",
-                "3fa2",
-                "smollm2",
-                "ba5e",
-                "fp32",
-                2,
+                new AdapterVersion("3fa2", "smollm2", "ba5e", "fp32", 2),
                 Instant.parse("2026-11-25T12:00:00.5Z"),
                 2,
                 1,
                 reason,
                 "balanced",
                 1,
-                epochEnd,
-                1,
-                48,
-                6,
-                0.05,
-                0.02,
-                1,
-                0.5,
-                "example",
-                4.5,
-                0,
-                10_000,
-                evidence.isPresent() ? OptionalInt.of(2000) : OptionalInt.empty(),
+                new BoundaryDecisionRecord.Epoch(1, 48, 6, 2000, epochEnd),
+                new HarmTestRecord(0.02, 1, 0.5, "example"),
+                new Certification(0.05, 1, 4.5),
+                new BoundaryDecisionRecord.Watch(0, 10_000),
                 List.of(
                         new BoundaryDecisionRecord.Row(
                                 1,

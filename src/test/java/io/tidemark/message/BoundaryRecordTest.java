@@ -5,12 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,52 +15,60 @@ import org.junit.jupiter.params.provider.CsvSource;
 @DisplayName("A boundary record")
 class BoundaryRecordTest {
 
-    private static final BoundaryRecord.Tested TEST = new BoundaryRecord.Tested(
-            0.02, 1, 0.5, "example", 2, 3, OptionalDouble.of(7.25), 6.5, 48, "fp32", OptionalInt.of(4));
+    private static final AdapterVersion VERSION = new AdapterVersion("3fa2", "smollm2", "ba5e", "fp32", 4);
+    private static final BoundaryRecord CALIBRATED =
+            BoundaryRecords.calibrated("a", VERSION, 3, 2, 3, OptionalInt.of(4));
+    private static final BoundaryRecord RESET = BoundaryRecords.reset("a", VERSION, 2, 3);
 
     @Test
-    @DisplayName("Is written with all fields in the order of its components")
-    void allFields() {
-        BoundaryRecord record = new BoundaryRecord(
-                "a",
-                Optional.of("3fa2"),
-                Optional.of("smollm2"),
-                Optional.of("ba5e"),
-                OptionalInt.of(2),
-                1,
-                Optional.of("balanced"),
-                List.of(-2.5, -1.0, -0.1),
-                OptionalLong.of(24),
-                OptionalInt.of(2),
-                Optional.of("balanced, 24 samples"),
-                Optional.of(Instant.parse("2026-11-25T12:00:00.5Z")),
-                false,
-                Optional.empty(),
-                Optional.empty(),
-                List.of());
+    @DisplayName("Of a calibrator has the version, the test and the batch, in the order of the components")
+    void calibrated() {
+        assertThat(CALIBRATED.pins()).isFalse();
+        assertThat(CALIBRATED.scored()).contains(VERSION);
+        assertThat(CALIBRATED.boundaryBeforeMove()).hasValue(4);
         assertWritten(
-                record,
-                "{\"adapter\":\"a\",\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"base_digest\":\"ba5e\","
-                        + "\"num_layers\":2,\"boundary\":1,\"objective\":\"balanced\",\"curve\":[-2.5,-1.0,-0.1],"
-                        + "\"samples\":24,\"previous_boundary\":2,\"reason\":\"balanced, 24 samples\","
-                        + "\"calibrated_at\":\"2026-11-25T12:00:00.500Z\",\"pinned\":false}");
+                CALIBRATED,
+                "{\"adapter\":\"a\",\"boundary\":3,\"writer\":\"calibrator\",\"version\":{\"adapter_digest\":\"3fa2\","
+                        + "\"base_model\":\"smollm2\",\"base_digest\":\"ba5e\",\"num_layers\":4},"
+                        + "\"reason\":\"preferred\",\"decided_at\":\"1970-01-01T00:00:00Z\",\"decision\":{"
+                        + "\"objective\":\"balanced\",\"samples\":48,\"previous_boundary\":4,\"epoch\":2,\"move\":3,"
+                        + "\"examples_at_move\":48,\"boundary_before_move\":4,\"compute_type\":\"fp32\","
+                        + "\"test\":{\"margin\":0.5,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\"},"
+                        + "\"certification\":{\"alpha\":0.05,\"tested\":2,\"threshold\":4.5},\"log_e\":7.25,"
+                        + "\"scores\":[{\"boundary\":0,\"mean\":-2.5},{\"boundary\":2,\"mean\":-1.0},"
+                        + "{\"boundary\":4,\"mean\":-1.25}],\"evidence\":{\"batch_id\":\"b1\","
+                        + "\"topic\":\"validation-batches\",\"partition\":3,\"offset\":41}}}");
     }
 
     @Test
-    @DisplayName("Is written without absent fields and without an empty curve")
-    void absentFields() {
-        assertWritten(
-                read("{\"adapter\":\"a\",\"boundary\":3}"), "{\"adapter\":\"a\",\"boundary\":3,\"pinned\":false}");
+    @DisplayName("Of a reset has the version and the test of its epoch, and no batch")
+    void reset() {
+        assertThat(RESET.pins()).isFalse();
+        assertThat(RESET.scored()).contains(VERSION);
+        assertThat(json(RESET)).contains("\"writer\":\"reset\"").doesNotContain("evidence");
+        assertWritten(RESET, json(RESET));
+    }
+
+    @Test
+    @DisplayName("Is an operator's, who pins the boundary, if it does not say who wrote it")
+    void withoutWriter() {
+        BoundaryRecord record = read("{\"adapter\":\"a\",\"boundary\":3}");
+        assertThat(record.pins()).isTrue();
+        assertWritten(record, "{\"adapter\":\"a\",\"boundary\":3,\"writer\":\"operator\"}");
     }
 
     @Test
     @DisplayName("May have null in place of every absent field, and unknown fields of any depth")
     void nullsAndUnknownFields() {
-        assertThat(read("{\"adapter\":\"a\",\"boundary\":3,\"adapter_digest\":null,\"base_model\":null,"
-                        + "\"base_digest\":null,\"num_layers\":null,\"objective\":null,\"curve\":null,\"samples\":null,"
-                        + "\"previous_boundary\":null,\"reason\":null,\"calibrated_at\":null,\"pinned\":null,"
-                        + "\"unknown\":" + "[".repeat(100) + "]".repeat(100) + "}"))
+        assertThat(read("{\"adapter\":\"a\",\"boundary\":3,\"writer\":null,\"version\":null,\"reason\":null,"
+                        + "\"decided_at\":null,\"decision\":null,\"unknown\":" + "[".repeat(100) + "]".repeat(100)
+                        + "}"))
                 .isEqualTo(read("{\"adapter\":\"a\",\"boundary\":3}"));
+        assertThat(read("{\"adapter\":\"a\",\"boundary\":3,\"version\":{\"adapter_digest\":\"d\",\"base_model\":null,"
+                                + "\"base_digest\":null,\"num_layers\":null}}")
+                        .version())
+                .contains(new BoundaryRecord.Version(
+                        Optional.of("d"), Optional.empty(), Optional.empty(), OptionalInt.empty()));
     }
 
     @ParameterizedTest(name = "{0} is {1}")
@@ -81,18 +85,18 @@ class BoundaryRecordTest {
             {"adapter": "a", "boundary": "3"}                   | invalid_record
             {"adapter": "a", "boundary": 3.5}                   | invalid_record
             {"adapter": "a", "boundary": 99999999999}           | invalid_record
-            {"adapter": "a", "boundary": 5, "num_layers": 4}    | invalid_record
-            {"adapter": "a", "boundary": 1, "num_layers": 2, "curve": [1, 2]} | invalid_record
-            {"adapter": "a", "boundary": 1, "curve": [1, null]} | invalid_record
-            {"adapter": "a", "boundary": 1, "calibrated_at": "now"} | invalid_record
-            {"adapter": "a", "boundary": 1, "test": {"epoch": 2, "move": 1}} | invalid_record
-            {"adapter": "a", "boundary": 1, "test": true}       | invalid_record
-            {"adapter": "a", "boundary": 1, "scores": [{"boundary": 1}]} | invalid_record
+            {"adapter": "a", "boundary": 5, "version": {"num_layers": 4}} | invalid_record
+            {"adapter": "a", "boundary": 0, "version": {"num_layers": 0}} | invalid_record
+            {"adapter": "a", "boundary": 1, "decided_at": "now"} | invalid_record
+            {"adapter": "a", "boundary": 1, "writer": "someone"} | invalid_record
+            {"adapter": "a", "boundary": 1, "writer": "calibrator"} | invalid_record
+            {"adapter": "a", "boundary": 1, "writer": "reset"}  | invalid_record
+            {"adapter": "a", "boundary": 1, "decision": {"epoch": 2, "move": 1}} | invalid_record
+            {"adapter": "a", "boundary": 1, "decision": true}   | invalid_record
             {"adapter": null, "boundary": 1}                    | invalid_record
             {"adapter": "other", "boundary": 3}                 | key_mismatch
             {"adapter": "a", "boundary": 1, "boundary": 2}      | invalid_json
             {"adapter": "a", "boundary": 1, "x": 1, "x": 1}     | invalid_json
-            {"adapter": "a", "boundary": 1, "curve": [NaN, 1]}  | invalid_record
             """)
     void broken(String value, String code) {
         assertThat(TableEntry.parse("a", value.getBytes(StandardCharsets.UTF_8)))
@@ -105,76 +109,44 @@ class BoundaryRecordTest {
     }
 
     @Test
-    @DisplayName("Is pinned if an operator set it, and then has no digest, curve or number of layers")
+    @DisplayName("That is set by hand has neither a version nor a decision")
     void byHand() {
         assertWritten(
                 BoundaryRecord.setByHand("a", 12, "too slow", Instant.EPOCH),
-                "{\"adapter\":\"a\",\"boundary\":12,"
-                        + "\"reason\":\"too slow\",\"calibrated_at\":\"1970-01-01T00:00:00Z\",\"pinned\":true}");
+                "{\"adapter\":\"a\",\"boundary\":12,\"writer\":\"operator\","
+                        + "\"reason\":\"too slow\",\"decided_at\":\"1970-01-01T00:00:00Z\"}");
     }
 
-    @Test
-    @DisplayName("Has the batch, the test behind it, and scores in place of a curve if some boundaries were not scored")
-    void tested() {
-        BoundaryRecord record = tested(4, List.of(new BoundaryRecord.Score(0, -2.5), new BoundaryRecord.Score(4, -1)));
-        assertThat(record.test()).contains(TEST);
-        assertThat(record.version()).contains(new BoundaryRecord.Version("3fa2", "smollm2", "ba5e", 4));
-        assertThat(record.boundaryBeforeMove()).hasValue(4);
-        assertWritten(
-                record,
-                "{\"adapter\":\"a\",\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\",\"base_digest\":\"ba5e\","
-                        + "\"num_layers\":4,\"boundary\":3,\"objective\":\"balanced\",\"samples\":48,"
-                        + "\"previous_boundary\":4,\"reason\":\"preferred\",\"calibrated_at\":\"1970-01-01T00:00:00Z\","
-                        + "\"pinned\":false,\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\","
-                        + "\"partition\":3,\"offset\":41},"
-                        + "\"test\":{\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\",\"epoch\":2,"
-                        + "\"move\":3,\"log_e\":7.25,\"threshold\":6.5,\"examples_at_move\":48,\"compute_type\":\"fp32\","
-                        + "\"boundary_before_move\":4},"
-                        + "\"scores\":[{\"boundary\":0,\"mean\":-2.5},{\"boundary\":4,\"mean\":-1.0}]}");
-    }
-
-    @Test
-    @DisplayName("Has a curve in place of scores if all boundaries were scored")
-    void allScored() {
-        BoundaryRecord record = tested(
-                3,
-                IntStream.rangeClosed(0, 3)
-                        .mapToObj(boundary -> new BoundaryRecord.Score(boundary, -boundary))
-                        .toList());
-        assertThat(record.scores()).isEmpty();
-        assertThat(record.curve()).containsExactly(0.0, -1.0, -2.0, -3.0);
-    }
-
-    @ParameterizedTest(name = "{0}")
-    @DisplayName("Is broken if a number of its test is out of range, or a required field of it is absent or null")
-    @CsvSource({
-        "'\"epoch\":2', '\"epoch\":0'",
-        "'\"move\":3', '\"move\":-1'",
-        "'\"examples_at_move\":48', '\"examples_at_move\":-1'",
-        "'\"boundary_before_move\":4', '\"boundary_before_move\":-1'",
-        "'\"unit\":\"example\"', '\"unit\":null'",
-        "'\"margin\":0.02,', ''"
-    })
-    void invalidTest(String valid, String invalid) {
-        String json = new String(TopicJson.write(tested(4, List.of())), StandardCharsets.UTF_8);
+    @ParameterizedTest(name = "{0} becomes {1}")
+    @DisplayName("Of a calibrator is broken without its test, batch or version, and with a number out of range")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "epoch":2                | "epoch":0
+            "move":3                 | "move":-1
+            "samples":48             | "samples":-1
+            "examples_at_move":48    | "examples_at_move":-1
+            "boundary_before_move":4 | "boundary_before_move":-1
+            "unit":"example"         | "unit":null
+            "unit":"example"         | "unit":"token"
+            "margin":0.5,            | ``
+            "margin":0.5             | "margin":1.0
+            "loss_cap":1.0           | "loss_cap":101.0
+            "test":{                 | "other":{
+            "certification":{        | "other":{
+            "alpha":0.05             | "alpha":1.0
+            "tested":2               | "tested":0
+            "boundary":2,"mean":-1.0 | "boundary":2
+            "mean":-1.0              | "mean":NaN
+            "scores":[               | "scores":null,"other":[
+            "evidence":{             | "other":{
+            "base_digest":"ba5e",    | ``
+            "writer":"calibrator"    | "writer":"reset"
+            "writer":"calibrator",   | ``
+            """)
+    void invalidDecision(String valid, String invalid) {
+        String json = json(CALIBRATED);
         assertThat(json).contains(valid);
-        assertThat(TableEntry.parse("a", json.replace(valid, invalid).getBytes(StandardCharsets.UTF_8)))
-                .isInstanceOf(TableEntry.Broken.class);
-    }
-
-    private static BoundaryRecord tested(int numLayers, List<BoundaryRecord.Score> scores) {
-        return BoundaryRecord.tested(
-                "a",
-                new BoundaryRecord.Version("3fa2", "smollm2", "ba5e", numLayers),
-                3,
-                "balanced",
-                48,
-                4,
-                "preferred",
-                Instant.EPOCH,
-                Optional.of(new BoundaryRecord.Evidence("b1", "validation-batches", 3, 41)),
-                TEST,
-                scores);
+        byte[] changed = json.replace(valid, invalid).getBytes(StandardCharsets.UTF_8);
+        assertThat(TableEntry.parse("a", changed)).isInstanceOf(TableEntry.Broken.class);
     }
 
     @Test
@@ -186,8 +158,12 @@ class BoundaryRecordTest {
         assertThat(schema.problems("{\"adapter\": \"a\", \"boundary\": \"3\"}")).isNotEmpty();
     }
 
+    private static String json(BoundaryRecord record) {
+        return new String(TopicJson.write(record), StandardCharsets.UTF_8);
+    }
+
     private static void assertWritten(BoundaryRecord record, String json) {
-        assertThat(new String(TopicJson.write(record), StandardCharsets.UTF_8)).isEqualTo(json);
+        assertThat(json(record)).isEqualTo(json);
         assertThat(read(json)).isEqualTo(record);
         assertThat(Schema.named("boundary-record").problems(json)).isEmpty();
     }

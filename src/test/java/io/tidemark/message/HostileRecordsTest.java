@@ -1,10 +1,10 @@
 package io.tidemark.message;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.Bounds;
 import io.tidemark.fixture.HostileJson;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import net.jqwik.api.Arbitrary;
@@ -21,7 +21,8 @@ class HostileRecordsTest {
     private static final int MAX_BYTES = 1 << 18;
     private static final Bounds BOUNDS = new Bounds(Duration.ofSeconds(5), 64, 4 << 20);
 
-    private static final List<String> SAMPLES = List.of("""
+    private static final List<String> SAMPLES =
+            List.of("""
             {"id":"r","model":"m","prompt":"a b c","max_tokens":9,"temperature":0.5,"top_p":0.9,"seed":7,"stop":["x"],
             "logprobs":2,"n":2,"priority":-1,"deadline":"2030-01-01T00:00:00Z","timeout_ms":5,"boundary":3,
             "logit_bias":{"5":1.5},"stop_token_ids":[3],"stream":true}""", """
@@ -36,18 +37,18 @@ class HostileRecordsTest {
             {"batch_id":"b","adapter":"a","examples":[{"prompt":"p","completion":"c"},
             {"messages":[{"role":"user","content":"a"}],"completion":"c"}]}""", """
             {"id":"r","source":{"topic":"t","partition":1,"offset":2}}""", """
-            {"adapter":"a","adapter_digest":"ff","base_model":"m","num_layers":2,"boundary":1,"objective":"balanced",
-            "curve":[-1,-2,-3.5],"samples":3,"calibrated_at":"2030-01-01T00:00:00Z","pinned":false}""");
+            {"adapter":"a","boundary":1,"version":{"adapter_digest":"ff","base_model":"m","num_layers":2},
+            "decided_at":"2030-01-01T00:00:00Z"}""", new String(BoundaryRecords.calibratedValue("a"), UTF_8));
 
     /** The first call loads classes, which allocates. */
     @BeforeContainer
     static void warmUp() {
-        assertThat(RequestMessage.parse(SAMPLES.get(0).getBytes(StandardCharsets.UTF_8), MAX_BYTES))
+        assertThat(RequestMessage.parse(SAMPLES.get(0).getBytes(UTF_8), MAX_BYTES))
                 .isInstanceOf(Parsed.Valid.class);
-        assertThat(RequestMessage.parse(SAMPLES.get(1).getBytes(StandardCharsets.UTF_8), MAX_BYTES))
+        assertThat(RequestMessage.parse(SAMPLES.get(1).getBytes(UTF_8), MAX_BYTES))
                 .isInstanceOf(Parsed.Valid.class);
         for (String sample : SAMPLES) {
-            byte[] value = sample.getBytes(StandardCharsets.UTF_8);
+            byte[] value = sample.getBytes(UTF_8);
             RequestMessage.parse(value, MAX_BYTES);
             RequestMessage.parse(value, 1);
             ValidationBatch.parse(value, MAX_BYTES, 1000);

@@ -207,9 +207,7 @@ public final class AsyncApi {
     private static Optional<String> key(JsonNode message, JsonNode payload) {
         return Optional.ofNullable(message.get("x-key"))
                 .map(fields -> StreamSupport.stream(fields.spliterator(), false)
-                        .map(field -> payload.get(field.asText()))
-                        .filter(value -> value != null)
-                        .map(JsonNode::asText)
+                        .map(field -> payload.at("/" + field.asText()).asText())
                         .collect(Collectors.joining("/")));
     }
 

@@ -90,16 +90,6 @@ class AsyncApiTest {
                         "validation-dead-letters");
     }
 
-    @Test
-    @DisplayName("Accepts the state of an older calibrator with its key, and no other key for it")
-    void olderState() {
-        TopicRecord state = example("calibration-state");
-        TopicRecord older = state.with(json -> json.remove(List.of("base_digest", "compute_type")));
-        assertThat(api.problems(older.withKey("restaurants/0"))).isEmpty();
-        assertThat(api.problems(older)).isNotEmpty();
-        assertThat(api.problems(state.withKey("restaurants/0"))).isNotEmpty();
-    }
-
     static Stream<PlantedFault> faults() {
         return PlantedFault.all().stream();
     }

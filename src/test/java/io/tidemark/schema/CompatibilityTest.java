@@ -57,8 +57,8 @@ class CompatibilityTest {
             result          | created         | removed
             result          | created         | optional
             provenance      | attempt         | string
-            boundary-record | num_layers      | required
-            calibration-state | base_model    | optional
+            boundary-record | reason          | required
+            calibration-state | version       | optional
             chat-turn       | role            | fewer values
             request         | n               | smaller range
             """)

@@ -60,10 +60,20 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
                 faults,
                 "adapter-boundaries",
                 "evidence without a batch id",
-                json -> json.putObject("evidence")
-                        .put("topic", "t")
-                        .put("partition", 0)
-                        .put("offset", 0));
+                json -> ((ObjectNode) json.at("/decision/evidence")).remove("batch_id"));
+        value(faults, "adapter-boundaries", "a calibrator without a decision", json -> json.remove("decision"));
+        value(
+                faults,
+                "adapter-boundaries",
+                "a calibrator without evidence",
+                json -> ((ObjectNode) json.get("decision")).remove("evidence"));
+        value(
+                faults,
+                "adapter-boundaries",
+                "a calibrator without the digest of the base model",
+                json -> ((ObjectNode) json.get("version")).remove("base_digest"));
+        value(faults, "adapter-boundaries", "an operator with a decision", json -> json.remove("writer"));
+        value(faults, "adapter-boundaries", "a reset with evidence", json -> json.put("writer", "reset"));
         value(faults, "adapter-boundaries", "a negative boundary", json -> json.put("boundary", -1));
         add(
                 faults,
@@ -75,7 +85,7 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
         add(
                 faults,
                 "calibration-state",
-                "the key of an older calibrator",
+                "a key without base digest and compute type",
                 record -> record.withKey(record.keyText().replaceFirst("/[^/]+/[^/]+$", "")));
         add(
                 faults,
@@ -87,7 +97,7 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
                 "calibration-state",
                 "a batch id in place of its hash",
                 json -> json.putArray("counted_batches").add("b1"));
-        value(faults, "calibration-state", "no base model", json -> json.remove("base_model"));
+        value(faults, "calibration-state", "no version", json -> json.remove("version"));
         header(faults, "calibration-state", "tidemark.repeats", TopicRecord.bytes("-1"));
         header(faults, "calibration-state", "tidemark.source.offset", TopicRecord.bytes("first"));
         add(

@@ -5,10 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
+import io.tidemark.client.Cluster;
+import io.tidemark.client.DecisionTopic;
+import io.tidemark.client.Topics;
+import io.tidemark.message.AdapterVersion;
+import io.tidemark.message.BoundaryRecords;
+import io.tidemark.message.TopicJson;
 import jakarta.inject.Inject;
 import java.time.Duration;
+import java.util.OptionalInt;
 import java.util.UUID;
 import org.awaitility.Awaitility;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -22,6 +30,9 @@ class BoundaryInUseTest {
     @Inject
     TopicClient client;
 
+    @ConfigProperty(name = "kafka.bootstrap.servers")
+    String brokers;
+
     @Test
     @DisplayName(
             "A boundary record applies from the next request on, and one that does not match the adapter gives full LoRA")
@@ -34,10 +45,9 @@ class BoundaryInUseTest {
         assertThat(request("qv").path("boundary_offset").asLong()).isEqualTo(offset);
 
         String digest = request("qv").path("adapter_digest").asText();
-        client.send(WorkerTopics.BOUNDARIES, "qv", record(", \"adapter_digest\": \"" + "0".repeat(64) + "\""));
+        client.send(WorkerTopics.BOUNDARIES, "qv", record("\"adapter_digest\": \"" + "0".repeat(64) + "\""));
         awaitBoundary("qv", LAYERS);
-        client.send(
-                WorkerTopics.BOUNDARIES, "qv", record(", \"num_layers\": 6, \"adapter_digest\": \"" + digest + "\""));
+        client.send(WorkerTopics.BOUNDARIES, "qv", record("\"num_layers\": 6, \"adapter_digest\": \"" + digest + "\""));
         awaitBoundary("qv", 2);
         client.send(WorkerTopics.BOUNDARIES, "qv", "{\"adapter\": \"qv\", \"boundary\": \"two\"}");
         awaitBoundary("qv", LAYERS);
@@ -65,25 +75,34 @@ class BoundaryInUseTest {
     }
 
     @Test
-    @DisplayName("A process with both roles replaces an untested boundary by full LoRA in the next results")
+    @DisplayName("A process with both roles replaces a boundary with a looser test by full LoRA in the next results")
     void calibratedBetweenSteps() {
-        client.send(WorkerTopics.BOUNDARIES, "some-layers", "{\"adapter\": \"some-layers\", \"boundary\": 2}");
+        client.send("validation-batches", "some-layers", batch("b1"));
+        DecisionTopic decisions = new DecisionTopic(new Cluster(brokers), Topics.DEFAULT);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
+                .until(() -> !decisions.read("some-layers", 1).last().isEmpty());
+        AdapterVersion version = decisions.read("some-layers", 1).last().get(0).version();
+        client.send(
+                WorkerTopics.BOUNDARIES,
+                "some-layers",
+                TopicJson.write(BoundaryRecords.calibrated("some-layers", version, 2, 2, 1, OptionalInt.of(LAYERS))));
         awaitBoundary("some-layers", 2);
-        client.send("validation-batches", "some-layers", batch("some-layers"));
+        client.send("validation-batches", "some-layers", batch("b2"));
         Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
                 .until(() ->
                         client.values(WorkerTopics.BOUNDARIES, "some-layers").size() > 1);
         JsonNode boundary =
                 client.values(WorkerTopics.BOUNDARIES, "some-layers").get(1);
-        assertThat(boundary.path("reason").asText()).isEqualTo("older_record");
+        assertThat(boundary.path("writer").asText()).isEqualTo("calibrator");
+        assertThat(boundary.path("reason").asText()).isEqualTo("stricter_settings");
         assertThat(boundary.path("boundary").asInt()).isEqualTo(LAYERS);
-        assertThat(boundary.path("samples").asInt()).isEqualTo(8);
-        assertThat(boundary.path("curve")).hasSize(LAYERS + 1);
-        awaitBoundary("some-layers", boundary.path("boundary").asInt());
+        assertThat(boundary.path("decision").path("scores")).hasSize(LAYERS + 1);
+        awaitBoundary("some-layers", LAYERS);
     }
 
-    private static String batch(String adapter) {
+    private static String batch(String id) {
         StringBuilder examples = new StringBuilder();
         for (int i = 0; i < 8; i++) {
             examples.append(i == 0 ? "" : ", ")
@@ -93,11 +112,11 @@ class BoundaryInUseTest {
                     .append(i)
                     .append("\"}");
         }
-        return "{\"batch_id\": \"b\", \"adapter\": \"" + adapter + "\", \"examples\": [" + examples + "]}";
+        return "{\"batch_id\": \"" + id + "\", \"adapter\": \"some-layers\", \"examples\": [" + examples + "]}";
     }
 
-    private static String record(String more) {
-        return "{\"adapter\": \"qv\", \"boundary\": 2" + more + "}";
+    private static String record(String version) {
+        return "{\"adapter\": \"qv\", \"boundary\": 2, \"version\": {" + version + "}}";
     }
 
     private void awaitBoundary(String adapter, int layers) {

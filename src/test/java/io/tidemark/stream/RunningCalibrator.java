@@ -183,7 +183,8 @@ final class RunningCalibrator implements AutoCloseable {
         Awaitility.await("a decision over " + examples + " examples")
                 .atMost(Duration.ofSeconds(30))
                 .until(() -> decisions().stream()
-                        .anyMatch(decision -> decision.path("examples").asLong() == examples));
+                        .anyMatch(decision ->
+                                decision.path("epoch").path("examples").asLong() == examples));
         List<JsonNode> all = decisions();
         return all.get(all.size() - 1);
     }

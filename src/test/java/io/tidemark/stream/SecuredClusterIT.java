@@ -1,12 +1,12 @@
 package io.tidemark.stream;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.calibration.rule.EpochReset;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
@@ -22,8 +22,10 @@ import io.tidemark.client.OpenRequest;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.TidemarkClient;
 import io.tidemark.client.Topics;
+import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecords;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
 import java.nio.file.Path;
@@ -70,36 +72,6 @@ class SecuredClusterIT {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Topics TOPICS = Topics.DEFAULT;
 
-    private static final BoundaryDecisionRecord RESET = new BoundaryDecisionRecord(
-            "operated",
-            "d",
-            "base",
-            "b",
-            "fp32",
-            6,
-            Instant.EPOCH,
-            2,
-            6,
-            BoundaryDecisionRecord.RESET,
-            "balanced",
-            2,
-            Optional.of(BoundaryDecisionRecord.RESET),
-            0,
-            0,
-            0,
-            0.05,
-            0.02,
-            1,
-            0.5,
-            "example",
-            5,
-            0,
-            10_000,
-            OptionalInt.empty(),
-            List.of(),
-            Optional.empty(),
-            true);
-
     private SecuredBroker broker;
 
     @BeforeAll
@@ -142,35 +114,42 @@ class SecuredClusterIT {
     @Test
     @DisplayName("A calibrator counts a batch, and writes the boundary and the decision, which clients can read")
     void calibrator() throws Exception {
-        // without a test behind it, so that the calibrator replaces it
-        try (Producer<String, byte[]> operator = cluster("tidemark-operator").producer()) {
-            operator.send(new ProducerRecord<>(
-                            TOPICS.boundaries(), "all", "{\"adapter\": \"all\", \"boundary\": 2}".getBytes(UTF_8)))
-                    .get();
-        }
         JsonNode pairs = JSON.readTree(Path.of(BrokerResource.MODEL, "adapters/all/expected.json")
                         .toFile())
                 .path("pairs");
         List<JsonNode> examples = new ArrayList<>();
         pairs.forEach(examples::add);
         try (ServedProcess calibrator = serve("calibrator").awaitReady()) {
-            assertThat(new CalibrationClient(cluster("tidemark-validation"), TOPICS, "tidemark-calibrators")
-                            .calibrate(
-                                    CalibrationClient.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
-                    .isEmpty();
+            calibrate(examples);
             assertThat(repeats("again", examples, TOPICS)).hasValue(examples.size());
             // the user may write to this topic and not read it
             assertThat(repeats("unknown", examples, renamed(TOPICS.requests(), TOPICS.validationBatches())))
                     .isEmpty();
+            // with a looser test, so that the calibrator replaces it
+            Cluster operator = cluster("tidemark-operator");
+            AdapterVersion version = new DecisionTopic(operator, TOPICS)
+                    .read("all", 1)
+                    .last()
+                    .get(0)
+                    .version();
+            new BoundaryTopic(operator, TOPICS)
+                    .put(BoundaryRecords.calibrated("all", version, 2, 2, 1, OptionalInt.of(6)));
+            calibrate(examples);
             assertNoRightIsMissing(calibrator);
         }
         assertThat(new BoundaryTopic(clientsCluster(), TOPICS).read().get("all"))
                 .isInstanceOfSatisfying(
                         TableEntry.Present.class,
-                        present -> assertThat(present.record().reason()).contains("older_record"));
+                        present -> assertThat(present.record().reason()).contains("stricter_settings"));
         assertThat(new DecisionTopic(clientsCluster(), TOPICS).read("all", 1).last())
                 .extracting(BoundaryDecisionRecord::reason)
-                .containsExactly("older_record");
+                .containsExactly("stricter_settings");
+    }
+
+    private void calibrate(List<JsonNode> examples) {
+        assertThat(new CalibrationClient(cluster("tidemark-validation"), TOPICS, "tidemark-calibrators")
+                        .calibrate(CalibrationClient.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
+                .isEmpty();
     }
 
     /** What a client tells about a batch that the calibrator counts. */
@@ -265,8 +244,13 @@ class SecuredClusterIT {
         DecisionTopic decisions = new DecisionTopic(cluster, TOPICS);
         boundaries.put(BoundaryRecord.setByHand("operated", 2, "a test", Instant.EPOCH));
         assertThat(boundaries.read()).containsKey("operated");
-        decisions.put(RESET);
-        assertThat(decisions.read("operated", 1).last()).containsExactly(RESET);
+        BoundaryRecord calibrated =
+                BoundaryRecords.calibrated("operated", BoundaryRecords.VERSION, 2, 1, 1, OptionalInt.of(4));
+        EpochReset reset = EpochReset.of(
+                        "operated", Optional.of(calibrated), Optional.empty(), List.of(), Instant.EPOCH)
+                .orElseThrow();
+        decisions.put(reset.decision());
+        assertThat(decisions.read("operated", 1).last()).containsExactly(reset.decision());
         assertThat(new CalibrationStates(cluster, TOPICS).read("operated")).isEmpty();
         boundaries.remove("operated");
         assertThat(boundaries.read()).doesNotContainKey("operated");

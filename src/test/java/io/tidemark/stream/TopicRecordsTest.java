@@ -16,9 +16,12 @@ import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.Cluster;
+import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.Topics;
+import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecords;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.RawValidationBatch;
@@ -33,6 +36,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -156,23 +160,33 @@ class TopicRecordsTest {
     }
 
     /**
-     * A batch that is counted, one for an unknown adapter, and an invalid one. The boundary in force was not tested, so
-     * that the calibrator replaces it.
+     * Two batches that are counted, one for an unknown adapter, and an invalid one. The test of the boundary in force
+     * is looser than that of the settings, so that the calibrator replaces it.
      */
     private void sendBatches() {
-        client.send(BOUNDARIES, "qv", "{\"adapter\": \"qv\", \"boundary\": 2}");
         List<JsonNode> examples = IntStream.range(0, EXAMPLES)
                 .mapToObj(i -> TopicClient.json(TopicClient.bytes(
                         "{\"prompt\": \"number " + i + "\", \"completion\": \"the answer " + i + "\"}")))
                 .toList();
-        List<RawValidationBatch> batches = Stream.concat(
-                        CalibrationClient.split("qv", examples, EXAMPLES).stream(),
-                        CalibrationClient.split("nobody", examples, EXAMPLES).stream())
-                .toList();
-        assertThat(new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
-                        .calibrate(batches, done -> {}, TIMEOUT))
-                .hasSize(1);
+        assertThat(calibrate("qv", examples)).isEmpty();
+        AdapterVersion version = new DecisionTopic(new Cluster(brokers), topics())
+                .read("qv", 1)
+                .last()
+                .get(0)
+                .version();
+        client.send(
+                BOUNDARIES,
+                "qv",
+                TopicJson.write(BoundaryRecords.calibrated("qv", version, 2, 2, 1, OptionalInt.of(4))));
+        assertThat(calibrate("qv", examples)).isEmpty();
+        assertThat(calibrate("nobody", examples)).hasSize(1);
         client.send(BATCHES, INVALID, "{\"batch_id\": \"b\", \"adapter\": \"qv\", \"examples\": []}");
+    }
+
+    /** Sends the examples as one batch, and returns the error if it is refused. */
+    private Map<RawValidationBatch, String> calibrate(String adapter, List<JsonNode> examples) {
+        return new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
+                .calibrate(CalibrationClient.split(adapter, examples, EXAMPLES), done -> {}, TIMEOUT);
     }
 
     /** The boundaries of an operator, and tombstones, which leave the adapters as the other tests expect them. */

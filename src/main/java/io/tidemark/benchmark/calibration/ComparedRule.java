@@ -23,7 +23,7 @@ public enum ComparedRule {
     ONE_STANDARD_ERROR("1-SE") {
         @Override
         SimulatedRule start(RuleSettings settings, Objective objective, List<Integer> boundaries) {
-            return new FromMeans(boundaries.size() - 1);
+            return new Means(boundaries.size() - 1);
         }
     },
     /** The objective chooses among boundaries that an asymptotic confidence sequence certifies. */
@@ -56,13 +56,13 @@ public enum ComparedRule {
     abstract SimulatedRule start(RuleSettings settings, Objective objective, List<Integer> boundaries);
 
     /** After eight examples, the choice from the curve. */
-    private static final class FromMeans implements SimulatedRule {
+    private static final class Means implements SimulatedRule {
 
         private static final int MIN_SAMPLES = 8;
 
         private int place;
 
-        FromMeans(int full) {
+        Means(int full) {
             this.place = full;
         }
 

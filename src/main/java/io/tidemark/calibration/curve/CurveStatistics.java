@@ -1,6 +1,6 @@
 package io.tidemark.calibration.curve;
 
-import io.tidemark.message.CalibrationStateRecord;
+import io.tidemark.message.CalibrationEpochRecord;
 import java.util.Arrays;
 import java.util.List;
 
@@ -40,7 +40,7 @@ public final class CurveStatistics {
      * @throws IllegalArgumentException if the fields of the record contradict each other, or are so large that a merge
      *                                  could overflow
      */
-    public static CurveStatistics of(CalibrationStateRecord.Statistics record) {
+    public static CurveStatistics of(CalibrationEpochRecord.Statistics record) {
         if (record.count() > MAX_COUNT
                 || record.means().stream().anyMatch(mean -> Math.abs(mean) > MAX_MEAN)
                 || record.comoments().stream().anyMatch(comoment -> Math.abs(comoment) > MAX_COMOMENT)) {
@@ -51,8 +51,8 @@ public final class CurveStatistics {
     }
 
     /** The value in the Kafka record. */
-    public CalibrationStateRecord.Statistics toRecord() {
-        return new CalibrationStateRecord.Statistics(
+    public CalibrationEpochRecord.Statistics toRecord() {
+        return new CalibrationEpochRecord.Statistics(
                 count,
                 Arrays.stream(means).boxed().toList(),
                 Arrays.stream(comoments).boxed().toList());

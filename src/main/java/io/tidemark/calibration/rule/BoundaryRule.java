@@ -256,10 +256,6 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
         if (inForce.isPinned()) {
             return new RuleDecision(inForce.boundary(), inForce, Reason.PINNED, end, evidence);
         }
-        if (inForce.source() == InForce.Source.OLDER) {
-            return new RuleDecision(
-                    inForce.boundary(), full(inForce, epoch, states), Reason.OLDER_RECORD, end, evidence);
-        }
         if (evidence.watch() >= settings.falseAlarmExamples()) {
             return new RuleDecision(
                     inForce.boundary(),

@@ -2,8 +2,8 @@ package io.tidemark.calibration.rule;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.sweep.TokenizedExample;
+import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.CalibrationStateRecord.Claim;
 import java.nio.charset.StandardCharsets;
@@ -12,13 +12,9 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
-import java.util.Set;
 
 /**
  * What a calibrator has counted of one version of an adapter over the batches of one partition of
@@ -27,31 +23,19 @@ import java.util.Set;
  *
  * @param adapter        the id of the adapter
  * @param inputPartition the partition of {@code validation-batches}
- * @param adapterDigest  the adapter version that scored the examples
- * @param baseModel      the name of the base model that scored the examples
- * @param baseDigest     the digest of its files; empty in states of older calibrators, which match every base of the
- *                       name
- * @param computeType    the numeric type of its linear modules; empty in states of older calibrators
- * @param numLayers      the number of layers L of the base model
- * @param countedBatches the last batches that were counted, oldest first: hashes of their ids, which bounds the size of
- *                       the record
- * @param countedContents digests of the examples of these batches, each behind the hash of the id and a dot; none for
- *                        batches that older calibrators counted
+ * @param version        the version that scored the examples
+ * @param countedBatches the last batches that were counted, oldest first, which bounds the size of the record: the hash
+ *                       of the id, a dot, and the digest of the examples
  * @param claim          the batch that a calibrator scores, or scored last without counting it
- * @param epoch          what counts in the epoch; empty if no calibrator with epochs has counted a batch
+ * @param epoch          what counts in the epoch; empty before the first batch is counted
  * @param shadow         in shadow mode, what would be in force if the decisions were published
  * @param otherFields    fields of newer calibrators, which are written again
  */
 public record CalibrationState(
         String adapter,
         int inputPartition,
-        String adapterDigest,
-        String baseModel,
-        Optional<String> baseDigest,
-        Optional<String> computeType,
-        int numLayers,
+        LoadedVersion version,
         List<String> countedBatches,
-        List<String> countedContents,
         Optional<Claim> claim,
         Optional<EpochState> epoch,
         Optional<InForce> shadow,
@@ -61,7 +45,7 @@ public record CalibrationState(
     public enum Counted {
         /** There is none among the last batches of the partition. */
         NO,
-        /** With the same examples, or an older calibrator counted it and its examples are unknown. */
+        /** With the same examples. */
         SAME,
         /** With other examples. */
         OTHER
@@ -74,12 +58,12 @@ public record CalibrationState(
 
     /** @throws IllegalArgumentException if the epoch is of a model with another number of layers */
     public CalibrationState {
-        if (epoch.filter(counted -> counted.set().numLayers() != numLayers).isPresent()) {
+        if (epoch.filter(counted -> counted.set().numLayers() != version.numLayers())
+                .isPresent()) {
             throw new IllegalArgumentException(
-                    "the epoch of the state must be of a model with " + numLayers + " layers, as its statistics are");
+                    "the epoch of the state must be of a model with " + version.numLayers() + " layers");
         }
         countedBatches = List.copyOf(countedBatches);
-        countedContents = List.copyOf(countedContents);
         otherFields = Map.copyOf(otherFields);
     }
 
@@ -88,12 +72,7 @@ public record CalibrationState(
         return new CalibrationState(
                 adapter,
                 inputPartition,
-                version.digest(),
-                version.baseModel(),
-                Optional.of(version.baseDigest()),
-                Optional.of(version.computeType()),
-                version.numLayers(),
-                List.of(),
+                version,
                 List.of(),
                 Optional.empty(),
                 Optional.empty(),
@@ -102,8 +81,7 @@ public record CalibrationState(
     }
 
     /**
-     * Reads a record. What a calibrator without epochs has counted has no effect, since its examples have no test. An
-     * epoch without the sums of capped differences counts as none; its batches stay counted.
+     * Reads a record.
      *
      * @throws IllegalArgumentException if fields of the record contradict each other or are too large
      */
@@ -111,15 +89,10 @@ public record CalibrationState(
         return new CalibrationState(
                 record.adapter(),
                 record.inputPartition(),
-                record.adapterDigest(),
-                record.baseModel(),
-                record.baseDigest(),
-                record.computeType(),
-                CurveStatistics.of(record.statistics()).numLayers(),
+                loaded(record.version()),
                 record.countedBatches(),
-                record.countedContents().orElse(List.of()),
                 record.claim(),
-                record.epoch().filter(epoch -> epoch.capped().isPresent()).map(EpochState::of),
+                record.epoch().map(EpochState::of),
                 record.shadow().map(CalibrationState::inForce),
                 record.otherFields());
     }
@@ -129,26 +102,41 @@ public record CalibrationState(
         return new CalibrationStateRecord(
                 adapter,
                 inputPartition,
-                adapterDigest,
-                baseModel,
-                baseDigest,
-                computeType,
-                CurveStatistics.empty(numLayers).toRecord(),
+                recorded(version),
                 countedBatches,
-                Optional.of(countedContents).filter(contents -> !contents.isEmpty()),
                 claim,
                 epoch.map(EpochState::toRecord),
-                shadow.map(CalibrationState::toRecord),
+                shadow.map(inForce -> new CalibrationStateRecord.Shadow(
+                        inForce.boundary(),
+                        inForce.epoch(),
+                        inForce.move(),
+                        inForce.examplesAtMove(),
+                        inForce.test().map(HarmTest::toRecord))),
                 otherFields);
     }
 
+    /** The form of a version in records. */
+    public static AdapterVersion recorded(LoadedVersion version) {
+        return new AdapterVersion(
+                version.digest(),
+                version.baseModel(),
+                version.baseDigest(),
+                version.computeType(),
+                version.numLayers());
+    }
+
+    /** The version of a record. */
+    static LoadedVersion loaded(AdapterVersion recorded) {
+        return new LoadedVersion(
+                recorded.baseModel(),
+                recorded.baseDigest(),
+                recorded.computeType(),
+                recorded.adapterDigest(),
+                recorded.numLayers());
+    }
+
     private static InForce inForce(CalibrationStateRecord.Shadow shadow) {
-        Optional<HarmTest> test = shadow.unit()
-                .map(unit -> new HarmTest(
-                        shadow.margin().orElse(Double.NaN),
-                        shadow.lossCap().orElse(Double.NaN),
-                        shadow.gainCap().orElse(Double.NaN),
-                        HarmTest.Unit.parse(unit)));
+        Optional<HarmTest> test = shadow.test().map(HarmTest::of);
         return new InForce(
                 shadow.boundary(),
                 test.isPresent() ? InForce.Source.RULE : InForce.Source.NONE,
@@ -158,60 +146,14 @@ public record CalibrationState(
                 test);
     }
 
-    private static CalibrationStateRecord.Shadow toRecord(InForce inForce) {
-        Optional<HarmTest> test = inForce.test();
-        return new CalibrationStateRecord.Shadow(
-                inForce.boundary(),
-                inForce.epoch(),
-                inForce.move(),
-                inForce.examplesAtMove(),
-                optional(test.map(HarmTest::margin)),
-                optional(test.map(HarmTest::lossCap)),
-                optional(test.map(HarmTest::gainCap)),
-                test.map(HarmTest::unit).map(HarmTest.Unit::written));
-    }
-
-    private static OptionalDouble optional(Optional<Double> value) {
-        return value.map(OptionalDouble::of).orElse(OptionalDouble.empty());
-    }
-
     /** The key of the Kafka record. */
     public String key() {
-        return CalibrationStateRecord.key(adapter, inputPartition, baseDigest, computeType);
+        return CalibrationStateRecord.key(adapter, inputPartition, recorded(version));
     }
 
-    /** The key that older calibrators use. */
-    public static String olderKey(String adapter, int inputPartition) {
-        return CalibrationStateRecord.key(adapter, inputPartition, Optional.empty(), Optional.empty());
-    }
-
-    /** Whether the examples were scored with this adapter version and base model. An absent field matches. */
-    public boolean isFor(LoadedVersion version) {
-        return adapterDigest.equals(version.digest())
-                && baseModel.equals(version.baseModel())
-                && baseDigest
-                        .filter(digest -> !digest.equals(version.baseDigest()))
-                        .isEmpty()
-                && computeType
-                        .filter(type -> !type.equals(version.computeType()))
-                        .isEmpty()
-                && numLayers == version.numLayers();
-    }
-
-    /** This state if it is for {@code version}, an empty one otherwise. */
-    public CalibrationState forVersion(LoadedVersion version) {
-        return isFor(version) ? this : empty(adapter, inputPartition, version);
-    }
-
-    /** This state with the batches and unknown fields of a state that an older calibrator wrote. */
-    public CalibrationState plusOlder(CalibrationState older) {
-        List<String> counted = new ArrayList<>(older.countedBatches);
-        counted.addAll(countedBatches);
-        List<String> contents = new ArrayList<>(older.countedContents);
-        contents.addAll(countedContents);
-        Map<String, JsonNode> fields = new HashMap<>(older.otherFields);
-        fields.putAll(otherFields);
-        return with(counted, contents, claim, epoch, shadow, fields);
+    /** This state if it is for {@code scored}, an empty one otherwise. */
+    public CalibrationState forVersion(LoadedVersion scored) {
+        return version.equals(scored) ? this : empty(adapter, inputPartition, scored);
     }
 
     /**
@@ -221,13 +163,11 @@ public record CalibrationState(
      */
     public Counted counted(String batchId, String content) {
         String hash = hash(batchId);
-        if (!countedBatches.contains(hash)) {
-            return Counted.NO;
-        }
-        boolean other = countedContents.stream()
-                .filter(entry -> entry.startsWith(hash + "."))
-                .anyMatch(entry -> !entry.equals(hash + "." + content));
-        return other ? Counted.OTHER : Counted.SAME;
+        return countedBatches.stream()
+                .filter(counted -> counted.startsWith(hash + "."))
+                .findFirst()
+                .map(counted -> counted.equals(hash + "." + content) ? Counted.SAME : Counted.OTHER)
+                .orElse(Counted.NO);
     }
 
     /**
@@ -238,26 +178,26 @@ public record CalibrationState(
      * @throws IllegalArgumentException if a batch with the id was counted
      */
     public CalibrationState plus(String batchId, String content, EpochState counting, Optional<InForce> wouldBe) {
-        String hash = hash(batchId);
-        if (countedBatches.contains(hash)) {
+        if (counted(batchId, content) != Counted.NO) {
             throw new IllegalArgumentException("a batch with this id was counted before");
         }
         List<String> counted = new ArrayList<>(countedBatches);
-        counted.add(hash);
-        List<String> contents = new ArrayList<>(countedContents);
-        contents.add(hash + "." + content);
-        return with(counted, contents, Optional.empty(), Optional.of(counting), wouldBe, otherFields);
+        counted.add(hash(batchId) + "." + content);
+        return with(
+                counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size()),
+                Optional.empty(),
+                Optional.of(counting),
+                wouldBe);
     }
 
     /** This state after a decision without a batch. */
     public CalibrationState with(EpochState counting, Optional<InForce> wouldBe) {
-        return with(countedBatches, countedContents, claim, Optional.of(counting), wouldBe, otherFields);
+        return with(countedBatches, claim, Optional.of(counting), wouldBe);
     }
 
     /** This state with a claim of the batch at {@code offset} of the input partition. */
     public CalibrationState claiming(String batchId, String content, long offset) {
-        Claim claiming = new Claim(hash(batchId), offset, Optional.of(content));
-        return with(countedBatches, countedContents, Optional.of(claiming), epoch, shadow, otherFields);
+        return with(countedBatches, Optional.of(new Claim(hash(batchId), offset, content)), epoch, shadow);
     }
 
     /** Whether the claim is for a batch with this id. */
@@ -266,30 +206,8 @@ public record CalibrationState(
     }
 
     private CalibrationState with(
-            List<String> counted,
-            List<String> contents,
-            Optional<Claim> claim,
-            Optional<EpochState> epoch,
-            Optional<InForce> shadow,
-            Map<String, JsonNode> fields) {
-        List<String> kept = counted.subList(Math.max(0, counted.size() - MAX_COUNTED_BATCHES), counted.size());
-        Set<String> ids = new HashSet<>(kept);
-        return new CalibrationState(
-                adapter,
-                inputPartition,
-                adapterDigest,
-                baseModel,
-                baseDigest,
-                computeType,
-                numLayers,
-                kept,
-                contents.stream()
-                        .filter(entry -> ids.contains(entry.substring(0, Math.max(0, entry.indexOf('.')))))
-                        .toList(),
-                claim,
-                epoch,
-                shadow,
-                fields);
+            List<String> counted, Optional<Claim> open, Optional<EpochState> counting, Optional<InForce> wouldBe) {
+        return new CalibrationState(adapter, inputPartition, version, counted, open, counting, wouldBe, otherFields);
     }
 
     private static String hash(String batchId) {

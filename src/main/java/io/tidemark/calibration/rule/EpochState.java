@@ -3,7 +3,6 @@ package io.tidemark.calibration.rule;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.message.CalibrationEpochRecord;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * What one partition of validation batches has counted in an epoch. {@link CalibrationEpochRecord} is its form on the
@@ -52,20 +51,16 @@ public record EpochState(
                 ExampleFilter.EMPTY);
     }
 
-    /** @throws IllegalArgumentException if fields of the record are absent, contradict each other or are too large */
+    /** @throws IllegalArgumentException if fields of the record contradict each other or are too large */
     public static EpochState of(CalibrationEpochRecord record) {
         EpochSet set = new EpochSet(record.candidates(), record.kept());
         return new EpochState(
                 record.epoch(),
-                new HarmTest(record.margin(), record.lossCap(), record.gainCap(), HarmTest.Unit.parse(record.unit())),
+                HarmTest.of(record.test()),
                 set,
                 record.batches(),
                 CurveStatistics.of(record.statistics()),
-                EProcesses.of(
-                        set.tested(),
-                        record.sums(),
-                        record.capped()
-                                .orElseThrow(() -> new IllegalArgumentException("the epoch has no field capped"))),
+                EProcesses.of(set.tested(), record.sums(), record.capped()),
                 new Watch(
                         record.watch().move(),
                         record.watch().boundary(),
@@ -77,16 +72,13 @@ public record EpochState(
     public CalibrationEpochRecord toRecord() {
         return new CalibrationEpochRecord(
                 epoch,
-                test.margin(),
-                test.lossCap(),
-                test.gainCap(),
-                test.unit().written(),
+                test.toRecord(),
                 set.candidates(),
                 set.kept(),
                 batches,
                 statistics.toRecord(),
                 sums.sums(),
-                Optional.of(sums.capped()),
+                sums.capped(),
                 new CalibrationEpochRecord.Watch(watch.move(), watch.boundary(), watch.values()),
                 filter.written());
     }

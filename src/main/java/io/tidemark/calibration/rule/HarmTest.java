@@ -1,5 +1,6 @@
 package io.tidemark.calibration.rule;
 
+import io.tidemark.message.HarmTestRecord;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -44,7 +45,7 @@ public record HarmTest(double margin, double lossCap, double gainCap, Unit unit)
     /** Number of bets of the e-detector. */
     static final int DETECTOR_BETS = 3;
 
-    private static final double MAX_CAP = 100;
+    private static final double MAX_CAP = HarmTestRecord.MAX_CAP;
     /** A bet of 1 could lose the whole stake with one example, and could never win it back. */
     private static final double LARGEST_BET = 0.95;
 
@@ -60,6 +61,16 @@ public record HarmTest(double margin, double lossCap, double gainCap, Unit unit)
         if (!(gainCap > 0) || gainCap > MAX_CAP) {
             throw new IllegalArgumentException("gain-cap must be above 0 and at most " + MAX_CAP + " nats: " + gainCap);
         }
+    }
+
+    /** The value of a Kafka record. */
+    public static HarmTest of(HarmTestRecord record) {
+        return new HarmTest(record.margin(), record.lossCap(), record.gainCap(), Unit.parse(record.unit()));
+    }
+
+    /** The value in a Kafka record. */
+    public HarmTestRecord toRecord() {
+        return new HarmTestRecord(margin, lossCap, gainCap, unit.written());
     }
 
     /** The capped difference z of a difference to full LoRA. */

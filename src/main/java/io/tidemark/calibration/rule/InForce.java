@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param epoch          the epoch of the record; 0 without one
  * @param move           the number of the last move by the record; 0 without one
  * @param examplesAtMove examples of the record's epoch at its last move; 0 if the epoch has had no move
- * @param test           the test in force when the record was written; empty if the record does not say
+ * @param test           the test in force when the record was written; empty unless the source is a calibrator
  */
 public record InForce(int boundary, Source source, int epoch, long move, long examplesAtMove, Optional<HarmTest> test) {
 
@@ -22,8 +22,6 @@ public record InForce(int boundary, Source source, int epoch, long move, long ex
         NONE,
         /** A calibrator with this rule. */
         RULE,
-        /** A calibrator of an earlier release, without an epoch. */
-        OLDER,
         /** An operator. */
         PIN
     }
@@ -43,11 +41,6 @@ public record InForce(int boundary, Source source, int epoch, long move, long ex
     /** The boundary of an operator. */
     public static InForce pinned(int boundary) {
         return new InForce(boundary, Source.PIN, 0, 0, 0, Optional.empty());
-    }
-
-    /** The boundary of an earlier release's calibrator. */
-    public static InForce older(int boundary) {
-        return new InForce(boundary, Source.OLDER, 0, 0, 0, Optional.empty());
     }
 
     static InForce rule(int boundary, int epoch, long move, long examplesAtMove, HarmTest test) {

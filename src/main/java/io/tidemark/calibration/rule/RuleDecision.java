@@ -23,8 +23,6 @@ public record RuleDecision(
         ALARM(Effect.WITHDRAWAL),
         /** Withdrawal: the settings now ask for more than the boundary was tested for. */
         STRICTER_SETTINGS(Effect.WITHDRAWAL),
-        /** Withdrawal: an earlier release has chosen the boundary, without a guarantee. */
-        OLDER_RECORD(Effect.WITHDRAWAL),
         /** Withdrawal: another calibrator ended the epoch in which the boundary was certified, at the same time. */
         OVERTAKEN(Effect.WITHDRAWAL),
         /** An operator has set the boundary. */

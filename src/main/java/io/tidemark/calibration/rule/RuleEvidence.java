@@ -81,6 +81,11 @@ public record RuleEvidence(
                 like.test(), like.epoch(), totals.batches(), statistics.count(), threshold, watch, List.of(rows));
     }
 
+    /** K, the number of boundaries below L that are tested. */
+    public int tested() {
+        return boundaries.size() - 1;
+    }
+
     /** The row of a boundary of the epoch. */
     public Optional<Row> row(int boundary) {
         return boundaries.stream().filter(row -> row.boundary() == boundary).findFirst();

@@ -74,8 +74,8 @@ public final class BoundaryPlots {
             marks.add(new Mark(before, "before " + before));
         }
         return new IntervalPlot(
-                decision.adapter() + ": difference to full LoRA in nats per gold token, " + decision.examples()
-                        + " examples",
+                decision.adapter() + ": difference to full LoRA in nats per gold token, "
+                        + decision.epoch().examples() + " examples",
                 "boundary",
                 decision.boundaries().stream()
                         .map(row -> new IntervalPlot.IntervalPoint(

@@ -44,15 +44,18 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
         Optional<Row> tested = tested(decision);
         return String.format(
                 ROW,
-                decision.examples(),
-                decision.epoch(),
+                decision.epoch().examples(),
+                decision.epoch().number(),
                 decision.evidence().map(BoundaryRecord.Evidence::position).orElse("-"),
                 decision.changesBoundary()
                         ? decision.before() + " → " + decision.boundary()
                         : "stays " + decision.boundary(),
                 tested.map(row -> Integer.toString(row.boundary())).orElse("-"),
                 tested.map(row -> String.format(
-                                Locale.ROOT, "%.2f / %.2f", row.logE().getAsDouble(), decision.threshold()))
+                                Locale.ROOT,
+                                "%.2f / %.2f",
+                                row.logE().getAsDouble(),
+                                decision.certification().threshold()))
                         .orElse("-"),
                 tested.map(DecisionEvidence::difference).orElse("-"));
     }
@@ -86,10 +89,10 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
                         + "  TESTED is the boundary in force, or the one closest to being certified. DIFFERENCE is its"
                         + " mean difference to%n  full LoRA with a plain 95%% interval, which is descriptive: no"
                         + " decision uses it.%n",
-                plain(100 * (1 - last.alpha())),
-                plain(last.margin()),
-                plain(last.lossCap()),
-                plain(last.gainCap()));
+                plain(100 * (1 - last.certification().alpha())),
+                plain(last.test().margin()),
+                plain(last.test().lossCap()),
+                plain(last.test().gainCap()));
     }
 
     private static String plain(double value) {
@@ -99,7 +102,7 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
     /** What happened to the boundary, as a sentence without its full stop. */
     String verdict(int boundaryBefore) {
         BoundaryDecisionRecord last = last();
-        String place = last.boundary() + " of " + last.numLayers() + " layers";
+        String place = last.boundary() + " of " + last.version().numLayers() + " layers";
         if (last.boundary() != boundaryBefore) {
             return "On 'adapter-boundaries': the boundary of '" + last.adapter() + "' moves from " + boundaryBefore
                     + " to " + place;

@@ -83,11 +83,11 @@ record DemoReport(
             BoundaryDecisionRecord last = decisions.get(decisions.size() - 1);
             return new Calibration(
                     last.adapter(),
-                    last.examples(),
+                    last.epoch().examples(),
                     boundaryBefore,
                     last.boundary(),
                     last.objective(),
-                    last.numLayers(),
+                    last.version().numLayers(),
                     seconds,
                     decisions);
         }

@@ -10,7 +10,6 @@ import io.tidemark.calibration.rule.ExampleFilter;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.BoundaryRecord;
-import io.tidemark.message.CalibrationStateRecord.Claim;
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.ValidationBatch;
@@ -102,19 +101,12 @@ final class BatchCalibration {
         CalibrationState state = states.get(adapter, record.partition(), batch.version());
         boolean counted = counted(batch) != Counted.NO;
         if (!counted && !states.hasClaimed(state, batch.batchId(), record.offset())) {
-            publisher.claim(
-                    record,
-                    running,
-                    state.claiming(batch.batchId(), batch.content(), record.offset()),
-                    states.replacedBy(state, batch.version()));
+            publisher.claim(record, running, state.claiming(batch.batchId(), batch.content(), record.offset()));
             tables.refreshStates();
         }
         for (CalibrationState other : states.earlierClaims(state, batch.version(), batch.batchId())) {
             if (isToBeScored(other, record.topic())) {
-                boolean same = other.claim()
-                        .flatMap(Claim::content)
-                        .filter(content -> !content.equals(batch.content()))
-                        .isEmpty();
+                boolean same = other.claim().orElseThrow().content().equals(batch.content());
                 throw repeated(same, "is being scored, from partition " + other.inputPartition());
             }
         }
@@ -185,7 +177,6 @@ final class BatchCalibration {
                 return new FinishedBatch.Scored(
                         publisher.toRecords(
                                 state,
-                                tables.states().replacedBy(state, batch.version()),
                                 decided,
                                 new CountedBatchHeaders(
                                         new Source(record.topic(), record.partition(), record.offset()), repeats)),
@@ -253,7 +244,7 @@ final class BatchCalibration {
         DecidedBatch second = decided(adapter, version, record, first.batch().batchId(), now, List.of(decision));
         publisher.publish(
                 Map.of(batches, membership.committed(batches).orElseThrow()),
-                publisher.toRecords(state, Optional.empty(), second),
+                publisher.toRecords(state, second),
                 second);
         return Optional.of(second);
     }

@@ -5,7 +5,8 @@ import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.InForce;
 import io.tidemark.message.BoundaryRecord;
-import io.tidemark.message.BoundaryRecord.Tested;
+import io.tidemark.message.BoundaryRecord.Decision;
+import io.tidemark.message.BoundaryRecord.Writer;
 import io.tidemark.message.TableEntry;
 import io.tidemark.stream.tables.BoundaryTable;
 import java.nio.charset.StandardCharsets;
@@ -20,7 +21,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  *
  * <p>A calibrator does not replace a pin that it has read. A calibrator's record behind a pin was therefore decided
  * before the pin was written, and the pin must be published again. An operator removes a pin with a tombstone or with a
- * record of their own; the pin is then forgotten.
+ * reset; the pin is then forgotten.
  *
  * <p>Not thread-safe; used by the calibrator's thread only.
  */
@@ -35,9 +36,11 @@ final class BoundaryView {
         if (boundary.key() != null) {
             String adapter = new String(boundary.key(), StandardCharsets.UTF_8);
             TableEntry entry = table.row(adapter).entry();
-            if (isPinned(entry)) {
+            Optional<BoundaryRecord> record = record(entry);
+            if (isPinned(record)) {
                 pins.put(adapter, boundary.value());
-            } else if (!isFromCalibrator(entry)) {
+            } else if (record.filter(written -> written.writer() == Writer.CALIBRATOR)
+                    .isEmpty()) {
                 pins.remove(adapter);
             }
         }
@@ -51,26 +54,22 @@ final class BoundaryView {
     InForce inForce(String adapter, LoadedVersion loaded) {
         BoundaryTable.BoundaryRow row = table.row(adapter);
         int boundary = row.appliedTo(loaded).boundary().layers();
-        if (isPinned(row.entry())) {
+        if (isPinned(record(row.entry()))) {
             return InForce.pinned(boundary);
         }
-        Optional<BoundaryRecord> record = applied(row, loaded);
-        if (record.isEmpty()) {
+        Optional<Decision> applied = applied(row, loaded).flatMap(BoundaryRecord::decision);
+        if (applied.isEmpty()) {
             return InForce.none(loaded.numLayers());
         }
-        Optional<Tested> tested = record.flatMap(BoundaryRecord::test);
-        Optional<HarmTest> test = tested.flatMap(BoundaryView::test);
-        if (test.isEmpty()) {
-            return InForce.older(boundary);
-        }
-        boolean sameType = tested.orElseThrow().computeType().equals(loaded.computeType());
+        Decision decision = applied.get();
+        boolean sameType = decision.computeType().equals(loaded.computeType());
         return new InForce(
                 boundary,
                 InForce.Source.RULE,
-                sameType ? tested.get().epoch() : 0,
-                sameType ? tested.get().move() : 0,
-                sameType ? tested.get().examplesAtMove() : 0,
-                test);
+                sameType ? decision.epoch() : 0,
+                sameType ? decision.move() : 0,
+                sameType ? decision.examplesAtMove() : 0,
+                Optional.of(HarmTest.of(decision.test())));
     }
 
     /** The boundary that the last move of the rule has replaced, if the record that applies names it. */
@@ -81,42 +80,23 @@ final class BoundaryView {
     }
 
     private static Optional<BoundaryRecord> applied(BoundaryTable.BoundaryRow row, LoadedVersion loaded) {
-        return row.entry() instanceof TableEntry.Present present
-                        && row.appliedTo(loaded) instanceof AppliedBoundary.FromTable
-                ? Optional.of(present.record())
-                : Optional.empty();
-    }
-
-    /** Empty for a record that no calibrator has written. */
-    private static Optional<HarmTest> test(Tested tested) {
-        try {
-            return Optional.of(new HarmTest(
-                    tested.margin(), tested.lossCap(), tested.gainCap(), HarmTest.Unit.parse(tested.unit())));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
+        return row.appliedTo(loaded) instanceof AppliedBoundary.FromTable ? record(row.entry()) : Optional.empty();
     }
 
     /** The values of the pinned records that a calibrator's record has overwritten, by adapter. */
     Map<String, byte[]> overwrittenPins() {
         Map<String, byte[]> overwritten = new HashMap<>(pins);
-        overwritten.keySet().removeIf(adapter -> isPinned(table.row(adapter).entry()));
+        overwritten
+                .keySet()
+                .removeIf(adapter -> isPinned(record(table.row(adapter).entry())));
         return overwritten;
     }
 
-    private static boolean isPinned(TableEntry entry) {
-        return entry instanceof TableEntry.Present present && present.record().pinned();
+    private static boolean isPinned(Optional<BoundaryRecord> record) {
+        return record.filter(BoundaryRecord::pins).isPresent();
     }
 
-    /**
-     * Records of calibrators have an objective, and evidence or a curve. Records of operators lack one of them; that of
-     * a reset names the test of its epoch, and no batch.
-     */
-    private static boolean isFromCalibrator(TableEntry entry) {
-        return entry instanceof TableEntry.Present present
-                && !present.record().pinned()
-                && present.record().objective().isPresent()
-                && (present.record().evidence().isPresent()
-                        || !present.record().curve().isEmpty());
+    private static Optional<BoundaryRecord> record(TableEntry entry) {
+        return entry instanceof TableEntry.Present present ? Optional.of(present.record()) : Optional.empty();
     }
 }

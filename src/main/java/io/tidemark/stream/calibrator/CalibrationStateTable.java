@@ -65,7 +65,7 @@ final class CalibrationStateTable {
 
     private Stream<Row> rows(String adapter, LoadedVersion version) {
         return adapters.getOrDefault(adapter, Map.of()).values().stream()
-                .filter(row -> row.state().isFor(version));
+                .filter(row -> row.state().version().equals(version));
     }
 
     private Optional<CalibrationState> find(String adapter, String key) {
@@ -73,33 +73,18 @@ final class CalibrationStateTable {
                 .map(Row::state);
     }
 
-    /**
-     * The state of one input partition for a version; empty if there is none. Includes the state that an older
-     * calibrator wrote for the partition, which {@link #replacedBy} then names.
-     */
+    /** The state of one input partition for a version; empty if there is none. */
     CalibrationState get(String adapter, int inputPartition, LoadedVersion version) {
         CalibrationState empty = CalibrationState.empty(adapter, inputPartition, version);
-        CalibrationState state = find(adapter, empty.key())
+        return find(adapter, empty.key())
                 .map(found -> found.forVersion(version))
                 .orElse(empty);
-        return find(adapter, CalibrationState.olderKey(adapter, inputPartition))
-                .filter(older -> older.isFor(version))
-                .map(state::plusOlder)
-                .orElse(state);
-    }
-
-    /** The key of the older calibrator's state that {@link #get} included in {@code state}; it gets a tombstone. */
-    Optional<String> replacedBy(CalibrationState state, LoadedVersion version) {
-        String olderKey = CalibrationState.olderKey(state.adapter(), state.inputPartition());
-        return find(state.adapter(), olderKey)
-                .filter(older -> older.isFor(version))
-                .map(older -> olderKey);
     }
 
     /** What a partition counts in its epoch, and the offset at which it was written. */
     record CountingRow(int partition, EpochState epoch, Optional<InForce> shadow, long offset) {}
 
-    /** What the partitions count of a version, in the order of the partitions; without states of older calibrators. */
+    /** What the partitions count of a version, in the order of the partitions. */
     List<CountingRow> counting(String adapter, LoadedVersion version) {
         return rows(adapter, version)
                 .filter(row -> row.state().epoch().isPresent())

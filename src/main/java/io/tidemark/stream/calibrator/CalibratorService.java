@@ -8,7 +8,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.errors.InconsistentGroupProtocolException;
 import org.jboss.logging.Logger;
 
 /**
@@ -127,7 +126,7 @@ public final class CalibratorService implements AutoCloseable {
             }
             session.get().turn();
         } catch (KafkaException | SweepAbandonedException e) {
-            LOG.warnf("the calibrator restarts at its last commit: %s", reason(e));
+            LOG.warnf("the calibrator restarts at its last commit: %s", KafkaConnection.reason(e));
             restartAfter(e);
         } catch (RuntimeException e) {
             LOG.error("the calibrator restarts at its last commit", e);
@@ -137,15 +136,8 @@ public final class CalibratorService implements AutoCloseable {
 
     private void restartAfter(Exception failed) {
         closeSession();
-        run.disrupted(reason(failed));
+        run.disrupted(KafkaConnection.reason(failed));
         thread.time().sleep(RETRY);
-    }
-
-    private String reason(Exception failed) {
-        return failed instanceof InconsistentGroupProtocolException
-                ? "a calibrator of an earlier release is a member of group '" + options.group()
-                        + "'; stop all calibrators of earlier releases"
-                : KafkaConnection.reason(failed);
     }
 
     private void closeSession() {

@@ -77,8 +77,7 @@ final class CalibratorSession implements AutoCloseable {
         this.run = run;
         this.reports = reports;
         // one record, because each is handled before the next poll
-        consumer = thread.kafka()
-                .newGroupMember(options.group(), options.transactionalId(), READS, "earliest", EpochAssignor.class);
+        consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), READS, "earliest");
         membership = new GroupMembership(consumer, thread.time());
         try {
             tables = new CalibratorTables(thread, options.topics());

@@ -1,12 +1,14 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.CalibrationState;
 import io.tidemark.calibration.rule.InForce;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleEvidence;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecord.Writer;
+import io.tidemark.message.Certification;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import java.time.Instant;
 import java.util.HashMap;
@@ -85,35 +87,35 @@ final class DecisionRecords {
         LoadedVersion version = decided.version();
         InForce inForce = decision.inForce();
         RuleEvidence evidence = decision.evidence();
-        HarmTest test = inForce.test().orElseThrow();
-        return BoundaryRecord.tested(
+        return BoundaryRecord.decided(
                 decided.adapter(),
-                new BoundaryRecord.Version(
-                        version.digest(), version.baseModel(), version.baseDigest(), version.numLayers()),
                 inForce.boundary(),
-                options.objective().written(),
-                evidence.examples(),
-                decided.before().inForce().boundary(),
+                Writer.CALIBRATOR,
+                CalibrationState.recorded(version),
                 decision.reason().label(),
                 decided.before().at(),
-                Optional.of(decided.batch()),
-                new BoundaryRecord.Tested(
-                        test.margin(),
-                        test.lossCap(),
-                        test.gainCap(),
-                        test.unit().written(),
+                new BoundaryRecord.Decision(
+                        options.objective().written(),
+                        evidence.examples(),
+                        decided.before().inForce().boundary(),
                         inForce.epoch(),
                         inForce.move(),
+                        inForce.examplesAtMove(),
+                        decided.boundaryBeforeMove(),
+                        version.computeType(),
+                        inForce.test().orElseThrow().toRecord(),
+                        certification(evidence),
                         evidence.row(inForce.boundary())
                                 .map(RuleEvidence.Row::logE)
                                 .orElse(OptionalDouble.empty()),
-                        evidence.threshold(),
-                        inForce.examplesAtMove(),
-                        version.computeType(),
-                        decided.boundaryBeforeMove()),
-                evidence.boundaries().stream()
-                        .map(row -> new BoundaryRecord.Score(row.boundary(), row.mean()))
-                        .toList());
+                        evidence.boundaries().stream()
+                                .map(row -> new BoundaryRecord.Score(row.boundary(), row.mean()))
+                                .toList(),
+                        Optional.of(decided.batch())));
+    }
+
+    private Certification certification(RuleEvidence evidence) {
+        return new Certification(options.settings().alpha(), evidence.tested(), evidence.threshold());
     }
 
     /** The decisions to record. */
@@ -148,35 +150,26 @@ final class DecisionRecords {
     }
 
     private BoundaryDecisionRecord toRecord(DecidedBatch decided, RuleDecision decision) {
-        LoadedVersion version = decided.version();
         RuleEvidence evidence = decision.evidence();
-        HarmTest test = evidence.test();
         return new BoundaryDecisionRecord(
                 decided.adapter(),
-                version.digest(),
-                version.baseModel(),
-                version.baseDigest(),
-                version.computeType(),
-                version.numLayers(),
+                CalibrationState.recorded(decided.version()),
                 decided.before().at(),
                 decision.before(),
                 decision.inForce().boundary(),
                 decision.reason().label(),
                 options.objective().written(),
-                evidence.epoch(),
-                decision.epochEnd().map(end -> end.name().toLowerCase(Locale.ROOT)),
                 decision.inForce().move(),
-                evidence.examples(),
-                evidence.batches(),
-                options.settings().alpha(),
-                test.margin(),
-                test.lossCap(),
-                test.gainCap(),
-                test.unit().written(),
-                evidence.threshold(),
-                evidence.watch(),
-                options.settings().falseAlarmExamples(),
-                OptionalInt.of(options.settings().epochExamples()),
+                new BoundaryDecisionRecord.Epoch(
+                        evidence.epoch(),
+                        evidence.examples(),
+                        evidence.batches(),
+                        options.settings().epochExamples(),
+                        decision.epochEnd().map(end -> end.name().toLowerCase(Locale.ROOT))),
+                evidence.test().toRecord(),
+                certification(evidence),
+                new BoundaryDecisionRecord.Watch(
+                        evidence.watch(), options.settings().falseAlarmExamples()),
                 evidence.boundaries().stream()
                         .map(row -> new BoundaryDecisionRecord.Row(
                                 row.boundary(),

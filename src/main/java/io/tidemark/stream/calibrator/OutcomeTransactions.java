@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
@@ -77,18 +76,18 @@ final class OutcomeTransactions implements AutoCloseable {
      * The records of a state with the decisions that follow from it: the state, the boundary if it is published, and
      * the decisions. Sends nothing.
      */
-    List<ProducerRecord<byte[], byte[]>> toRecords(
-            CalibrationState state, Optional<String> replaced, DecidedBatch decided) {
-        List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced);
+    List<ProducerRecord<byte[], byte[]>> toRecords(CalibrationState state, DecidedBatch decided) {
+        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+        records.add(toRecord(state));
         decisions.boundary(decided).map(this::toRecord).ifPresent(records::add);
         decisions.decisions(decided).stream().map(this::toRecord).forEach(records::add);
         return records;
     }
 
-    /** As {@link #toRecords(CalibrationState, Optional, DecidedBatch)}, for a state that counts one more batch. */
+    /** As {@link #toRecords(CalibrationState, DecidedBatch)}, for a state that counts one more batch. */
     List<ProducerRecord<byte[], byte[]>> toRecords(
-            CalibrationState state, Optional<String> replaced, DecidedBatch decided, CountedBatchHeaders counted) {
-        List<ProducerRecord<byte[], byte[]>> records = toRecords(state, replaced, decided);
+            CalibrationState state, DecidedBatch decided, CountedBatchHeaders counted) {
+        List<ProducerRecord<byte[], byte[]>> records = toRecords(state, decided);
         Headers headers = records.get(0).headers();
         counted.asMap().forEach((name, value) -> headers.add(name, utf8(value)));
         return records;
@@ -145,21 +144,12 @@ final class OutcomeTransactions implements AutoCloseable {
     }
 
     /** Publishes a state that claims the batch, and keeps the offset of the batch. */
-    void claim(
-            ConsumerRecord<byte[], byte[]> batch,
-            BatchAttempts attempts,
-            CalibrationState state,
-            Optional<String> replaced) {
-        commit(positionOf(batch, attempts), toRecords(state, replaced));
+    void claim(ConsumerRecord<byte[], byte[]> batch, BatchAttempts attempts, CalibrationState state) {
+        commit(positionOf(batch, attempts), List.of(toRecord(state)));
     }
 
-    private List<ProducerRecord<byte[], byte[]>> toRecords(CalibrationState state, Optional<String> replaced) {
-        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-        records.add(
-                new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), TopicJson.write(state.toRecord())));
-        replaced.map(key -> new ProducerRecord<byte[], byte[]>(topics.calibrationState(), utf8(key), null))
-                .ifPresent(records::add);
-        return records;
+    private ProducerRecord<byte[], byte[]> toRecord(CalibrationState state) {
+        return new ProducerRecord<>(topics.calibrationState(), utf8(state.key()), TopicJson.write(state.toRecord()));
     }
 
     /** Commits the offset of a batch that is not done, with its attempts. */

@@ -5,7 +5,6 @@ import io.tidemark.boundary.AppliedBoundary.FullLoraReason;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.boundary.VersionPattern;
-import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.TableEntry;
 import io.tidemark.request.Boundaries;
 import io.tidemark.text.LogText;
@@ -72,10 +71,15 @@ public final class BoundaryTable implements Boundaries {
         /** The boundary that this row gives a loaded version of the adapter. */
         public AppliedBoundary appliedTo(LoadedVersion loaded) {
             if (entry instanceof TableEntry.Present present) {
-                BoundaryRecord record = present.record();
-                VersionPattern versions = new VersionPattern(
-                        record.adapterDigest(), record.baseModel(), record.baseDigest(), record.numLayers());
-                return AppliedBoundary.of(new Boundary(record.boundary()), versions, loaded);
+                VersionPattern versions = present.record()
+                        .version()
+                        .map(version -> new VersionPattern(
+                                version.adapterDigest(),
+                                version.baseModel(),
+                                version.baseDigest(),
+                                version.numLayers()))
+                        .orElse(VersionPattern.ANY);
+                return AppliedBoundary.of(new Boundary(present.record().boundary()), versions, loaded);
             }
             return AppliedBoundary.fullLora(
                     loaded,

@@ -4,7 +4,6 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.producer.Producer;
 
 /**
@@ -28,20 +27,8 @@ public interface KafkaClients {
      * @param limits      how much is read at once
      * @param offsetReset {@code earliest} to continue at the earliest record if the group has no offset or the log
      *                    does not have it; {@code none} to throw an exception
-     * @param assignor    divides the partitions; members without a common one can't be in the group at the same time
      */
-    Consumer<byte[], byte[]> newGroupMember(
-            String group,
-            String clientId,
-            ReadLimits limits,
-            String offsetReset,
-            Class<? extends CooperativeStickyAssignor> assignor);
-
-    /** As above, with Kafka's own assignor. */
-    default Consumer<byte[], byte[]> newGroupMember(
-            String group, String clientId, ReadLimits limits, String offsetReset) {
-        return newGroupMember(group, clientId, limits, offsetReset, CooperativeStickyAssignor.class);
-    }
+    Consumer<byte[], byte[]> newGroupMember(String group, String clientId, ReadLimits limits, String offsetReset);
 
     /**
      * Creates an idempotent producer with {@code acks=all} and with transactions; {@code overrides} take precedence.

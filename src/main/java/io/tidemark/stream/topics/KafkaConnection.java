@@ -122,11 +122,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
      */
     @Override
     public KafkaConsumer<byte[], byte[]> newGroupMember(
-            String group,
-            String clientId,
-            ReadLimits limits,
-            String offsetReset,
-            Class<? extends CooperativeStickyAssignor> assignor) {
+            String group, String clientId, ReadLimits limits, String offsetReset) {
         Map<String, Object> config = new HashMap<>();
         if (Collections.disjoint(properties.keySet(), DETECTION.keySet())) {
             config.putAll(DETECTION);
@@ -134,7 +130,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         config.put(ConsumerConfig.GROUP_ID_CONFIG, group);
         config.put(ConsumerConfig.CLIENT_ID_CONFIG, clientId);
         config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
-        config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, List.of(assignor));
+        config.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, List.of(CooperativeStickyAssignor.class));
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, offsetReset);
         return newConsumer(limits, config);
     }

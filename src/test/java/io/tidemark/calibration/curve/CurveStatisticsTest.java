@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
-import io.tidemark.message.CalibrationStateRecord.Statistics;
+import io.tidemark.message.CalibrationEpochRecord.Statistics;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

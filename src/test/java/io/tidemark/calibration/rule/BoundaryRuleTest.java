@@ -537,20 +537,6 @@ class BoundaryRuleTest {
     }
 
     @Test
-    @DisplayName("The boundary of an older calibrator is replaced by L with the first batch")
-    void older() {
-        Adapter adapter = new Adapter(SETTINGS, "latency");
-        adapter.inForce = InForce.older(1);
-        RuleDecision decision = adapter.count(0, 1, 0.1, 0.1, 0.1).get(0);
-        assertThat(decision.reason()).isEqualTo(Reason.OLDER_RECORD);
-        assertThat(decision.publishes()).isTrue();
-        assertThat(adapter.inForce.boundary()).isEqualTo(L);
-        assertThat(adapter.inForce.epoch()).isEqualTo(1);
-        assertThat(adapter.count(0, 1, 0.1, 0.1, 0.1).get(0).evidence().examples())
-                .isEqualTo(16);
-    }
-
-    @Test
     @DisplayName("A reset record with a later epoch starts empty sums at that epoch")
     void reset() {
         Adapter adapter = new Adapter(SETTINGS, "latency");

@@ -1,13 +1,15 @@
 package io.tidemark.cli.demo;
 
+import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryDecisionRecord.Row;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.Certification;
+import io.tidemark.message.HarmTestRecord;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalInt;
 
 /** Decisions on an adapter {@code a} of a model with four layers. */
 final class SampleDecisions {
@@ -81,30 +83,17 @@ final class SampleDecisions {
         int batches = examples / 16;
         return new BoundaryDecisionRecord(
                 "a",
-                "d1",
-                "base",
-                "b1",
-                "fp32",
-                4,
+                new AdapterVersion("d1", "base", "b1", "fp32", 4),
                 Instant.EPOCH,
                 before,
                 boundary,
                 reason,
                 "balanced",
-                1,
-                Optional.empty(),
                 boundary == 4 ? 0 : 1,
-                examples,
-                batches,
-                0.05,
-                0.02,
-                1,
-                0.5,
-                "example",
-                5.08,
-                0,
-                10_000,
-                OptionalInt.of(2000),
+                new BoundaryDecisionRecord.Epoch(1, examples, batches, 2000, Optional.empty()),
+                new HarmTestRecord(0.02, 1, 0.5, "example"),
+                new Certification(0.05, 4, 5.08),
+                new BoundaryDecisionRecord.Watch(0, 10_000),
                 boundaries,
                 Optional.of(new BoundaryRecord.Evidence("a-" + batches, "validation-batches", 2, batches - 1)),
                 true);

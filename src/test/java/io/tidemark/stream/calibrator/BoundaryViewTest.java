@@ -6,6 +6,7 @@ import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.InForce;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.BoundaryRecords;
 import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -18,14 +19,8 @@ import org.junit.jupiter.api.Test;
 class BoundaryViewTest {
 
     private static final byte[] PIN = TopicJson.write(BoundaryRecord.setByHand("a", 3, "by hand", Instant.EPOCH));
-    private static final byte[] UNPINNED = bytes("{\"adapter\": \"a\", \"boundary\": 5}");
-    private static final byte[] CALIBRATED =
-            bytes("{\"adapter\": \"a\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}");
-
-    private static final String TESTED = "{\"adapter\": \"a\", \"boundary\": 1, \"adapter_digest\": \"d\","
-            + " \"objective\": \"balanced\", \"test\": {\"margin\": 0.02, \"loss_cap\": 1, \"gain_cap\": 0.5,"
-            + " \"unit\": \"example\", \"epoch\": 3, \"move\": 2, \"threshold\": 6, \"examples_at_move\": 48,"
-            + " \"compute_type\": \"fp32\", \"boundary_before_move\": 4}}";
+    private static final byte[] CALIBRATED = BoundaryRecords.calibratedValue("a");
+    private static final LoadedVersion LOADED = new LoadedVersion("m", "ba5e", "fp32", "d", 4);
 
     private final BoundaryView view = new BoundaryView();
     private long offset;
@@ -52,7 +47,7 @@ class BoundaryViewTest {
     }
 
     @Test
-    @DisplayName("A pin that an operator removed, with a tombstone or another record, is not restored")
+    @DisplayName("A pin that an operator removed, with a tombstone or a reset, or that is broken, is not restored")
     void removed() {
         apply(PIN);
         apply(null);
@@ -60,7 +55,7 @@ class BoundaryViewTest {
         assertThat(view.overwrittenPins()).isEmpty();
         apply(PIN);
         apply(CALIBRATED);
-        apply(UNPINNED);
+        apply(BoundaryRecords.resetValue("a"));
         apply(CALIBRATED);
         assertThat(view.overwrittenPins()).isEmpty();
         apply(PIN);
@@ -70,28 +65,24 @@ class BoundaryViewTest {
     }
 
     @Test
-    @DisplayName("A pin for another version of the adapter is pinned, although full LoRA applies")
-    void pinOfAnotherVersion() {
-        LoadedVersion loaded = new LoadedVersion("m", "ba5e", "fp32", "d", 4);
-        apply(CALIBRATED);
-        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.older(1));
+    @DisplayName("The record of an operator is a pin, also if it is for another version of the adapter")
+    void pins() {
         apply(PIN);
-        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.pinned(3));
-        apply(bytes("{\"adapter\": \"a\", \"boundary\": 2, \"adapter_digest\": \"other\", \"pinned\": true}"));
-        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.pinned(4));
+        assertThat(view.inForce("a", LOADED)).isEqualTo(InForce.pinned(3));
+        apply(bytes("{\"adapter\": \"a\", \"boundary\": 2, \"version\": {\"adapter_digest\": \"other\"}}"));
+        assertThat(view.inForce("a", LOADED)).isEqualTo(InForce.pinned(4));
         apply(bytes("{oops"));
-        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.none(4));
+        assertThat(view.inForce("a", LOADED)).isEqualTo(InForce.none(4));
     }
 
     @Test
-    @DisplayName("A record of the rule has its epoch and move for its compute type, and none for another one")
-    void tested() {
-        apply(bytes(TESTED));
-        LoadedVersion loaded = new LoadedVersion("m", "ba5e", "fp32", "d", 4);
-        HarmTest test = new HarmTest(0.02, 1, 0.5, HarmTest.Unit.EXAMPLE);
-        assertThat(view.inForce("a", loaded))
+    @DisplayName("A record of a calibrator has its epoch and move for its compute type, and none for another one")
+    void calibrated() {
+        apply(CALIBRATED);
+        HarmTest test = HarmTest.of(BoundaryRecords.LOOSE);
+        assertThat(view.inForce("a", LOADED))
                 .isEqualTo(new InForce(1, InForce.Source.RULE, 3, 2, 48, Optional.of(test)));
-        assertThat(view.boundaryBeforeMove("a", loaded)).hasValue(4);
+        assertThat(view.boundaryBeforeMove("a", LOADED)).hasValue(4);
         assertThat(view.inForce("a", new LoadedVersion("m", "ba5e", "int8", "d", 4)))
                 .isEqualTo(new InForce(1, InForce.Source.RULE, 0, 0, 0, Optional.of(test)));
         LoadedVersion retrained = new LoadedVersion("m", "ba5e", "fp32", "other", 4);
@@ -100,22 +91,19 @@ class BoundaryViewTest {
     }
 
     @Test
-    @DisplayName("A record whose test is impossible is one of an older calibrator, and one with half a test is broken")
-    void impossibleTest() {
-        LoadedVersion loaded = new LoadedVersion("m", "ba5e", "fp32", "d", 4);
-        apply(bytes(TESTED.replace("\"loss_cap\": 1", "\"loss_cap\": 0.01")));
-        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.older(1));
-        apply(bytes(TESTED.replace("\"unit\": \"example\",", "")));
-        assertThat(view.inForce("a", loaded)).isEqualTo(InForce.none(4));
+    @DisplayName("A record of a calibrator without a test is broken, so full LoRA is in force")
+    void withoutTest() {
+        apply(bytes(new String(CALIBRATED, StandardCharsets.UTF_8).replace("\"test\":", "\"other\":")));
+        assertThat(view.inForce("a", LOADED)).isEqualTo(InForce.none(4));
     }
 
     @Test
-    @DisplayName("A pin that an operator has reset is not restored: the record has a test and no batch")
+    @DisplayName("A reset is full LoRA in its epoch, and not a pin")
     void reset() {
-        apply(PIN);
-        apply(bytes(TESTED));
-        apply(CALIBRATED);
-        assertThat(view.overwrittenPins()).isEmpty();
+        apply(BoundaryRecords.resetValue("a"));
+        assertThat(view.inForce("a", LOADED).source()).isEqualTo(InForce.Source.RULE);
+        assertThat(view.inForce("a", LOADED).boundary()).isEqualTo(4);
+        assertThat(view.inForce("a", LOADED).epoch()).isEqualTo(3);
     }
 
     private void apply(byte[] value) {

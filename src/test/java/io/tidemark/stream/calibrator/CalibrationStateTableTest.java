@@ -114,28 +114,6 @@ class CalibrationStateTableTest {
     }
 
     @Test
-    @DisplayName("Knows the batches of an older calibrator, counts none of its examples, and names its key")
-    void olderState() {
-        apply(
-                "gsm/0",
-                bytes("{\"adapter\":\"gsm\",\"input_partition\":0,\"adapter_digest\":\"3fa2\","
-                        + "\"base_model\":\"smollm2\",\"statistics\":{\"count\":3,\"means\":[1,2],\"comoments\":[1,2,3]},"
-                        + "\"counted_batches\":[\"YYYYYYYYYYYYYYYY\"]}"));
-        assertThat(table.counting("gsm", VERSION)).isEmpty();
-        apply(state);
-        CalibrationState both = table.get("gsm", 0, VERSION);
-        assertThat(both.countedBatches()).hasSize(2).startsWith("YYYYYYYYYYYYYYYY");
-        assertThat(both.key()).isEqualTo(state.key());
-        assertThat(table.replacedBy(both, VERSION)).contains("gsm/0");
-        assertThat(table.counting("gsm", VERSION)).hasSize(1);
-
-        apply(both);
-        apply("gsm/0", null);
-        assertThat(table.get("gsm", 0, VERSION)).isEqualTo(both);
-        assertThat(table.replacedBy(both, VERSION)).isEmpty();
-    }
-
-    @Test
     @DisplayName("Orders the claims of two partitions by their offsets on the topic")
     void claims() {
         CalibrationState zero = CalibrationState.empty("gsm", 0, VERSION).claiming("b1", "b8Xq0T_a", 7);

@@ -15,6 +15,7 @@ import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.BoundaryRecords;
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.stream.TopicClient;
@@ -109,22 +110,27 @@ class CalibratorRuleTest {
         batches(1);
         JsonNode boundary = last(boundaries());
         assertThat(boundary.path("boundary").asInt()).isEqualTo(2);
-        assertThat(boundary.path("previous_boundary").asInt()).isEqualTo(full);
-        assertThat(boundary.path("test").path("boundary_before_move").asInt()).isEqualTo(full);
+        assertThat(boundary.path("decision").path("previous_boundary").asInt()).isEqualTo(full);
+        assertThat(boundary.path("decision").path("boundary_before_move").asInt())
+                .isEqualTo(full);
         assertThat(boundary.path("reason").asText()).isEqualTo("preferred");
-        assertThat(boundary.path("samples").asInt()).isEqualTo(4);
-        assertThat(boundary.path("test").path("examples_at_move").asInt()).isEqualTo(4);
-        assertThat(boundary.path("test").path("epoch").asInt()).isEqualTo(1);
-        assertThat(boundary.path("test").path("move").asInt()).isEqualTo(1);
-        assertThat(boundary.path("test").path("log_e").asDouble())
-                .isGreaterThan(boundary.path("test").path("threshold").asDouble());
-        assertThat(boundary.path("curve")).hasSize(full + 1);
-        assertThat(boundary.path("test").path("compute_type").asText()).isNotEmpty();
+        assertThat(boundary.path("decision").path("samples").asInt()).isEqualTo(4);
+        assertThat(boundary.path("decision").path("examples_at_move").asInt()).isEqualTo(4);
+        assertThat(boundary.path("decision").path("epoch").asInt()).isEqualTo(1);
+        assertThat(boundary.path("decision").path("move").asInt()).isEqualTo(1);
+        assertThat(boundary.path("decision").path("log_e").asDouble())
+                .isGreaterThan(boundary.path("decision")
+                        .path("certification")
+                        .path("threshold")
+                        .asDouble());
+        assertThat(boundary.path("decision").path("scores")).hasSize(full + 1);
+        assertThat(boundary.path("decision").path("compute_type").asText()).isNotEmpty();
         JsonNode decision = last(decisions());
         assertThat(decision.path("boundary").asInt()).isEqualTo(2);
         assertThat(decision.path("before").asInt()).isEqualTo(full);
         assertThat(decision.path("published").asBoolean()).isTrue();
-        assertThat(decision.path("evidence")).isEqualTo(boundary.path("evidence"));
+        assertThat(decision.path("evidence"))
+                .isEqualTo(boundary.path("decision").path("evidence"));
         BoundaryDecisionRecord read = BoundaryDecisionRecord.parse(
                 "all", last(kafka.records(TOPICS.boundaryDecisions())).value());
         assertThat(read.boundaries()).filteredOn(row -> !row.certified()).hasSize(2);
@@ -146,7 +152,7 @@ class CalibratorRuleTest {
         batches(2);
         assertThat(boundaries()).hasSize(1);
         assertThat(decisions()).hasSize(3);
-        assertThat(last(decisions()).path("examples").asInt()).isEqualTo(12);
+        assertThat(last(decisions()).path("epoch").path("examples").asInt()).isEqualTo(12);
         assertThat(fixture.decisions()).hasSize(7);
     }
 
@@ -158,7 +164,7 @@ class CalibratorRuleTest {
         batches(3);
         assertThat(boundaries()).hasSize(1);
         assertThat(decisions())
-                .extracting(decision -> decision.path("examples").asInt())
+                .extracting(decision -> decision.path("epoch").path("examples").asInt())
                 .containsExactly(2, 4, 6, 8, 10);
     }
 
@@ -223,14 +229,16 @@ class CalibratorRuleTest {
         JsonNode withdrawal = last(boundaries());
         assertThat(withdrawal.path("boundary").asInt()).isEqualTo(full);
         assertThat(withdrawal.path("reason").asText()).isEqualTo("alarm");
-        assertThat(withdrawal.path("previous_boundary").asInt()).isEqualTo(2);
-        assertThat(withdrawal.path("test").path("boundary_before_move").asInt()).isEqualTo(full);
-        assertThat(withdrawal.path("test").path("epoch").asInt()).isEqualTo(2);
-        assertThat(withdrawal.path("test").path("move").asInt()).isEqualTo(1);
+        assertThat(withdrawal.path("decision").path("previous_boundary").asInt())
+                .isEqualTo(2);
+        assertThat(withdrawal.path("decision").path("boundary_before_move").asInt())
+                .isEqualTo(full);
+        assertThat(withdrawal.path("decision").path("epoch").asInt()).isEqualTo(2);
+        assertThat(withdrawal.path("decision").path("move").asInt()).isEqualTo(1);
         JsonNode decision = last(decisions());
-        assertThat(decision.path("epoch_end").asText()).isEqualTo("alarm");
-        assertThat(decision.path("watch").asDouble())
-                .isGreaterThanOrEqualTo(decision.path("watch_threshold").asDouble());
+        assertThat(decision.path("epoch").path("end").asText()).isEqualTo("alarm");
+        assertThat(decision.path("watch").path("value").asDouble())
+                .isGreaterThanOrEqualTo(decision.path("watch").path("threshold").asDouble());
         assertThat(epoch().path("epoch").asInt()).isEqualTo(2);
         assertThat(epoch().path("statistics").path("count").asInt()).isZero();
 
@@ -240,8 +248,8 @@ class CalibratorRuleTest {
             batches(1);
         }
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("test").path("move").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("test").path("epoch").asInt()).isEqualTo(2);
+        assertThat(last(boundaries()).path("decision").path("move").asInt()).isEqualTo(2);
+        assertThat(last(boundaries()).path("decision").path("epoch").asInt()).isEqualTo(2);
     }
 
     @Test
@@ -254,8 +262,12 @@ class CalibratorRuleTest {
         fixture.send(SECOND, "p1", 2, "z");
         calibrator.turn();
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("samples").asInt()).isEqualTo(4);
-        assertThat(last(boundaries()).path("evidence").path("partition").asInt())
+        assertThat(last(boundaries()).path("decision").path("samples").asInt()).isEqualTo(4);
+        assertThat(last(boundaries())
+                        .path("decision")
+                        .path("evidence")
+                        .path("partition")
+                        .asInt())
                 .isEqualTo(1);
         // an example of the other partition is a repeat
         fixture.send(SECOND, "again", List.of("p0.0", "new"), "z");
@@ -271,7 +283,6 @@ class CalibratorRuleTest {
         ObjectNode other = (ObjectNode) fixture.lastState();
         other.put("input_partition", 1);
         other.putArray("counted_batches");
-        other.remove("counted_contents");
         ObjectNode epoch = (ObjectNode) other.get("epoch");
         epoch.put("epoch", 2);
         fixture.script(shouldContinue ->
@@ -325,7 +336,6 @@ class CalibratorRuleTest {
         assertThat(other.path("epoch").path("statistics").path("count").asInt()).isEqualTo(2);
         other.put("input_partition", 1);
         other.putArray("counted_batches");
-        other.remove("counted_contents");
         byte[] otherState = other.toString().getBytes(UTF_8);
         kafka.append(STATES, fixture.lastStateRecord().key(), null);
         fixture.afterNextOutcome(() -> {
@@ -343,7 +353,7 @@ class CalibratorRuleTest {
         batches(1);
         assertThat(boundaries()).hasSize(1);
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("samples").asInt()).isEqualTo(4);
+        assertThat(last(boundaries()).path("decision").path("samples").asInt()).isEqualTo(4);
         assertThat(fixture.committed()).isEqualTo(2);
         assertThat(epoch().path("watch").path("move").asInt()).isEqualTo(1);
         assertThat(fixture.decisions().stream().map(RuleDecision::reason))
@@ -364,7 +374,7 @@ class CalibratorRuleTest {
         assertThat(kafka.records(TOPICS.validationDeadLetters())).isEmpty();
         assertThat(fixture.committed()).isEqualTo(3);
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("samples").asInt()).isEqualTo(6);
+        assertThat(last(boundaries()).path("decision").path("samples").asInt()).isEqualTo(6);
     }
 
     @Test
@@ -374,15 +384,8 @@ class CalibratorRuleTest {
         batches(1);
         fixture.time().sleep(Duration.ofSeconds(50));
         fixture.afterNextOutcome(() -> {
-            kafka.append(
-                    BOUNDARIES,
-                    "qv".getBytes(UTF_8),
-                    "{\"adapter\": \"qv\", \"boundary\": 2, \"pinned\": true}".getBytes(UTF_8));
-            kafka.append(
-                    BOUNDARIES,
-                    "qv".getBytes(UTF_8),
-                    "{\"adapter\": \"qv\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}"
-                            .getBytes(UTF_8));
+            kafka.append(BOUNDARIES, "qv".getBytes(UTF_8), "{\"adapter\": \"qv\", \"boundary\": 2}".getBytes(UTF_8));
+            kafka.append(BOUNDARIES, "qv".getBytes(UTF_8), BoundaryRecords.calibratedValue("qv"));
             kafka.failNextCommit(new RecordTooLargeException("planted"));
         });
         batches(1);
@@ -393,7 +396,9 @@ class CalibratorRuleTest {
         int recorded = decisions().size();
         fixture.time().sleep(Duration.ofSeconds(20));
         batches(1);
-        assertThat(last(boundaries()).path("pinned").asBoolean()).isTrue();
+        assertThat(last(boundaries()).has("writer"))
+                .as("the record of the operator")
+                .isFalse();
         assertThat(decisions())
                 .as("the move was recorded less than a minute ago")
                 .hasSize(recorded);
@@ -404,10 +409,7 @@ class CalibratorRuleTest {
     @Test
     @DisplayName("keeps a pinned boundary, and records that it is pinned")
     void pinned() {
-        kafka.append(
-                BOUNDARIES,
-                "all".getBytes(UTF_8),
-                "{\"adapter\": \"all\", \"boundary\": 4, \"pinned\": true}".getBytes(UTF_8));
+        kafka.append(BOUNDARIES, "all".getBytes(UTF_8), "{\"adapter\": \"all\", \"boundary\": 4}".getBytes(UTF_8));
         twoIsGood();
         batches(4);
         assertThat(boundaries()).hasSize(1);
@@ -422,29 +424,12 @@ class CalibratorRuleTest {
     }
 
     @Test
-    @DisplayName("replaces the unpinned record of an older calibrator by full LoRA with the first batch")
-    void olderRecord() {
-        kafka.append(
-                BOUNDARIES,
-                "all".getBytes(UTF_8),
-                "{\"adapter\": \"all\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-1, -1]}"
-                        .getBytes(UTF_8));
-        batches(1);
-        JsonNode boundary = last(boundaries());
-        assertThat(boundary.path("boundary").asInt()).isEqualTo(full);
-        assertThat(boundary.path("reason").asText()).isEqualTo("older_record");
-        assertThat(boundary.path("previous_boundary").asInt()).isEqualTo(1);
-        batches(1);
-        assertThat(boundaries()).hasSize(2);
-    }
-
-    @Test
     @DisplayName("ends an epoch at its number of examples, and keeps the boundary and its watch")
     void fullEpoch() {
         calibrator = fixture.newCalibrator(with(SETTINGS, 6), Mode.PUBLISH);
         moveToTwo();
         batches(1);
-        assertThat(last(decisions()).path("epoch_end").asText()).isEqualTo("full");
+        assertThat(last(decisions()).path("epoch").path("end").asText()).isEqualTo("full");
         assertThat(epoch().path("epoch").asInt()).isEqualTo(2);
         assertThat(epoch().path("watch").path("move").asInt()).isEqualTo(1);
         assertThat(boundaries()).hasSize(1);
@@ -463,19 +448,26 @@ class CalibratorRuleTest {
         batches(1);
         assertThat(last(boundaries()).path("reason").asText()).isEqualTo("stricter_settings");
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(full);
-        assertThat(last(boundaries()).path("test").path("margin").asDouble()).isEqualTo(0.3);
+        assertThat(last(boundaries())
+                        .path("decision")
+                        .path("test")
+                        .path("margin")
+                        .asDouble())
+                .isEqualTo(0.3);
         JsonNode withdrawal = decisions().get(decisions().size() - 2);
         assertThat(withdrawal.path("reason").asText()).isEqualTo("stricter_settings");
-        assertThat(withdrawal.path("margin").asDouble()).as("that of the sums").isEqualTo(0.4);
-        assertThat(withdrawal.path("examples").asInt()).isEqualTo(4);
-        assertThat(last(decisions()).path("margin").asDouble()).isEqualTo(0.3);
+        assertThat(withdrawal.path("test").path("margin").asDouble())
+                .as("that of the sums")
+                .isEqualTo(0.4);
+        assertThat(withdrawal.path("epoch").path("examples").asInt()).isEqualTo(4);
+        assertThat(last(decisions()).path("test").path("margin").asDouble()).isEqualTo(0.3);
         assertThat(epoch().path("epoch").asInt()).isEqualTo(2);
         assertThat(epoch().path("statistics").path("count").asInt()).isEqualTo(2);
         assertThat(fixture.reported()).doesNotContain("conflict");
     }
 
     @Test
-    @DisplayName("keeps a boundary that is no candidate of new settings, scores it, and lists scores without a curve")
+    @DisplayName("keeps a boundary that is no candidate of new settings, scores it, and lists its score")
     void otherCandidates() {
         moveToTwo();
         calibrator = fixture.newCalibrator(with(SETTINGS, Optional.of(Candidates.of(List.of(3)))), Mode.PUBLISH);
@@ -483,15 +475,14 @@ class CalibratorRuleTest {
         assertThat(fixture.lastBoundaries()).containsExactly(0, 2, 3, full);
         assertThat(boundaries()).hasSize(1);
         assertThat(decisions())
-                .extracting(decision -> decision.path("epoch_end").asText())
+                .extracting(decision -> decision.path("epoch").path("end").asText())
                 .contains("settings");
         fixture.differences(boundary -> -0.5);
         int before = sent;
         while (boundaries().size() == 1 && sent < before + 50) {
             batches(1);
         }
-        assertThat(last(boundaries()).has("curve")).isFalse();
-        assertThat(last(boundaries()).path("scores")).hasSize(4);
+        assertThat(last(boundaries()).path("decision").path("scores")).hasSize(4);
     }
 
     /** The state of another calibrator that has begun epoch 2 in the second partition. */
@@ -508,7 +499,7 @@ class CalibratorRuleTest {
     @DisplayName("reports another calibrator that begins epochs with other settings")
     void conflict() {
         batches(1);
-        otherCalibrator(state -> ((ObjectNode) state.get("epoch")).put("margin", 0.1));
+        otherCalibrator(state -> ((ObjectNode) state.at("/epoch/test")).put("margin", 0.1));
         batches(1);
         assertThat(epoch().path("epoch").asInt()).isEqualTo(3);
         assertThat(fixture.reported()).contains("conflict");
@@ -553,7 +544,7 @@ class CalibratorRuleTest {
         assertThat(fixture.lastState().has("shadow")).isFalse();
         batches(2);
         assertThat(last(boundaries()).path("boundary").asInt()).isEqualTo(2);
-        assertThat(last(boundaries()).path("test").path("epoch").asInt()).isEqualTo(2);
+        assertThat(last(boundaries()).path("decision").path("epoch").asInt()).isEqualTo(2);
     }
 
     @ParameterizedTest(name = "commit {0}, committed: {1}")
@@ -591,9 +582,9 @@ class CalibratorRuleTest {
             JsonNode json = TopicClient.json(record.value());
             records.add(json.path("boundary").asInt() + " "
                     + json.path("reason").asText() + " "
-                    + json.path("test").path("epoch").asInt() + " "
-                    + json.path("test").path("move").asInt() + " "
-                    + json.path("samples").asInt());
+                    + json.path("decision").path("epoch").asInt() + " "
+                    + json.path("decision").path("move").asInt() + " "
+                    + json.path("decision").path("samples").asInt());
         }
         return records;
     }

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,7 +65,7 @@ class DecisionRecordsTest {
         }
         BoundaryRecord record = records.boundary(decided(decisions)).orElseThrow();
         assertThat(record.boundary()).isEqualTo(now);
-        assertThat(record.previousBoundary()).hasValue(PUBLISHED);
+        assertThat(record.decision().orElseThrow().previousBoundary()).isEqualTo(PUBLISHED);
         assertThat(record.boundaryBeforeMove()).hasValue(expected);
     }
 
@@ -72,7 +73,16 @@ class DecisionRecordsTest {
     private static RuleDecision decision(int before, int boundary) {
         Reason reason = before == boundary ? Reason.CHOSEN : boundary == LAYERS ? Reason.ALARM : Reason.PREFERRED;
         return new RuleDecision(
-                before, inForce(boundary), reason, Optional.empty(), new RuleEvidence(TEST, 1, 4, 48, 6, 0, List.of()));
+                before,
+                inForce(boundary),
+                reason,
+                Optional.empty(),
+                new RuleEvidence(TEST, 1, 4, 48, 6, 0, List.of(row(0), row(LAYERS))));
+    }
+
+    private static RuleEvidence.Row row(int boundary) {
+        return new RuleEvidence.Row(
+                boundary, -1, 0, 0, OptionalDouble.empty(), OptionalDouble.empty(), true, Optional.empty());
     }
 
     private static InForce inForce(int boundary) {

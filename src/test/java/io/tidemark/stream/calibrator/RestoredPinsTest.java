@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.message.BoundaryRecords;
 import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.SimulatedKafka.Transaction;
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.Test;
 @DisplayName("A calibrator that finds an overwritten pin")
 class RestoredPinsTest {
 
-    private static final byte[] PIN = "{\"adapter\": \"qv\", \"boundary\": 2, \"pinned\": true}".getBytes(UTF_8);
+    private static final byte[] PIN = "{\"adapter\": \"qv\", \"boundary\": 2}".getBytes(UTF_8);
 
     @AutoClose
     private static final FixtureModel MODEL = FixtureModel.load("llama-gqa");
@@ -38,11 +39,7 @@ class RestoredPinsTest {
     private void overwritePin() {
         TopicPartition boundaries = new TopicPartition(TOPICS.boundaries(), 0);
         kafka.append(boundaries, "qv".getBytes(UTF_8), PIN);
-        kafka.append(
-                boundaries,
-                "qv".getBytes(UTF_8),
-                "{\"adapter\": \"qv\", \"boundary\": 1, \"objective\": \"balanced\", \"curve\": [-2, -1]}"
-                        .getBytes(UTF_8));
+        kafka.append(boundaries, "qv".getBytes(UTF_8), BoundaryRecords.calibratedValue("qv"));
     }
 
     @Test

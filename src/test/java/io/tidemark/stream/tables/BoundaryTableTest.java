@@ -54,20 +54,21 @@ class BoundaryTableTest {
         assertThat(table.row("a").appliedTo(LOADED)).isEqualTo(new AppliedBoundary.FromTable(new Boundary(3)));
     }
 
-    @ParameterizedTest(name = "{0} gives {1}")
+    @ParameterizedTest(name = "{0} for {1} gives {2}")
     @DisplayName("Applies a record to the version that its fields name; a field that is null matches every version")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            "boundary": 3, "adapter_digest": "d", "base_model": "m", "base_digest": "ba5e", "num_layers": 4 |
-            "boundary": 3, "adapter_digest": null, "base_digest": null, "num_layers": null, "unknown": []   |
-            "boundary": 3, "adapter_digest": "e"    | FOREIGN_DIGEST
-            "boundary": 3, "base_model": "other"    | OTHER_BASE_MODEL
-            "boundary": 3, "base_digest": "0123"    | OTHER_BASE_DIGEST
-            "boundary": 3, "num_layers": 5          | OTHER_NUM_LAYERS
-            "boundary": 5                           | NOT_ENOUGH_LAYERS
-            "boundary": -1                          | BROKEN_RECORD
+            3 | "adapter_digest": "d", "base_model": "m", "base_digest": "ba5e", "num_layers": 4 |
+            3 | "adapter_digest": null, "base_digest": null, "num_layers": null, "unknown": []   |
+            3 | "adapter_digest": "e" | FOREIGN_DIGEST
+            3 | "base_model": "other" | OTHER_BASE_MODEL
+            3 | "base_digest": "0123" | OTHER_BASE_DIGEST
+            3 | "num_layers": 5       | OTHER_NUM_LAYERS
+            5 | ``                    | NOT_ENOUGH_LAYERS
+            -1| ``                    | BROKEN_RECORD
             """)
-    void appliesToVersions(String fields, FullLoraReason fallback) {
-        apply("a", ("{\"adapter\": \"a\", " + fields + "}").getBytes(StandardCharsets.UTF_8));
+    void appliesToVersions(int boundary, String version, FullLoraReason fallback) {
+        String json = "{\"adapter\": \"a\", \"boundary\": %d, \"version\": {%s}}".formatted(boundary, version);
+        apply("a", json.getBytes(StandardCharsets.UTF_8));
         assertThat(table.row("a").appliedTo(LOADED))
                 .isEqualTo(
                         fallback == null

@@ -41,7 +41,6 @@ import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -279,11 +278,7 @@ public final class SimulatedKafka implements KafkaClients {
 
     @Override
     public Consumer<byte[], byte[]> newGroupMember(
-            String group,
-            String clientId,
-            ReadLimits limits,
-            String offsetReset,
-            Class<? extends CooperativeStickyAssignor> assignor) {
+            String group, String clientId, ReadLimits limits, String offsetReset) {
         SimulatedConsumer joined = new SimulatedConsumer();
         joined.resets = !offsetReset.equals("none");
         joined.setMaxPollRecords(limits.pollRecords());

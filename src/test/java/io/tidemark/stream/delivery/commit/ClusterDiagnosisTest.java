@@ -22,7 +22,6 @@ import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.admin.internals.CoordinatorKey;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.Node;
@@ -94,11 +93,7 @@ class ClusterDiagnosisTest {
 
         @Override
         public Consumer<byte[], byte[]> newGroupMember(
-                String group,
-                String clientId,
-                ReadLimits limits,
-                String offsetReset,
-                Class<? extends CooperativeStickyAssignor> assignor) {
+                String group, String clientId, ReadLimits limits, String offsetReset) {
             throw new AssertionError("a diagnosis opens no such client");
         }
 
