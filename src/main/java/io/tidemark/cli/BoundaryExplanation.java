@@ -5,7 +5,7 @@ import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryDecisionRecord.Epoch;
-import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.BoundaryDecisionRecord.EvidenceRow;
 import io.tidemark.message.HarmTestRecord;
 import io.tidemark.plot.CharacterPlot;
 import java.io.PrintWriter;
@@ -110,7 +110,7 @@ final class BoundaryExplanation implements Callable<Integer> {
 
     private static void table(BoundaryDecisionRecord decision, PrintWriter out) {
         out.printf(ROW, "BOUNDARY", "MEAN", "DIFFERENCE", "LN E / NEEDED", "FURTHER EXAMPLES");
-        for (Row row : decision.boundaries()) {
+        for (EvidenceRow row : decision.boundaries()) {
             out.printf(
                     ROW,
                     row.boundary(),
@@ -135,7 +135,7 @@ final class BoundaryExplanation implements Callable<Integer> {
         }
     }
 
-    private static String further(BoundaryDecisionRecord decision, Row row) {
+    private static String further(BoundaryDecisionRecord decision, EvidenceRow row) {
         if (row.logE().isEmpty()) {
             return "full LoRA";
         }

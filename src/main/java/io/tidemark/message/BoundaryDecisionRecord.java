@@ -42,7 +42,7 @@ public record BoundaryDecisionRecord(
         HarmTestRecord test,
         Certification certification,
         Watch watch,
-        List<Row> boundaries,
+        List<EvidenceRow> boundaries,
         Optional<BoundaryRecord.Evidence> evidence,
         @JsonProperty(required = true) boolean published) {
 
@@ -93,7 +93,7 @@ public record BoundaryDecisionRecord(
      * @param certified  whether ln E is at its threshold, or the boundary is full LoRA
      * @param sums       the five sums G of its test, from which ln E follows; absent for full LoRA
      */
-    public record Row(
+    public record EvidenceRow(
             @JsonProperty(required = true) int boundary,
             @JsonProperty(required = true) double mean,
             @JsonProperty(required = true) double difference,
@@ -104,7 +104,7 @@ public record BoundaryDecisionRecord(
             Optional<List<Double>> sums) {
 
         /** @throws IllegalArgumentException if there are sums, but not five */
-        public Row {
+        public EvidenceRow {
             sums = sums.map(List::copyOf);
             if (sums.isPresent() && sums.get().size() != SUMS) {
                 throw new IllegalArgumentException(

@@ -28,7 +28,7 @@ public record CalibrationEpochRecord(
         Statistics statistics,
         List<Double> sums,
         List<Double> capped,
-        Watch watch,
+        WatchRecord watch,
         String filter) {
 
     /**
@@ -54,12 +54,12 @@ public record CalibrationEpochRecord(
      * @param boundary the boundary that the move put in force
      * @param values   a value for each of its three bets
      */
-    public record Watch(
+    public record WatchRecord(
             @JsonProperty(required = true) long move,
             @JsonProperty(required = true) int boundary,
             List<Double> values) {
 
-        public Watch {
+        public WatchRecord {
             values = List.copyOf(values);
         }
     }

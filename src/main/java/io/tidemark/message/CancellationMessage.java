@@ -46,21 +46,21 @@ public record CancellationMessage(Optional<String> id, Optional<Source> source, 
         return TopicJson.parse(value, MAX_BYTES, CancellationMessage::read);
     }
 
-    private static CancellationMessage read(Fields fields) throws Fields.Invalid {
+    private static CancellationMessage read(Fields fields) throws Fields.InvalidField {
         Optional<String> id = fields.text("id", 1, Fields.MAX_NAME_LENGTH);
         Optional<JsonNode> node = fields.find("source");
         if (id.isPresent() && node.isPresent()) {
-            throw new Fields.Invalid("conflicting_fields", "source", "'id' and 'source' must not both be present");
+            throw new Fields.InvalidField("conflicting_fields", "source", "'id' and 'source' must not both be present");
         }
         if (id.isEmpty() && node.isEmpty()) {
-            throw new Fields.Invalid("missing_field", "id", "'id' or 'source' is required");
+            throw new Fields.InvalidField("missing_field", "id", "'id' or 'source' is required");
         }
         Optional<Source> source =
                 node.isEmpty() ? Optional.empty() : Optional.of(source(Fields.of(node.get(), fields.name("source"))));
         return new CancellationMessage(id, source, fields.text("reason", 0, MAX_BYTES));
     }
 
-    private static Source source(Fields fields) throws Fields.Invalid {
+    private static Source source(Fields fields) throws Fields.InvalidField {
         return new Source(
                 fields.requireText("topic", 1, MAX_TOPIC_LENGTH),
                 Math.toIntExact(

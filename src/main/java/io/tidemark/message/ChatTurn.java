@@ -48,7 +48,7 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
     }
 
     /** Reads one element of {@code messages}. Unknown fields are dropped, so that no chat template can read them. */
-    static ChatTurn read(Fields turn) throws Fields.Invalid {
+    static ChatTurn read(Fields turn) throws Fields.InvalidField {
         Map<String, Object> fields = new LinkedHashMap<>();
         String role = role(turn);
         fields.put("role", role);
@@ -60,7 +60,7 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
         if (calls.isPresent()) {
             String name = turn.name("tool_calls");
             if (!role.equals("assistant")) {
-                throw new Fields.Invalid(
+                throw new Fields.InvalidField(
                         "invalid_value", name, "'" + name + "' is allowed in messages of an assistant only");
             }
             fields.put("tool_calls", Fields.list(calls.get(), name, ChatTurn::toolCall));
@@ -71,10 +71,10 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
         return new ChatTurn(fields);
     }
 
-    private static String role(Fields turn) throws Fields.Invalid {
+    private static String role(Fields turn) throws Fields.InvalidField {
         String role = turn.requireText("role", 1, Fields.MAX_NAME_LENGTH);
         if (!ROLES.contains(role)) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "invalid_value",
                     turn.name("role"),
                     "'" + turn.name("role") + "' must be system, developer, user, assistant or tool");
@@ -83,15 +83,16 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
     }
 
     /** Text, or a list of OpenAI's content parts of type {@code text}. */
-    private static Object content(JsonNode content, String name) throws Fields.Invalid {
+    private static Object content(JsonNode content, String name) throws Fields.InvalidField {
         return content.isArray()
                 ? Fields.list(content, name, ChatTurn::textPart)
                 : Fields.text(content, name, 0, Integer.MAX_VALUE);
     }
 
-    private static Map<String, Object> textPart(Fields part) throws Fields.Invalid {
+    private static Map<String, Object> textPart(Fields part) throws Fields.InvalidField {
         if (!part.requireText("type", 1, Fields.MAX_NAME_LENGTH).equals("text")) {
-            throw new Fields.Invalid("invalid_value", part.name("type"), "'" + part.name("type") + "' must be text");
+            throw new Fields.InvalidField(
+                    "invalid_value", part.name("type"), "'" + part.name("type") + "' must be text");
         }
         return inOrder("type", "text", "text", part.requireText("text", 0, Integer.MAX_VALUE));
     }
@@ -99,7 +100,7 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
     /**
      * OpenAI clients encode the arguments of a call as text that contains a JSON object; chat templates get the object.
      */
-    private static Map<String, Object> toolCall(Fields call) throws Fields.Invalid {
+    private static Map<String, Object> toolCall(Fields call) throws Fields.InvalidField {
         Fields function = Fields.of(call.require("function"), call.name("function"));
         function.requireText("name", 1, Integer.MAX_VALUE);
         ObjectNode arguments = arguments(function.require("arguments"), function.name("arguments"));
@@ -108,7 +109,7 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
         return new Fields(decoded, call.path()).toMap();
     }
 
-    private static ObjectNode arguments(JsonNode node, String name) throws Fields.Invalid {
+    private static ObjectNode arguments(JsonNode node, String name) throws Fields.InvalidField {
         if (node instanceof ObjectNode object) {
             return object;
         }
@@ -116,8 +117,8 @@ public record ChatTurn(@JsonValue Map<String, Object> fields) {
             throw Fields.wrongType(name, "an object, or a string that contains one", node);
         }
         return TopicJson.parseObject(node.textValue())
-                .orElseThrow(() ->
-                        new Fields.Invalid("invalid_value", name, "'" + name + "' does not contain a JSON object"));
+                .orElseThrow(() -> new Fields.InvalidField(
+                        "invalid_value", name, "'" + name + "' does not contain a JSON object"));
     }
 
     private static Map<String, Object> inOrder(String key1, String value1, String key2, String value2) {

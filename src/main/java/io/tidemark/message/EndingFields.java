@@ -37,11 +37,11 @@ public record EndingFields(
         stopTokenIds = List.copyOf(stopTokenIds);
     }
 
-    static EndingFields read(Fields fields) throws Fields.Invalid {
+    static EndingFields read(Fields fields) throws Fields.InvalidField {
         int maxTokens = maxTokens(fields);
         int minTokens = (int) fields.integer("min_tokens", 0, LIMIT_TOKENS, 0);
         if (minTokens > maxTokens) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "out_of_range",
                     fields.name("min_tokens"),
                     "'" + fields.name("min_tokens") + "' must be at most 'max_tokens', which is " + maxTokens);
@@ -51,11 +51,11 @@ public record EndingFields(
     }
 
     /** OpenAI's API has two names for this field. */
-    private static int maxTokens(Fields fields) throws Fields.Invalid {
+    private static int maxTokens(Fields fields) throws Fields.InvalidField {
         OptionalLong tokens = fields.integer("max_tokens", 1, LIMIT_TOKENS);
         OptionalLong completionTokens = fields.integer("max_completion_tokens", 1, LIMIT_TOKENS);
         if (tokens.isPresent() && completionTokens.isPresent() && !tokens.equals(completionTokens)) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "conflicting_fields",
                     fields.name("max_completion_tokens"),
                     "'max_tokens' and 'max_completion_tokens' have the same meaning and must be equal");
@@ -63,7 +63,7 @@ public record EndingFields(
         return (int) tokens.orElse(completionTokens.orElse(DEFAULT_MAX_TOKENS));
     }
 
-    private static List<String> stop(Fields fields) throws Fields.Invalid {
+    private static List<String> stop(Fields fields) throws Fields.InvalidField {
         Optional<JsonNode> found = fields.find("stop");
         if (found.isEmpty()) {
             return List.of();
@@ -81,7 +81,7 @@ public record EndingFields(
         return stops;
     }
 
-    private static List<Integer> stopTokenIds(Fields fields) throws Fields.Invalid {
+    private static List<Integer> stopTokenIds(Fields fields) throws Fields.InvalidField {
         Optional<JsonNode> found = fields.find("stop_token_ids");
         if (found.isEmpty()) {
             return List.of();
@@ -97,9 +97,9 @@ public record EndingFields(
         return tokens;
     }
 
-    private static JsonNode atMost(String name, JsonNode list, int most) throws Fields.Invalid {
+    private static JsonNode atMost(String name, JsonNode list, int most) throws Fields.InvalidField {
         if (list.size() > most) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "out_of_range", name, "'" + name + "' has " + list.size() + " entries; the limit is " + most);
         }
         return list;

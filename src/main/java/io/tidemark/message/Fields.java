@@ -30,11 +30,11 @@ record Fields(ObjectNode object, String path) {
 
     /** Reads a value from the fields of an object. */
     interface Reader<T> {
-        T read(Fields fields) throws Invalid;
+        T read(Fields fields) throws InvalidField;
     }
 
     /** A field breaks a rule. Ends the parsing of the document and does not leave this package. */
-    static final class Invalid extends Exception {
+    static final class InvalidField extends Exception {
 
         private static final long serialVersionUID = 1L;
 
@@ -42,7 +42,7 @@ record Fields(ObjectNode object, String path) {
         private final String param;
 
         /** @param param the path of the field, or null if the whole document is invalid */
-        Invalid(String code, String param, String message) {
+        InvalidField(String code, String param, String message) {
             super(message, null, false, false);
             this.code = code;
             this.param = param;
@@ -82,37 +82,37 @@ record Fields(ObjectNode object, String path) {
         return Optional.ofNullable(object.get(field)).filter(node -> !node.isNull());
     }
 
-    JsonNode require(String field) throws Invalid {
+    JsonNode require(String field) throws InvalidField {
         return find(field)
-                .orElseThrow(() -> new Invalid("missing_field", name(field), "'" + name(field) + "' is required"));
+                .orElseThrow(() -> new InvalidField("missing_field", name(field), "'" + name(field) + "' is required"));
     }
 
-    Optional<String> text(String field, int minLength, int maxLength) throws Invalid {
+    Optional<String> text(String field, int minLength, int maxLength) throws InvalidField {
         Optional<JsonNode> node = find(field);
         return node.isEmpty() ? Optional.empty() : Optional.of(text(node.get(), name(field), minLength, maxLength));
     }
 
-    String requireText(String field, int minLength, int maxLength) throws Invalid {
+    String requireText(String field, int minLength, int maxLength) throws InvalidField {
         return text(require(field), name(field), minLength, maxLength);
     }
 
-    long integer(String field, long min, long max, long absent) throws Invalid {
+    long integer(String field, long min, long max, long absent) throws InvalidField {
         return integer(field, min, max).orElse(absent);
     }
 
-    OptionalLong integer(String field, long min, long max) throws Invalid {
+    OptionalLong integer(String field, long min, long max) throws InvalidField {
         Optional<JsonNode> found = find(field);
         return found.isEmpty() ? OptionalLong.empty() : OptionalLong.of(integer(found.get(), name(field), min, max));
     }
 
     /** As {@link #integer}, for ranges within those of an int. */
-    OptionalInt smallInteger(String field, int min, int max) throws Invalid {
+    OptionalInt smallInteger(String field, int min, int max) throws InvalidField {
         OptionalLong value = integer(field, min, max);
         return value.isPresent() ? OptionalInt.of(Math.toIntExact(value.getAsLong())) : OptionalInt.empty();
     }
 
     /** A finite number in a range. */
-    double number(String field, Range range, double absent) throws Invalid {
+    double number(String field, Range range, double absent) throws InvalidField {
         Optional<JsonNode> found = find(field);
         if (found.isEmpty()) {
             return absent;
@@ -122,12 +122,12 @@ record Fields(ObjectNode object, String path) {
         }
         double value = found.get().doubleValue();
         if (!Double.isFinite(value) || !range.contains.test(value)) {
-            throw new Invalid("out_of_range", name(field), "'" + name(field) + "' must be " + range.description);
+            throw new InvalidField("out_of_range", name(field), "'" + name(field) + "' must be " + range.description);
         }
         return value;
     }
 
-    boolean flag(String field, boolean absent) throws Invalid {
+    boolean flag(String field, boolean absent) throws InvalidField {
         Optional<JsonNode> node = find(field);
         if (node.isPresent() && !node.get().isBoolean()) {
             throw wrongType(name(field), "true or false", node.get());
@@ -136,7 +136,7 @@ record Fields(ObjectNode object, String path) {
     }
 
     /** An RFC 3339 date and time. */
-    Optional<Instant> instant(String field) throws Invalid {
+    Optional<Instant> instant(String field) throws InvalidField {
         Optional<String> text = text(field, 1, 64);
         try {
             Optional<OffsetDateTime> time = text.map(OffsetDateTime::parse);
@@ -147,7 +147,7 @@ record Fields(ObjectNode object, String path) {
             }
             return time.map(OffsetDateTime::toInstant);
         } catch (DateTimeException e) {
-            throw new Invalid(
+            throw new InvalidField(
                     "invalid_value",
                     name(field),
                     "'" + name(field)
@@ -156,11 +156,11 @@ record Fields(ObjectNode object, String path) {
     }
 
     /** Checks that other programs read all names, texts and numbers of this object as they are here. */
-    void requirePortable() throws Invalid {
+    void requirePortable() throws InvalidField {
         requirePortable(object);
     }
 
-    private void requirePortable(JsonNode node) throws Invalid {
+    private void requirePortable(JsonNode node) throws InvalidField {
         for (Map.Entry<String, JsonNode> field : node.properties()) {
             requireUnicode(field.getKey(), path);
             requirePortable(field.getValue());
@@ -173,17 +173,17 @@ record Fields(ObjectNode object, String path) {
         requirePortableScalar(node);
     }
 
-    private void requirePortableScalar(JsonNode node) throws Invalid {
+    private void requirePortableScalar(JsonNode node) throws InvalidField {
         if (node.isTextual()) {
             requireUnicode(node.textValue(), path);
         }
         if (node.isNumber() && !Double.isFinite(node.doubleValue())) {
-            throw new Invalid("invalid_value", path, "'" + path + "' has a number that JSON cannot represent");
+            throw new InvalidField("invalid_value", path, "'" + path + "' has a number that JSON cannot represent");
         }
     }
 
     /** This object as plain values: maps and lists in the order of the document, text, numbers, booleans and null. */
-    Map<String, Object> toMap() throws Invalid {
+    Map<String, Object> toMap() throws InvalidField {
         Map<String, Object> map = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> field : object.properties()) {
             requireUnicode(field.getKey(), path);
@@ -192,7 +192,7 @@ record Fields(ObjectNode object, String path) {
         return map;
     }
 
-    private Object plain(JsonNode node) throws Invalid {
+    private Object plain(JsonNode node) throws InvalidField {
         if (node instanceof ObjectNode nested) {
             return new Fields(nested, path).toMap();
         }
@@ -218,7 +218,7 @@ record Fields(ObjectNode object, String path) {
      *
      * @param name the path of the list
      */
-    static <T> List<T> list(JsonNode list, String name, Reader<T> reader) throws Invalid {
+    static <T> List<T> list(JsonNode list, String name, Reader<T> reader) throws InvalidField {
         if (!list.isArray()) {
             throw wrongType(name, "a list", list);
         }
@@ -229,23 +229,23 @@ record Fields(ObjectNode object, String path) {
         return values;
     }
 
-    static Fields of(JsonNode node, String name) throws Invalid {
+    static Fields of(JsonNode node, String name) throws InvalidField {
         if (node instanceof ObjectNode object) {
             return new Fields(object, name);
         }
         throw wrongType(name, "an object", node);
     }
 
-    static String text(JsonNode node, String name, int minLength, int maxLength) throws Invalid {
+    static String text(JsonNode node, String name, int minLength, int maxLength) throws InvalidField {
         if (!node.isTextual()) {
             throw wrongType(name, "a string", node);
         }
         String text = node.textValue();
         if (text.length() < minLength) {
-            throw new Invalid("invalid_value", name, "'" + name + "' must not be empty");
+            throw new InvalidField("invalid_value", name, "'" + name + "' must not be empty");
         }
         if (text.length() > maxLength) {
-            throw new Invalid(
+            throw new InvalidField(
                     "out_of_range",
                     name,
                     "'" + name + "' has " + text.length() + " characters; the limit is " + maxLength);
@@ -254,7 +254,7 @@ record Fields(ObjectNode object, String path) {
         return text;
     }
 
-    static long integer(JsonNode node, String name, long min, long max) throws Invalid {
+    static long integer(JsonNode node, String name, long min, long max) throws InvalidField {
         if (!node.isNumber()
                 || node.isFloatingPointNumber() && node.doubleValue() % 1 != 0 && Double.isFinite(node.doubleValue())) {
             throw wrongType(name, "an integer", node);
@@ -263,13 +263,14 @@ record Fields(ObjectNode object, String path) {
                 ? Math.abs(node.doubleValue()) <= MAX_EXACT_INTEGER
                 : node.canConvertToLong();
         if (!exact || node.longValue() < min || node.longValue() > max) {
-            throw new Invalid("out_of_range", name, "'" + name + "' must be an integer from " + min + " to " + max);
+            throw new InvalidField(
+                    "out_of_range", name, "'" + name + "' must be an integer from " + min + " to " + max);
         }
         return node.longValue();
     }
 
-    static Invalid wrongType(String name, String expected, JsonNode found) {
-        return new Invalid(
+    static InvalidField wrongType(String name, String expected, JsonNode found) {
+        return new InvalidField(
                 "invalid_type",
                 name,
                 "'" + name + "' must be " + expected + ", not "
@@ -284,12 +285,12 @@ record Fields(ObjectNode object, String path) {
     }
 
     /** An unpaired surrogate is not Unicode and cannot be encoded as UTF-8. */
-    private static void requireUnicode(String text, String name) throws Invalid {
+    private static void requireUnicode(String text, String name) throws InvalidField {
         for (int i = 0; i < text.length(); i++) {
             if (Character.isSurrogate(text.charAt(i))) {
                 // a pair is one character
                 if (!Character.isSupplementaryCodePoint(text.codePointAt(i))) {
-                    throw new Invalid("invalid_value", name, "'" + name + "' has an unpaired surrogate");
+                    throw new InvalidField("invalid_value", name, "'" + name + "' has an unpaired surrogate");
                 }
                 i++;
             }

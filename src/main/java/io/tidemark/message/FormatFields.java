@@ -45,18 +45,18 @@ public record FormatFields(
         return format instanceof AnswerFormat.FreeText;
     }
 
-    static FormatFields read(Fields fields) throws Fields.Invalid {
+    static FormatFields read(Fields fields) throws Fields.InvalidField {
         Optional<FormatFields> openAi = openAi(fields);
         Optional<FormatFields> vllm = vllm(fields);
         if (openAi.isPresent() && vllm.isPresent()) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "conflicting_fields",
                     fields.name(VLLM),
                     "only one of '" + OPENAI + "' and '" + VLLM + "' is allowed");
         }
         Optional<FormatFields> found = openAi.or(() -> vllm);
         if (found.isPresent() && fields.flag("ignore_eos", false)) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "conflicting_fields",
                     fields.name("ignore_eos"),
                     "'ignore_eos' is not allowed with '" + found.get().field + "': a complete answer must end");
@@ -65,7 +65,7 @@ public record FormatFields(
     }
 
     /** Empty for the type {@code text}, which is the default. */
-    private static Optional<FormatFields> openAi(Fields fields) throws Fields.Invalid {
+    private static Optional<FormatFields> openAi(Fields fields) throws Fields.InvalidField {
         Optional<Fields> object = object(fields, OPENAI);
         if (object.isEmpty()) {
             return Optional.empty();
@@ -80,7 +80,7 @@ public record FormatFields(
             }
             case "json_schema" -> Optional.of(jsonSchema(object.get()));
             default ->
-                throw new Fields.Invalid(
+                throw new Fields.InvalidField(
                         "unsupported_field",
                         object.get().name("type"),
                         "'" + object.get().name("type") + "' must be 'text', 'json_object' or 'json_schema'");
@@ -88,7 +88,7 @@ public record FormatFields(
     }
 
     /** {@code strict} is checked and has no effect: each schema is enforced. */
-    private static FormatFields jsonSchema(Fields format) throws Fields.Invalid {
+    private static FormatFields jsonSchema(Fields format) throws Fields.InvalidField {
         Fields named = Fields.of(format.require("json_schema"), format.name("json_schema"));
         named.text("name", 1, Fields.MAX_NAME_LENGTH);
         named.text("description", 0, Integer.MAX_VALUE);
@@ -96,7 +96,7 @@ public record FormatFields(
         return schema(Fields.of(named.require("schema"), named.name("schema")));
     }
 
-    private static Optional<FormatFields> vllm(Fields fields) throws Fields.Invalid {
+    private static Optional<FormatFields> vllm(Fields fields) throws Fields.InvalidField {
         Optional<Fields> object = object(fields, VLLM);
         if (object.isEmpty()) {
             return Optional.empty();
@@ -106,7 +106,7 @@ public record FormatFields(
         List<String> present =
                 FORMATS.stream().filter(name -> options.find(name).isPresent()).toList();
         if (present.size() != 1) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     present.isEmpty() ? "missing_field" : "conflicting_fields",
                     options.path(),
                     "'" + options.path() + "' must have exactly one of 'json', 'regex', 'choice' and 'grammar'");
@@ -123,12 +123,12 @@ public record FormatFields(
     }
 
     /** A schema is an object, or its JSON in a string. */
-    private static FormatFields json(JsonNode value, String field) throws Fields.Invalid {
+    private static FormatFields json(JsonNode value, String field) throws Fields.InvalidField {
         if (!value.isTextual()) {
             return schema(Fields.of(value, field));
         }
         ObjectNode parsed = TopicJson.parseObject(value.textValue())
-                .orElseThrow(() -> new Fields.Invalid(
+                .orElseThrow(() -> new Fields.InvalidField(
                         "invalid_value", field, "the text of '" + field + "' must be the JSON of an object"));
         FormatFields compact = schema(new Fields(parsed, field));
         // 1e6 is longer when it is written again, and the estimate of the heap has the size of the request
@@ -137,22 +137,22 @@ public record FormatFields(
         return isLonger ? new FormatFields(new AnswerFormat.JsonSchema(value.textValue()), field) : compact;
     }
 
-    private static FormatFields schema(Fields schema) throws Fields.Invalid {
+    private static FormatFields schema(Fields schema) throws Fields.InvalidField {
         schema.requirePortable();
         return new FormatFields(new AnswerFormat.JsonSchema(schema.object().toString()), schema.path());
     }
 
-    private static String text(Fields options, String name) throws Fields.Invalid {
+    private static String text(Fields options, String name) throws Fields.InvalidField {
         return options.requireText(name, 1, Integer.MAX_VALUE);
     }
 
     /** A text that appears twice counts once. */
-    private static AnswerFormat.OneOfTexts choice(JsonNode list, String name) throws Fields.Invalid {
+    private static AnswerFormat.OneOfTexts choice(JsonNode list, String name) throws Fields.InvalidField {
         if (!list.isArray()) {
             throw Fields.wrongType(name, "a list of strings", list);
         }
         if (list.isEmpty()) {
-            throw new Fields.Invalid("invalid_value", name, "'" + name + "' must have at least one text");
+            throw new Fields.InvalidField("invalid_value", name, "'" + name + "' must have at least one text");
         }
         Set<String> texts = new LinkedHashSet<>();
         int index = 0;
@@ -163,18 +163,18 @@ public record FormatFields(
         return new AnswerFormat.OneOfTexts(new ArrayList<>(texts));
     }
 
-    private static Optional<Fields> object(Fields fields, String name) throws Fields.Invalid {
+    private static Optional<Fields> object(Fields fields, String name) throws Fields.InvalidField {
         Optional<JsonNode> found = fields.find(name);
         return found.isEmpty() ? Optional.empty() : Optional.of(Fields.of(found.get(), fields.name(name)));
     }
 
-    private static void refuse(Fields fields, List<String> names) throws Fields.Invalid {
+    private static void refuse(Fields fields, List<String> names) throws Fields.InvalidField {
         for (String name : names) {
             boolean changes = fields.find(name)
                     .filter(value -> !value.isBoolean() || value.booleanValue())
                     .isPresent();
             if (changes) {
-                throw new Fields.Invalid(
+                throw new Fields.InvalidField(
                         "unsupported_field",
                         fields.name(name),
                         "'" + fields.name(name) + "' is not supported and would change the text; leave it out");

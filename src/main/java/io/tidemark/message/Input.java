@@ -43,34 +43,34 @@ public sealed interface Input {
     }
 
     /** Reads {@code prompt}, {@code messages} and {@code tools}. */
-    static Input read(Fields fields) throws Fields.Invalid {
+    static Input read(Fields fields) throws Fields.InvalidField {
         Optional<JsonNode> messages = fields.find("messages");
         if (messages.isPresent() && fields.find("prompt").isPresent()) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "conflicting_fields", fields.name("messages"), "only one of 'prompt' and 'messages' is allowed");
         }
         if (messages.isPresent()) {
             return new Messages(messages(messages.get(), fields.name("messages")), tools(fields));
         }
         if (fields.find("tools").isPresent()) {
-            throw new Fields.Invalid("conflicting_fields", fields.name("tools"), "'tools' requires 'messages'");
+            throw new Fields.InvalidField("conflicting_fields", fields.name("tools"), "'tools' requires 'messages'");
         }
         if (fields.find("prompt").isEmpty()) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "missing_field", fields.name("prompt"), "one of 'prompt' and 'messages' is required");
         }
         return new Prompt(fields.requireText("prompt", 1, Integer.MAX_VALUE));
     }
 
-    private static List<ChatTurn> messages(JsonNode list, String name) throws Fields.Invalid {
+    private static List<ChatTurn> messages(JsonNode list, String name) throws Fields.InvalidField {
         List<ChatTurn> messages = Fields.list(list, name, ChatTurn::read);
         if (messages.isEmpty()) {
-            throw new Fields.Invalid("invalid_value", name, "'" + name + "' must have at least one message");
+            throw new Fields.InvalidField("invalid_value", name, "'" + name + "' must have at least one message");
         }
         return messages;
     }
 
-    private static List<Map<String, Object>> tools(Fields fields) throws Fields.Invalid {
+    private static List<Map<String, Object>> tools(Fields fields) throws Fields.InvalidField {
         Optional<JsonNode> tools = fields.find("tools");
         return tools.isPresent() ? Fields.list(tools.get(), fields.name("tools"), Fields::toMap) : List.of();
     }

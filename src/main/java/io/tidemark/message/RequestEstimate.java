@@ -196,7 +196,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
             while (true) {
                 try {
                     return RequestHead.read(new Fields(headFields, ""));
-                } catch (Fields.Invalid e) {
+                } catch (Fields.InvalidField e) {
                     headFields.remove(e.asError().param().orElseThrow());
                 }
             }

@@ -26,7 +26,7 @@ public record RequestHead(Optional<String> id, int priority, Optional<Instant> d
     /** The names of the fields. */
     static final Set<String> FIELDS = Set.of("id", "priority", "deadline", "timeout_ms");
 
-    static RequestHead read(Fields fields) throws Fields.Invalid {
+    static RequestHead read(Fields fields) throws Fields.InvalidField {
         return new RequestHead(
                 fields.text("id", 1, Fields.MAX_NAME_LENGTH),
                 (int) fields.integer("priority", Integer.MIN_VALUE, Integer.MAX_VALUE, 0),

@@ -92,11 +92,11 @@ public record RequestMessage(
         return new Parsed.Invalid<>(TopicJson.tooLarge(bytes, maxBytes).asError());
     }
 
-    private static RequestMessage read(Fields fields) throws Fields.Invalid {
+    private static RequestMessage read(Fields fields) throws Fields.InvalidField {
         rejectUnsupported(fields);
         RequestMessage message = readAll(fields);
         if (message.maxLogprobs() > MAX_LOGPROBS) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "out_of_range",
                     fields.name("logprobs"),
                     "'" + fields.name("logprobs") + "' asks for up to " + message.maxLogprobs()
@@ -110,7 +110,7 @@ public record RequestMessage(
         return logprobs.isEmpty() ? 0 : (logprobs.getAsInt() + 1L) * n * ending.maxTokens();
     }
 
-    private static RequestMessage readAll(Fields fields) throws Fields.Invalid {
+    private static RequestMessage readAll(Fields fields) throws Fields.InvalidField {
         return new RequestMessage(
                 RequestHead.read(fields),
                 fields.requireText("model", 1, Fields.MAX_NAME_LENGTH),
@@ -125,11 +125,11 @@ public record RequestMessage(
                 fields.smallInteger("boundary", 0, Integer.MAX_VALUE));
     }
 
-    private static void rejectUnsupported(Fields fields) throws Fields.Invalid {
+    private static void rejectUnsupported(Fields fields) throws Fields.InvalidField {
         for (Map.Entry<String, Predicate<JsonNode>> entry : UNSUPPORTED.entrySet()) {
             String field = entry.getKey();
             if (fields.find(field).filter(entry.getValue().negate()).isPresent()) {
-                throw new Fields.Invalid(
+                throw new Fields.InvalidField(
                         "unsupported_field",
                         fields.name(field),
                         "'" + fields.name(field) + "' is not supported and would change the text; leave it out");
@@ -141,7 +141,7 @@ public record RequestMessage(
      * OpenAI's completions API has the number of alternatives in {@code logprobs}; its chat API has
      * {@code "logprobs": true} and the number in {@code top_logprobs}. Both are supported.
      */
-    private static OptionalInt logprobs(Fields fields) throws Fields.Invalid {
+    private static OptionalInt logprobs(Fields fields) throws Fields.InvalidField {
         Optional<JsonNode> logprobs = fields.find("logprobs");
         OptionalLong alternatives = fields.integer("top_logprobs", 0, MAX_ALTERNATIVES);
         if (logprobs.isPresent() && !logprobs.get().isBoolean() && alternatives.isEmpty()) {
@@ -149,7 +149,7 @@ public record RequestMessage(
         }
         boolean requested = fields.flag("logprobs", false);
         if (alternatives.isPresent() && !requested) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "conflicting_fields", fields.name("top_logprobs"), "'top_logprobs' requires 'logprobs' to be true");
         }
         return requested ? OptionalInt.of((int) alternatives.orElse(0)) : OptionalInt.empty();

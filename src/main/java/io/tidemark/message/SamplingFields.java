@@ -45,7 +45,7 @@ public record SamplingFields(
         logitBias = Map.copyOf(logitBias);
     }
 
-    static SamplingFields read(Fields fields) throws Fields.Invalid {
+    static SamplingFields read(Fields fields) throws Fields.InvalidField {
         return new SamplingFields(
                 fields.number("temperature", Fields.Range.NOT_NEGATIVE, 1),
                 fields.number("top_p", Fields.Range.POSITIVE_FRACTION, 1),
@@ -58,7 +58,7 @@ public record SamplingFields(
                 fields.integer("seed", Long.MIN_VALUE, Long.MAX_VALUE));
     }
 
-    private static Map<Integer, Double> logitBias(Fields fields) throws Fields.Invalid {
+    private static Map<Integer, Double> logitBias(Fields fields) throws Fields.InvalidField {
         String name = fields.name("logit_bias");
         Optional<JsonNode> found = fields.find("logit_bias");
         if (found.isEmpty()) {
@@ -67,7 +67,7 @@ public record SamplingFields(
         Fields values = Fields.of(found.get(), name);
         ObjectNode object = values.object();
         if (object.size() > MAX_BIASES) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "out_of_range",
                     name,
                     "'" + name + "' has " + object.size() + " tokens; the limit is " + MAX_BIASES);
@@ -75,7 +75,7 @@ public record SamplingFields(
         Map<Integer, Double> biases = new HashMap<>();
         for (Map.Entry<String, JsonNode> entry : object.properties()) {
             if (!TOKEN_ID.matcher(entry.getKey()).matches()) {
-                throw new Fields.Invalid(
+                throw new Fields.InvalidField(
                         "invalid_value", name, "the keys of '" + name + "' must be token ids such as \"1234\"");
             }
             values.require(entry.getKey());

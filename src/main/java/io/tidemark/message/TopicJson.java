@@ -160,7 +160,7 @@ public final class TopicJson {
     private static <T> Parsed<T> parse(ObjectReader json, byte[] value, int maxBytes, Fields.Reader<T> reader) {
         try {
             return new Parsed.Valid<>(reader.read(new Fields(document(json, value, maxBytes), "")));
-        } catch (Fields.Invalid invalid) {
+        } catch (Fields.InvalidField invalid) {
             return new Parsed.Invalid<>(invalid.asError());
         }
     }
@@ -179,30 +179,30 @@ public final class TopicJson {
         }
     }
 
-    private static ObjectNode document(ObjectReader json, byte[] value, int maxBytes) throws Fields.Invalid {
+    private static ObjectNode document(ObjectReader json, byte[] value, int maxBytes) throws Fields.InvalidField {
         if (value == null || value.length == 0) {
-            throw new Fields.Invalid("empty_value", null, "the record has no value");
+            throw new Fields.InvalidField("empty_value", null, "the record has no value");
         }
         if (value.length > maxBytes) {
             throw tooLarge(value.length, maxBytes);
         }
         JsonNode root = parse(json, decode(value));
         if (root.isMissingNode()) {
-            throw new Fields.Invalid("empty_value", null, "the value of the record is white space only");
+            throw new Fields.InvalidField("empty_value", null, "the value of the record is white space only");
         }
         if (!(root instanceof ObjectNode object)) {
-            throw new Fields.Invalid("invalid_type", null, "the value of the record must be a JSON object");
+            throw new Fields.InvalidField("invalid_type", null, "the value of the record must be a JSON object");
         }
         return object;
     }
 
     /** The error of a value above the limit. */
-    static Fields.Invalid tooLarge(long bytes, int maxBytes) {
-        return new Fields.Invalid(
+    static Fields.InvalidField tooLarge(long bytes, int maxBytes) {
+        return new Fields.InvalidField(
                 "request_too_large", null, "the record has " + bytes + " bytes; the limit is " + maxBytes + " bytes");
     }
 
-    private static String decode(byte[] value) throws Fields.Invalid {
+    private static String decode(byte[] value) throws Fields.InvalidField {
         try {
             return StandardCharsets.UTF_8
                     .newDecoder()
@@ -211,12 +211,12 @@ public final class TopicJson {
                     .decode(ByteBuffer.wrap(value))
                     .toString();
         } catch (CharacterCodingException e) {
-            throw new Fields.Invalid("invalid_utf8", null, "the value of the record is not UTF-8");
+            throw new Fields.InvalidField("invalid_utf8", null, "the value of the record is not UTF-8");
         }
     }
 
     /** Errors contain the position only: Jackson's messages quote the document, which contains the prompt. */
-    private static JsonNode parse(ObjectReader json, String text) throws Fields.Invalid {
+    private static JsonNode parse(ObjectReader json, String text) throws Fields.InvalidField {
         JsonParser parser = null;
         try {
             parser = json.createParser(text);
@@ -225,7 +225,7 @@ public final class TopicJson {
         } catch (StreamConstraintsException e) {
             if (e.getOriginalMessage().startsWith("Token count")) {
                 Optional<String> list = list(parser);
-                throw new Fields.Invalid(
+                throw new Fields.InvalidField(
                         "out_of_range",
                         list.orElse(null),
                         "the JSON has more than "
@@ -234,7 +234,7 @@ public final class TopicJson {
                                 + list.map(name -> "; it exceeds the limit in '" + name + "'")
                                         .orElse(""));
             }
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "invalid_json",
                     null,
                     "the JSON is nested deeper than " + MAX_NESTING + " levels or has a number that is too long");
@@ -243,11 +243,11 @@ public final class TopicJson {
         }
     }
 
-    private static Fields.Invalid notJson(IOException e) {
+    private static Fields.InvalidField notJson(IOException e) {
         JsonLocation location = e instanceof JsonProcessingException json ? json.getLocation() : null;
         boolean duplicate = e instanceof JsonProcessingException json
                 && json.getOriginalMessage().startsWith("Duplicate field");
-        return new Fields.Invalid(
+        return new Fields.InvalidField(
                 "invalid_json",
                 null,
                 (duplicate ? "a field appears twice" : "the value of the record is not valid JSON")

@@ -36,7 +36,7 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
             return TopicJson.parse(value, maxBytes, Example::read);
         }
 
-        private static Example read(Fields fields) throws Fields.Invalid {
+        private static Example read(Fields fields) throws Fields.InvalidField {
             return new Example(Input.read(fields), fields.requireText("completion", 1, Integer.MAX_VALUE));
         }
     }
@@ -53,23 +53,23 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
         return TopicJson.parse(value, maxBytes, fields -> read(fields, maxExamples));
     }
 
-    private static ValidationBatch read(Fields fields, int maxExamples) throws Fields.Invalid {
+    private static ValidationBatch read(Fields fields, int maxExamples) throws Fields.InvalidField {
         return new ValidationBatch(
                 fields.requireText("batch_id", 1, Fields.MAX_NAME_LENGTH),
                 fields.requireText("adapter", 1, Fields.MAX_NAME_LENGTH),
                 examples(fields.require("examples"), maxExamples));
     }
 
-    private static List<Example> examples(JsonNode list, int maxExamples) throws Fields.Invalid {
+    private static List<Example> examples(JsonNode list, int maxExamples) throws Fields.InvalidField {
         if (list.isArray() && list.size() > maxExamples) {
-            throw new Fields.Invalid(
+            throw new Fields.InvalidField(
                     "invalid_value",
                     "examples",
                     "'examples' has " + list.size() + " examples; the limit is " + maxExamples);
         }
         List<Example> examples = Fields.list(list, "examples", Example::read);
         if (examples.isEmpty()) {
-            throw new Fields.Invalid("invalid_value", "examples", "'examples' must have at least one example");
+            throw new Fields.InvalidField("invalid_value", "examples", "'examples' must have at least one example");
         }
         return examples;
     }

@@ -14,7 +14,7 @@ import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.Topics;
 import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryDecisionRecord;
-import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.BoundaryDecisionRecord.EvidenceRow;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.BoundaryRecord.Decision;
 import io.tidemark.message.BoundaryRecord.Evidence;
@@ -344,7 +344,7 @@ class BoundaryDecisionsTest {
                         row(1, 0.005, 0.03, 2.1, false, List.of(2.5, 2.0, 1.5, 1.0, 0.5)),
                         row(2, 0.01, 0.02, 7.5, true, List.of(8.0, 5.0, 2.5, 1.0, 0.5)),
                         row(3, -0.0199, 0.02, 0.1, false, List.of(0.1, 0.1, 0.1, 0.1, 0.1)),
-                        new Row(
+                        new EvidenceRow(
                                 LAYERS,
                                 -1.01,
                                 0,
@@ -357,9 +357,9 @@ class BoundaryDecisionsTest {
                 published);
     }
 
-    private static Row row(
+    private static EvidenceRow row(
             int boundary, double difference, double interval, double logE, boolean certified, List<Double> sums) {
-        return new Row(
+        return new EvidenceRow(
                 boundary,
                 -1.01 + difference,
                 difference,

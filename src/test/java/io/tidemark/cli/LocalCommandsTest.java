@@ -160,17 +160,17 @@ class LocalCommandsTest {
     /** What the rule decides on recorded scores in batches of 16. */
     private static RuleDecision decision(List<String> lines) {
         BoundaryRule rule = new BoundaryRule(RuleSettings.DEFAULT, Objective.parse("balanced"), 8);
-        List<ScoredBatch.Example> examples = new ArrayList<>();
+        List<ScoredBatch.ScoredExample> examples = new ArrayList<>();
         for (String line : lines) {
             List<Double> values =
                     Arrays.stream(line.split(",")).skip(1).map(Double::valueOf).toList();
-            examples.add(new ScoredBatch.Example(
+            examples.add(new ScoredBatch.ScoredExample(
                     ExampleFilter.Bits.of((examples.size() + 1) * 0x0001000200030004L), new ExampleScore(1, values)));
         }
         List<Integer> all = IntStream.rangeClosed(0, 8).boxed().toList();
-        BoundaryRule.Counted first =
+        BoundaryRule.CountedState first =
                 rule.count(PartitionStates.empty(), 0, new ScoredBatch(all, examples.subList(0, 16)), InForce.none(8));
-        BoundaryRule.Counted second = rule.count(
+        BoundaryRule.CountedState second = rule.count(
                 PartitionStates.empty().with(0, first.state()),
                 0,
                 new ScoredBatch(all, examples.subList(16, 18)),

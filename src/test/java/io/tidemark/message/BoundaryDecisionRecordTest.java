@@ -88,7 +88,7 @@ class BoundaryDecisionRecordTest {
                 new Certification(0.05, 1, 4.5),
                 new BoundaryDecisionRecord.Watch(0, 10_000),
                 List.of(
-                        new BoundaryDecisionRecord.Row(
+                        new BoundaryDecisionRecord.EvidenceRow(
                                 1,
                                 -1,
                                 0.5,
@@ -97,7 +97,7 @@ class BoundaryDecisionRecordTest {
                                 OptionalDouble.of(7.5),
                                 true,
                                 Optional.of(SUMS)),
-                        new BoundaryDecisionRecord.Row(
+                        new BoundaryDecisionRecord.EvidenceRow(
                                 2,
                                 -1.5,
                                 0,

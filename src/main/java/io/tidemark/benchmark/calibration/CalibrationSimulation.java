@@ -106,9 +106,9 @@ public record CalibrationSimulation(
     }
 
     private static ScoredBatch batch(List<Integer> boundaries, double[][] scores, SplittableRandom random) {
-        List<ScoredBatch.Example> batch = new ArrayList<>(scores.length);
+        List<ScoredBatch.ScoredExample> batch = new ArrayList<>(scores.length);
         for (double[] score : scores) {
-            batch.add(new ScoredBatch.Example(
+            batch.add(new ScoredBatch.ScoredExample(
                     ExampleFilter.Bits.of(random.nextLong()),
                     new ExampleScore(1, Arrays.stream(score).boxed().toList())));
         }

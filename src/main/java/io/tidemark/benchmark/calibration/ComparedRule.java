@@ -124,7 +124,7 @@ public enum ComparedRule {
                     .filter(b -> b == place || b == full || isCertified(curve, b, errors))
                     .boxed()
                     .toList();
-            EligibleChoice.Choice chosen = choice.choose(soFar, batches, eligible, place, examplesAtMove);
+            EligibleChoice.ChosenPlace chosen = choice.choose(soFar, batches, eligible, place, examplesAtMove);
             if (chosen.kept().isEmpty()) {
                 place = chosen.place();
                 examplesAtMove = soFar.count();
@@ -167,7 +167,7 @@ public enum ComparedRule {
 
         @Override
         public void count(ScoredBatch batch, CurveStatistics soFar, int batches) {
-            BoundaryRule.Counted counted = rule.count(states, 0, batch, inForce);
+            BoundaryRule.CountedState counted = rule.count(states, 0, batch, inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
             withdrawals += (int) counted.decisions().stream()

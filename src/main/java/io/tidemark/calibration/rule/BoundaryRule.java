@@ -53,9 +53,9 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
      * @param inForce   what is in force afterwards
      * @param decisions one for the end of an epoch by the settings, and one for each part; empty if there is neither
      */
-    public record Counted(EpochState state, InForce inForce, List<RuleDecision> decisions) {
+    public record CountedState(EpochState state, InForce inForce, List<RuleDecision> decisions) {
 
-        public Counted {
+        public CountedState {
             decisions = List.copyOf(decisions);
         }
     }
@@ -187,7 +187,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
      * @param partition the partition of the batch
      * @throws IllegalArgumentException if the batch does not cover the boundaries of the epoch; score it again
      */
-    public Counted count(PartitionStates states, int partition, ScoredBatch batch, InForce inForce) {
+    public CountedState count(PartitionStates states, int partition, ScoredBatch batch, InForce inForce) {
         Opened opened = open(states, partition, inForce);
         if (!batch.covers(opened.state().set())) {
             throw new IllegalArgumentException("the batch is scored at " + batch.boundaries() + ", not at all of "
@@ -210,7 +210,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
             now = decision.inForce();
             isFirst = decision.epochEnd().isPresent();
         }
-        return new Counted(own, now, decisions);
+        return new CountedState(own, now, decisions);
     }
 
     /**
@@ -276,7 +276,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                 .boxed()
                 .toList();
         long examplesAtMove = inForce.epoch() == like.epoch() ? inForce.examplesAtMove() : 0;
-        EligibleChoice.Choice choice =
+        EligibleChoice.ChosenPlace choice =
                 choice().choose(totals.statistics(), totals.batches(), eligible, place, examplesAtMove);
         if (choice.kept().isPresent()) {
             return new RuleDecision(inForce.boundary(), inForce, choice.kept().get(), end, evidence);

@@ -42,7 +42,7 @@ public record CalibrationState(
         Map<String, JsonNode> otherFields) {
 
     /** Whether a batch with an id was counted. */
-    public enum Counted {
+    public enum CountedBefore {
         /** There is none among the last batches of the partition. */
         NO,
         /** With the same examples. */
@@ -139,7 +139,7 @@ public record CalibrationState(
         Optional<HarmTest> test = shadow.test().map(HarmTest::of);
         return new InForce(
                 shadow.boundary(),
-                test.isPresent() ? InForce.Source.RULE : InForce.Source.NONE,
+                test.isPresent() ? InForce.Origin.RULE : InForce.Origin.NONE,
                 shadow.epoch(),
                 shadow.move(),
                 shadow.examplesAtMove(),
@@ -161,13 +161,13 @@ public record CalibrationState(
      *
      * @param content the digest of the batch's examples, as in {@link TokenizedExample#digest}
      */
-    public Counted counted(String batchId, String content) {
+    public CountedBefore counted(String batchId, String content) {
         String hash = hash(batchId);
         return countedBatches.stream()
                 .filter(counted -> counted.startsWith(hash + "."))
                 .findFirst()
-                .map(counted -> counted.equals(hash + "." + content) ? Counted.SAME : Counted.OTHER)
-                .orElse(Counted.NO);
+                .map(counted -> counted.equals(hash + "." + content) ? CountedBefore.SAME : CountedBefore.OTHER)
+                .orElse(CountedBefore.NO);
     }
 
     /**
@@ -178,7 +178,7 @@ public record CalibrationState(
      * @throws IllegalArgumentException if a batch with the id was counted
      */
     public CalibrationState plus(String batchId, String content, EpochState counting, Optional<InForce> wouldBe) {
-        if (counted(batchId, content) != Counted.NO) {
+        if (counted(batchId, content) != CountedBefore.NO) {
             throw new IllegalArgumentException("a batch with this id was counted before");
         }
         List<String> counted = new ArrayList<>(countedBatches);

@@ -29,7 +29,7 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
      * @param place the place of the chosen boundary
      * @param kept  why the boundary in force stays nevertheless
      */
-    public record Choice(int place, Optional<RuleDecision.Reason> kept) {}
+    public record ChosenPlace(int place, Optional<RuleDecision.Reason> kept) {}
 
     /**
      * Chooses among the eligible boundaries. Means within 1e-6 nats tie, and the smallest boundary is chosen among
@@ -41,7 +41,7 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
      * @param inForce        the place of the boundary in force
      * @param examplesAtMove examples of the epoch at its last move, 0 without one
      */
-    public Choice choose(
+    public ChosenPlace choose(
             CurveStatistics statistics, int batches, List<Integer> eligible, int inForce, long examplesAtMove) {
         int chosen = preferred(eligible, statistics::mean);
         Optional<RuleDecision.Reason> kept = Optional.empty();
@@ -58,7 +58,7 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
                         > STANDARD_ERRORS * statistics.standardError(chosen, inForce))) {
             kept = Optional.of(RuleDecision.Reason.GAIN_NOT_CLEAR);
         }
-        return new Choice(chosen, kept);
+        return new ChosenPlace(chosen, kept);
     }
 
     /** The place that the objective prefers among eligible places, by their means. */

@@ -79,7 +79,7 @@ public record EpochState(
                 statistics.toRecord(),
                 sums.sums(),
                 sums.capped(),
-                new CalibrationEpochRecord.Watch(watch.move(), watch.boundary(), watch.values()),
+                new CalibrationEpochRecord.WatchRecord(watch.move(), watch.boundary(), watch.values()),
                 filter.written());
     }
 
@@ -103,7 +103,7 @@ public record EpochState(
                 ? watchOf(inForce).plus(test, observations, set.indexOf(inForce.boundary()))
                 : watch;
         List<ExampleFilter.Bits> bits = batch.examples().subList(from, to).stream()
-                .map(ScoredBatch.Example::bits)
+                .map(ScoredBatch.ScoredExample::bits)
                 .toList();
         return new EpochState(
                 epoch,

@@ -14,10 +14,10 @@ import java.util.Optional;
  * @param examplesAtMove examples of the record's epoch at its last move; 0 if the epoch has had no move
  * @param test           the test in force when the record was written; empty unless the source is a calibrator
  */
-public record InForce(int boundary, Source source, int epoch, long move, long examplesAtMove, Optional<HarmTest> test) {
+public record InForce(int boundary, Origin source, int epoch, long move, long examplesAtMove, Optional<HarmTest> test) {
 
     /** Who wrote the record. */
-    public enum Source {
+    public enum Origin {
         /** There is no record that applies. */
         NONE,
         /** A calibrator with this rule. */
@@ -35,29 +35,29 @@ public record InForce(int boundary, Source source, int epoch, long move, long ex
 
     /** Full LoRA without a record. */
     public static InForce none(int numLayers) {
-        return new InForce(numLayers, Source.NONE, 0, 0, 0, Optional.empty());
+        return new InForce(numLayers, Origin.NONE, 0, 0, 0, Optional.empty());
     }
 
     /** The boundary of an operator. */
     public static InForce pinned(int boundary) {
-        return new InForce(boundary, Source.PIN, 0, 0, 0, Optional.empty());
+        return new InForce(boundary, Origin.PIN, 0, 0, 0, Optional.empty());
     }
 
     static InForce rule(int boundary, int epoch, long move, long examplesAtMove, HarmTest test) {
-        return new InForce(boundary, Source.RULE, epoch, move, examplesAtMove, Optional.of(test));
+        return new InForce(boundary, Origin.RULE, epoch, move, examplesAtMove, Optional.of(test));
     }
 
     boolean isPinned() {
-        return source == Source.PIN;
+        return source == Origin.PIN;
     }
 
     /** Whether this rule put a boundary below L in force, which it then watches. */
     boolean isWatched(int numLayers) {
-        return source == Source.RULE && boundary < numLayers;
+        return source == Origin.RULE && boundary < numLayers;
     }
 
     /** The boundary that an epoch scores and watches: one that this rule put in force, or L. */
     int scored(int numLayers) {
-        return source == Source.RULE ? boundary : numLayers;
+        return source == Origin.RULE ? boundary : numLayers;
     }
 }

@@ -1,7 +1,7 @@
 package io.tidemark.calibration.rule;
 
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.rule.RuleEvidence.Row;
+import io.tidemark.calibration.rule.RuleEvidence.BoundaryEvidence;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +29,7 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
      * @param to   the boundary that would be in force
      * @param more further examples until then, at the rate so far; 0 if only a clear gain is missing
      */
-    public record Next(Row to, long more) {}
+    public record Next(BoundaryEvidence to, long more) {}
 
     /**
      * Counts the examples in their order, with full LoRA in force at first.
@@ -47,11 +47,11 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
             List<ExampleFilter.Bits> bits = examples.subList(from, Math.min(examples.size(), from + BATCH)).stream()
                     .map(ExampleFilter.Bits::of)
                     .toList();
-            List<ScoredBatch.Example> batch = new ArrayList<>();
+            List<ScoredBatch.ScoredExample> batch = new ArrayList<>();
             for (int i : rule.fresh(states, rule.open(states, 0, inForce), bits)) {
-                batch.add(new ScoredBatch.Example(bits.get(i), scores.get(from + i)));
+                batch.add(new ScoredBatch.ScoredExample(bits.get(i), scores.get(from + i)));
             }
-            BoundaryRule.Counted counted = rule.count(states, 0, new ScoredBatch(boundaries, batch), inForce);
+            BoundaryRule.CountedState counted = rule.count(states, 0, new ScoredBatch(boundaries, batch), inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
             decisions.addAll(counted.decisions());
@@ -70,12 +70,12 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
     private static Optional<Next> next(BoundaryRule rule, RuleDecision last) {
         RuleEvidence evidence = last.evidence();
         int inForce = last.inForce().boundary();
-        List<Row> reachable = evidence.boundaries().stream()
+        List<BoundaryEvidence> reachable = evidence.boundaries().stream()
                 .filter(row ->
                         row.boundary() == inForce || further(row, evidence).isPresent())
                 .toList();
         List<Integer> places = IntStream.range(0, reachable.size()).boxed().toList();
-        Row to = reachable.get(
+        BoundaryEvidence to = reachable.get(
                 rule.choice().preferred(places, place -> reachable.get(place).mean()));
         if (to.boundary() == inForce) {
             return Optional.empty();
@@ -87,7 +87,7 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
     }
 
     /** Further examples until a boundary is certified; empty if its sums do not grow. */
-    private static OptionalLong further(Row row, RuleEvidence evidence) {
+    private static OptionalLong further(BoundaryEvidence row, RuleEvidence evidence) {
         return row.certified()
                 ? OptionalLong.of(0)
                 : EProcesses.examplesTo(evidence.threshold(), row.sums().orElseThrow(), evidence.examples());

@@ -18,7 +18,13 @@ import java.util.OptionalDouble;
  * @param boundaries the boundaries of the epoch, ascending; the last one is L
  */
 public record RuleEvidence(
-        HarmTest test, int epoch, int batches, long examples, double threshold, double watch, List<Row> boundaries) {
+        HarmTest test,
+        int epoch,
+        int batches,
+        long examples,
+        double threshold,
+        double watch,
+        List<BoundaryEvidence> boundaries) {
 
     /**
      * One boundary.
@@ -32,7 +38,7 @@ public record RuleEvidence(
      * @param certified  whether ln E is at its threshold, or the boundary is L
      * @param sums       the five sums G of its test, the largest bet first; empty for L
      */
-    public record Row(
+    public record BoundaryEvidence(
             int boundary,
             double mean,
             double difference,
@@ -42,7 +48,7 @@ public record RuleEvidence(
             boolean certified,
             Optional<List<Double>> sums) {
 
-        public Row {
+        public BoundaryEvidence {
             sums = sums.map(List::copyOf);
         }
     }
@@ -57,7 +63,7 @@ public record RuleEvidence(
         CurveStatistics statistics = totals.statistics();
         double threshold = EProcesses.threshold(full, like.epoch(), alpha);
         List<Integer> boundaries = set.boundaries();
-        Row[] rows = new Row[boundaries.size()];
+        BoundaryEvidence[] rows = new BoundaryEvidence[boundaries.size()];
         long observations = like.test().unit() == HarmTest.Unit.BATCH ? totals.batches() : totals.examples();
         double quantile = StudentT.upper975(statistics.count() - 1);
         for (int i = 0; i < rows.length; i++) {
@@ -65,7 +71,7 @@ public record RuleEvidence(
                     ? OptionalDouble.empty()
                     : OptionalDouble.of(totals.sums().logValue(i));
             boolean certified = logE.isEmpty() || logE.getAsDouble() >= threshold;
-            rows[i] = new Row(
+            rows[i] = new BoundaryEvidence(
                     boundaries.get(i),
                     statistics.mean(i),
                     statistics.mean(i) - statistics.mean(full),
@@ -87,7 +93,7 @@ public record RuleEvidence(
     }
 
     /** The row of a boundary of the epoch. */
-    public Optional<Row> row(int boundary) {
+    public Optional<BoundaryEvidence> row(int boundary) {
         return boundaries.stream().filter(row -> row.boundary() == boundary).findFirst();
     }
 }

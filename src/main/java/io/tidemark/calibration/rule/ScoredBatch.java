@@ -9,7 +9,7 @@ import java.util.List;
  * @param boundaries the scored boundaries, ascending, with 0 and L
  * @param examples   none if all examples of the batch were repeats
  */
-public record ScoredBatch(List<Integer> boundaries, List<Example> examples) {
+public record ScoredBatch(List<Integer> boundaries, List<ScoredExample> examples) {
 
     /**
      * One example.
@@ -17,7 +17,7 @@ public record ScoredBatch(List<Integer> boundaries, List<Example> examples) {
      * @param bits  identify the example in an {@link ExampleFilter}
      * @param score the scores at the boundaries, in their order
      */
-    public record Example(ExampleFilter.Bits bits, ExampleScore score) {}
+    public record ScoredExample(ExampleFilter.Bits bits, ExampleScore score) {}
 
     /** @throws IllegalArgumentException if a score has another number of boundaries */
     public ScoredBatch {

@@ -2,7 +2,7 @@ package io.tidemark.cli.demo;
 
 import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.message.BoundaryDecisionRecord;
-import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.BoundaryDecisionRecord.EvidenceRow;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.plot.IntervalPlot;
 import java.util.Comparator;
@@ -41,7 +41,7 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
     }
 
     private static String line(BoundaryDecisionRecord decision) {
-        Optional<Row> tested = tested(decision);
+        Optional<EvidenceRow> tested = tested(decision);
         return String.format(
                 ROW,
                 decision.epoch().examples(),
@@ -61,8 +61,8 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
     }
 
     /** The boundary in force after the decision; with full LoRA, the one that is closest to being certified. */
-    private static Optional<Row> tested(BoundaryDecisionRecord decision) {
-        Optional<Row> inForce = decision.boundaries().stream()
+    private static Optional<EvidenceRow> tested(BoundaryDecisionRecord decision) {
+        Optional<EvidenceRow> inForce = decision.boundaries().stream()
                 .filter(row ->
                         row.boundary() == decision.boundary() && row.logE().isPresent())
                 .findFirst();
@@ -71,7 +71,7 @@ record DecisionEvidence(List<BoundaryDecisionRecord> decisions) {
                 .max(Comparator.comparingDouble(row -> row.logE().getAsDouble())));
     }
 
-    private static String difference(Row row) {
+    private static String difference(EvidenceRow row) {
         return String.format(Locale.ROOT, "%+.3f", row.difference())
                 + (row.interval().isPresent()
                         ? String.format(Locale.ROOT, " ± %.3f", row.interval().getAsDouble())

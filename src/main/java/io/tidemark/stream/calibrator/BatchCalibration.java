@@ -3,7 +3,7 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.calibration.rule.CalibrationState;
-import io.tidemark.calibration.rule.CalibrationState.Counted;
+import io.tidemark.calibration.rule.CalibrationState.CountedBefore;
 import io.tidemark.calibration.rule.EpochSet;
 import io.tidemark.calibration.rule.EpochState;
 import io.tidemark.calibration.rule.ExampleFilter;
@@ -99,7 +99,7 @@ final class BatchCalibration {
         String adapter = batch.adapter().id();
         CalibrationStateTable states = tables.refreshStates();
         CalibrationState state = states.get(adapter, record.partition(), batch.version());
-        boolean counted = counted(batch) != Counted.NO;
+        boolean counted = counted(batch) != CountedBefore.NO;
         if (!counted && !states.hasClaimed(state, batch.batchId(), record.offset())) {
             publisher.claim(record, running, state.claiming(batch.batchId(), batch.content(), record.offset()));
             tables.refreshStates();
@@ -112,13 +112,13 @@ final class BatchCalibration {
         }
         // after the check of the other claims: a claim may have ended with a count since the last refresh
         tables.refreshStates();
-        Counted known = counted(batch);
-        if (known != Counted.NO) {
-            throw repeated(known == Counted.SAME, "was counted before");
+        CountedBefore known = counted(batch);
+        if (known != CountedBefore.NO) {
+            throw repeated(known == CountedBefore.SAME, "was counted before");
         }
     }
 
-    private Counted counted(TokenizedBatch batch) {
+    private CountedBefore counted(TokenizedBatch batch) {
         return tables.states().counted(batch.adapter().id(), batch.version(), batch.batchId(), batch.content());
     }
 
@@ -162,7 +162,7 @@ final class BatchCalibration {
             List<Integer> fresh = rule.fresh(now.states(), epoch, bits);
             EpochSet set = epoch.state().set();
             if (scores.covers(fresh, set)) {
-                BoundaryRule.Counted counted =
+                BoundaryRule.CountedState counted =
                         rule.count(now.states(), partition, scores.select(fresh, set, bits), now.inForce());
                 CalibrationState state = tables.states()
                         .get(adapter, partition, batch.version())

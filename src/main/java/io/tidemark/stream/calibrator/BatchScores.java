@@ -48,7 +48,7 @@ record BatchScores(List<Integer> boundaries, Map<Integer, ExampleScore> byPlace,
         return new ScoredBatch(
                 places.isEmpty() ? set.boundaries() : boundaries,
                 places.stream()
-                        .map(place -> new ScoredBatch.Example(bits.get(place), byPlace.get(place)))
+                        .map(place -> new ScoredBatch.ScoredExample(bits.get(place), byPlace.get(place)))
                         .toList());
     }
 }

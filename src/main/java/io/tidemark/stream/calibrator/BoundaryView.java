@@ -65,7 +65,7 @@ final class BoundaryView {
         boolean sameType = decision.computeType().equals(loaded.computeType());
         return new InForce(
                 boundary,
-                InForce.Source.RULE,
+                InForce.Origin.RULE,
                 sameType ? decision.epoch() : 0,
                 sameType ? decision.move() : 0,
                 sameType ? decision.examplesAtMove() : 0,

@@ -2,7 +2,7 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.rule.CalibrationState;
-import io.tidemark.calibration.rule.CalibrationState.Counted;
+import io.tidemark.calibration.rule.CalibrationState.CountedBefore;
 import io.tidemark.calibration.rule.EpochState;
 import io.tidemark.calibration.rule.InForce;
 import io.tidemark.message.CalibrationStateRecord;
@@ -98,12 +98,12 @@ final class CalibrationStateTable {
     }
 
     /** Whether a batch with this id was counted for a version, on any input partition. */
-    Counted counted(String adapter, LoadedVersion version, String batchId, String content) {
+    CountedBefore counted(String adapter, LoadedVersion version, String batchId, String content) {
         return rows(adapter, version)
                 .map(row -> row.state().counted(batchId, content))
-                .filter(counted -> counted != Counted.NO)
+                .filter(counted -> counted != CountedBefore.NO)
                 .findFirst()
-                .orElse(Counted.NO);
+                .orElse(CountedBefore.NO);
     }
 
     /** Whether the input partition of {@code state} has claimed the batch at this offset. */

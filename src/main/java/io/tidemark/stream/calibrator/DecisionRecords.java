@@ -106,7 +106,7 @@ final class DecisionRecords {
                         inForce.test().orElseThrow().toRecord(),
                         certification(evidence),
                         evidence.row(inForce.boundary())
-                                .map(RuleEvidence.Row::logE)
+                                .map(RuleEvidence.BoundaryEvidence::logE)
                                 .orElse(OptionalDouble.empty()),
                         evidence.boundaries().stream()
                                 .map(row -> new BoundaryRecord.Score(row.boundary(), row.mean()))
@@ -171,7 +171,7 @@ final class DecisionRecords {
                 new BoundaryDecisionRecord.Watch(
                         evidence.watch(), options.settings().falseAlarmExamples()),
                 evidence.boundaries().stream()
-                        .map(row -> new BoundaryDecisionRecord.Row(
+                        .map(row -> new BoundaryDecisionRecord.EvidenceRow(
                                 row.boundary(),
                                 row.mean(),
                                 row.difference(),

@@ -51,7 +51,7 @@ public final class DeliveryLoop {
     private static final int READ_AHEAD = 32;
 
     private final DeliveryOptions options;
-    private final Cluster cluster;
+    private final DeliveryCluster cluster;
     private final Requests requests;
     private final LoopControl control;
     private final DeliveryStatus status;
@@ -61,7 +61,7 @@ public final class DeliveryLoop {
     private final Time time;
 
     /** The cluster, its topics, who sends requests, and where answers may go. */
-    public record Cluster(KafkaClients kafka, TopicLayout topics, Tenants tenants, ReplyRouting routing) {}
+    public record DeliveryCluster(KafkaClients kafka, TopicLayout topics, Tenants tenants, ReplyRouting routing) {}
 
     /**
      * What runs requests, and what is told about them.
@@ -80,7 +80,7 @@ public final class DeliveryLoop {
 
     public DeliveryLoop(
             DeliveryOptions options,
-            Cluster cluster,
+            DeliveryCluster cluster,
             Requests requests,
             LoopControl control,
             DeliveryStatus status,

@@ -49,7 +49,7 @@ final class Intake implements AutoCloseable {
     private final Map<TopicPartition, PartitionProgress> owned;
     private final ReadAhead readAhead;
     private final PartitionTakeover takeover;
-    private final DeliveryLoop.Cluster cluster;
+    private final DeliveryLoop.DeliveryCluster cluster;
     private final int contextLength;
     private final LoopControl control;
     private final Time time;
@@ -67,7 +67,7 @@ final class Intake implements AutoCloseable {
             Map<TopicPartition, PartitionProgress> owned,
             ReadAhead readAhead,
             PartitionTakeover takeover,
-            DeliveryLoop.Cluster cluster,
+            DeliveryLoop.DeliveryCluster cluster,
             int contextLength,
             LoopControl control,
             Time time) {

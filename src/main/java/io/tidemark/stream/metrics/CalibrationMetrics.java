@@ -32,13 +32,13 @@ public final class CalibrationMetrics implements CalibrationListener {
     private record Last(double certified, double logE) {
 
         static Last of(RuleDecision decision) {
-            List<RuleEvidence.Row> rows = decision.evidence().boundaries();
+            List<RuleEvidence.BoundaryEvidence> rows = decision.evidence().boundaries();
             long certified = rows.stream()
                     .filter(row -> row.logE().isPresent() && row.certified())
                     .count();
             OptionalDouble logE = decision.evidence()
                     .row(decision.inForce().boundary())
-                    .map(RuleEvidence.Row::logE)
+                    .map(RuleEvidence.BoundaryEvidence::logE)
                     .orElse(OptionalDouble.empty());
             return new Last(certified, logE.orElse(Double.NaN));
         }

@@ -171,7 +171,7 @@ final class WorkerService implements Service {
                         maxRequestBytes,
                         budget,
                         settings.worker().revokeGrace()),
-                new DeliveryLoop.Cluster(
+                new DeliveryLoop.DeliveryCluster(
                         cluster.kafka(),
                         cluster.topics(),
                         cluster.tenants(),

@@ -44,7 +44,7 @@ class BoundaryRuleTest {
         }
 
         List<RuleDecision> count(int partition, ScoredBatch batch) {
-            BoundaryRule.Counted counted = rule.count(states, partition, batch, inForce);
+            BoundaryRule.CountedState counted = rule.count(states, partition, batch, inForce);
             states = states.with(partition, counted.state());
             inForce = counted.inForce();
             return counted.decisions();
@@ -98,7 +98,7 @@ class BoundaryRuleTest {
         assertThat(move.inForce().move()).isEqualTo(1);
         assertThat(move.inForce().epoch()).isEqualTo(1);
         assertThat(move.inForce().examplesAtMove()).isEqualTo(move.evidence().examples());
-        RuleEvidence.Row row = move.evidence().row(1).orElseThrow();
+        RuleEvidence.BoundaryEvidence row = move.evidence().row(1).orElseThrow();
         assertThat(row.certified()).isTrue();
         assertThat(row.logE().orElseThrow())
                 .isGreaterThanOrEqualTo(move.evidence().threshold());
@@ -117,7 +117,7 @@ class BoundaryRuleTest {
         Adapter adapter = new Adapter(enough, objective);
         RuleDecision move = Adapter.move(adapter.count(0, 60, 0.2, 0.285, 0.3));
         assertThat(move.inForce().boundary()).isEqualTo(chosen);
-        assertThat(move.evidence().boundaries()).allMatch(RuleEvidence.Row::certified);
+        assertThat(move.evidence().boundaries()).allMatch(RuleEvidence.BoundaryEvidence::certified);
     }
 
     @Test
@@ -185,7 +185,7 @@ class BoundaryRuleTest {
         assertThat(soon.reason()).isEqualTo(Reason.PREFERRED);
         InForce just = InForce.rule(2, 1, 1, before.at(1).get(0).statistics().count(), SETTINGS.test());
         assertThat(adapter.rule.decide(before, just).reason()).isEqualTo(Reason.SOON_AFTER_MOVE);
-        InForce otherEpoch = new InForce(2, InForce.Source.RULE, 0, 1, 100_000, Optional.of(SETTINGS.test()));
+        InForce otherEpoch = new InForce(2, InForce.Origin.RULE, 0, 1, 100_000, Optional.of(SETTINGS.test()));
         assertThat(adapter.rule.decide(before, otherEpoch).reason()).isEqualTo(Reason.PREFERRED);
     }
 
@@ -204,7 +204,7 @@ class BoundaryRuleTest {
         assertThat(unclear.inForce().boundary()).isZero();
         RuleDecision move = Adapter.move(adapter.count(0, 20, -0.2, -0.9, -0.9));
         assertThat(move.inForce().boundary()).isEqualTo(L);
-        RuleEvidence.Row row = move.evidence().row(0).orElseThrow();
+        RuleEvidence.BoundaryEvidence row = move.evidence().row(0).orElseThrow();
         assertThat(-row.difference())
                 .isGreaterThan(
                         2 * row.interval() / StudentT.upper975(move.evidence().examples() - 1));
@@ -472,7 +472,7 @@ class BoundaryRuleTest {
     @DisplayName("A move that another calibrator commits at the time of an alarm is withdrawn by either of them")
     void overtaken() {
         Adapter adapter = beforeAlarm();
-        BoundaryRule.Counted alarm =
+        BoundaryRule.CountedState alarm =
                 adapter.rule.count(adapter.states, 0, ScoredBatches.constant(8, -0.2, -0.3, -0.2), adapter.inForce);
         // the other calibrator has not seen the alarm, and its record is the last one
         EpochState other = adapter.states.of(1).orElseThrow().watching(2, 0);
@@ -483,7 +483,7 @@ class BoundaryRuleTest {
         assertThat(afterCommit.inForce()).isEqualTo(InForce.rule(L, 2, 2, 0, SETTINGS.test()));
         // if it dies before it decides again, the next batch withdraws the boundary
         for (int partition = 0; partition < 3; partition++) {
-            BoundaryRule.Counted next =
+            BoundaryRule.CountedState next =
                     adapter.rule.count(states, partition, ScoredBatches.constant(8, -0.2, 0.3, -0.2), moved);
             assertThat(next.decisions().get(0).reason()).isEqualTo(Reason.OVERTAKEN);
             assertThat(next.decisions()).hasSize(2);
@@ -590,7 +590,7 @@ class BoundaryRuleTest {
         ScoredBatch first = ScoredBatches.constant(8, 0, 0, 0);
         adapter.count(3, first);
         List<ExampleFilter.Bits> bits = new ArrayList<>(first.examples().stream()
-                .map(ScoredBatch.Example::bits)
+                .map(ScoredBatch.ScoredExample::bits)
                 .limit(2)
                 .toList());
         ExampleFilter.Bits fresh = ExampleFilter.Bits.of(0x123456789abcdef0L);

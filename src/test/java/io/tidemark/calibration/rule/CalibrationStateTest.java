@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.curve.ReferenceCurve;
-import io.tidemark.calibration.rule.CalibrationState.Counted;
+import io.tidemark.calibration.rule.CalibrationState.CountedBefore;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.TopicJson;
 import io.tidemark.schema.Schema;
@@ -30,9 +30,9 @@ class CalibrationStateTest {
     void contents() {
         CalibrationState written = state().plus("b1", "one", counting, Optional.empty());
         CalibrationState state = parse(written.key(), json(written));
-        assertThat(state.counted("b1", "one")).isEqualTo(Counted.SAME);
-        assertThat(state.counted("b1", "two")).isEqualTo(Counted.OTHER);
-        assertThat(state.counted("b2", "one")).isEqualTo(Counted.NO);
+        assertThat(state.counted("b1", "one")).isEqualTo(CountedBefore.SAME);
+        assertThat(state.counted("b1", "two")).isEqualTo(CountedBefore.OTHER);
+        assertThat(state.counted("b2", "one")).isEqualTo(CountedBefore.NO);
         assertThatThrownBy(() -> state.plus("b1", "two", counting, Optional.empty()))
                 .isInstanceOf(IllegalArgumentException.class);
     }
@@ -65,7 +65,7 @@ class CalibrationStateTest {
     @DisplayName("A repeated batch counts once, also after a restart")
     void repeatedBatch() {
         CalibrationState state = state().plus("b1", "b8Xq0T_a", counting, Optional.empty());
-        assertThat(parse(state.key(), json(state)).counted("b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
+        assertThat(parse(state.key(), json(state)).counted("b1", "b8Xq0T_a")).isEqualTo(CountedBefore.SAME);
     }
 
     @Test
@@ -88,8 +88,8 @@ class CalibrationStateTest {
             state = state.plus(longName + i, "b8Xq0T_a", counting, Optional.empty());
         }
         assertThat(json(state)).hasSizeLessThan(160 * 1024);
-        assertThat(state.counted(longName + 9, "b8Xq0T_a")).as("forgotten").isEqualTo(Counted.NO);
-        assertThat(state.counted(longName + 10, "b8Xq0T_a")).as("remembered").isEqualTo(Counted.SAME);
+        assertThat(state.counted(longName + 9, "b8Xq0T_a")).as("forgotten").isEqualTo(CountedBefore.NO);
+        assertThat(state.counted(longName + 10, "b8Xq0T_a")).as("remembered").isEqualTo(CountedBefore.SAME);
     }
 
     @Test

@@ -35,7 +35,7 @@ class EpochStateTest {
         for (int i = 0; i < batches; i++) {
             double[] differences = new double[layers];
             Arrays.fill(differences, Math.sin(i) / 3 - 0.1);
-            BoundaryRule.Counted counted = rule.count(states, 0, ScoredBatches.constant(8, differences), inForce);
+            BoundaryRule.CountedState counted = rule.count(states, 0, ScoredBatches.constant(8, differences), inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
         }

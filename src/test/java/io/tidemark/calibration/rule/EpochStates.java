@@ -34,7 +34,7 @@ public final class EpochStates {
                 new ScoredBatch(
                         IntStream.rangeClosed(0, version.numLayers()).boxed().toList(),
                         IntStream.range(0, scores.size())
-                                .mapToObj(i -> new ScoredBatch.Example(
+                                .mapToObj(i -> new ScoredBatch.ScoredExample(
                                         ExampleFilter.Bits.of(0x1111222233334444L * (i + 1)), scores.get(i)))
                                 .toList()));
     }

@@ -25,10 +25,11 @@ class OfflineDecisionTest {
         InForce inForce = InForce.none(3);
         RuleDecision last = null;
         for (int from = 0; from < 150; from += 16) {
-            List<ScoredBatch.Example> batch = IntStream.range(from, Math.min(150, from + 16))
-                    .mapToObj(i -> new ScoredBatch.Example(ExampleFilter.Bits.of(examples.get(i)), scores.get(i)))
+            List<ScoredBatch.ScoredExample> batch = IntStream.range(from, Math.min(150, from + 16))
+                    .mapToObj(i -> new ScoredBatch.ScoredExample(ExampleFilter.Bits.of(examples.get(i)), scores.get(i)))
                     .toList();
-            BoundaryRule.Counted counted = RULE.count(states, 0, new ScoredBatch(List.of(0, 1, 2, 3), batch), inForce);
+            BoundaryRule.CountedState counted =
+                    RULE.count(states, 0, new ScoredBatch(List.of(0, 1, 2, 3), batch), inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
             last = counted.decisions().get(counted.decisions().size() - 1);

@@ -35,14 +35,15 @@ final class ScoredBatches {
      * @param differences {@code [examples][boundaries below L]}
      */
     static ScoredBatch of(List<Integer> boundaries, double[][] differences) {
-        List<ScoredBatch.Example> examples = new ArrayList<>();
+        List<ScoredBatch.ScoredExample> examples = new ArrayList<>();
         for (double[] row : differences) {
             List<Double> scores = new ArrayList<>();
             for (double difference : row) {
                 scores.add(-1 + difference);
             }
             scores.add(-1.0);
-            examples.add(new ScoredBatch.Example(ExampleFilter.Bits.of(BITS.nextLong()), new ExampleScore(1, scores)));
+            examples.add(
+                    new ScoredBatch.ScoredExample(ExampleFilter.Bits.of(BITS.nextLong()), new ExampleScore(1, scores)));
         }
         return new ScoredBatch(boundaries, examples);
     }

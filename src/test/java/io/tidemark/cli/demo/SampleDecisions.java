@@ -2,7 +2,7 @@ package io.tidemark.cli.demo;
 
 import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryDecisionRecord;
-import io.tidemark.message.BoundaryDecisionRecord.Row;
+import io.tidemark.message.BoundaryDecisionRecord.EvidenceRow;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.Certification;
 import io.tidemark.message.HarmTestRecord;
@@ -54,8 +54,9 @@ final class SampleDecisions {
                                 full())));
     }
 
-    private static Row tested(int boundary, double difference, double interval, double logE, boolean isCertified) {
-        return new Row(
+    private static EvidenceRow tested(
+            int boundary, double difference, double interval, double logE, boolean isCertified) {
+        return new EvidenceRow(
                 boundary,
                 full().mean() + difference,
                 difference,
@@ -66,8 +67,8 @@ final class SampleDecisions {
                 Optional.empty());
     }
 
-    private static Row full() {
-        return new Row(
+    private static EvidenceRow full() {
+        return new EvidenceRow(
                 4,
                 -2.5,
                 0,
@@ -79,7 +80,7 @@ final class SampleDecisions {
     }
 
     private static BoundaryDecisionRecord decision(
-            int before, int boundary, int examples, String reason, List<Row> boundaries) {
+            int before, int boundary, int examples, String reason, List<EvidenceRow> boundaries) {
         int batches = examples / 16;
         return new BoundaryDecisionRecord(
                 "a",

@@ -81,10 +81,10 @@ class BoundaryViewTest {
         apply(CALIBRATED);
         HarmTest test = HarmTest.of(BoundaryRecords.LOOSE);
         assertThat(view.inForce("a", LOADED))
-                .isEqualTo(new InForce(1, InForce.Source.RULE, 3, 2, 48, Optional.of(test)));
+                .isEqualTo(new InForce(1, InForce.Origin.RULE, 3, 2, 48, Optional.of(test)));
         assertThat(view.boundaryBeforeMove("a", LOADED)).hasValue(4);
         assertThat(view.inForce("a", new LoadedVersion("m", "ba5e", "int8", "d", 4)))
-                .isEqualTo(new InForce(1, InForce.Source.RULE, 0, 0, 0, Optional.of(test)));
+                .isEqualTo(new InForce(1, InForce.Origin.RULE, 0, 0, 0, Optional.of(test)));
         LoadedVersion retrained = new LoadedVersion("m", "ba5e", "fp32", "other", 4);
         assertThat(view.inForce("a", retrained)).isEqualTo(InForce.none(4));
         assertThat(view.boundaryBeforeMove("a", retrained)).isEmpty();
@@ -101,7 +101,7 @@ class BoundaryViewTest {
     @DisplayName("A reset is full LoRA in its epoch, and not a pin")
     void reset() {
         apply(BoundaryRecords.resetValue("a"));
-        assertThat(view.inForce("a", LOADED).source()).isEqualTo(InForce.Source.RULE);
+        assertThat(view.inForce("a", LOADED).source()).isEqualTo(InForce.Origin.RULE);
         assertThat(view.inForce("a", LOADED).boundary()).isEqualTo(4);
         assertThat(view.inForce("a", LOADED).epoch()).isEqualTo(3);
     }

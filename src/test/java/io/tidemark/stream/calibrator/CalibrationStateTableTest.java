@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.rule.CalibrationState;
-import io.tidemark.calibration.rule.CalibrationState.Counted;
+import io.tidemark.calibration.rule.CalibrationState.CountedBefore;
 import io.tidemark.calibration.rule.EpochState;
 import io.tidemark.calibration.rule.EpochStates;
 import io.tidemark.message.TopicJson;
@@ -37,11 +37,11 @@ class CalibrationStateTableTest {
     void countsBatchesOnce() {
         apply(state);
         apply(CalibrationState.empty("gsm", 1, VERSION));
-        assertThat(table.counted("gsm", VERSION, "b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
-        assertThat(table.counted("gsm", VERSION, "b2", "b8Xq0T_a")).isEqualTo(Counted.NO);
-        assertThat(table.counted("e2e", VERSION, "b1", "b8Xq0T_a")).isEqualTo(Counted.NO);
+        assertThat(table.counted("gsm", VERSION, "b1", "b8Xq0T_a")).isEqualTo(CountedBefore.SAME);
+        assertThat(table.counted("gsm", VERSION, "b2", "b8Xq0T_a")).isEqualTo(CountedBefore.NO);
+        assertThat(table.counted("e2e", VERSION, "b1", "b8Xq0T_a")).isEqualTo(CountedBefore.NO);
         assertThat(table.counted("gsm", new LoadedVersion("smollm2", "ba5e", "fp32", "ffff", 1), "b1", "b8Xq0T_a"))
-                .isEqualTo(Counted.NO);
+                .isEqualTo(CountedBefore.NO);
     }
 
     @Test
@@ -104,7 +104,7 @@ class CalibrationStateTableTest {
         for (LoadedVersion other : List.of(
                 new LoadedVersion("smollm2", "ffff", "fp32", "3fa2", 1),
                 new LoadedVersion("smollm2", "ba5e", "int8", "3fa2", 1))) {
-            assertThat(table.counted("gsm", other, "b1", "b8Xq0T_a")).isEqualTo(Counted.NO);
+            assertThat(table.counted("gsm", other, "b1", "b8Xq0T_a")).isEqualTo(CountedBefore.NO);
             assertThat(table.counting("gsm", other)).isEmpty();
             apply(table.get("gsm", 0, other).plus("b2", "b8Xq0T_a", ONE_EXAMPLE, Optional.empty()));
             assertThat(table.counting("gsm", other)).hasSize(1);
@@ -129,7 +129,7 @@ class CalibrationStateTableTest {
         assertThat(table.earlierClaims(zero, VERSION, "b2")).isEmpty();
         apply(one.plus("b1", "b8Xq0T_a", ONE_EXAMPLE, Optional.empty()));
         assertThat(table.earlierClaims(zero, VERSION, "b1")).isEmpty();
-        assertThat(table.counted("gsm", VERSION, "b1", "b8Xq0T_a")).isEqualTo(Counted.SAME);
+        assertThat(table.counted("gsm", VERSION, "b1", "b8Xq0T_a")).isEqualTo(CountedBefore.SAME);
     }
 
     private void apply(CalibrationState newer) {

@@ -80,13 +80,13 @@ class DecisionRecordsTest {
                 new RuleEvidence(TEST, 1, 4, 48, 6, 0, List.of(row(0), row(LAYERS))));
     }
 
-    private static RuleEvidence.Row row(int boundary) {
-        return new RuleEvidence.Row(
+    private static RuleEvidence.BoundaryEvidence row(int boundary) {
+        return new RuleEvidence.BoundaryEvidence(
                 boundary, -1, 0, 0, OptionalDouble.empty(), OptionalDouble.empty(), true, Optional.empty());
     }
 
     private static InForce inForce(int boundary) {
-        return new InForce(boundary, InForce.Source.RULE, 1, 1, 48, Optional.of(TEST));
+        return new InForce(boundary, InForce.Origin.RULE, 1, 1, 48, Optional.of(TEST));
     }
 
     private static DecidedBatch decided(List<RuleDecision> decisions) {

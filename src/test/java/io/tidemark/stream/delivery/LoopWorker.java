@@ -113,7 +113,7 @@ final class LoopWorker {
                         Deliveries.MAX_REQUEST_BYTES,
                         new HeapBudget(Runtime.getRuntime().maxMemory(), 1 << 20),
                         setup.revokeGrace),
-                new DeliveryLoop.Cluster(
+                new DeliveryLoop.DeliveryCluster(
                         new KafkaConnection(properties),
                         of.layout(),
                         Deliveries.tenants(of.layout().requestTopics()),

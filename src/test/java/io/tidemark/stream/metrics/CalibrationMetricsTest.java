@@ -75,10 +75,11 @@ class CalibrationMetricsTest {
                         row(1, OptionalDouble.of(logE), logE >= 6),
                         row(2, OptionalDouble.empty(), true)));
         return new RuleDecision(
-                1, new InForce(boundary, InForce.Source.RULE, 1, 1, 48, Optional.of(TEST)), reason, end, evidence);
+                1, new InForce(boundary, InForce.Origin.RULE, 1, 1, 48, Optional.of(TEST)), reason, end, evidence);
     }
 
-    private static RuleEvidence.Row row(int boundary, OptionalDouble logE, boolean certified) {
-        return new RuleEvidence.Row(boundary, -1, 0, 0.1, OptionalDouble.empty(), logE, certified, Optional.empty());
+    private static RuleEvidence.BoundaryEvidence row(int boundary, OptionalDouble logE, boolean certified) {
+        return new RuleEvidence.BoundaryEvidence(
+                boundary, -1, 0, 0.1, OptionalDouble.empty(), logE, certified, Optional.empty());
     }
 }

@@ -1,7 +1,7 @@
 package io.tidemark.stream.delivery.commit;
 
 import io.tidemark.request.Answer;
-import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.commit.AnswerTransactions.CommitOutcome;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -73,8 +73,8 @@ public final class AnswerCommits implements AutoCloseable {
     /** A transaction between {@link #begin} and {@link #finish}. */
     private record Running(
             List<PendingAnswer> answers,
-            Map<PartitionProgress, PartitionProgress.Commit> commits,
-            CompletableFuture<Outcome> outcome,
+            Map<PartitionProgress, PartitionProgress.ProgressCommit> commits,
+            CompletableFuture<CommitOutcome> outcome,
             long beginNanos) {}
 
     /**
@@ -190,13 +190,13 @@ public final class AnswerCommits implements AutoCloseable {
             return;
         }
         List<PendingAnswer> next = next();
-        Map<PartitionProgress, PartitionProgress.Commit> commits = prepare(next);
+        Map<PartitionProgress, PartitionProgress.ProgressCommit> commits = prepare(next);
         if (commits.isEmpty()) {
             return;
         }
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         commits.forEach((progress, commit) -> offsets.put(progress.partition(), commit.target()));
-        CompletableFuture<Outcome> outcome =
+        CompletableFuture<CommitOutcome> outcome =
                 CompletableFuture.supplyAsync(() -> transactions.write(next, offsets, group), executor);
         running = Optional.of(new Running(next, commits, outcome, time.nanoTime()));
         // from here to finish(), a poll may rebalance the group: revoked partitions wait for finish(), lost ones don't
@@ -221,7 +221,7 @@ public final class AnswerCommits implements AutoCloseable {
     }
 
     /** What a transaction with these answers commits. */
-    private Map<PartitionProgress, PartitionProgress.Commit> prepare(List<PendingAnswer> next) {
+    private Map<PartitionProgress, PartitionProgress.ProgressCommit> prepare(List<PendingAnswer> next) {
         Map<PartitionProgress, List<Long>> ending = new LinkedHashMap<>();
         for (PartitionProgress progress : owned.values()) {
             progress.setOwner(transactions.transactionalId());
@@ -233,7 +233,7 @@ public final class AnswerCommits implements AutoCloseable {
             ending.computeIfAbsent(answer.delivery().progress(), any -> new ArrayList<>())
                     .add(answer.delivery().offset());
         }
-        Map<PartitionProgress, PartitionProgress.Commit> commits = new LinkedHashMap<>();
+        Map<PartitionProgress, PartitionProgress.ProgressCommit> commits = new LinkedHashMap<>();
         ending.forEach((progress, ends) -> commits.put(progress, progress.commit(ends)));
         return commits;
     }
@@ -260,13 +260,13 @@ public final class AnswerCommits implements AutoCloseable {
             return false;
         }
         Running ended = running.get();
-        Outcome outcome;
+        CommitOutcome outcome;
         try {
             outcome = outcome(ended);
         } finally {
             running = Optional.empty();
         }
-        if (outcome == Outcome.COMMITTED) {
+        if (outcome == CommitOutcome.COMMITTED) {
             failed = 0;
             // a partition may have been lost meanwhile: its progress is dropped, and the commit remains valid
             ended.commits.forEach(PartitionProgress::committed);
@@ -276,13 +276,13 @@ public final class AnswerCommits implements AutoCloseable {
         failed++;
         backOff = true;
         status.countFailed();
-        if (outcome == Outcome.UNKNOWN) {
+        if (outcome == CommitOutcome.UNKNOWN) {
             reconcile();
         }
         return false;
     }
 
-    private static Outcome outcome(Running ended) {
+    private static CommitOutcome outcome(Running ended) {
         try {
             return ended.outcome.join();
         } catch (CompletionException e) {

@@ -66,7 +66,7 @@ public final class AnswerTransactions implements AutoCloseable {
     private int renewals;
 
     /** How a transaction ended. */
-    enum Outcome {
+    enum CommitOutcome {
         COMMITTED,
         /** Nothing was written. The caller polls and tries again. */
         ABORTED,
@@ -122,7 +122,7 @@ public final class AnswerTransactions implements AutoCloseable {
      * @throws RuntimeException if the producer can't be replaced, or after a failure if {@code givesUp} is true; the
      *     transaction is then open or of unknown outcome
      */
-    Outcome write(
+    CommitOutcome write(
             List<PendingAnswer> answers, Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
         unwritable.turn();
         SentRecords sent = new SentRecords();
@@ -141,13 +141,13 @@ public final class AnswerTransactions implements AutoCloseable {
                 failure = Optional.of("a partition does not take the end of a transaction");
                 renew(repair.failed(sent, true));
                 replace();
-                return Outcome.UNKNOWN;
+                return CommitOutcome.UNKNOWN;
             }
             failure = Optional.empty();
             renewals = 0;
             repair.committed(sent);
             size.committed(bytes(answers));
-            return Outcome.COMMITTED;
+            return CommitOutcome.COMMITTED;
         } catch (RuntimeException e) {
             failure = Optional.of(String.valueOf(e.getMessage()));
             if (closed || givesUp.getAsBoolean()) {
@@ -168,9 +168,9 @@ public final class AnswerTransactions implements AutoCloseable {
             }
             if (stuck || !aborted) {
                 replace();
-                return Outcome.UNKNOWN;
+                return CommitOutcome.UNKNOWN;
             }
-            return committing ? Outcome.UNKNOWN : Outcome.ABORTED;
+            return committing ? CommitOutcome.UNKNOWN : CommitOutcome.ABORTED;
         }
     }
 
@@ -293,7 +293,7 @@ public final class AnswerTransactions implements AutoCloseable {
     }
 
     private static void throwFirst(SentRecords sent) {
-        Optional<SentRecords.Failure> first = sent.first();
+        Optional<SentRecords.SendFailure> first = sent.first();
         if (first.isPresent()) {
             Exception reason = first.get().reason();
             throw new KafkaException("a record could not be sent: " + reason.getMessage(), reason);

@@ -13,10 +13,10 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 final class SentRecords {
 
     private final List<Sent> records = new ArrayList<>();
-    private final List<Failure> failures = new ArrayList<>();
+    private final List<SendFailure> failures = new ArrayList<>();
 
     /** A record whose send has failed. */
-    record Failure(PendingAnswer answer, boolean isLetter, Exception reason) {}
+    record SendFailure(PendingAnswer answer, boolean isLetter, Exception reason) {}
 
     private static final class Sent {
 
@@ -41,14 +41,14 @@ final class SentRecords {
                     sent.partition = metadata.partition();
                 }
                 if (reason != null) {
-                    failures.add(new Failure(answer, isLetter, reason));
+                    failures.add(new SendFailure(answer, isLetter, reason));
                 }
             }
         };
     }
 
     /** The failure that came first. */
-    synchronized Optional<Failure> first() {
+    synchronized Optional<SendFailure> first() {
         return failures.stream().findFirst();
     }
 

@@ -112,7 +112,7 @@ final class TransactionRepair {
      * @return whether the next transaction is without what has failed
      */
     boolean failed(SentRecords sent, boolean slow) {
-        Optional<SentRecords.Failure> first = sent.first();
+        Optional<SentRecords.SendFailure> first = sent.first();
         if (first.isEmpty()) {
             return slow && setUnacknowledgedAside(sent);
         }

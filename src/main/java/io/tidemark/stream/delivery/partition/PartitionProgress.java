@@ -50,7 +50,7 @@ public final class PartitionProgress {
      * @param state    of the partition when the commit begins
      * @param revision of the metadata
      */
-    public record Commit(OffsetAndMetadata target, Set<Long> ending, PartitionState state, int revision) {}
+    public record ProgressCommit(OffsetAndMetadata target, Set<Long> ending, PartitionState state, int revision) {}
 
     /**
      * @param process   the transactional id of this process
@@ -131,7 +131,7 @@ public final class PartitionProgress {
      *
      * @param ending offsets of open requests
      */
-    public Commit commit(Collection<Long> ending) {
+    public ProgressCommit commit(Collection<Long> ending) {
         Set<Long> ends = Set.copyOf(ending);
         long offset =
                 open.stream().filter(each -> !ends.contains(each)).findFirst().orElse(position);
@@ -147,14 +147,14 @@ public final class PartitionProgress {
                 offset,
                 new CommitMetadata(state.isOwner() ? Optional.of(owner) : Optional.empty(), idle, history, bits, log)
                         .toString());
-        return new Commit(target, ends, state, revision);
+        return new ProgressCommit(target, ends, state, revision);
     }
 
     /**
      * Called when the transaction is committed. Requests may have been opened, and the metadata may have changed, since
      * {@link #commit} was called.
      */
-    public void committed(Commit commit) {
+    public void committed(ProgressCommit commit) {
         finish(commit.ending);
         committed = commit.target.offset();
         crashes = crashes.committed(committed);

@@ -107,10 +107,11 @@ public final class PartitionTakeover {
             consumer.seekToBeginning(unread);
         }
         Map<TopicPartition, PartitionLog> found = logs.read(partitions);
-        Map<TopicPartition, ReadPositions.Commit> commits = new HashMap<>();
+        Map<TopicPartition, ReadPositions.CommittedPosition> commits = new HashMap<>();
         committed.forEach((partition, commit) -> commits.put(
                 partition,
-                new ReadPositions.Commit(commit.offset(), metadata(partition, commit), found.get(partition))));
+                new ReadPositions.CommittedPosition(
+                        commit.offset(), metadata(partition, commit), found.get(partition))));
         Map<TopicPartition, StartOffset> starts = positions.start(commits);
         return partitions.stream()
                 .map(each -> Optional.ofNullable(starts.get(each))

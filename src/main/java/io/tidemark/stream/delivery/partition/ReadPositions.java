@@ -34,7 +34,7 @@ final class ReadPositions {
     private final PartitionLogs logs;
 
     /** A committed offset, and the log as its leader describes it. */
-    record Commit(long offset, CommitMetadata metadata, PartitionLog found) {}
+    record CommittedPosition(long offset, CommitMetadata metadata, PartitionLog found) {}
 
     /**
      * What the leaders say of the logs of commits.
@@ -50,14 +50,14 @@ final class ReadPositions {
     }
 
     /** Sets the positions of partitions with a committed offset. Returns where they are read from. */
-    Map<TopicPartition, StartOffset> start(Map<TopicPartition, Commit> commits) {
+    Map<TopicPartition, StartOffset> start(Map<TopicPartition, CommittedPosition> commits) {
         Comparison compared = compare(commits);
         Map<TopicPartition, StartOffset> starts = new HashMap<>();
         commits.forEach((partition, commit) -> starts.put(partition, start(partition, commit, compared)));
         return starts;
     }
 
-    private StartOffset start(TopicPartition partition, Commit commit, Comparison compared) {
+    private StartOffset start(TopicPartition partition, CommittedPosition commit, Comparison compared) {
         PartitionLog log = commit.found;
         OptionalLong diverged = Optional.ofNullable(compared.diverged.get(partition))
                 .map(OptionalLong::of)
@@ -82,7 +82,7 @@ final class ReadPositions {
      * Asks the leaders whether their logs have the records that the group has read last. Waits for about 5 s at most:
      * the consumer asks the others again before it reads, and {@link #outOfRange} has their answer.
      */
-    private Comparison compare(Map<TopicPartition, Commit> commits) {
+    private Comparison compare(Map<TopicPartition, CommittedPosition> commits) {
         Set<TopicPartition> asked = new HashSet<>();
         commits.forEach((partition, commit) -> {
             LogIdentity log = commit.metadata.log();

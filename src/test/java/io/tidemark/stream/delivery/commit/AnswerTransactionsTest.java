@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.stream.delivery.Deliveries;
-import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.commit.AnswerTransactions.CommitOutcome;
 import io.tidemark.stream.delivery.reply.Delivery;
 import java.time.Duration;
 import java.util.List;
@@ -45,11 +45,11 @@ class AnswerTransactionsTest {
     void throwingSend(RuntimeException failure) {
         List<PendingAnswer> answers = List.of(faulty.answer(0), faulty.answer(1));
         faulty.latest().sendException = failure;
-        assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.committedOffsets()).isEmpty();
         assertThat(faulty.transactions().failure()).isPresent();
         faulty.producers().forEach(producer -> producer.sendException = null);
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.committedOffsets()).containsExactly(2L);
         assertThat(faulty.results()).hasSize(2);
     }
@@ -60,9 +60,9 @@ class AnswerTransactionsTest {
     void failingSend(RuntimeException failure) {
         List<PendingAnswer> answers = List.of(faulty.answer(0));
         faulty.latest().sendFailure = Optional.of(failure);
-        assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.committedOffsets()).isEmpty();
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.results()).hasSize(1);
         assertThat(answers.get(0).answer().error()).isEmpty();
     }
@@ -73,7 +73,7 @@ class AnswerTransactionsTest {
         faulty.latest().sendFailure = Optional.of(new TimeoutException("no metadata"));
         List<PendingAnswer> answers = List.of(faulty.answer(0), faulty.answer(1), faulty.answer(2));
         int before = faulty.latest().sends;
-        assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.latest().sends - before).isEqualTo(1);
     }
 
@@ -84,8 +84,8 @@ class AnswerTransactionsTest {
         List<PendingAnswer> answers = List.of(faulty.answer(0), faulty.answer(1));
         faulty.latest().delayed = true;
         faulty.latest().sendFailure = Optional.of(new RecordTooLargeException("too large"));
-        assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(answers.get(0).answer().error()).isPresent();
         assertThat(answers.get(1).answer().error()).isEmpty();
         assertThat(faulty.results()).hasSize(2);
@@ -95,7 +95,7 @@ class AnswerTransactionsTest {
     @DisplayName("Repeat a commit that times out, whether it had an effect or not, and write nothing twice")
     void commitTimesOut() {
         faulty.latest().afterCommit.addAll(List.of(new TimeoutException("lost"), new TimeoutException("lost")));
-        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.producers()).hasSize(1);
         assertThat(faulty.results()).hasSize(1);
     }
@@ -106,7 +106,7 @@ class AnswerTransactionsTest {
         faulty.latest().afterCommit.add(new ProducerFencedException("fenced after the commit"));
         faulty.progress().open(0);
         faulty.progress().open(1);
-        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.UNKNOWN);
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(CommitOutcome.UNKNOWN);
         assertThat(faulty.producers()).hasSize(2);
         assertThat(faulty.producers().get(0).closed()).isTrue();
         OffsetAndMetadata committed = faulty.offsets().get(0);
@@ -154,8 +154,8 @@ class AnswerTransactionsTest {
         List<PendingAnswer> answers = List.of(faulty.error(0), faulty.answer(1));
         faulty.latest().failingTopic = TOPICS.deadLetters();
         faulty.latest().sendFailure = Optional.of(new TopicAuthorizationException("denied"));
-        assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.results()).hasSize(2);
         assertThat(faulty.latest().history()).hasSize(2);
     }
@@ -166,11 +166,11 @@ class AnswerTransactionsTest {
         List<PendingAnswer> answers = List.of(faulty.error(0));
         faulty.latest().failingTopic = TOPICS.deadLetters();
         faulty.latest().sendFailure = Optional.of(new TimeoutException("no answer"));
-        assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
         faulty.missingTopic(TOPICS.deadLetters());
         faulty.latest().sendFailure = Optional.of(new TimeoutException("no metadata"));
-        assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.latest().history()).hasSize(1);
     }
 }

@@ -7,7 +7,7 @@ import io.tidemark.request.Answer;
 import io.tidemark.request.RequestListener;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.delivery.Deliveries;
-import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.commit.AnswerTransactions.CommitOutcome;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.reply.EventWriter;
@@ -229,7 +229,7 @@ final class FaultyTransactions {
     }
 
     /** Writes answers and the offsets of their requests in one transaction. */
-    Outcome write(List<PendingAnswer> answers) {
+    CommitOutcome write(List<PendingAnswer> answers) {
         answers.forEach(answer -> progress.open(answer.delivery().offset()));
         List<Long> ending =
                 answers.stream().map(answer -> answer.delivery().offset()).toList();

@@ -86,7 +86,7 @@ class ReplyTopicTest {
                             List.of(new PendingAnswer(delivery, Deliveries.error(delivery))),
                             Map.of(partition, new OffsetAndMetadata(8)),
                             new ConsumerGroupMetadata("g")))
-                    .isEqualTo(AnswerTransactions.Outcome.COMMITTED);
+                    .isEqualTo(AnswerTransactions.CommitOutcome.COMMITTED);
         }
         return producer;
     }

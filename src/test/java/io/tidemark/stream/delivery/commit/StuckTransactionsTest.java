@@ -3,7 +3,7 @@ package io.tidemark.stream.delivery.commit;
 import static io.tidemark.stream.delivery.commit.FaultyTransactions.REPLIES;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.commit.AnswerTransactions.CommitOutcome;
 import java.util.List;
 import java.util.Optional;
 import org.apache.kafka.common.errors.InvalidTimestampException;
@@ -24,11 +24,11 @@ class StuckTransactionsTest {
         faulty.latest().failingTopic = REPLIES;
         faulty.latest().sendFailure = Optional.of(new InvalidTimestampException("out of range"));
         faulty.stick("worker");
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.UNKNOWN);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.UNKNOWN);
         assertThat(faulty.transactions().transactionalId()).isEqualTo("worker.1");
         assertThat(faulty.producers()).hasSize(2);
         assertThat(faulty.producers().get(0).closed()).isTrue();
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.results()).hasSize(2);
     }
 
@@ -37,9 +37,9 @@ class StuckTransactionsTest {
     void stuckCommit() {
         faulty.stick("worker");
         faulty.latest().sendException = new TimeoutException("concurrent transactions");
-        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.UNKNOWN);
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(CommitOutcome.UNKNOWN);
         assertThat(faulty.transactions().transactionalId()).isEqualTo("worker.1");
-        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(CommitOutcome.COMMITTED);
     }
 
     @Test
@@ -49,14 +49,14 @@ class StuckTransactionsTest {
             faulty.latest().afterCommit.add(new TimeoutException("concurrent transactions"));
         }
         faulty.stick("worker");
-        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.UNKNOWN);
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(CommitOutcome.UNKNOWN);
         assertThat(faulty.transactions().transactionalId()).isEqualTo("worker.1");
         assertThat(faulty.transactions().failure()).isPresent();
         assertThat(faulty.producers()).hasSize(2);
         assertThat(faulty.producers().get(0).afterCommit).hasSize(999);
         assertThat(faulty.producers().get(0).closed()).isTrue();
         assertThat(faulty.results()).hasSize(1);
-        assertThat(faulty.write(List.of(faulty.answer(1)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.answer(1)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.results()).hasSize(2);
     }
 
@@ -66,7 +66,7 @@ class StuckTransactionsTest {
         for (int i = 0; i < 20; i++) {
             faulty.latest().beforeCommit.add(new TimeoutException("no broker"));
         }
-        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.transactions().transactionalId()).isEqualTo("worker");
         assertThat(faulty.producers()).hasSize(1);
         assertThat(faulty.results()).hasSize(1);
@@ -76,7 +76,7 @@ class StuckTransactionsTest {
     @DisplayName("Keep the transactional id when the broker does not answer for another reason")
     void notStuck() {
         faulty.latest().sendException = new TimeoutException("no broker");
-        assertThat(faulty.write(List.of(faulty.answer(0)))).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.answer(0)))).isNotEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.transactions().transactionalId()).isEqualTo("worker");
     }
 }

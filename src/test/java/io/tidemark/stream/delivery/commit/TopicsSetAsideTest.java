@@ -4,7 +4,7 @@ import static io.tidemark.stream.delivery.commit.FaultyTransactions.REPLIES;
 import static io.tidemark.stream.delivery.commit.FaultyTransactions.TOPICS;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.delivery.commit.AnswerTransactions.Outcome;
+import io.tidemark.stream.delivery.commit.AnswerTransactions.CommitOutcome;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -50,25 +50,25 @@ class TopicsSetAsideTest {
         List<PendingAnswer> failing = List.of(faulty.replying(0));
         faulty.latest().failingTopic = REPLIES;
         faulty.latest().sendFailure = Optional.of(refusal);
-        assertThat(faulty.write(failing)).isNotEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(failing)).isNotEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.status().topicsSetAside()).containsExactly(REPLIES);
         assertThat(faulty.setAside()).containsExactly(REPLIES);
-        assertThat(faulty.write(failing)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(failing)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(failing.get(0).answer().error().orElseThrow().code()).isEqualTo("reply_topic_failed");
         faulty.time().sleep(Duration.ofSeconds(59));
-        assertThat(faulty.write(List.of(faulty.replying(1)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.replying(1)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.probes()).isEmpty();
         faulty.time().sleep(Duration.ofSeconds(1));
-        assertThat(faulty.write(List.of(faulty.replying(2)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.replying(2)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.probes()).as("the first one, which fails").hasSize(1);
         faulty.probeFailure(Optional.empty());
         faulty.time().sleep(Duration.ofSeconds(119));
-        assertThat(faulty.write(List.of(faulty.replying(3)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.replying(3)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.probes()).hasSize(1);
         faulty.time().sleep(Duration.ofSeconds(1));
-        assertThat(faulty.write(List.of(faulty.replying(4)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.replying(4)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.probes()).hasSize(2);
-        assertThat(faulty.write(List.of(faulty.replying(5)))).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(List.of(faulty.replying(5)))).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.status().topicsSetAside()).isEmpty();
         assertThat(faulty.latest().history())
                 .extracting(ProducerRecord::topic)
@@ -97,10 +97,10 @@ class TopicsSetAsideTest {
         faulty.latest().failingTopic = REPLIES;
         for (int i = 0; i < 3; i++) {
             faulty.latest().sendFailure = Optional.of(reason);
-            assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
+            assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
         }
         assertThat(faulty.status().topicsSetAside()).isEmpty();
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(faulty.latest().history()).extracting(ProducerRecord::topic).contains(REPLIES);
     }
 
@@ -112,10 +112,10 @@ class TopicsSetAsideTest {
         for (int i = 0; i < 2; i++) {
             assertThat(faulty.status().topicsSetAside()).isEmpty();
             faulty.latest().sendFailure = Optional.of(new TimeoutException("expired"));
-            assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
+            assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
         }
         assertThat(faulty.status().topicsSetAside()).containsExactly(REPLIES);
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(answers.get(0).answer().error()).isEmpty();
     }
 
@@ -126,9 +126,9 @@ class TopicsSetAsideTest {
         faulty.latest().failingTopic = REPLIES;
         for (int i = 0; i < 2; i++) {
             faulty.latest().sendFailure = Optional.of(new RecordTooLargeException("too large"));
-            assertThat(faulty.write(answers)).isNotEqualTo(Outcome.COMMITTED);
+            assertThat(faulty.write(answers)).isNotEqualTo(CommitOutcome.COMMITTED);
         }
-        assertThat(faulty.write(answers)).isEqualTo(Outcome.COMMITTED);
+        assertThat(faulty.write(answers)).isEqualTo(CommitOutcome.COMMITTED);
         assertThat(answers.get(0).answer().error().orElseThrow().code()).isEqualTo("reply_topic_failed");
     }
 

@@ -3,7 +3,7 @@ package io.tidemark.stream.delivery.partition;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.stream.delivery.Deliveries;
-import io.tidemark.stream.delivery.partition.PartitionProgress.Commit;
+import io.tidemark.stream.delivery.partition.PartitionProgress.ProgressCommit;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Iterator;
@@ -27,7 +27,7 @@ class PartitionProgressTest {
     void outOfOrder() {
         PartitionProgress progress = at(10);
         List.of(10L, 11L, 12L, 13L).forEach(progress::open);
-        Commit commit = progress.commit(List.of(11L, 13L));
+        ProgressCommit commit = progress.commit(List.of(11L, 13L));
         assertThat(commit.target().offset()).isEqualTo(10);
         assertThat(finished(commit.target())).containsExactly(11L, 13L);
         progress.committed(commit);
@@ -43,7 +43,7 @@ class PartitionProgressTest {
     void duringTransaction() {
         PartitionProgress progress = at(10);
         progress.open(10);
-        Commit commit = progress.commit(List.of(10L));
+        ProgressCommit commit = progress.commit(List.of(10L));
         progress.open(11);
         progress.release();
         progress.committed(commit);
@@ -64,13 +64,13 @@ class PartitionProgressTest {
         progress.committed(progress.commit(List.of()));
         progress.skipTo(12);
         assertThat(progress.needsCommit()).isFalse();
-        Commit last = progress.commit(List.of(10L));
+        ProgressCommit last = progress.commit(List.of(10L));
         assertThat(last.target().offset()).isEqualTo(11);
         progress.committed(last);
         progress.skipTo(12);
         assertThat(progress.needsCommit()).isTrue();
         assertThat(progress.needsClaim()).as("requests start meanwhile").isFalse();
-        Commit commit = progress.commit(List.of());
+        ProgressCommit commit = progress.commit(List.of());
         assertThat(commit.target().offset()).isEqualTo(12);
         progress.committed(commit);
         progress.skipTo(12);
@@ -86,7 +86,7 @@ class PartitionProgressTest {
                 restored(atCommit(10, LongStream.rangeClosed(11, 60).toArray()));
         progress.committed(progress.commit(List.of()));
         LongStream.rangeClosed(10, 41).forEach(progress::open);
-        Commit commit = progress.commit(List.of(10L));
+        ProgressCommit commit = progress.commit(List.of(10L));
         assertThat(commit.target().offset()).isEqualTo(42);
         progress.committed(commit);
         assertThat(progress.needsCommit()).isFalse();
@@ -139,7 +139,7 @@ class PartitionProgressTest {
                     }
                     List<Long> ending =
                             open.stream().filter(each -> random.nextInt(3) == 0).toList();
-                    Commit commit = progress.commit(ending);
+                    ProgressCommit commit = progress.commit(ending);
                     if (random.nextInt(4) > 0) {
                         progress.committed(commit);
                         open.removeAll(ending);
