@@ -82,11 +82,6 @@ final class BenchCalibrationCommand extends ConsoleCommand {
     private Optional<Path> against = Optional.empty();
 
     @Option(
-            names = "--json",
-            description = "Print the results as JSON, without the table of the orders of recorded examples.")
-    private boolean json;
-
-    @Option(
             names = "--pictures",
             paramLabel = "DIR",
             description = "Write calibration-harm.svg and calibration-moves.svg to this folder.")
@@ -105,7 +100,7 @@ final class BenchCalibrationCommand extends ConsoleCommand {
             return 0;
         }
         CalibrationReport report = new CalibrationReport(simulation, results(simulation, worlds(simulation, recorded)));
-        out().print(json ? report.json() : report.tables() + (recorded.isEmpty() ? "" : orders.table(recorded)));
+        out().print(report.tables() + (recorded.isEmpty() ? "" : orders.table(recorded)));
         out().flush();
         pictures.ifPresent(report::writePictures);
         return 0;
@@ -137,8 +132,8 @@ final class BenchCalibrationCommand extends ConsoleCommand {
         if (scores.isEmpty()) {
             throw wrongUse("--against needs --scores");
         }
-        if (json || pictures.isPresent()) {
-            throw wrongUse("--against prints a table only; leave out --json and --pictures");
+        if (pictures.isPresent()) {
+            throw wrongUse("--against prints a table only; leave out --pictures");
         }
     }
 
