@@ -62,8 +62,8 @@ def _hush() -> None:
 
 
 def _report(folder: Path, expected: dict) -> None:
-    print(f"{folder}: {len(expected['prompts'])} prompts, {len(expected['pairs'])} pairs; quality {expected['best_boundary']}, "
-          f"balanced {expected['one_standard_error_boundary']}, latency {expected['latency_boundary']}", flush=True)
+    print(f"{folder}: {len(expected['prompts'])} prompts, {len(expected['pairs'])} pairs; best {expected['best_boundary']}, "
+          f"one standard error {expected['one_standard_error_boundary']}, no worse than full {expected['latency_boundary']}", flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -66,13 +66,13 @@ def curve(scores: list[list[float]]) -> list[float]:
 
 
 def best(scores: list[list[float]]) -> int:
-    """Objective `quality`."""
+    """The smallest boundary with the largest mean."""
     means = curve(scores)
     return next(b for b, mean in enumerate(means) if mean >= max(means) - TIE)
 
 
 def within_one_standard_error(scores: list[list[float]]) -> int:
-    """Objective `balanced`: the smallest boundary whose paired difference from the best is within one standard error."""
+    """The smallest boundary whose paired difference from the best is within one standard error."""
     top = best(scores)
     for b in range(top):
         differences = [row[top] - row[b] for row in scores]
@@ -84,6 +84,6 @@ def within_one_standard_error(scores: list[list[float]]) -> int:
 
 
 def no_worse_than_full(scores: list[list[float]]) -> int:
-    """Objective `latency`."""
+    """The smallest boundary whose mean is not below that of full LoRA."""
     means = curve(scores)
     return next(b for b, mean in enumerate(means) if mean >= means[-1] - TIE)

@@ -29,19 +29,20 @@ def _minutes(minutes: dict[str, Minutes]) -> str:
 def _table(evaluations: list[Evaluation]) -> str:
     rows = [["boundary", *(f"`{e.adapter}`" for e in evaluations)], ["---"] + ["---:"] * len(evaluations)]
     for b in range(len(evaluations[0].curve)):
-        rows.append([str(b), *(f"**{e.curve[b]:.3f}**" if b == e.quality else f"{e.curve[b]:.3f}" for e in evaluations)])
+        rows.append([str(b), *(f"**{e.curve[b]:.3f}**" if b == e.best else f"{e.curve[b]:.3f}" for e in evaluations)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _sentence(e: Evaluation) -> str:
-    full, best = len(e.curve) - 1, e.curve[e.quality]
-    if e.quality == full:
+    full, best = len(e.curve) - 1, e.curve[e.best]
+    if e.best == full:
         found = f"the curve is highest with LoRA in all {full} layers, and every layer contributes"
     else:
-        found = (f"boundary {e.quality} is best, {best - e.curve[full]:.3f} nats per token above full LoRA "
+        found = (f"boundary {e.best} is best, {best - e.curve[full]:.3f} nats per token above full LoRA "
                  f"({best:.3f} and {e.curve[full]:.3f})")
     return (f"- `{e.adapter}`: {found}. Base model alone {e.curve[0]:.3f}. "
-            f"Objectives: `quality` {e.quality}, `balanced` {e.balanced}, `latency` {e.latency}.")
+            f"Choices: `best` {e.best}, `one_standard_error` {e.one_standard_error}, "
+            f"`no_worse_than_full` {e.no_worse_than_full}.")
 
 
 def _sample(e: Evaluation) -> str:

@@ -15,9 +15,9 @@ class Evaluation:
     adapter: str
     examples: int
     curve: list[float]
-    quality: int
-    balanced: int
-    latency: int
+    best: int
+    one_standard_error: int
+    no_worse_than_full: int
     sample_prompt: str
     sample_text: str
 

@@ -7,7 +7,7 @@ from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from peft_reference import objectives
+from peft_reference import choices
 from peft_reference.boundary import boundaries, boundary
 from peft_reference.texts import Texts
 
@@ -65,9 +65,9 @@ def _pairs(model, tokenizer, texts: list[tuple[str, str]]) -> dict:
                 prompt = tokenizer(pair["prompt"]).input_ids
                 pair["logprob_by_boundary"].append(_logprob(model, prompt, pair["completion_ids"]))
     scores = [[value / len(pair["completion_ids"]) for value in pair["logprob_by_boundary"]] for pair in pairs]
-    return {"pairs": pairs, "mean_logprob_per_token_by_boundary": objectives.curve(scores),
-            "best_boundary": objectives.quality(scores), "one_standard_error_boundary": objectives.balanced(scores),
-            "latency_boundary": objectives.latency(scores)}
+    return {"pairs": pairs, "mean_logprob_per_token_by_boundary": choices.curve(scores),
+            "best_boundary": choices.best(scores), "one_standard_error_boundary": choices.one_standard_error(scores),
+            "latency_boundary": choices.no_worse_than_full(scores)}
 
 
 def _logprob(model, prompt: list[int], gold: list[int]) -> float:

@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.sending.CalibrationClient;
@@ -48,7 +49,7 @@ final class CalibrateCommand implements Callable<Integer> {
     @Option(
             names = "--batch-size",
             paramLabel = "N",
-            defaultValue = "16",
+            defaultValue = "" + OfflineDecision.BATCH,
             description = "Examples per batch. Default: ${DEFAULT-VALUE}.")
     private int batchSize;
 

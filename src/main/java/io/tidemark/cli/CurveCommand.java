@@ -1,6 +1,9 @@
 package io.tidemark.cli;
 
 import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
@@ -11,6 +14,7 @@ import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ObjectiveOption;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.ProbabilityCurve;
 import io.tidemark.evaluation.ProbabilityCurve.Measure;
@@ -57,6 +61,9 @@ final class CurveCommand implements Callable<Integer> {
     @Mixin
     private ExamplesOption examples = new ExamplesOption(2, 40);
 
+    @Mixin
+    private ObjectiveOption objective = new ObjectiveOption();
+
     @Option(
             names = "--measure",
             paramLabel = "MEASURE",
@@ -64,7 +71,10 @@ final class CurveCommand implements Callable<Integer> {
             description = "probability, or log_probability, which the boundary sweep uses. Default: ${DEFAULT-VALUE}.")
     private Measure measure;
 
-    @Option(names = "--sweep", description = "Also score every boundary on these examples and plot that curve.")
+    @Option(
+            names = "--sweep",
+            description =
+                    "Also score every boundary on these examples, plot that curve, and print a calibrator's decision.")
     private boolean sweep;
 
     @Option(
@@ -87,9 +97,15 @@ final class CurveCommand implements Callable<Integer> {
                     name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));
             out.printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
             if (sweep) {
-                BoundaryCurve boundaries = new BoundarySweep(local.language(), SweepLimits.DEFAULT).curve(lora, tokens);
+                List<ExampleScore> scores =
+                        new BoundarySweep(local.language(), SweepLimits.DEFAULT).scores(lora, tokens);
+                BoundaryCurve boundaries =
+                        CurveStatistics.empty(local.layers()).plus(scores).curve();
                 out.println();
                 show(BoundaryPlots.boundary(name, boundaries), name + "-boundary");
+                out.println(OfflineDecision.of(objective.rule(local.layers()), tokens, scores)
+                        .written());
+                out.flush();
             }
         }
         return 0;

@@ -13,6 +13,7 @@ import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ObjectiveOption;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Evaluation;
 import io.tidemark.evaluation.Evaluation.ScaledLora;
@@ -42,8 +43,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "evaluate",
         description =
-                "Compares full LoRA, the boundary that each objective chooses, half of the layers, scaled LoRA and the base "
-                        + "model.",
+                "Compares full LoRA, the boundaries that are chosen from a curve, half of the layers, scaled LoRA and the "
+                        + "base model.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -72,6 +73,9 @@ final class EvaluateCommand implements Callable<Integer> {
     @Mixin
     private AdapterOption adapter = new AdapterOption();
 
+    @Mixin
+    private ObjectiveOption objective = new ObjectiveOption();
+
     @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "The test examples.")
     private Path data;
 
@@ -79,7 +83,7 @@ final class EvaluateCommand implements Callable<Integer> {
             names = "--validation",
             required = true,
             paramLabel = "FILE.jsonl",
-            description = "Other examples, on which the objectives choose their boundaries.")
+            description = "Other examples, on which the boundaries are chosen.")
     private Path validation;
 
     @Option(
@@ -235,7 +239,8 @@ final class EvaluateCommand implements Callable<Integer> {
                     (done, parts, part) -> progress.stepTo(100L * done / parts, part));
             return evaluation.run(
                     new DataFile(validation).tokenized(local.language(), 2, validationExamples),
-                    new DataFile(data).examples(local.language(), 2, examples));
+                    new DataFile(data).examples(local.language(), 2, examples),
+                    objective.rule(local.layers()));
         }
     }
 
@@ -319,13 +324,14 @@ final class EvaluateCommand implements Callable<Integer> {
         return String.format(
                 Locale.ROOT,
                 "%d layers. Boundaries chosen on %d validation examples; log-likelihood per gold token (nats) of %d "
-                        + "test examples, texts for %d of them.%s%s",
+                        + "test examples, texts for %d of them.%s%s%n%n%s",
                 report.numLayers(),
                 report.validationExamples(),
                 report.testExamples(),
                 report.generatedTexts(),
                 textFormat.given().map(this::formatNote).orElse(""),
-                bestScale(report));
+                bestScale(report),
+                report.calibrator());
     }
 
     private String formatNote(String option) {

@@ -1,9 +1,11 @@
 package io.tidemark.cli;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.calibration.search.CoarseSearch;
 import io.tidemark.calibration.search.SearchTrial;
 import io.tidemark.calibration.sweep.BoundarySweep;
@@ -16,6 +18,7 @@ import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ObjectiveOption;
 import io.tidemark.decoder.lora.LoraWeights;
 import java.io.PrintWriter;
 import java.util.List;
@@ -38,7 +41,7 @@ import picocli.CommandLine.Spec;
             "",
             "Example:",
             "  tidemark search --model models/base --adapter adapters/restaurants --data validation.jsonl \\",
-            "      --objective balanced --resamples 200"
+            "      --choice one_standard_error --resamples 200"
         })
 final class SearchCommand implements Callable<Integer> {
 
@@ -59,13 +62,17 @@ final class SearchCommand implements Callable<Integer> {
     @Mixin
     private ExamplesOption examples = new ExamplesOption(2, 32);
 
+    @Mixin
+    private ObjectiveOption objective = new ObjectiveOption();
+
     @Option(
-            names = "--objective",
+            names = "--choice",
             split = ",",
             paramLabel = "NAME",
-            defaultValue = "balanced",
-            description = "quality, balanced, latency or tolerance:NATS; one or several. Default: ${DEFAULT-VALUE}.")
-    private List<String> objectives;
+            defaultValue = "one_standard_error",
+            description = "What to search for: best, one_standard_error or no_worse_than_full; one or several."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private List<CurveChoice> choices;
 
     @Option(
             names = "--every",
@@ -88,40 +95,37 @@ final class SearchCommand implements Callable<Integer> {
         if (every < 1 || resamples < 0) {
             throw new ParameterException(spec.commandLine(), "--every must be 1 or more, --resamples 0 or more");
         }
-        List<Objective> parsed = parsed();
+        PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open(compute.options())) {
             List<TokenizedExample> tokens = examples.tokens(local.language());
             LoraWeights lora = adapter.load(local);
+            BoundaryRule rule = objective.rule(local.layers());
             BoundarySweep sweep = new BoundarySweep(local.language(), SweepLimits.DEFAULT);
             if (resamples > 0) {
-                resample(sweep, lora, tokens, parsed);
+                resample(sweep, lora, tokens, rule);
             } else {
-                parsed.forEach(objective -> search(sweep, lora, tokens, objective, local.layers()));
+                choices.forEach(choice -> search(sweep, lora, tokens, choice, local.layers()));
+                List<Integer> candidates = rule.settings().candidates(local.layers());
+                List<ExampleScore> scores = scores(sweep.start(lora, tokens, candidates));
+                out.println(OfflineDecision.of(rule, tokens, candidates, scores).written());
+                out.flush();
             }
         }
         return 0;
     }
 
-    private List<Objective> parsed() {
-        try {
-            return objectives.stream().map(Objective::parse).toList();
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
-        }
-    }
-
     private void search(
-            BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, Objective objective, int layers) {
+            BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, CurveChoice choice, int layers) {
         long start = System.nanoTime();
         CoarseSearch.Found found;
         try (Progress progress =
                 Progress.start("boundaries", layers + 1L, spec.commandLine().getErr())) {
-            found = new CoarseSearch(layers, every).find(sweep, lora, tokens, objective, progress::stepTo);
+            found = new CoarseSearch(layers, every).find(sweep, lora, tokens, choice, progress::stepTo);
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
                 "%s: boundary %d; %d boundaries scored with %d layer evaluations in %.1f s%n",
-                objective.written(),
+                choice.written(),
                 found.boundary().layers(),
                 found.scored().size(),
                 found.layerEvaluations(),
@@ -133,23 +137,22 @@ final class SearchCommand implements Callable<Integer> {
         out.flush();
     }
 
-    private void resample(
-            BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, List<Objective> parsed) {
+    private void resample(BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens, BoundaryRule rule) {
         PrintWriter out = spec.commandLine().getOut();
         long start = System.nanoTime();
-        List<ExampleScore> scores = scores(sweep, lora, tokens);
+        List<ExampleScore> scores = scores(sweep.start(lora, tokens));
         int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
         out.printf(
                 "all %d boundaries: %d layer evaluations in %.1f s%n",
                 layers + 1, new CoarseSearch(layers, every).exactLayerEvaluations(), seconds(start));
-        for (Objective objective : parsed) {
+        for (CurveChoice choice : choices) {
             Boundary exact =
-                    objective.choose(CurveStatistics.empty(layers).plus(scores).curve());
-            SearchTrial trial = SearchTrial.of(scores, objective, every, resamples, 0);
+                    choice.of(CurveStatistics.empty(layers).plus(scores).curve());
+            SearchTrial trial = SearchTrial.of(scores, choice, every, resamples, 0);
             out.printf(
                     "%s: exact boundary %d. Of %d resamples the search found the exact boundary in %.1f%%, within one "
                             + "layer in %.1f%%;%n",
-                    objective.written(),
+                    choice.written(),
                     exact.layers(),
                     trial.trials(),
                     100.0 * trial.exact() / trial.trials(),
@@ -159,11 +162,12 @@ final class SearchCommand implements Callable<Integer> {
                             + "average%n",
                     trial.meanBoundaries(), 100 * trial.meanShare(), trial.meanLoss());
         }
+        out.println(OfflineDecision.of(rule, tokens, scores).written());
         out.flush();
     }
 
-    private List<ExampleScore> scores(BoundarySweep sweep, LoraWeights lora, List<TokenizedExample> tokens) {
-        try (SweepRun run = sweep.start(lora, tokens);
+    private List<ExampleScore> scores(SweepRun started) {
+        try (SweepRun run = started;
                 Progress progress =
                         Progress.start("percent", PERCENT, spec.commandLine().getErr())) {
             while (run.runSlice()) {

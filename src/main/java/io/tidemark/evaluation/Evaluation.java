@@ -2,7 +2,11 @@ package io.tidemark.evaluation;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.curve.BoundaryCurve;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.curve.CurveChoice;
+import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.ExampleBatch;
 import io.tidemark.calibration.sweep.SweepLimits;
@@ -31,15 +35,12 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Evaluates one adapter on held-out examples: full LoRA, the boundary that each objective chooses on the validation
- * examples, half of the layers, LoRA in all layers with a smaller or larger scale, and the base model.
+ * Evaluates one adapter on held-out examples: full LoRA, the boundaries that are chosen from the curve of the
+ * validation examples, half of the layers, LoRA in all layers with a smaller or larger scale, and the base model.
  *
  * <p>Generated texts and their speed come from the generation engine that the worker uses.
  */
 public final class Evaluation {
-
-    static final List<Objective> OBJECTIVES =
-            List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency());
 
     private static final String FULL = "full LoRA";
     private static final String BASE = "base model";
@@ -122,12 +123,15 @@ public final class Evaluation {
     /**
      * Runs the whole evaluation.
      *
-     * @param validation examples on which the objectives choose their boundaries
+     * @param validation examples on which boundaries are chosen
      * @param test       other examples, which are scored
+     * @param rule       decides on the validation examples as a calibrator would
      * @throws EvaluationException when a request is refused or fails
      */
-    public EvaluationReport run(List<TokenizedExample> validation, List<LabelledExample> test) {
-        BoundaryCurve curve = new BoundarySweep(model, SweepLimits.DEFAULT).curve(lora, validation);
+    public EvaluationReport run(List<TokenizedExample> validation, List<LabelledExample> test, BoundaryRule rule) {
+        List<ExampleScore> scores = new BoundarySweep(model, SweepLimits.DEFAULT).scores(lora, validation);
+        BoundaryCurve curve =
+                CurveStatistics.empty(model.config().numLayers()).plus(scores).curve();
         List<Setting> settings = settings(curve);
         Set<Variant> variants =
                 new LinkedHashSet<>(settings.stream().map(Setting::variant).toList());
@@ -151,6 +155,7 @@ public final class Evaluation {
                 curve.numLayers(),
                 validation.size(),
                 curve.means(),
+                OfflineDecision.of(rule, validation, scores).written(),
                 test.size(),
                 generated.size(),
                 options.grammar().isPresent(),
@@ -162,8 +167,8 @@ public final class Evaluation {
     private List<Setting> settings(BoundaryCurve curve) {
         List<Setting> settings = new ArrayList<>();
         settings.add(new Setting(FULL, adapted(curve.full())));
-        for (Objective objective : OBJECTIVES) {
-            settings.add(new Setting(objective.written(), adapted(objective.choose(curve))));
+        for (CurveChoice choice : CurveChoice.values()) {
+            settings.add(new Setting(choice.written(), adapted(choice.of(curve))));
         }
         settings.add(new Setting("half", adapted(new Boundary(curve.numLayers() / 2))));
         options.further().forEach(boundary -> settings.add(new Setting("given", adapted(boundary))));

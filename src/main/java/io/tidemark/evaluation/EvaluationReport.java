@@ -4,6 +4,8 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.tidemark.calibration.curve.CurveChoice;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,6 +19,7 @@ import java.util.OptionalInt;
  *
  * @param validationExamples number of examples on which the boundaries were chosen
  * @param validationCurve    mean log-likelihood per gold token of those examples at boundaries 0 .. L, nats
+ * @param calibrator         what a calibrator would decide on the validation examples
  * @param testExamples       number of other examples, whose gold texts were scored
  * @param generatedTexts     number of test examples for which a text was generated
  * @param constrained        whether the texts were generated with a format
@@ -26,6 +29,7 @@ public record EvaluationReport(
         int numLayers,
         int validationExamples,
         List<Double> validationCurve,
+        String calibrator,
         int testExamples,
         int generatedTexts,
         boolean constrained,
@@ -36,13 +40,13 @@ public record EvaluationReport(
         rows = List.copyOf(rows);
     }
 
-    /** The boundary that each objective chose, in the order of the rows. */
+    /** The boundaries that were chosen from the curve, by the names of the choices. */
     @JsonIgnore
     public Map<String, Integer> chosen() {
         Map<String, Integer> chosen = new LinkedHashMap<>();
         for (EvaluatedSetting row : rows) {
-            if (Evaluation.OBJECTIVES.stream()
-                    .anyMatch(objective -> objective.written().equals(row.setting()))) {
+            if (Arrays.stream(CurveChoice.values())
+                    .anyMatch(choice -> choice.written().equals(row.setting()))) {
                 chosen.put(row.setting(), row.boundary().orElseThrow());
             }
         }
@@ -71,8 +75,8 @@ public record EvaluationReport(
     /**
      * One setting. Differences are from full LoRA on the same examples; they are absent for full LoRA.
      *
-     * @param setting                 {@code full LoRA}, an objective, {@code half}, {@code given}, {@code scale S} or
-     *                                {@code base model}
+     * @param setting                 {@code full LoRA}, a {@link CurveChoice}, {@code half}, {@code given},
+     *                                {@code scale S} or {@code base model}
      * @param boundary                absent for the base model
      * @param scale                   factor of the scale of all LoRA, 1 for the adapter as it is; absent for the base
      *                                model

@@ -2,12 +2,15 @@ package io.tidemark.verification;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.Objective;
+import io.tidemark.calibration.rule.OfflineDecision;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
-import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.StepRow;
@@ -48,13 +51,19 @@ final class AdapterComparison {
     }
 
     Agreement run() {
-        List<ExampleScore> scores = sweep();
+        List<TokenizedExample> examples = examples();
+        List<ExampleScore> scores = new BoundarySweep(model, SweepLimits.DEFAULT).scores(lora, examples);
+        BoundaryRule rule = new BoundaryRule(
+                RuleSettings.DEFAULT,
+                Objective.parse("balanced"),
+                model.config().numLayers());
         return new Agreement(
                 logitError(),
                 likelihoodError(scores),
                 Count.of(tokenizer()),
                 Count.of(greedy()),
-                Count.of(boundaries(scores)));
+                Count.of(boundaries(scores)),
+                OfflineDecision.of(rule, examples, scores).written());
     }
 
     /** All boundaries of a prompt run as rows of one step. */
@@ -127,13 +136,10 @@ final class AdapterComparison {
         }
     }
 
-    private List<ExampleScore> sweep() {
-        List<TokenizedExample> examples = reference.pairs().stream()
+    private List<TokenizedExample> examples() {
+        return reference.pairs().stream()
                 .map(pair -> new TokenizedExample(model.tokenizer().encodePrompt(pair.prompt()), pair.completionIds()))
                 .toList();
-        try (SweepRun run = new BoundarySweep(model, SweepLimits.DEFAULT).start(lora, examples)) {
-            return run.finish();
-        }
     }
 
     private double likelihoodError(List<ExampleScore> scores) {
@@ -156,12 +162,11 @@ final class AdapterComparison {
         BoundaryCurve curve =
                 CurveStatistics.empty(model.config().numLayers()).plus(scores).curve();
         return List.of(
-                new Objective.Quality().choose(curve).layers()
-                        == reference.choices().quality(),
-                new Objective.Balanced().choose(curve).layers()
-                        == reference.choices().balanced(),
-                new Objective.Latency().choose(curve).layers()
-                        == reference.choices().latency());
+                CurveChoice.BEST.of(curve).layers() == reference.choices().best(),
+                CurveChoice.ONE_STANDARD_ERROR.of(curve).layers()
+                        == reference.choices().oneStandardError(),
+                CurveChoice.NO_WORSE_THAN_FULL.of(curve).layers()
+                        == reference.choices().noWorseThanFull());
     }
 
     private List<Boolean> tokenizer() {

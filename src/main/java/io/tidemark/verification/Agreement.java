@@ -11,9 +11,16 @@ import java.util.OptionalDouble;
  * @param tokenizer     prompts and completions that encode to the expected tokens, and conversations that render to the
  *                      expected text
  * @param greedy        greedy continuations with the same tokens
- * @param boundaries    objectives (quality, balanced, latency) that choose the same boundary
+ * @param boundaries    choices from the curve that are the same boundary
+ * @param calibrator    what a calibrator with the default settings would decide on the pairs
  */
-public record Agreement(OptionalDouble logits, double logLikelihood, Count tokenizer, Count greedy, Count boundaries) {
+public record Agreement(
+        OptionalDouble logits,
+        double logLikelihood,
+        Count tokenizer,
+        Count greedy,
+        Count boundaries,
+        String calibrator) {
 
     /** Larger than the rounding error of float32 in a few dozen layers. */
     public static final double LOGIT_TOLERANCE = 2e-4;
@@ -60,11 +67,12 @@ public record Agreement(OptionalDouble logits, double logLikelihood, Count token
                 logits.isEmpty() ? "not in the reference" : String.format(Locale.ROOT, "%.1e", logits.getAsDouble());
         return String.format(
                 Locale.ROOT,
-                "logits %s  greedy %s  log-likelihood %.1e  boundaries %s  tokens and chat %s",
+                "logits %s  greedy %s  log-likelihood %.1e  boundaries %s  tokens and chat %s%n  %s",
                 logitError,
                 greedy,
                 logLikelihood,
                 boundaries,
-                tokenizer);
+                tokenizer,
+                calibrator);
     }
 }

@@ -38,8 +38,8 @@ record Reference(List<Prompt> prompts, List<Pair> pairs, List<Conversation> conv
     /** @param rendered output of the model's chat template */
     record Conversation(List<Map<String, Object>> messages, List<Map<String, Object>> tools, String rendered) {}
 
-    /** The boundary that each objective chooses. */
-    record Choices(int quality, int balanced, int latency) {}
+    /** The boundaries that are chosen from the curve of the pairs. */
+    record Choices(int best, int oneStandardError, int noWorseThanFull) {}
 
     /**
      * Reads the reference in an adapter's folder.

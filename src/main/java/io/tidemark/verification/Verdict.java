@@ -9,7 +9,7 @@ public sealed interface Verdict {
     /** The adapter's folder. */
     Path adapter();
 
-    /** One line of text, without the folder. */
+    /** Text for people, without the folder; the first line has the verdict. */
     String line();
 
     /**

@@ -2,6 +2,15 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.ExampleFilter;
+import io.tidemark.calibration.rule.InForce;
+import io.tidemark.calibration.rule.Objective;
+import io.tidemark.calibration.rule.PartitionStates;
+import io.tidemark.calibration.rule.RuleDecision;
+import io.tidemark.calibration.rule.RuleSettings;
+import io.tidemark.calibration.rule.ScoredBatch;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.message.EndingFields;
@@ -10,10 +19,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -135,9 +146,36 @@ class LocalCommandsTest {
             assertThat(values).hasSize(10).startsWith("describe");
             mean += Double.parseDouble(values[9]) / lines.size();
         }
-        String best =
-                run("search " + DATA + "--examples 18 --objective quality").out();
+        String best = run("search " + DATA + "--examples 18 --choice best").out();
         assertThat(best).contains(String.format(Locale.ROOT, "8: %.4f", mean));
+        RuleDecision decision = decision(lines);
+        assertThat(best)
+                .contains(String.format(
+                        Locale.ROOT,
+                        "calibrator (balanced): boundary %d of 8 after 18 examples in 2 batches, reason %s; certified: ",
+                        decision.inForce().boundary(),
+                        decision.reason().label()));
+    }
+
+    /** What the rule decides on recorded scores in batches of 16. */
+    private static RuleDecision decision(List<String> lines) {
+        BoundaryRule rule = new BoundaryRule(RuleSettings.DEFAULT, Objective.parse("balanced"), 8);
+        List<ScoredBatch.Example> examples = new ArrayList<>();
+        for (String line : lines) {
+            List<Double> values =
+                    Arrays.stream(line.split(",")).skip(1).map(Double::valueOf).toList();
+            examples.add(new ScoredBatch.Example(
+                    ExampleFilter.Bits.of((examples.size() + 1) * 0x0001000200030004L), new ExampleScore(1, values)));
+        }
+        List<Integer> all = IntStream.rangeClosed(0, 8).boxed().toList();
+        BoundaryRule.Counted first =
+                rule.count(PartitionStates.empty(), 0, new ScoredBatch(all, examples.subList(0, 16)), InForce.none(8));
+        BoundaryRule.Counted second = rule.count(
+                PartitionStates.empty().with(0, first.state()),
+                0,
+                new ScoredBatch(all, examples.subList(16, 18)),
+                first.inForce());
+        return second.decisions().get(0);
     }
 
     @Test
@@ -206,7 +244,11 @@ class LocalCommandsTest {
                 + "--adapter src/test/resources/models/llama-gqa/adapters/qv";
         CommandLineRun exact = run(verify);
         assertThat(exact.exitCode()).isZero();
-        assertThat(exact.out()).contains("  ok    logits ", "1 compared, 0 off, 0 unsupported; fp32, kernels: torch");
+        assertThat(exact.out())
+                .contains(
+                        "  ok    logits ",
+                        "calibrator (balanced): boundary ",
+                        "1 compared, 0 off, 0 unsupported; fp32, kernels: torch");
         CommandLineRun rounded = run(verify + " --compute-type int8 --kernels torch");
         assertThat(rounded.exitCode()).isZero();
         assertThat(rounded.out()).contains("  int8  logits ", "1 compared, 0 off, 0 unsupported; int8, kernels: torch");
@@ -222,7 +264,7 @@ class LocalCommandsTest {
     @Test
     @DisplayName("search and evaluate draw a progress bar on stderr only if it is a terminal")
     void progressBars() {
-        String search = "search " + DATA + "--examples 2 --objective quality";
+        String search = "search " + DATA + "--examples 2 --choice best";
         assertThat(run(search).err()).doesNotContain("\r");
         String evaluate = "evaluate " + DATA + "--validation demo/data/describe-validation.jsonl --examples 2 "
                 + "--validation-examples 2 --generate 2 --max-tokens 2 --speed-runs 0";
@@ -231,7 +273,7 @@ class LocalCommandsTest {
         try {
             CommandLineRun bar = run(search);
             assertThat(bar.err()).contains("\rboundaries");
-            assertThat(bar.out()).contains("quality: boundary ").doesNotContain("\r");
+            assertThat(bar.out()).contains("best: boundary ").doesNotContain("\r");
             assertThat(run(evaluate).err()).contains("\rpercent", "100%");
         } finally {
             System.clearProperty(Progress.TERMINAL);
@@ -239,11 +281,14 @@ class LocalCommandsTest {
     }
 
     @Test
-    @DisplayName("search prints a boundary for each objective")
+    @DisplayName("search prints a boundary for each choice, and the calibrator's decision")
     void searches() {
-        CommandLineRun run = run("search " + DATA + "--examples 3 --objective quality,latency");
+        CommandLineRun run =
+                run("search " + DATA + "--examples 3 --choice best,no_worse_than_full --objective latency");
         assertThat(run.exitCode()).as(run.err()).isZero();
-        assertThat(run.out()).contains("quality: boundary ", "latency: boundary ");
+        assertThat(run.out())
+                .contains("best: boundary ", "no_worse_than_full: boundary ", "calibrator (latency): boundary 8 of 8");
+        assertThat(run("search " + DATA + "--objective tolerance:1").err()).contains("loss-cap must be above margin");
     }
 
     /** Splits the line at spaces; further arguments may contain spaces. */

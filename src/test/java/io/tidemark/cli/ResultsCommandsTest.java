@@ -54,7 +54,7 @@ class ResultsCommandsTest {
         assertThat(temp.resolve("describe-small-data-boundary.svg"))
                 .content()
                 .startsWith("<svg")
-                .contains("4 examples", "balanced");
+                .contains("4 examples", "one_standard_error");
         assertThat(report.path("num_layers").asInt()).isEqualTo(8);
         assertThat(report.path("validation_curve").size()).isEqualTo(9);
         assertThat(report.path("rows").size()).isEqualTo(7);
@@ -163,7 +163,7 @@ class ResultsCommandsTest {
                 temp.toString());
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out())
-                .contains("● with LoRA  ○ without LoRA", "suggested boundary: 8 of 8", "^ quality, balanced");
+                .contains("● with LoRA  ○ without LoRA", "suggested boundary: 8 of 8", "^ best, one_standard_error");
         assertThat(temp.resolve("extract-probability.svg"))
                 .content()
                 .startsWith("<svg")

@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.Objective;
+import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Evaluation.ScaledLora;
@@ -43,6 +46,7 @@ class EvaluationTest {
 
     private static final String FAMILY = "llama-gqa";
     private static final int PAIRS = 8;
+    private static final BoundaryRule RULE = new BoundaryRule(RuleSettings.DEFAULT, Objective.parse("balanced"), 6);
 
     private FixtureModel fixture;
 
@@ -62,7 +66,8 @@ class EvaluationTest {
         EvaluationReport report = run("all", gold(Optional.empty()), List.of(new Boundary(1)));
         assertThat(report.rows())
                 .extracting(EvaluatedSetting::setting)
-                .containsExactly("full LoRA", "quality", "balanced", "latency", "half", "given", "base model");
+                .containsExactly(
+                        "full LoRA", "best", "one_standard_error", "no_worse_than_full", "half", "given", "base model");
         for (EvaluatedSetting row : report.rows()) {
             assertThat(row.logLikelihood())
                     .as(row.setting())
@@ -145,7 +150,7 @@ class EvaluationTest {
         List<LabelledExample> gold = gold(Optional.empty());
         assertThatThrownBy(() -> new Evaluation(
                                 fixture.model(), fixture.adapter("qv"), List.of(), options, (done, parts, part) -> {})
-                        .run(tokens(gold), gold))
+                        .run(tokens(gold), gold, RULE))
                 .isInstanceOf(EvaluationException.class)
                 .hasMessageContaining("evaluate-0")
                 .hasMessageContaining("context");
@@ -216,7 +221,7 @@ class EvaluationTest {
     private EvaluationReport evaluate(
             LoraWeights lora, List<ScaledLora> scaled, List<LabelledExample> gold, EvaluationOptions options) {
         return new Evaluation(fixture.model(), lora, scaled, options, (done, parts, part) -> {})
-                .run(tokens(gold), gold);
+                .run(tokens(gold), gold, RULE);
     }
 
     private List<LabelledExample> gold(Optional<String> answer) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.stream.calibrator.BatchScorer;

@@ -2,8 +2,8 @@ package io.tidemark.benchmark.calibration;
 
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.rule.ExampleFilter;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.rule.ScoredBatch;
 import java.util.ArrayList;

@@ -3,11 +3,12 @@ package io.tidemark.benchmark.calibration;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.curve.BoundaryCurve;
 import io.tidemark.calibration.curve.CurveStatistics;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.curve.OneStandardError;
 import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.calibration.rule.Candidates;
 import io.tidemark.calibration.rule.EligibleChoice;
 import io.tidemark.calibration.rule.InForce;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.PartitionStates;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleSettings;
@@ -18,11 +19,11 @@ import java.util.stream.IntStream;
 
 /** The rules that a simulation compares. */
 public enum ComparedRule {
-    /** The objective chooses from the means of all examples. */
-    MEANS("means") {
+    /** {@link OneStandardError} chooses from the means of all examples, whatever the objective is. */
+    ONE_STANDARD_ERROR("1-SE") {
         @Override
         SimulatedRule start(RuleSettings settings, Objective objective, List<Integer> boundaries) {
-            return new Means(objective, boundaries.size() - 1);
+            return new FromMeans(boundaries.size() - 1);
         }
     },
     /** The objective chooses among boundaries that an asymptotic confidence sequence certifies. */
@@ -54,23 +55,21 @@ public enum ComparedRule {
     /** Starts a stream with full LoRA in force. */
     abstract SimulatedRule start(RuleSettings settings, Objective objective, List<Integer> boundaries);
 
-    /** After eight examples, whatever the objective chooses from the curve. */
-    private static final class Means implements SimulatedRule {
+    /** After eight examples, the choice from the curve. */
+    private static final class FromMeans implements SimulatedRule {
 
         private static final int MIN_SAMPLES = 8;
 
-        private final Objective objective;
         private int place;
 
-        Means(Objective objective, int full) {
-            this.objective = objective;
+        FromMeans(int full) {
             this.place = full;
         }
 
         @Override
         public void count(ScoredBatch batch, CurveStatistics soFar, int batches) {
             if (soFar.count() >= MIN_SAMPLES) {
-                place = objective.choose(soFar.curve()).layers();
+                place = OneStandardError.choose(soFar.curve()).layers();
             }
         }
 

@@ -1,6 +1,5 @@
 package io.tidemark.calibration.rule;
 
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.rule.HarmTest.Unit;
 import io.tidemark.calibration.rule.RuleDecision.EpochEnd;
 import io.tidemark.calibration.rule.RuleDecision.Reason;
@@ -277,9 +276,8 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                 .boxed()
                 .toList();
         long examplesAtMove = inForce.epoch() == like.epoch() ? inForce.examplesAtMove() : 0;
-        EligibleChoice.Choice choice = new EligibleChoice(
-                        objective, settings.margin(), settings.minSamples(), settings.minBatches())
-                .choose(totals.statistics(), totals.batches(), eligible, place, examplesAtMove);
+        EligibleChoice.Choice choice =
+                choice().choose(totals.statistics(), totals.batches(), eligible, place, examplesAtMove);
         if (choice.kept().isPresent()) {
             return new RuleDecision(inForce.boundary(), inForce, choice.kept().get(), end, evidence);
         }
@@ -290,6 +288,10 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                 evidence.examples(),
                 settings.test());
         return new RuleDecision(inForce.boundary(), moved, Reason.PREFERRED, end, evidence);
+    }
+
+    EligibleChoice choice() {
+        return new EligibleChoice(objective, settings.margin(), settings.minSamples(), settings.minBatches());
     }
 
     private RuleEvidence evidence(PartitionStates states, EpochState like, InForce inForce) {

@@ -2,9 +2,9 @@ package io.tidemark.calibration.rule;
 
 import io.tidemark.calibration.curve.BoundaryCurve;
 import io.tidemark.calibration.curve.CurveStatistics;
-import io.tidemark.calibration.curve.Objective;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntToDoubleFunction;
 
 /**
  * Chooses among boundaries that may be in force, and decides whether the evidence suffices for the move. A pure
@@ -43,7 +43,7 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
      */
     public Choice choose(
             CurveStatistics statistics, int batches, List<Integer> eligible, int inForce, long examplesAtMove) {
-        int chosen = preferred(statistics, eligible);
+        int chosen = preferred(eligible, statistics::mean);
         Optional<RuleDecision.Reason> kept = Optional.empty();
         if (chosen == inForce) {
             kept = Optional.of(RuleDecision.Reason.CHOSEN);
@@ -61,22 +61,21 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
         return new Choice(chosen, kept);
     }
 
-    private int preferred(CurveStatistics statistics, List<Integer> eligible) {
+    /** The place that the objective prefers among eligible places, by their means. */
+    int preferred(List<Integer> eligible, IntToDoubleFunction mean) {
         double highest = eligible.stream()
-                .mapToDouble(statistics::mean)
+                .mapToDouble(mean::applyAsDouble)
                 .max()
                 .orElseThrow(() -> new IllegalArgumentException("full LoRA is always eligible"));
+        double accepted = objective.acceptedLoss(margin) + BoundaryCurve.TIE_NATS;
         return eligible.stream()
-                .filter(place -> highest - statistics.mean(place) <= acceptedLoss() + BoundaryCurve.TIE_NATS)
+                .filter(place -> highest - mean.applyAsDouble(place) <= accepted)
                 .findFirst()
                 .orElseThrow();
     }
 
-    /** How much worse than the best eligible boundary the chosen one may be. */
-    private double acceptedLoss() {
-        if (objective instanceof Objective.Quality) {
-            return 0;
-        }
-        return objective instanceof Objective.Balanced ? margin : Double.POSITIVE_INFINITY;
+    /** Examples that the next move needs. */
+    long leastExamples(long examplesAtMove) {
+        return Math.max(minSamples, (long) Math.ceil(GROWTH * examplesAtMove));
     }
 }

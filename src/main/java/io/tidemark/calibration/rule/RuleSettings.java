@@ -1,6 +1,5 @@
 package io.tidemark.calibration.rule;
 
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.util.List;
 import java.util.Optional;
@@ -81,7 +80,7 @@ public record RuleSettings(
      * @throws IllegalArgumentException if the loss cap is not above it
      */
     public RuleSettings forObjective(Objective objective) {
-        return objective instanceof Objective.Tolerance tolerance ? with(tolerance.nats(), candidates) : this;
+        return with(objective.tolerance().orElse(margin), candidates);
     }
 
     /** These settings with other candidates. */

@@ -2,9 +2,9 @@ package io.tidemark.calibration.search;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepBoundaries;
 import io.tidemark.calibration.sweep.SweepRun;
@@ -22,10 +22,10 @@ import java.util.function.Function;
 import java.util.function.IntConsumer;
 
 /**
- * Searches for the boundary that an objective chooses, and scores only a subset of the boundaries. It begins with every
- * {@code every}-th boundary and L. It then scores the midpoints of the gaps around the best and the chosen boundary,
- * until both neighbours of each are scored. The result is exact if the curve has a single peak that is visible at the
- * first boundaries. The search cannot detect whether it is exact. Immutable.
+ * Searches for the boundary that is chosen from a curve, and scores only a subset of the boundaries. It begins with
+ * every {@code every}-th boundary and L. It then scores the midpoints of the gaps around the best and the chosen
+ * boundary, until both neighbours of each are scored. The result is exact if the curve has a single peak that is
+ * visible at the first boundaries. The search cannot detect whether it is exact. Immutable.
  */
 public final class CoarseSearch {
 
@@ -35,7 +35,7 @@ public final class CoarseSearch {
     /**
      * The result of a search.
      *
-     * @param boundary         the choice of the objective among the scored boundaries
+     * @param boundary         the choice among the scored boundaries
      * @param scored           mean log-probability in nats at each scored boundary
      * @param layerEvaluations how often a layer was applied to a state of a batch
      */
@@ -56,7 +56,7 @@ public final class CoarseSearch {
      * @param score returns the mean log-probabilities {@code [examples][boundaries]} at the given boundaries, in
      *              ascending order
      */
-    public Found find(Objective objective, Function<SortedSet<Integer>, double[][]> score) {
+    public Found find(CurveChoice choice, Function<SortedSet<Integer>, double[][]> score) {
         TreeMap<Integer, double[]> columns = new TreeMap<>();
         SortedSet<Integer> next = first();
         long evaluations = 0;
@@ -66,7 +66,7 @@ public final class CoarseSearch {
             add(columns, next, score.apply(next));
             List<Integer> scored = new ArrayList<>(columns.keySet());
             BoundaryCurve curve = curve(columns);
-            chosen = scored.get(objective.choose(curve).layers());
+            chosen = scored.get(choice.of(curve).layers());
             next = midpoints(columns, List.of(chosen, scored.get(curve.best().layers())));
         }
         NavigableMap<Integer, Double> means = new TreeMap<>();
@@ -84,10 +84,10 @@ public final class CoarseSearch {
             BoundarySweep sweep,
             LoraWeights weights,
             List<TokenizedExample> examples,
-            Objective objective,
+            CurveChoice choice,
             IntConsumer progress) {
         AtomicInteger scored = new AtomicInteger();
-        return find(objective, some -> {
+        return find(choice, some -> {
             try (SweepRun run = sweep.start(weights, examples, some)) {
                 run.finishAll();
                 progress.accept(scored.addAndGet(some.size()));

@@ -2,9 +2,9 @@ package io.tidemark.calibration.search;
 
 import io.tidemark.boundary.Boundary;
 import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedSet;
@@ -30,7 +30,7 @@ public record SearchTrial(
      * @param scores the scores of all examples at all boundaries
      * @param draws  number of bootstrap samples, 1 or more
      */
-    public static SearchTrial of(List<ExampleScore> scores, Objective objective, int every, int draws, long seed) {
+    public static SearchTrial of(List<ExampleScore> scores, CurveChoice choice, int every, int draws, long seed) {
         int layers = scores.get(0).meanLogprobByBoundary().size() - 1;
         CoarseSearch search = new CoarseSearch(layers, every);
         SplittableRandom random = new SplittableRandom(seed);
@@ -45,8 +45,8 @@ public record SearchTrial(
                 drawn.add(scores.get(random.nextInt(scores.size())));
             }
             BoundaryCurve curve = CurveStatistics.empty(layers).plus(drawn).curve();
-            Boundary exactChoice = objective.choose(curve);
-            CoarseSearch.Found found = search.find(objective, some -> columns(drawn, some));
+            Boundary exactChoice = choice.of(curve);
+            CoarseSearch.Found found = search.find(choice, some -> columns(drawn, some));
             int distance = Math.abs(exactChoice.layers() - found.boundary().layers());
             exact += distance == 0 ? 1 : 0;
             withinOne += distance <= 1 ? 1 : 0;

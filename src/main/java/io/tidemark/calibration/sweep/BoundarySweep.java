@@ -2,6 +2,7 @@ package io.tidemark.calibration.sweep;
 
 import io.tidemark.calibration.curve.BoundaryCurve;
 import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.TeacherForcing;
 import io.tidemark.decoder.lora.LoraWeights;
@@ -45,16 +46,21 @@ public final class BoundarySweep {
     }
 
     /**
-     * Runs a sweep on the calling thread.
+     * Runs a sweep on the calling thread, and returns the scores in the order of the examples.
      *
      * @throws IllegalArgumentException as {@link #start(LoraWeights, List)}
      */
-    public BoundaryCurve curve(LoraWeights weights, List<TokenizedExample> examples) {
+    public List<ExampleScore> scores(LoraWeights weights, List<TokenizedExample> examples) {
         try (SweepRun run = start(weights, examples)) {
-            return CurveStatistics.empty(model.config().numLayers())
-                    .plus(run.finish())
-                    .curve();
+            return run.finish();
         }
+    }
+
+    /** The curve of {@link #scores}. */
+    public BoundaryCurve curve(LoraWeights weights, List<TokenizedExample> examples) {
+        return CurveStatistics.empty(model.config().numLayers())
+                .plus(scores(weights, examples))
+                .curve();
     }
 
     /** Prepares a sweep over a subset of the boundaries. */

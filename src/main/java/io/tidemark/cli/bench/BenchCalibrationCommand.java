@@ -4,7 +4,7 @@ import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.RecordedScores;
 import io.tidemark.benchmark.calibration.RuleResult;
 import io.tidemark.benchmark.calibration.World;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Rules: means chooses from the means of all examples, as release 0.1; asymptotic certifies boundaries with an",
+            "Rules: 1-SE is the one-standard-error rule on all examples so far; asymptotic certifies boundaries with an",
             "asymptotic confidence sequence; e-process is the calibrator's rule.",
             "",
             "Example:",

@@ -1,7 +1,7 @@
 package io.tidemark.cli.bench;
 
 import io.tidemark.calibration.curve.BoundaryCurve;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
@@ -53,8 +53,8 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
         examples.check();
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
-                "%-6s %12s %10s %18s %9s %9s%n",
-                "type", "KL per token", "agreement", "gold per token", "quality", "balanced");
+                "%-6s %12s %10s %18s %9s %18s%n",
+                "type", "KL per token", "agreement", "gold per token", "best", "one_standard_error");
         try (LocalModel fp32 = model.open(new ModelOptions(ComputeType.FP32))) {
             List<TokenizedExample> tokens = examples.tokens(fp32.language());
             AdaptedModel reference = adapted(fp32);
@@ -83,13 +83,13 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, String type, Errors errors, BoundaryCurve curve) {
         out.printf(
-                "%-6s %12.5f %9.2f%% %+9.4f ± %6.4f %9d %9d%n",
+                "%-6s %12.5f %9.2f%% %+9.4f ± %6.4f %9d %18d%n",
                 type,
                 errors.divergence(),
                 100 * errors.agreement(),
                 errors.gold().mean(),
                 errors.gold().halfWidth95(),
-                Objective.parse("quality").choose(curve).layers(),
-                Objective.parse("balanced").choose(curve).layers());
+                CurveChoice.BEST.of(curve).layers(),
+                CurveChoice.ONE_STANDARD_ERROR.of(curve).layers());
     }
 }

@@ -2,7 +2,7 @@ package io.tidemark.cli.bench;
 
 import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.RecordedTraffic;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.cli.console.CommandException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,7 +1,7 @@
 package io.tidemark.cli.console;
 
 import io.tidemark.calibration.curve.BoundaryCurve;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.evaluation.ProbabilityCurve;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.plot.IntervalPlot;
@@ -34,12 +34,12 @@ public final class BoundaryPlots {
                 List.of(new Mark(curve.suggested().layers(), "suggested " + curve.suggested())));
     }
 
-    /** The log-likelihood at every boundary, with the choices of quality, balanced and latency. */
+    /** The log-likelihood at every boundary, with all choices from the curve. */
     public static Plot boundary(String adapter, BoundaryCurve curve) {
         Map<String, Integer> chosen = new LinkedHashMap<>();
-        List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency())
-                .forEach(objective ->
-                        chosen.put(objective.written(), objective.choose(curve).layers()));
+        for (CurveChoice choice : CurveChoice.values()) {
+            chosen.put(choice.written(), choice.of(curve).layers());
+        }
         return boundary(adapter, curve.samples(), curve.means(), chosen);
     }
 
@@ -47,11 +47,11 @@ public final class BoundaryPlots {
      * The log-likelihood at every boundary.
      *
      * @param means  mean log-likelihood per gold token at boundaries 0 .. L, in nats
-     * @param chosen boundaries by objective, in the order of the labels
+     * @param chosen boundaries by the name of the choice, in the order of the labels
      */
     public static Plot boundary(String adapter, long examples, List<Double> means, Map<String, Integer> chosen) {
         SortedMap<Integer, String> labels = new TreeMap<>();
-        chosen.forEach((objective, boundary) -> labels.merge(boundary, objective, (all, next) -> all + ", " + next));
+        chosen.forEach((choice, boundary) -> labels.merge(boundary, choice, (all, next) -> all + ", " + next));
         return new Plot(
                 adapter + ": log-likelihood at every boundary, " + examples + " examples",
                 "boundary",

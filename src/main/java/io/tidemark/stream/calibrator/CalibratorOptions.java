@@ -1,7 +1,7 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.TopicLayout;

@@ -1,8 +1,8 @@
 package io.tidemark.stream.settings;
 
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.rule.Candidates;
 import io.tidemark.calibration.rule.HarmTest;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import java.util.function.Supplier;

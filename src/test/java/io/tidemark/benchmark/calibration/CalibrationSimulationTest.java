@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import java.util.List;
 import java.util.Map;
@@ -44,11 +44,11 @@ class CalibrationSimulationTest {
     }
 
     @Test
-    @DisplayName("The e-process rule harms no stream of the worlds in which the rule of means harms most")
+    @DisplayName("The e-process rule harms no stream of the worlds in which the one-standard-error rule harms most")
     void guarantee() {
         for (String name : List.of("every cut loses 0.021", "3% lose 1 nat")) {
             List<RuleResult> results = simulation(40, "balanced").run(world(name));
-            assertThat(results).extracting(RuleResult::rule).containsExactly("means", "asymptotic", "e-process");
+            assertThat(results).extracting(RuleResult::rule).containsExactly("1-SE", "asymptotic", "e-process");
             assertThat(results.get(0).harmShare()).isGreaterThan(0.4);
             assertThat(results.get(2).harmShare()).isZero();
             assertThat(results).allMatch(RuleResult::isBounded);

@@ -147,12 +147,8 @@ class CurveStatisticsTest {
             assertThat(actual.standardError(boundary, expected.best()))
                     .isCloseTo(expected.standardError(boundary, expected.best()), within(1e-7));
         }
-        for (Objective objective : List.of(
-                new Objective.Quality(),
-                new Objective.Balanced(),
-                new Objective.Latency(),
-                new Objective.Tolerance(0.05))) {
-            assertThat(objective.choose(actual)).isEqualTo(objective.choose(expected));
+        for (CurveChoice choice : CurveChoice.values()) {
+            assertThat(choice.of(actual)).isEqualTo(choice.of(expected));
         }
     }
 }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.curve.StudentT;
 import io.tidemark.calibration.rule.HarmTest.Unit;
 import io.tidemark.calibration.rule.RuleDecision.EpochEnd;

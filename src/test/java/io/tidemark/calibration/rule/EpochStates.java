@@ -2,7 +2,6 @@ package io.tidemark.calibration.rule;
 
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;

@@ -3,7 +3,6 @@ package io.tidemark.calibration.rule;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.util.List;
 import java.util.Optional;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.ExampleBatch;
 import io.tidemark.calibration.sweep.SweepBoundaries;
@@ -38,7 +38,7 @@ class CoarseSearchTest {
         List<ExampleScore> scores = scores(boundary -> -Math.abs(boundary - peak) / 10.0);
         for (int every : List.of(4, 5, 10)) {
             List<SortedSet<Integer>> rounds = new ArrayList<>();
-            CoarseSearch.Found found = new CoarseSearch(LAYERS, every).find(new Objective.Quality(), some -> {
+            CoarseSearch.Found found = new CoarseSearch(LAYERS, every).find(CurveChoice.BEST, some -> {
                 rounds.add(new TreeSet<>(some));
                 return columns(scores, some);
             });
@@ -56,10 +56,10 @@ class CoarseSearchTest {
     void missesANarrowPeak() {
         List<ExampleScore> scores = scores(boundary -> boundary == 12 ? 0 : -1 + boundary / 100.0);
         assertThat(new CoarseSearch(LAYERS, 5)
-                        .find(new Objective.Quality(), some -> columns(scores, some))
+                        .find(CurveChoice.BEST, some -> columns(scores, some))
                         .boundary())
                 .isEqualTo(new Boundary(30));
-        SearchTrial trial = SearchTrial.of(scores, new Objective.Quality(), 5, 20, 1);
+        SearchTrial trial = SearchTrial.of(scores, CurveChoice.BEST, 5, 20, 1);
         assertThat(trial.trials()).isEqualTo(20);
         assertThat(trial.exact()).isZero();
         assertThat(trial.meanLoss()).isCloseTo(0.7, within(1e-9));
@@ -72,9 +72,8 @@ class CoarseSearchTest {
         List<ExampleScore> scores = IntStream.range(0, 12)
                 .mapToObj(i -> score(b -> -((i * 37 + b * 13) % 17) / 7.0))
                 .toList();
-        for (Objective objective :
-                List.of(new Objective.Quality(), new Objective.Balanced(), new Objective.Latency())) {
-            SearchTrial trial = SearchTrial.of(scores, objective, 1, 30, 7);
+        for (CurveChoice choice : CurveChoice.values()) {
+            SearchTrial trial = SearchTrial.of(scores, choice, 1, 30, 7);
             assertThat(trial.exact()).isEqualTo(30);
             assertThat(trial.meanShare()).isEqualTo(1);
         }
@@ -110,10 +109,10 @@ class CoarseSearchTest {
                 }
             }
             CoarseSearch.Found found = new CoarseSearch(6, 3)
-                    .find(sweep, fixture.adapter("all"), examples, new Objective.Quality(), scored -> {});
+                    .find(sweep, fixture.adapter("all"), examples, CurveChoice.BEST, scored -> {});
             assertThat(found.boundary())
-                    .isEqualTo(new Objective.Quality()
-                            .choose(CurveStatistics.empty(6).plus(all).curve()));
+                    .isEqualTo(CurveChoice.BEST.of(
+                            CurveStatistics.empty(6).plus(all).curve()));
         }
     }
 

@@ -3,9 +3,9 @@ package io.tidemark.stream.calibrator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.curve.Objective;
 import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.InForce;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.PartitionStates;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleDecision.Reason;

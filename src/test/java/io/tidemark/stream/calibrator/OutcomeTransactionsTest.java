@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
-import io.tidemark.calibration.curve.Objective;
+import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;

@@ -1,4 +1,4 @@
-"""The boundary that each objective chooses; docs/calibration.md defines them. Rows are examples, columns boundaries."""
+"""The boundaries that are chosen from a curve; docs/calibration.md defines them. Rows are examples, columns boundaries."""
 import math
 
 TIE = 1e-6   # nats per token: closer values are equal, and the smaller boundary is chosen
@@ -8,18 +8,18 @@ def curve(scores: list[list[float]]) -> list[float]:
     return [sum(column) / len(scores) for column in zip(*scores)]
 
 
-def quality(scores: list[list[float]]) -> int:
+def best(scores: list[list[float]]) -> int:
     means = curve(scores)
     return next(b for b, mean in enumerate(means) if mean >= max(means) - TIE)
 
 
-def balanced(scores: list[list[float]]) -> int:
+def one_standard_error(scores: list[list[float]]) -> int:
     """The smallest boundary whose paired difference from the best is within one standard error."""
-    best = quality(scores)
-    return next((b for b in range(best) if _within_one_standard_error([row[best] - row[b] for row in scores])), best)
+    top = best(scores)
+    return next((b for b in range(top) if _within_one_standard_error([row[top] - row[b] for row in scores])), top)
 
 
-def latency(scores: list[list[float]]) -> int:
+def no_worse_than_full(scores: list[list[float]]) -> int:
     """The smallest boundary that is not worse than full LoRA."""
     means = curve(scores)
     return next(b for b, mean in enumerate(means) if mean >= means[-1] - TIE)
