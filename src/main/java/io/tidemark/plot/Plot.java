@@ -48,6 +48,7 @@ public record Plot(String title, String xLabel, String yLabel, List<Series> seri
     }
 
     Scale yScale() {
-        return Scale.over(series.stream().flatMap(line -> line.values().stream()).mapToDouble(Double::doubleValue));
+        return Scale.over(
+                series.stream().flatMap(line -> line.values().stream()).mapToDouble(Double::doubleValue));
     }
 }

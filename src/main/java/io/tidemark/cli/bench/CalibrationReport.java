@@ -151,7 +151,13 @@ final class CalibrationReport {
                 RuleResult::firstMoves);
     }
 
-    private void write(Path folder, String name, String title, String yLabel, String world, Function<RuleResult, List<Long>> firsts) {
+    private void write(
+            Path folder,
+            String name,
+            String title,
+            String yLabel,
+            String world,
+            Function<RuleResult, List<Long>> firsts) {
         String objective = simulation.objectives().get(0).written();
         List<Line> lines = results.stream()
                 .filter(each -> each.world().equals(world) && each.objective().equals(objective))

@@ -148,7 +148,8 @@ final class DemoSession {
                 .calibrate(
                         CalibrationClient.split(adapter, examples.iterator(), BATCH_SIZE),
                         (batch, reason) -> {
-                            throw new CommandException("a validation batch of '" + adapter + "' was refused: " + reason);
+                            throw new CommandException(
+                                    "a validation batch of '" + adapter + "' was refused: " + reason);
                         },
                         view::progress,
                         TIMEOUT);
