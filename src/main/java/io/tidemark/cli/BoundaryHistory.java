@@ -9,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -89,11 +88,9 @@ final class BoundaryHistory extends AdapterBoundaryCommand {
         int subject = decision.boundary() < decision.version().numLayers() ? decision.boundary() : decision.before();
         return decision.boundaries().stream()
                         .filter(row -> row.boundary() == subject)
+                        .flatMapToDouble(row -> row.logE().stream())
+                        .mapToObj(value -> String.format(Locale.ROOT, "%.2f", value))
                         .findFirst()
-                        .flatMap(row -> row.logE().isPresent()
-                                ? Optional.of(String.format(
-                                        Locale.ROOT, "%.2f", row.logE().getAsDouble()))
-                                : Optional.empty())
                         .orElse("-")
                 + String.format(Locale.ROOT, " / %.2f", decision.certification().threshold());
     }
