@@ -10,7 +10,6 @@ import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Spread;
-import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -105,48 +104,48 @@ final class BenchAdaptersCommand extends ConsoleCommand {
             List<Double> ratios = new ArrayList<>();
             for (int round = 0; round < repeat; round++) {
                 Run bounded = benchmark.bounded();
-                print(out(), "bounded", bounded);
+                print("bounded", bounded);
                 Run resident = benchmark.resident(
                         used -> out().printf("(all %d requested adapters are loaded before the next run)%n", used));
-                print(out(), "all in memory", resident);
+                print("all in memory", resident);
                 ratios.add(bounded.tokensPerSecond() / resident.tokensPerSecond());
             }
             Spread spread = Spread.of(ratios);
             out().printf(
                             "tokens per second, bounded over all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
                             spread.median(), repeat, spread.min(), spread.max());
-            print(out(), benchmark.interTokenLatencies(repeat));
+            print(benchmark.interTokenLatencies(repeat));
         } catch (IllegalStateException e) {
             throw new CommandException(e.getMessage(), e);
         }
         return 0;
     }
 
-    private static void print(PrintWriter out, String name, Run run) {
-        out.printf(
-                "%s: %.0f tokens/s, hit rate %.1f%%, %d loads of %.1f ms, %d evictions, adapters at most %.1f MiB, "
-                        + "process %s%n",
-                name,
-                run.tokensPerSecond(),
-                100 * run.hitRate(),
-                run.stats().loads(),
-                1e3 * run.secondsPerLoad(),
-                run.stats().evictions(),
-                run.maxAdapterBytes() / MIB,
-                run.processBytes().isPresent()
-                        ? "%.0f MiB".formatted(run.processBytes().getAsLong() / MIB)
-                        : "unknown");
+    private void print(String name, Run run) {
+        out().printf(
+                        "%s: %.0f tokens/s, hit rate %.1f%%, %d loads of %.1f ms, %d evictions, adapters at most %.1f MiB, "
+                                + "process %s%n",
+                        name,
+                        run.tokensPerSecond(),
+                        100 * run.hitRate(),
+                        run.stats().loads(),
+                        1e3 * run.secondsPerLoad(),
+                        run.stats().evictions(),
+                        run.maxAdapterBytes() / MIB,
+                        run.processBytes().isPresent()
+                                ? "%.0f MiB".formatted(run.processBytes().getAsLong() / MIB)
+                                : "unknown");
     }
 
-    private static void print(PrintWriter out, InterTokenLatencies latencies) {
+    private void print(InterTokenLatencies latencies) {
         for (double quantile : new double[] {0.5, 0.95, 0.99}) {
-            out.printf(
-                    "between tokens of running rows, %2.0f%%: %.2f ms, while adapters are loaded %.2f ms: ratio %.2f%n",
-                    100 * quantile,
-                    1e3 * InterTokenLatencies.at(latencies.quiet(), quantile),
-                    1e3 * InterTokenLatencies.at(latencies.loading(), quantile),
-                    latencies.ratio(quantile));
+            out().printf(
+                            "between tokens of running rows, %2.0f%%: %.2f ms, while adapters are loaded %.2f ms: ratio %.2f%n",
+                            100 * quantile,
+                            1e3 * InterTokenLatencies.at(latencies.quiet(), quantile),
+                            1e3 * InterTokenLatencies.at(latencies.loading(), quantile),
+                            latencies.ratio(quantile));
         }
-        out.printf("(%d loads)%n", latencies.loads());
+        out().printf("(%d loads)%n", latencies.loads());
     }
 }

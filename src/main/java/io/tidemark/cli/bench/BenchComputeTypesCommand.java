@@ -16,7 +16,6 @@ import io.tidemark.evaluation.ComputeTypeErrors.Errors;
 import io.tidemark.evaluation.PairedDifference;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
-import java.io.PrintWriter;
 import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -51,12 +50,11 @@ final class BenchComputeTypesCommand extends ConsoleCommand {
         try (LocalModel fp32 = model.open(new ModelOptions(ComputeType.FP32))) {
             List<TokenizedExample> tokens = examples.tokens(fp32.language());
             AdaptedModel reference = adapted(fp32);
-            print(out(), "fp32", new Errors(0, 1, new PairedDifference(0, 0)), curve(reference, tokens));
+            print("fp32", new Errors(0, 1, new PairedDifference(0, 0)), curve(reference, tokens));
             for (ComputeType type : List.of(ComputeType.BF16, ComputeType.INT8)) {
                 try (LocalModel local = model.open(new ModelOptions(type))) {
                     AdaptedModel adapted = adapted(local);
                     print(
-                            out(),
                             type.label(),
                             new ComputeTypeErrors(reference, adapted).compare(tokens),
                             curve(adapted, tokens));
@@ -74,15 +72,15 @@ final class BenchComputeTypesCommand extends ConsoleCommand {
         return new BoundarySweep(adapted.model(), SweepLimits.DEFAULT).curve(adapted.lora(), tokens);
     }
 
-    private static void print(PrintWriter out, String type, Errors errors, BoundaryCurve curve) {
-        out.printf(
-                "%-6s %12.5f %9.2f%% %+9.4f ± %6.4f %9d %18d%n",
-                type,
-                errors.divergence(),
-                100 * errors.agreement(),
-                errors.gold().mean(),
-                errors.gold().halfWidth95(),
-                CurveChoice.BEST.of(curve).layers(),
-                CurveChoice.ONE_STANDARD_ERROR.of(curve).layers());
+    private void print(String type, Errors errors, BoundaryCurve curve) {
+        out().printf(
+                        "%-6s %12.5f %9.2f%% %+9.4f ± %6.4f %9d %18d%n",
+                        type,
+                        errors.divergence(),
+                        100 * errors.agreement(),
+                        errors.gold().mean(),
+                        errors.gold().halfWidth95(),
+                        CurveChoice.BEST.of(curve).layers(),
+                        CurveChoice.ONE_STANDARD_ERROR.of(curve).layers());
     }
 }

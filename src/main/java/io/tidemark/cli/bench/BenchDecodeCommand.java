@@ -16,7 +16,6 @@ import io.tidemark.model.ComputeType;
 import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
-import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -157,11 +156,11 @@ final class BenchDecodeCommand extends ConsoleCommand {
                         "of base",
                         "of " + kernels.get(0).label(),
                         "JVM");
-        options.forEach(option -> measure(option, out()));
+        options.forEach(this::measure);
         return 0;
     }
 
-    private void measure(ModelOptions options, PrintWriter out) {
+    private void measure(ModelOptions options) {
         boolean choice = options.computeType() == ComputeType.INT8;
         List<Loaded> loaded = new ArrayList<>();
         try {
@@ -172,9 +171,9 @@ final class BenchDecodeCommand extends ConsoleCommand {
             for (int count : rows) {
                 adapters.stream()
                         .filter(mixed -> mixed <= count)
-                        .forEach(mixed -> print(options, count, variants(mixed, layers), loaded, out));
+                        .forEach(mixed -> print(options, count, variants(mixed, layers), loaded));
             }
-            prefill.forEach(tokens -> print(options, 1, prompts(tokens, layers), loaded, out));
+            prefill.forEach(tokens -> print(options, 1, prompts(tokens, layers), loaded));
         } finally {
             loaded.forEach(Loaded::close);
         }
@@ -226,7 +225,7 @@ final class BenchDecodeCommand extends ConsoleCommand {
     }
 
     /** Each variant runs with all kernels before the next one. */
-    private void print(ModelOptions options, int rows, List<Variant> variants, List<Loaded> loaded, PrintWriter out) {
+    private void print(ModelOptions options, int rows, List<Variant> variants, List<Loaded> loaded) {
         List<Case> cases = variants.stream()
                 .flatMap(variant -> loaded.stream().map(each -> new Case(each.bench(), variant)))
                 .toList();
@@ -238,19 +237,19 @@ final class BenchDecodeCommand extends ConsoleCommand {
             double speed = median(speeds.get(i));
             double jvm = Spread.of(speeds.get(i).stream().map(Speed::jvmShare).toList())
                     .median();
-            out.printf(
-                    "%-20s %-9s %4d  %-24s %10.0f %9.2f %7.2f %9.2f %5.1f%%%n",
-                    type,
-                    loaded.get(of).kernels(),
-                    rows,
-                    variant.name(),
-                    speed,
-                    1e3 * rows * Math.max(1, variant.prompt()) / speed,
-                    speed / median(speeds.get(of)),
-                    speed / median(speeds.get(i - of)),
-                    100 * jvm);
+            out().printf(
+                            "%-20s %-9s %4d  %-24s %10.0f %9.2f %7.2f %9.2f %5.1f%%%n",
+                            type,
+                            loaded.get(of).kernels(),
+                            rows,
+                            variant.name(),
+                            speed,
+                            1e3 * rows * Math.max(1, variant.prompt()) / speed,
+                            speed / median(speeds.get(of)),
+                            speed / median(speeds.get(i - of)),
+                            100 * jvm);
         }
-        out.flush();
+        out().flush();
     }
 
     private static double median(List<Speed> speeds) {

@@ -8,7 +8,6 @@ import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Spread;
-import java.io.PrintWriter;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -66,7 +65,7 @@ final class BenchInterferenceCommand extends ConsoleCommand {
             Optional<LoraWeights> lora = adapter.map(NamedFolder::folder).map(local::lora);
             InterferenceBenchmark bench = new InterferenceBenchmark(local.language(), lora);
             for (int limit : limits) {
-                print(limit, bench.run(rows, promptTokens, limit, repeat), out());
+                print(limit, bench.run(rows, promptTokens, limit, repeat));
             }
         } catch (IllegalStateException e) {
             throw new CommandException(e.getMessage(), e);
@@ -74,19 +73,19 @@ final class BenchInterferenceCommand extends ConsoleCommand {
         return 0;
     }
 
-    private void print(int limit, InterferenceBenchmark.Times times, PrintWriter out) {
-        out.printf(
-                "%d prompt tokens per step: %d rows get a token every %.1f ms alone, every %.1f ms with a prompt of %d "
-                        + "tokens (medians);%n",
-                limit,
-                rows,
-                Spread.of(times.alone()).median(),
-                Spread.of(times.beside()).median(),
-                promptTokens);
-        out.printf(
-                "  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
-                times.ratio(),
-                times.worstRatio(),
-                Spread.of(times.promptMillis()).median());
+    private void print(int limit, InterferenceBenchmark.Times times) {
+        out().printf(
+                        "%d prompt tokens per step: %d rows get a token every %.1f ms alone, every %.1f ms with a prompt of %d "
+                                + "tokens (medians);%n",
+                        limit,
+                        rows,
+                        Spread.of(times.alone()).median(),
+                        Spread.of(times.beside()).median(),
+                        promptTokens);
+        out().printf(
+                        "  ratio %.2f, worst %.2f; the prompt's first token after %.0f ms%n",
+                        times.ratio(),
+                        times.worstRatio(),
+                        Spread.of(times.promptMillis()).median());
     }
 }

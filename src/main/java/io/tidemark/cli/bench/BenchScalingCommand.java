@@ -5,7 +5,6 @@ import io.tidemark.benchmark.scaling.ScalingSimulation;
 import io.tidemark.benchmark.scaling.Signal;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
-import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
@@ -65,37 +64,37 @@ final class BenchScalingCommand extends ConsoleCommand {
                 progress.stepTo(results.size());
             }
         }
-        print(simulation, results, out());
+        print(simulation, results);
         return 0;
     }
 
-    private void print(ScalingSimulation simulation, List<ScalingResult> results, PrintWriter out) {
+    private void print(ScalingSimulation simulation, List<ScalingResult> results) {
         DoubleSummaryStatistics needed = simulation.neededWorkers();
-        out.printf(
-                Locale.ROOT,
-                "%d requests; their minutes need %.1f workers on average and %.1f at most; target %.0f s%n%n",
-                simulation.requests(),
-                needed.getAverage(),
-                needed.getMax(),
-                ScalingSimulation.TARGET_SECONDS);
-        out.printf(
-                "%-20s %7s %9s %7s %7s %8s %5s %5s %8s%n",
-                "signal", "late", "late time", "median", "p99", "replica-h", "out", "in", "repeated");
+        out().printf(
+                        Locale.ROOT,
+                        "%d requests; their minutes need %.1f workers on average and %.1f at most; target %.0f s%n%n",
+                        simulation.requests(),
+                        needed.getAverage(),
+                        needed.getMax(),
+                        ScalingSimulation.TARGET_SECONDS);
+        out().printf(
+                        "%-20s %7s %9s %7s %7s %8s %5s %5s %8s%n",
+                        "signal", "late", "late time", "median", "p99", "replica-h", "out", "in", "repeated");
         for (int i = 0; i < results.size(); i++) {
             ScalingResult result = results.get(i);
-            out.printf(
-                    Locale.ROOT,
-                    "%-20s %6.2f%% %8.2f%% %5.2f s %5.1f s %8.1f %5d %5d %7.2f%%%n",
-                    signals.get(i).text(),
-                    100 * result.lateShare(),
-                    100 * result.lateTime(),
-                    result.medianWait(),
-                    result.p99Wait(),
-                    result.replicaHours(),
-                    result.scaleOuts(),
-                    result.scaleIns(),
-                    100 * result.repeatedTokens());
+            out().printf(
+                            Locale.ROOT,
+                            "%-20s %6.2f%% %8.2f%% %5.2f s %5.1f s %8.1f %5d %5d %7.2f%%%n",
+                            signals.get(i).text(),
+                            100 * result.lateShare(),
+                            100 * result.lateTime(),
+                            result.medianWait(),
+                            result.p99Wait(),
+                            result.replicaHours(),
+                            result.scaleOuts(),
+                            result.scaleIns(),
+                            100 * result.repeatedTokens());
         }
-        out.flush();
+        out().flush();
     }
 }

@@ -13,7 +13,6 @@ import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Spread;
-import java.io.PrintWriter;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Command;
@@ -71,10 +70,10 @@ final class BenchSweepCommand extends ConsoleCommand {
                             local.layers());
             SweepBenchmark benchmark = new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT);
             if (candidates.isEmpty()) {
-                print(benchmark.compareWithPasses(tokens, repeat, out()::println), out());
+                print(benchmark.compareWithPasses(tokens, repeat, out()::println));
             } else {
                 List<Timed> sweeps = benchmark.compareSets(tokens, sets(local.layers()), repeat, out()::println);
-                print(sweeps, tokens.size(), local.language().decoder().threads(), out());
+                print(sweeps, tokens.size(), local.language().decoder().threads());
             }
         }
         return 0;
@@ -92,33 +91,33 @@ final class BenchSweepCommand extends ConsoleCommand {
         }
     }
 
-    private static void print(List<Timed> sweeps, int examples, int cores, PrintWriter out) {
+    private void print(List<Timed> sweeps, int examples, int cores) {
         for (Timed sweep : sweeps) {
             Spread seconds = Spread.of(sweep.seconds());
-            out.printf(
-                    "%d boundaries  %d layer evaluations, %.3f s an example (%.3f to %.3f), %.2f examples a second and"
-                            + " core%n",
-                    sweep.boundaries().size(),
-                    sweep.layerEvaluations(),
-                    seconds.median() / examples,
-                    seconds.min() / examples,
-                    seconds.max() / examples,
-                    examples / seconds.median() / cores);
+            out().printf(
+                            "%d boundaries  %d layer evaluations, %.3f s an example (%.3f to %.3f), %.2f examples a second and"
+                                    + " core%n",
+                            sweep.boundaries().size(),
+                            sweep.layerEvaluations(),
+                            seconds.median() / examples,
+                            seconds.min() / examples,
+                            seconds.max() / examples,
+                            examples / seconds.median() / cores);
         }
     }
 
-    private static void print(Measured measured, PrintWriter out) {
-        out.printf(
-                "layer evaluations  sweep %d, one pass each %d, ratio %.4f (1/2 + 1/(L+1) = %.4f)%n",
-                measured.sweepEvaluations(),
-                measured.passEvaluations(),
-                measured.evaluationRatio(),
-                0.5 + 1.0 / (measured.layers() + 1));
-        out.printf(
-                "wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n",
-                Spread.of(measured.sweepSeconds()).median(),
-                Spread.of(measured.passSeconds()).median(),
-                measured.wallRatio());
-        out.printf("largest difference between both scores  %.1e nats per token%n", measured.largestDifference());
+    private void print(Measured measured) {
+        out().printf(
+                        "layer evaluations  sweep %d, one pass each %d, ratio %.4f (1/2 + 1/(L+1) = %.4f)%n",
+                        measured.sweepEvaluations(),
+                        measured.passEvaluations(),
+                        measured.evaluationRatio(),
+                        0.5 + 1.0 / (measured.layers() + 1));
+        out().printf(
+                        "wall time, median  sweep %.2f s, one pass each %.2f s, ratio %.3f%n",
+                        Spread.of(measured.sweepSeconds()).median(),
+                        Spread.of(measured.passSeconds()).median(),
+                        measured.wallRatio());
+        out().printf("largest difference between both scores  %.1e nats per token%n", measured.largestDifference());
     }
 }
