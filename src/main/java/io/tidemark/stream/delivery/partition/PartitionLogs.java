@@ -33,8 +33,9 @@ import org.jboss.logging.Logger;
 
 /**
  * The logs of request partitions: their topic ids, their first offsets and their ends. {@link #read} waits for them
- * when partitions are assigned. {@link #check} lists those of the owned partitions every {@value #LIST_SECONDS} s
- * without a wait. It finds topics that were created again, and offsets behind open transactions.
+ * when partitions are assigned. {@link #check} lists those of the owned partitions then, and every
+ * {@value #LIST_SECONDS} s, without a wait. It finds topics that were created again, and offsets behind open
+ * transactions.
  *
  * <p>Used by the thread {@code tidemark-requests}. The answers of a listing arrive on the thread of the admin client.
  */
@@ -81,6 +82,8 @@ public final class PartitionLogs implements AutoCloseable {
      * that.
      */
     Map<TopicPartition, PartitionLog> read(Collection<TopicPartition> partitions) {
+        partitions.forEach(ends::remove);
+        listedNanos = time.nanoTime() - LIST_NANOS;
         Map<String, CompletableFuture<TopicDescription>> topics = describe(partitions);
         Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> starts =
                 list(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED);
@@ -145,6 +148,12 @@ public final class PartitionLogs implements AutoCloseable {
             }
             listed = true;
         });
+    }
+
+    /** The last stable offset of a partition when it was listed last. Empty if that is not known. */
+    public OptionalLong stableEnd(TopicPartition partition) {
+        Ends found = ends.get(partition);
+        return found == null ? OptionalLong.empty() : OptionalLong.of(found.stable);
     }
 
     /** Closes the admin client without a wait for its calls. */
