@@ -15,8 +15,6 @@ import io.tidemark.stream.delivery.partition.PartitionLogs;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.partition.PartitionTakeover;
 import io.tidemark.stream.delivery.reply.ReplyRouting;
-import io.tidemark.stream.delivery.start.ReadAhead;
-import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReadLimits;

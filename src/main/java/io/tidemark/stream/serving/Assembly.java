@@ -15,7 +15,7 @@ import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
-import io.tidemark.stream.delivery.start.Tenants;
+import io.tidemark.stream.delivery.Tenants;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;

@@ -18,7 +18,7 @@ import io.tidemark.stream.delivery.DeliveryStatus;
 import io.tidemark.stream.delivery.LoopControl;
 import io.tidemark.stream.delivery.reply.EventWriter;
 import io.tidemark.stream.delivery.reply.ReplyRouting;
-import io.tidemark.stream.delivery.start.Tenants;
+import io.tidemark.stream.delivery.Tenants;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.tables.BoundaryTable;
