@@ -13,6 +13,7 @@ import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.ValidationBatch;
+import io.tidemark.stream.calibrator.BatchScorer.BatchScores;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.text.LogText;

@@ -3,10 +3,10 @@ package io.tidemark.stream.delivery;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.request.Tenant;
-import io.tidemark.stream.delivery.partition.PartitionProgress;
-import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.Tenants.TenantShare;
 import io.tidemark.stream.delivery.Tenants.TopicShare;
+import io.tidemark.stream.delivery.partition.PartitionProgress;
+import io.tidemark.stream.delivery.reply.Delivery;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
