@@ -19,6 +19,7 @@ import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.List;
@@ -86,8 +87,7 @@ final class RunningCalibrator implements AutoCloseable {
         return CalibratorService.start(
                 new CalibratorOptions(
                         topics,
-                        group(),
-                        prefix + name,
+                        new TransactionalId(group(), prefix + name),
                         RuleSettings.DEFAULT,
                         Objective.parse("balanced"),
                         Mode.PUBLISH,

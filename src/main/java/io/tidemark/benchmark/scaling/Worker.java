@@ -13,9 +13,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.PriorityQueue;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
@@ -61,9 +59,7 @@ final class Worker implements EngineLoad {
         this.group = group;
         this.computed = clock.now();
         this.unread = new UnreadRecords(
-                partitions -> partitions.stream()
-                        .collect(Collectors.toMap(
-                                each -> each, each -> CompletableFuture.completedFuture(group.end(each)))),
+                partition -> OptionalLong.of(group.end(partition)),
                 partition -> OptionalLong.of(group.position(partition)));
     }
 
@@ -71,7 +67,7 @@ final class Worker implements EngineLoad {
     void measure() {
         if (!isStopped()) {
             work.sample(clock.nanos());
-            work.unread(unread.byTopic(group.owned(this), clock.nanos()));
+            work.unread(unread.byTopic(group.owned(this)));
             clock.after(MEASURE_SECONDS, this::measure);
         }
     }

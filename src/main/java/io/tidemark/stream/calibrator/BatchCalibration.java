@@ -13,6 +13,7 @@ import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.ValidationBatch;
+import io.tidemark.stream.calibrator.BatchScorer.BatchScores;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.text.LogText;
@@ -36,22 +37,22 @@ final class BatchCalibration {
 
     private final CalibratorOptions options;
     private final BatchScorer scorer;
-    private final CalibrationListener listener;
+    private final DecisionReports reports;
     private final GroupMembership membership;
     private final CalibratorTables tables;
     private final OutcomeTransactions publisher;
 
-    /** @param listener told about the progress of sweeps only */
+    /** @param reports told about the progress of sweeps only */
     BatchCalibration(
             CalibratorOptions options,
             BatchScorer scorer,
-            CalibrationListener listener,
+            DecisionReports reports,
             GroupMembership membership,
             CalibratorTables tables,
             OutcomeTransactions publisher) {
         this.options = options;
         this.scorer = scorer;
-        this.listener = listener;
+        this.reports = reports;
         this.membership = membership;
         this.tables = tables;
         this.publisher = publisher;
@@ -186,7 +187,7 @@ final class BatchCalibration {
                         seconds);
             }
             scores = scorer.score(batch, fresh, set.boundaries(), progress -> {
-                listener.onProgress(adapter, batch.batchId(), progress);
+                reports.progress(adapter, batch.batchId(), progress);
                 return shouldContinue.getAsBoolean();
             });
             if (!membership.owns(partitionOf(record))) {

@@ -5,14 +5,14 @@ import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TransactionalId;
 import java.time.Duration;
 
 /**
  * The settings of a calibrator.
  *
  * @param topics           exist already
- * @param group            the consumer group that shares the batches
- * @param transactionalId  the transactional id of the producer, unique for each process
+ * @param process          transactional id of this process, and its client id in the group that shares the batches
  * @param settings         of the rule that decides on boundaries
  * @param objective        what is preferred among certified boundaries
  * @param mode             whether boundaries are published
@@ -21,8 +21,7 @@ import java.time.Duration;
  */
 public record CalibratorOptions(
         TopicLayout topics,
-        String group,
-        String transactionalId,
+        TransactionalId process,
         RuleSettings settings,
         Objective objective,
         Mode mode,

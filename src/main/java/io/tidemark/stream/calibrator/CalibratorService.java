@@ -2,11 +2,10 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
-import io.tidemark.time.Time;
+import io.tidemark.stream.topics.TurnLoop;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
+import java.util.UUID;
 import org.apache.kafka.common.KafkaException;
 import org.jboss.logging.Logger;
 
@@ -15,38 +14,35 @@ import org.jboss.logging.Logger;
  *
  * <p>It handles one batch at a time, on the thread that it is given. When a Kafka client fails, a sweep is abandoned or
  * a batch causes an unexpected exception, it opens a new {@link CalibratorSession}, which continues at the last commit.
- * An {@link Error} ends the calibrator and completes {@link #failure}: the owner ends the process.
  * {@link BatchAttempts} counts the failures of a batch across sessions and processes; the third one makes it a dead
- * letter.
- *
- * <p>The public methods may be called from any thread.
+ * letter. {@link #close} abandons a running batch, which the next owner of its partition scores.
  */
-public final class CalibratorService implements AutoCloseable {
+public final class CalibratorService extends TurnLoop {
 
     private static final Logger LOG = Logger.getLogger(CalibratorService.class);
     private static final Duration RETRY = Duration.ofSeconds(1);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(30);
-    private static final Duration CLOSE_POLL = Duration.ofMillis(10);
 
     private final CalibratorOptions options;
     private final KafkaThread thread;
     private final BatchScorer scorer;
     private final DecisionRecords records;
     private final DecisionReports reports;
-    private final CalibratorRun run;
-    private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
-    private volatile boolean ended;
+    /** A random name of the process, for {@link BatchAttempts}. */
+    private final String process = UUID.randomUUID().toString();
+
+    private volatile Optional<String> disruption = Optional.empty();
 
     /** Used by the calibrator's thread only. Empty after a failure. */
     private Optional<CalibratorSession> session = Optional.empty();
 
     CalibratorService(CalibratorOptions options, KafkaThread thread, BatchScorer scorer, CalibrationListener listener) {
+        super("the calibrator", CLOSE_TIMEOUT, thread.time());
         this.options = options;
         this.thread = thread;
         this.scorer = scorer;
         this.records = new DecisionRecords(options);
         this.reports = new DecisionReports(options, listener);
-        this.run = new CalibratorRun(listener);
     }
 
     /**
@@ -57,7 +53,7 @@ public final class CalibratorService implements AutoCloseable {
     public static CalibratorService start(
             CalibratorOptions options, KafkaThread thread, BatchScorer scorer, CalibrationListener listener) {
         CalibratorService service = new CalibratorService(options, thread, scorer, listener);
-        thread.thread().execute(service::run);
+        thread.thread().execute(service);
         LOG.infof(
                 "calibrator consumes batches from %s with objective %s",
                 options.topics().validationTopics().names(), options.objective().written());
@@ -66,65 +62,18 @@ public final class CalibratorService implements AutoCloseable {
 
     /** Why batches are not processed at the moment, for a health check. */
     public Optional<String> disruption() {
-        return run.disruption();
-    }
-
-    /** Completed with the error that has ended the calibrator. The process must end. */
-    public CompletionStage<Throwable> failure() {
-        return failure.minimalCompletionStage();
-    }
-
-    /** False after the calibrator has ended. From then on, no batches are processed. */
-    public boolean isAlive() {
-        return !ended;
-    }
-
-    /**
-     * Abandons a running batch; the next owner of its partition scores it. Waits at most 30 s for the calibrator to
-     * end.
-     */
-    @Override
-    public void close() {
-        stop();
-        Time time = thread.time();
-        long start = time.nanoTime();
-        while (!ended
-                && time.nanosSince(start) < CLOSE_TIMEOUT.toNanos()
-                && !Thread.currentThread().isInterrupted()) {
-            time.sleep(CLOSE_POLL);
-        }
-    }
-
-    /** Ends {@link #run} after the current turn. */
-    void stop() {
-        run.stop();
-    }
-
-    /** Consumes batches until the service is closed or an {@link Error} occurs. */
-    void run() {
-        try {
-            while (run.isRunning()) {
-                turn();
-            }
-        } catch (Error e) {
-            LOG.error("the calibrator has failed", e);
-            failure.complete(e);
-        } finally {
-            try {
-                closeSession();
-            } finally {
-                ended = true;
-            }
-        }
+        return disruption;
     }
 
     /** Polls once and handles the batch that was found, in a new session if the last one has failed. */
-    void turn() {
+    @Override
+    protected void turn() {
         try {
             if (session.isEmpty()) {
-                session = Optional.of(new CalibratorSession(run, options, thread, scorer, records, reports));
+                session = Optional.of(
+                        new CalibratorSession(options, process, this::isRunning, thread, scorer, records, reports));
             }
-            session.get().turn();
+            session.get().turn(() -> disruption = Optional.empty());
         } catch (KafkaException | SweepAbandonedException e) {
             LOG.warnf("the calibrator restarts at its last commit: %s", KafkaConnection.reason(e));
             restartAfter(e);
@@ -135,12 +84,13 @@ public final class CalibratorService implements AutoCloseable {
     }
 
     private void restartAfter(Exception failed) {
-        closeSession();
-        run.disrupted(KafkaConnection.reason(failed));
+        end();
+        disruption = Optional.of(KafkaConnection.reason(failed));
         thread.time().sleep(RETRY);
     }
 
-    private void closeSession() {
+    @Override
+    protected void end() {
         Optional<CalibratorSession> closing = session;
         session = Optional.empty();
         try {

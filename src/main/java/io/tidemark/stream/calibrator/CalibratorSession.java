@@ -8,6 +8,7 @@ import io.tidemark.stream.topics.ReadLimits;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -45,7 +46,8 @@ final class CalibratorSession implements AutoCloseable {
     /** One batch at a time; batches are not read ahead. */
     private static final ReadLimits READS = new ReadLimits(1, 1 << 20, TopicSettings.MAX_RECORD_BYTES);
 
-    private final CalibratorRun run;
+    private final String process;
+    private final BooleanSupplier isRunning;
     private final Consumer<byte[], byte[]> consumer;
     private final GroupMembership membership;
     private final CalibratorTables tables;
@@ -66,18 +68,26 @@ final class CalibratorSession implements AutoCloseable {
         }
     }
 
-    /** Joins the group with the first {@link #turn}. */
+    /**
+     * Joins the group with the first {@link #turn}.
+     *
+     * @param process   a random name of the process
+     * @param isRunning false ends a sweep early
+     */
     CalibratorSession(
-            CalibratorRun run,
             CalibratorOptions options,
+            String process,
+            BooleanSupplier isRunning,
             KafkaThread thread,
             BatchScorer scorer,
             DecisionRecords records,
             DecisionReports reports) {
-        this.run = run;
+        this.process = process;
+        this.isRunning = isRunning;
         this.reports = reports;
         // one record, because each is handled before the next poll
-        consumer = thread.kafka().newGroupMember(options.group(), options.transactionalId(), READS, "earliest");
+        consumer = thread.kafka()
+                .newGroupMember(options.process().group(), options.process().id(), READS, "earliest");
         membership = new GroupMembership(consumer, thread.time());
         try {
             tables = new CalibratorTables(thread, options.topics());
@@ -86,14 +96,13 @@ final class CalibratorSession implements AutoCloseable {
             throw e;
         }
         try {
-            publisher = new OutcomeTransactions(
-                    thread.kafka(), options.transactionalId(), options.topics(), records, consumer);
+            publisher = new OutcomeTransactions(thread.kafka(), options.process(), options.topics(), records, consumer);
         } catch (RuntimeException e) {
             tables.close();
             consumer.close();
             throw e;
         }
-        calibration = new BatchCalibration(options, scorer, run.listener(), membership, tables, publisher);
+        calibration = new BatchCalibration(options, scorer, reports, membership, tables, publisher);
         membership.join(options.topics().validationTopics().names(), new GroupMembership.Changes() {
             @Override
             public void assigned() {
@@ -112,12 +121,13 @@ final class CalibratorSession implements AutoCloseable {
     /**
      * Polls once, and handles the batch that was found.
      *
+     * @param joined called before the batch is handled, if the session is a member of the group
      * @throws SweepAbandonedException if the batch was abandoned and this session still owns its partition
      */
-    void turn() throws SweepAbandonedException {
+    void turn(Runnable joined) throws SweepAbandonedException {
         ConsumerRecords<byte[], byte[]> batches = membership.poll();
         if (membership.isMember()) {
-            run.joined();
+            joined.run();
         }
         if (assigned) {
             assigned = false;
@@ -129,7 +139,7 @@ final class CalibratorSession implements AutoCloseable {
     }
 
     private void handle(ConsumerRecord<byte[], byte[]> record) throws SweepAbandonedException {
-        OpenBatch batch = new OpenBatch(record, attemptsOf(record).foundBy(run.process()));
+        OpenBatch batch = new OpenBatch(record, attemptsOf(record).foundBy(process));
         if (batch.attempts().isExhausted()) {
             reject(
                     record,
@@ -140,7 +150,7 @@ final class CalibratorSession implements AutoCloseable {
             return;
         }
         try {
-            BatchAttempts running = batch.attempts().startedIn(run.process());
+            BatchAttempts running = batch.attempts().startedIn(process);
             publisher.keep(record, running);
             open = Optional.of(batch);
             Optional<DecidedBatch> decided = finish(batch, running);
@@ -162,7 +172,7 @@ final class CalibratorSession implements AutoCloseable {
         try {
             FinishedBatch outcome = calibration.outcome(record, running, () -> {
                 membership.keepAlive();
-                return run.isRunning() && membership.owns(batch.partition());
+                return isRunning.getAsBoolean() && membership.owns(batch.partition());
             });
             open = Optional.empty();
             return commit(record, outcome);
@@ -170,7 +180,7 @@ final class CalibratorSession implements AutoCloseable {
             LOG.infof("abandoned the batch at %s-%d@%d", record.topic(), record.partition(), record.offset());
             open.filter(abandoned -> membership.owns(abandoned.partition())).ifPresent(this::release);
             open = Optional.empty();
-            if (run.isRunning() && membership.owns(batch.partition())) {
+            if (isRunning.getAsBoolean() && membership.owns(batch.partition())) {
                 // the consumer's position is behind the batch: a new session reads it again
                 throw e;
             }

@@ -31,6 +31,11 @@ final class DecisionReports {
         this.listener = listener;
     }
 
+    /** @param progress of the sweep of a batch, 0 to 1 */
+    void progress(String adapter, String batchId, double progress) {
+        listener.onProgress(adapter, batchId, progress);
+    }
+
     /** The batch is counted. */
     void counted(FinishedBatch.Scored scored) {
         String adapter = scored.decided().adapter();
@@ -52,7 +57,7 @@ final class DecisionReports {
             LOG.warnf(
                     "another calibrator has begun an epoch of '%s' with other settings or another mode; give all"
                             + " calibrators of group '%s' the same tidemark.calibrator settings",
-                    LogText.of(decided.adapter()), options.group());
+                    LogText.of(decided.adapter()), options.process().group());
             listener.onConflict(decided.adapter());
         }
         decided.decisions().forEach(decision -> {

@@ -10,6 +10,7 @@ import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.stream.topics.DeadLetter;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TransactionalId;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -48,7 +49,7 @@ final class OutcomeTransactions implements AutoCloseable {
 
     OutcomeTransactions(
             KafkaClients kafka,
-            String transactionalId,
+            TransactionalId process,
             TopicLayout topics,
             DecisionRecords decisions,
             Consumer<byte[], byte[]> consumer) {
@@ -56,7 +57,7 @@ final class OutcomeTransactions implements AutoCloseable {
         this.decisions = decisions;
         this.consumer = consumer;
         this.producer = kafka.newTransactionalProducer(
-                transactionalId,
+                process.id(),
                 Map.of(
                         // bounds how long the open transaction of a crashed calibrator delays readers of committed
                         // records

@@ -15,8 +15,6 @@ import io.tidemark.stream.delivery.partition.PartitionLogs;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.partition.PartitionTakeover;
 import io.tidemark.stream.delivery.reply.ReplyRouting;
-import io.tidemark.stream.delivery.start.ReadAhead;
-import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.ReadLimits;
@@ -172,7 +170,7 @@ public final class DeliveryLoop {
                 new RunningRequests(owned, readAhead, commits, requests.runner(), options.maxRunning(), control, time);
         int contextLength = requests.runner().contextLength();
         Intake intake = new Intake(consumer, owned, readAhead, takeover, cluster, contextLength, control, time);
-        UnreadRecords unread = new UnreadRecords(UnreadRecords.listing(admin), each -> Intake.position(consumer, each));
+        UnreadRecords unread = new UnreadRecords(logs::stableEnd, each -> Intake.position(consumer, each));
         SessionReport report = new SessionReport(status, requests.work(), unread, owned, running, time);
         Ownership ownership = new Ownership(options, owned, takeover, running, commits, intake, report, control, time);
         return new GroupSession(intake, running, commits, ownership, logs, report, control);

@@ -3,7 +3,6 @@ package io.tidemark.stream.delivery;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.partition.PartitionTakeover;
 import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.start.ReadAhead;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;

@@ -1,14 +1,11 @@
 package io.tidemark.stream.delivery;
 
 import io.tidemark.request.RequestRunner;
+import io.tidemark.stream.delivery.CrashIsolation.Permit;
 import io.tidemark.stream.delivery.commit.AnswerCommits;
 import io.tidemark.stream.delivery.commit.PendingAnswer;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.start.CrashIsolation;
-import io.tidemark.stream.delivery.start.CrashIsolation.Permit;
-import io.tidemark.stream.delivery.start.OpenShares;
-import io.tidemark.stream.delivery.start.ReadAhead;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;

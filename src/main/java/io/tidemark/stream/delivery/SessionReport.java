@@ -80,14 +80,14 @@ final class SessionReport {
         if (now - estimatedNanos >= INTERVAL_NANOS) {
             estimatedNanos = now;
             work.sample(now);
-            work.unread(unread.byTopic(owned.keySet(), now));
+            work.unread(unread.byTopic(owned.keySet()));
         }
         countUnstarted();
     }
 
     /** Called after partitions were given back or lost. */
     void dropped() {
-        work.unread(unread.byTopic(owned.keySet(), time.nanoTime()));
+        work.unread(unread.byTopic(owned.keySet()));
         countUnstarted();
     }
 

@@ -1,6 +1,5 @@
 package io.tidemark.stream.metrics;
 
-import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleEvidence;
@@ -20,6 +19,7 @@ public final class CalibrationMetrics implements CalibrationListener {
     private static final String ADAPTER = "adapter";
 
     private final MeterRegistry registry;
+    private final Meters meters;
     private final Map<String, Last> last = new ConcurrentHashMap<>();
     private volatile double progress;
 
@@ -46,10 +46,8 @@ public final class CalibrationMetrics implements CalibrationListener {
 
     public CalibrationMetrics(MeterRegistry registry) {
         this.registry = registry;
-        Gauge.builder("tidemark.calibration.progress", () -> progress)
-                .description("progress of the current sweep, 0 to 1")
-                .strongReference(true)
-                .register(registry);
+        this.meters = new Meters(registry);
+        meters.gauge("tidemark.calibration.progress", "progress of the current sweep, 0 to 1", () -> progress);
     }
 
     @Override
@@ -94,11 +92,7 @@ public final class CalibrationMetrics implements CalibrationListener {
     }
 
     private void gauge(String name, String description, String adapter, ToDoubleFunction<Last> value) {
-        Gauge.builder(name, () -> value.applyAsDouble(last.get(adapter)))
-                .description(description)
-                .tag(ADAPTER, adapter)
-                .strongReference(true)
-                .register(registry);
+        meters.gauge(name, description, () -> value.applyAsDouble(last.get(adapter)), ADAPTER, adapter);
     }
 
     @Override

@@ -1,6 +1,5 @@
 package io.tidemark.stream.metrics;
 
-import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.stream.tables.TopicFollower;
 
@@ -11,10 +10,7 @@ public final class TableMetrics {
 
     /** Registers the lag of a follower. */
     public static void bind(MeterRegistry registry, TopicFollower follower) {
-        Gauge.builder("tidemark.table.lag", follower, TopicFollower::lag)
-                .description("offsets between the last record that was read and the end of the topic")
-                .tag("topic", follower.topic())
-                .strongReference(true)
-                .register(registry);
+        String description = "offsets between the last record that was read and the end of the topic";
+        new Meters(registry).gauge("tidemark.table.lag", description, follower::lag, "topic", follower.topic());
     }
 }

@@ -2,9 +2,7 @@ package io.tidemark.stream.metrics;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
-import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
-import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.tidemark.boundary.AppliedBoundary;
@@ -31,7 +29,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.LongStream;
 
 /** The meters of the worker. Timers are histograms, which can be aggregated over replicas. Thread-safe. */
@@ -54,6 +51,7 @@ public final class WorkerMetrics implements RequestListener {
     };
 
     private final MeterRegistry registry;
+    private final Meters meters;
     private final Predicate<String> isModel;
     private final Time time;
     private final Timer queueTime;
@@ -64,6 +62,7 @@ public final class WorkerMetrics implements RequestListener {
     /** @param isModel whether a name is that of the base model or of an adapter */
     public WorkerMetrics(MeterRegistry registry, Predicate<String> isModel, Time time) {
         this.registry = registry;
+        this.meters = new Meters(registry);
         this.isModel = isModel;
         this.time = time;
         this.queueTime = Timer.builder("tidemark.queue.time")
@@ -187,13 +186,14 @@ public final class WorkerMetrics implements RequestListener {
 
     /** Registers the meters of the delivery of requests. */
     public void bind(DeliveryStatus delivery, EventWriter events, CancellationReader cancellations) {
-        gauge("tidemark.open.requests", "requests that run or wait in the engine", delivery::runningRequests);
-        counter("tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
-        gauge(
+        meters.gauge("tidemark.open.requests", "requests that run or wait in the engine", delivery::runningRequests);
+        meters.counter(
+                "tidemark.events.dropped", "events that the broker did not take in time", events, EventWriter::dropped);
+        meters.gauge(
                 "tidemark.reply.topics.set.aside",
                 "reply topics that do not take records, so that their results become errors on the results topic",
                 () -> delivery.transactions().topicsSetAside().size());
-        counter(
+        meters.counter(
                 "tidemark.cancellations.invalid",
                 "cancellations that were ignored because they are invalid",
                 cancellations,
@@ -203,20 +203,20 @@ public final class WorkerMetrics implements RequestListener {
 
     /** Registers the failures of the delivery of requests, and what it does to keep them apart. */
     public void bind(DeliveryStatus delivery) {
-        gauge(
+        meters.gauge(
                 "tidemark.oldest.open.request.seconds",
                 "time since the oldest request was read that has no committed answer",
                 () -> delivery.oldestOpenAge().toMillis() / 1e3);
-        gauge(
+        meters.gauge(
                 "tidemark.isolated.partitions",
                 "partitions whose requests run one at a time, because workers died while these requests were open",
                 delivery::isolatedPartitions);
-        counter(
+        meters.counter(
                 "tidemark.transactions.failed",
                 "transactions of results that were aborted, or whose outcome was not known",
                 delivery.transactions(),
                 TransactionStatus::failed);
-        counter(
+        meters.counter(
                 "tidemark.session.restarts",
                 "sessions of the consumer group that an error has ended",
                 delivery,
@@ -230,8 +230,8 @@ public final class WorkerMetrics implements RequestListener {
     }
 
     private void heap(String kind, long budget, Supplier<Number> used) {
-        gauge("tidemark.heap.budget.bytes", "share of the heap for requests", () -> budget, "kind", kind);
-        gauge(
+        meters.gauge("tidemark.heap.budget.bytes", "share of the heap for requests", () -> budget, "kind", kind);
+        meters.gauge(
                 "tidemark.heap.budget.used.bytes",
                 "estimated use of a share of the heap; a single request may exceed it",
                 used,
@@ -246,17 +246,17 @@ public final class WorkerMetrics implements RequestListener {
      * @param group  consumer group of the workers
      */
     public void bind(WorkEstimate work, RequestRunner requests, List<String> topics, String group) {
-        gauge(
+        meters.gauge(
                 "tidemark.outstanding.tokens",
                 "tokens that the requests in the engine still need; an estimate",
                 work::outstandingTokens,
                 GROUP,
                 group);
-        gauge(
+        meters.gauge(
                 "tidemark.engine.step.age.seconds",
                 "how long the oldest running step has taken, in whole seconds",
                 () -> requests.watchdog().stepAge().toSeconds());
-        topics.forEach(topic -> gauge(
+        topics.forEach(topic -> meters.gauge(
                 "tidemark.waiting.records",
                 "records in the owned partitions of a topic that are not in the engine yet; an estimate",
                 () -> work.waitingRecords(topic) + requests.admitting(topic),
@@ -264,13 +264,13 @@ public final class WorkerMetrics implements RequestListener {
                 group,
                 "topic",
                 topic));
-        gauge(
+        meters.gauge(
                 "tidemark.tokens.per.record",
                 "mean tokens of recent records",
                 () -> work.tokensPerRecord().orElse(Double.NaN),
                 GROUP,
                 group);
-        gauge(
+        meters.gauge(
                 "tidemark.tokens.per.second",
                 "tokens that the worker can process in a second",
                 () -> work.tokensPerSecond().orElse(Double.NaN),
@@ -287,24 +287,24 @@ public final class WorkerMetrics implements RequestListener {
     public void bind(RequestTopicStatus logs, List<String> topics, String group) {
         topics.forEach(topic -> {
             String[] tags = {GROUP, group, "topic", topic};
-            gauge(
+            meters.gauge(
                     "tidemark.held.back.offsets",
                     "offsets in the owned partitions that can't be read because a transaction before them is open",
                     () -> logs.heldBack(topic),
                     tags);
-            counter(
+            meters.counter(
                     "tidemark.requests.expired.unread",
                     "offsets that retention has deleted before a worker has read or answered them",
                     logs,
                     source -> source.expiredUnread(topic),
                     tags);
-            counter(
+            meters.counter(
                     "tidemark.request.logs.replaced",
                     "partitions that were truncated, or whose topic was created again, below what was read",
                     logs,
                     source -> source.replacedLogs(topic),
                     tags);
-            counter(
+            meters.counter(
                     "tidemark.deaths.counted",
                     "deaths of workers that this one has found, one for each partition with requests",
                     logs,
@@ -315,25 +315,28 @@ public final class WorkerMetrics implements RequestListener {
 
     /** @param group consumer group of the workers */
     public void bind(GenerationEngine engine, String group) {
-        gauge(
+        meters.gauge(
                 "tidemark.queue.depth",
                 "requests that wait in the engine",
                 () -> engine.stats().queuedRequests());
-        gauge("tidemark.running.rows", "running sequences", () -> engine.stats().runningSequences());
-        gauge(
+        meters.gauge(
+                "tidemark.running.rows",
+                "running sequences",
+                () -> engine.stats().runningSequences());
+        meters.gauge(
                 "tidemark.kv.reserved.bytes",
                 "memory reserved for keys and values",
                 () -> engine.stats().kvBytesReserved());
-        gauge(
+        meters.gauge(
                 "tidemark.prefix.cache.bytes",
                 "reserved memory that holds cached prefixes",
                 () -> engine.stats().steps().prefixBytes());
-        counter(
+        meters.counter(
                 "tidemark.prefix.cache.tokens",
                 "prompt tokens read from cached prefixes",
                 engine,
                 source -> source.stats().steps().reusedPromptTokens());
-        counter(
+        meters.counter(
                 "tidemark.engine.steps",
                 "steps",
                 engine,
@@ -346,17 +349,17 @@ public final class WorkerMetrics implements RequestListener {
                         TimeUnit.NANOSECONDS)
                 .description("steps with sequences that have a format, and the time for what these may generate")
                 .register(registry);
-        counter(
+        meters.counter(
                 "tidemark.format.waits",
                 "how often a sequence with a format had to wait for a later step, because others had taken the time for formats",
                 engine,
                 source -> source.stats().steps().masks().waits());
-        counter(
+        meters.counter(
                 "tidemark.format.failures",
                 "requests that were ended because the grammar of their format failed in the middle of a text",
                 engine,
                 source -> source.stats().steps().masks().failures());
-        counter(
+        meters.counter(
                 "tidemark.engine.tokens",
                 "prompt tokens processed, those from the prefix cache included, and tokens generated",
                 engine,
@@ -367,7 +370,7 @@ public final class WorkerMetrics implements RequestListener {
 
     /** Registers the memory of formats. */
     public void bind(AnswerFormats formats) {
-        gauge(
+        meters.gauge(
                 "tidemark.format.grammar.bytes",
                 "native memory of the grammars to which formats are compiled, in use or kept",
                 formats::usedBytes);
@@ -375,12 +378,12 @@ public final class WorkerMetrics implements RequestListener {
 
     /** Registers the boundaries of adapters, and the state of their table. */
     public void bind(BoundaryTable table, Collection<String> adapters, Admission admission) {
-        counter(
+        meters.counter(
                 "tidemark.boundary.broken.records",
                 "records of the boundary table that could not be parsed",
                 table,
                 BoundaryTable::brokenRecords);
-        adapters.forEach(id -> gauge(
+        adapters.forEach(id -> meters.gauge(
                 "tidemark.boundary",
                 "boundary of the next request",
                 () -> admission
@@ -390,22 +393,6 @@ public final class WorkerMetrics implements RequestListener {
                         .orElse(Double.NaN),
                 "adapter",
                 id));
-    }
-
-    private void gauge(String name, String description, Supplier<Number> value, String... tags) {
-        Gauge.builder(name, value)
-                .description(description)
-                .tags(tags)
-                .strongReference(true)
-                .register(registry);
-    }
-
-    /** @param source referenced weakly */
-    private <T> void counter(String name, String description, T source, ToDoubleFunction<T> value, String... tags) {
-        FunctionCounter.builder(name, source, value)
-                .description(description)
-                .tags(tags)
-                .register(registry);
     }
 
     private static Duration duration(double milliseconds) {

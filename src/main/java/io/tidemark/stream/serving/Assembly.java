@@ -15,7 +15,7 @@ import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
 import io.tidemark.stream.calibrator.EngineSweepExecutor;
 import io.tidemark.stream.calibrator.SweepExecutor;
-import io.tidemark.stream.delivery.start.Tenants;
+import io.tidemark.stream.delivery.Tenants;
 import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;
@@ -35,6 +35,7 @@ import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
 import io.tidemark.stream.topics.TransactionalId;
+import io.tidemark.stream.topics.TurnLoop;
 import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.RunningTime;
 import io.tidemark.time.Time;
@@ -202,24 +203,29 @@ final class Assembly implements AutoCloseable {
                 new TopicFollower.Limits(
                         settings.tables().loadTimeout(), settings.tables().maxStaleness()),
                 table::apply);
-        follower.failure().thenRun(onFailure);
         TableMetrics.bind(registry, follower);
+        return service(
+                follower,
+                "the thread that reads the boundary table has ended",
+                () -> follower.disruption().map(reason -> "the boundary table may be out of date: " + reason));
+    }
+
+    private Service service(TurnLoop loop, String ended, Supplier<Optional<String>> disruption) {
+        loop.failure().thenRun(onFailure);
         return new Service() {
             @Override
             public Optional<String> failure() {
-                return follower.isAlive()
-                        ? Optional.empty()
-                        : Optional.of("the thread that reads the boundary table has ended");
+                return loop.isAlive() ? Optional.empty() : Optional.of(ended);
             }
 
             @Override
             public Optional<String> disruption() {
-                return follower.disruption().map(reason -> "the boundary table may be out of date: " + reason);
+                return disruption.get();
             }
 
             @Override
             public void close() {
-                follower.close();
+                loop.close();
             }
         };
     }
@@ -332,8 +338,7 @@ final class Assembly implements AutoCloseable {
         CalibratorSettings calibration = settings.calibrator();
         CalibratorOptions options = new CalibratorOptions(
                 topics,
-                calibration.group(),
-                TransactionalId.ofCalibrator(calibration.group(), processName).id(),
+                TransactionalId.ofCalibrator(calibration.group(), processName),
                 RuleOfSettings.of(calibration, loaded.model().config().numLayers()),
                 RuleOfSettings.objective(calibration),
                 calibration.mode(),
@@ -348,23 +353,10 @@ final class Assembly implements AutoCloseable {
                 KafkaThread.named("tidemark-calibrator", kafka),
                 new BatchScorer(loaded.model(), store, calibration.maxExamples(), limits, executor, Time.system()),
                 new CalibrationMetrics(registry));
-        calibrator.failure().thenRun(onFailure);
-        return new Service() {
-            @Override
-            public Optional<String> failure() {
-                return calibrator.isAlive() ? Optional.empty() : Optional.of("the thread of the calibrator has ended");
-            }
-
-            @Override
-            public Optional<String> disruption() {
-                return calibrator.disruption().map(reason -> "validation batches can't be processed: " + reason);
-            }
-
-            @Override
-            public void close() {
-                calibrator.close();
-            }
-        };
+        return service(
+                calibrator,
+                "the thread of the calibrator has ended",
+                () -> calibrator.disruption().map(reason -> "validation batches can't be processed: " + reason));
     }
 
     /** Stops the services, and opens no further ones. */

@@ -1,9 +1,9 @@
 package io.tidemark.stream.serving;
 
 import io.tidemark.request.Tenant;
-import io.tidemark.stream.delivery.start.Tenants;
-import io.tidemark.stream.delivery.start.Tenants.TenantShare;
-import io.tidemark.stream.delivery.start.Tenants.TopicShare;
+import io.tidemark.stream.delivery.Tenants;
+import io.tidemark.stream.delivery.Tenants.TenantShare;
+import io.tidemark.stream.delivery.Tenants.TopicShare;
 import io.tidemark.stream.settings.LimitList;
 import io.tidemark.stream.settings.TenantPlan;
 import io.tidemark.stream.settings.TidemarkSettings;

@@ -3,6 +3,7 @@ package io.tidemark.stream.tables;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.stream.topics.TurnLoop;
 import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
 import java.time.Duration;
@@ -11,7 +12,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -31,10 +31,9 @@ import org.jboss.logging.Logger;
  * thread of the caller, then on the thread that it is given. A record at which the sink throws an exception is logged
  * and has no effect; the records behind it are passed. After an exception of the consumer, it tries again every second.
  * It compares its positions with the ends of the topic every two seconds, to see records that it can't read, such as
- * those behind an open transaction. An {@link Error} ends it and completes {@link #failure}: the owner ends the
- * process.
+ * those behind an open transaction.
  */
-public final class TopicFollower implements AutoCloseable {
+public final class TopicFollower extends TurnLoop {
 
     private static final Logger LOG = Logger.getLogger(TopicFollower.class);
     private static final Duration POLL = Duration.ofMillis(100);
@@ -42,7 +41,6 @@ public final class TopicFollower implements AutoCloseable {
     private static final Duration MAX_WATCH = Duration.ofSeconds(2);
     private static final Duration ADMIN_CLOSE_TIMEOUT = Duration.ofSeconds(1);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
-    private static final Duration CLOSE_POLL = Duration.ofMillis(10);
     private static final Duration ENDS_TIMEOUT = Duration.ofSeconds(5);
 
     /** How long ago a record was passed if records still arrive. */
@@ -61,9 +59,6 @@ public final class TopicFollower implements AutoCloseable {
     private final TopicReader<byte[]> reader;
     private final Duration staleness;
     private final long watchNanos;
-    private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
-    private volatile boolean running = true;
-    private volatile boolean ended;
 
     /** Why the last poll failed. */
     private volatile Optional<String> unreadable = Optional.empty();
@@ -107,6 +102,7 @@ public final class TopicFollower implements AutoCloseable {
             Optional<Instant> since,
             Limits limits,
             Consumer<ConsumerRecord<byte[], byte[]>> sink) {
+        super("the follower of topic '" + topic + "'", CLOSE_TIMEOUT, thread.time());
         this.time = thread.time();
         this.topic = topic;
         this.sink = sink;
@@ -116,7 +112,7 @@ public final class TopicFollower implements AutoCloseable {
         try {
             this.completeAt = load(since, limits.load());
         } catch (RuntimeException e) {
-            closeClients();
+            end();
             throw e;
         }
         this.staleness = limits.staleness();
@@ -125,7 +121,7 @@ public final class TopicFollower implements AutoCloseable {
     }
 
     private TopicFollower startOn(Executor thread) {
-        thread.execute(this::run);
+        thread.execute(this);
         return this;
     }
 
@@ -238,41 +234,15 @@ public final class TopicFollower implements AutoCloseable {
                         + behind.orElse("its end offsets have not been fetched since"));
     }
 
-    /** Completed with the error that has ended the follower. The process must end. */
-    public CompletionStage<Throwable> failure() {
-        return failure.minimalCompletionStage();
-    }
-
-    /** False after the follower has ended. From then on, no records are passed. */
-    public boolean isAlive() {
-        return !ended;
-    }
-
-    /** Follows the topic until the follower is closed or an {@link Error} occurs. */
-    void run() {
-        try {
-            while (running) {
-                turn();
-            }
-        } catch (Error e) {
-            LOG.errorf(e, "topic '%s' is not followed any more", topic);
-            failure.complete(e);
-        } finally {
-            try {
-                closeClients();
-            } finally {
-                ended = true;
-            }
-        }
-    }
-
-    private void closeClients() {
+    @Override
+    protected void end() {
         admin.close(ADMIN_CLOSE_TIMEOUT);
         reader.close();
     }
 
     /** Polls once and passes the records. After an exception of the consumer, waits a second. */
-    void turn() {
+    @Override
+    protected void turn() {
         try {
             reader.poll(POLL).forEach(this::pass);
             watch();
@@ -330,21 +300,10 @@ public final class TopicFollower implements AutoCloseable {
         }
     }
 
-    /** Waits at most 5 s for the follower to end. */
-    @Override
-    public void close() {
-        stop();
-        long start = time.nanoTime();
-        while (!ended
-                && time.nanosSince(start) < CLOSE_TIMEOUT.toNanos()
-                && !Thread.currentThread().isInterrupted()) {
-            time.sleep(CLOSE_POLL);
-        }
-    }
-
     /** Ends {@link #run}, also while it waits for records. */
-    void stop() {
-        running = false;
+    @Override
+    public void stop() {
+        super.stop();
         reader.wakeup();
     }
 }

@@ -14,6 +14,7 @@ import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
+import io.tidemark.stream.topics.TransactionalId;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -36,8 +37,7 @@ class DecisionRecordsTest {
 
     private final DecisionRecords records = new DecisionRecords(new CalibratorOptions(
             OneThreadCalibrator.TOPICS,
-            "group",
-            "group-a",
+            TransactionalId.ofCalibrator("group", "a"),
             RuleSettings.DEFAULT,
             Objective.parse("latency"),
             Mode.PUBLISH,

@@ -23,6 +23,7 @@ import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.SimulatedKafka.Transaction;
 import io.tidemark.stream.topics.TopicLayout;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.VirtualTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -201,8 +202,7 @@ final class OneThreadCalibrator implements AutoCloseable {
         CalibratorOptions options = options();
         return newCalibrator(new CalibratorOptions(
                 options.topics(),
-                options.group(),
-                options.transactionalId(),
+                options.process(),
                 options.settings(),
                 options.objective(),
                 options.mode(),
@@ -248,7 +248,12 @@ final class OneThreadCalibrator implements AutoCloseable {
 
     private static CalibratorOptions options(TopicLayout topics, RuleSettings settings, Mode mode) {
         return new CalibratorOptions(
-                topics, "group", "group-a", settings, Objective.parse("latency"), mode, Duration.ofMinutes(1));
+                topics,
+                TransactionalId.ofCalibrator("group", "a"),
+                settings,
+                Objective.parse("latency"),
+                mode,
+                Duration.ofMinutes(1));
     }
 
     private List<ExampleScore> sweep(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException {

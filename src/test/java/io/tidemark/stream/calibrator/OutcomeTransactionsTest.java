@@ -16,6 +16,7 @@ import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
+import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
 import java.time.Duration;
@@ -40,8 +41,7 @@ class OutcomeTransactionsTest {
             TopicLayout.of(TestSettings.with(Map.of()).topics());
     private static final CalibratorOptions OPTIONS = new CalibratorOptions(
             TOPICS,
-            "calibrators",
-            "calibrators-c",
+            TransactionalId.ofCalibrator("calibrators", "c"),
             RuleSettings.DEFAULT,
             Objective.parse("balanced"),
             Mode.PUBLISH,
@@ -59,7 +59,7 @@ class OutcomeTransactionsTest {
                 try (Consumer<byte[], byte[]> member = kafka.newGroupMember(
                                 "calibrators", "c", new ReadLimits(1, 1 << 20, 1 << 20), "earliest");
                         OutcomeTransactions publisher = new OutcomeTransactions(
-                                kafka, "calibrators-c", TOPICS, new DecisionRecords(OPTIONS), member)) {
+                                kafka, OPTIONS.process(), TOPICS, new DecisionRecords(OPTIONS), member)) {
                     assertThatThrownBy(() -> publisher.publishBoundary("qv", "early".getBytes(UTF_8), POSITION))
                             .isInstanceOf(KafkaException.class);
                     member.subscribe(List.of(TOPICS.validationBatches()));

@@ -11,6 +11,7 @@ import io.tidemark.message.BoundaryRecords;
 import io.tidemark.stream.topics.ReadLimits;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.SimulatedKafka.Transaction;
+import io.tidemark.stream.topics.TransactionalId;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.CommitFailedException;
@@ -88,8 +89,12 @@ class RestoredPinsTest {
     void lostBeforeThePin() {
         Consumer<byte[], byte[]> member =
                 kafka.newGroupMember("group", "group-a", new ReadLimits(1, 1 << 20, 1 << 20), "earliest");
-        try (OutcomeTransactions publisher =
-                new OutcomeTransactions(kafka, "group-a", TOPICS, new DecisionRecords(fixture.options()), member)) {
+        try (OutcomeTransactions publisher = new OutcomeTransactions(
+                kafka,
+                TransactionalId.ofCalibrator("group", "a"),
+                TOPICS,
+                new DecisionRecords(fixture.options()),
+                member)) {
             Map<TopicPartition, OffsetAndMetadata> position = Map.of(PARTITION, new OffsetAndMetadata(0));
             assertThatThrownBy(() -> publisher.publishBoundary("qv", PIN, position))
                     .isInstanceOf(CommitFailedException.class);

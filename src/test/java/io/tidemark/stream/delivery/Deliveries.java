@@ -20,7 +20,6 @@ import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.reply.EventWriter;
 import io.tidemark.stream.delivery.reply.ReplyRouting;
-import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.topics.ReplyTopics;
 import io.tidemark.stream.topics.TransactionalId;

@@ -20,7 +20,6 @@ import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.delivery.partition.CommitMetadata;
 import io.tidemark.stream.delivery.partition.CrashHistory;
-import io.tidemark.stream.delivery.start.Tenants;
 import io.tidemark.stream.topics.SimulatedKafka;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TransactionalId;

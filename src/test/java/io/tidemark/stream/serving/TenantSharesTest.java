@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.TestSettings;
-import io.tidemark.stream.delivery.start.Tenants.TenantShare;
-import io.tidemark.stream.delivery.start.Tenants.TopicShare;
+import io.tidemark.stream.delivery.Tenants.TenantShare;
+import io.tidemark.stream.delivery.Tenants.TopicShare;
 import io.tidemark.stream.settings.TenantPlan;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.util.List;

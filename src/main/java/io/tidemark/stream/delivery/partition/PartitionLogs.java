@@ -33,8 +33,9 @@ import org.jboss.logging.Logger;
 
 /**
  * The logs of request partitions: their topic ids, their first offsets and their ends. {@link #read} waits for them
- * when partitions are assigned. {@link #check} lists those of the owned partitions every {@value #LIST_SECONDS} s
- * without a wait. It finds topics that were created again, and offsets behind open transactions.
+ * when partitions are assigned. {@link #check} lists those of the owned partitions then, and every
+ * {@value #LIST_SECONDS} s, without a wait. It finds topics that were created again, and offsets behind open
+ * transactions.
  *
  * <p>Used by the thread {@code tidemark-requests}. The answers of a listing arrive on the thread of the admin client.
  */
@@ -59,6 +60,33 @@ public final class PartitionLogs implements AutoCloseable {
     private volatile boolean listed = true;
     private long listedNanos;
 
+    /**
+     * The log of a partition as its leader describes it. What is not known in time is empty.
+     *
+     * @param topic id of the topic
+     * @param start the first offset that retention has kept
+     * @param end   the high watermark
+     * @param epoch the newest leader epoch
+     */
+    record PartitionLog(Optional<String> topic, OptionalLong start, OptionalLong end, OptionalInt epoch) {
+
+        /** The identity of a commit without an epoch that this log can't have, which only another program can have set. */
+        LogIdentity possible(LogIdentity committed) {
+            boolean isFuture = committed.epoch().isPresent()
+                    && epoch.isPresent()
+                    && committed.epoch().getAsInt() > epoch.getAsInt();
+            return isFuture ? new LogIdentity(committed.topic(), OptionalInt.empty()) : committed;
+        }
+
+        /** Whether the leader can compare its log with that of a commit: an epoch of another topic has no meaning. */
+        boolean isComparable(LogIdentity committed) {
+            return epoch.isPresent()
+                    && possible(committed).epoch().isPresent()
+                    && committed.topic().isPresent()
+                    && committed.topic().equals(topic);
+        }
+    }
+
     private record Ends(long stable, long end) {}
 
     /** A last stable offset that does not move, and since when. */
@@ -81,6 +109,8 @@ public final class PartitionLogs implements AutoCloseable {
      * that.
      */
     Map<TopicPartition, PartitionLog> read(Collection<TopicPartition> partitions) {
+        partitions.forEach(ends::remove);
+        listedNanos = time.nanoTime() - LIST_NANOS;
         Map<String, CompletableFuture<TopicDescription>> topics = describe(partitions);
         Map<TopicPartition, CompletableFuture<ListOffsetsResultInfo>> starts =
                 list(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED);
@@ -145,6 +175,12 @@ public final class PartitionLogs implements AutoCloseable {
             }
             listed = true;
         });
+    }
+
+    /** The last stable offset of a partition when it was listed last. Empty if that is not known. */
+    public OptionalLong stableEnd(TopicPartition partition) {
+        Ends found = ends.get(partition);
+        return found == null ? OptionalLong.empty() : OptionalLong.of(found.stable);
     }
 
     /** Closes the admin client without a wait for its calls. */

@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery.partition;
 
+import io.tidemark.stream.delivery.partition.PartitionLogs.PartitionLog;
 import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.text.LogText;
 import java.time.Duration;

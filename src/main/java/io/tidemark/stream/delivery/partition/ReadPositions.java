@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery.partition;
 
+import io.tidemark.stream.delivery.partition.PartitionLogs.PartitionLog;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;

@@ -1,5 +1,6 @@
 package io.tidemark.stream.delivery.partition;
 
+import io.tidemark.stream.delivery.partition.PartitionLogs.PartitionLog;
 import java.util.BitSet;
 import java.util.OptionalInt;
 import java.util.OptionalLong;

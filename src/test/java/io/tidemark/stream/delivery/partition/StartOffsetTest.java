@@ -2,6 +2,7 @@ package io.tidemark.stream.delivery.partition;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.stream.delivery.partition.PartitionLogs.PartitionLog;
 import io.tidemark.stream.delivery.partition.StartOffset.Change;
 import java.util.BitSet;
 import java.util.Optional;

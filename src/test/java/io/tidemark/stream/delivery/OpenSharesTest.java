@@ -1,8 +1,7 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.delivery.Deliveries;
 import io.tidemark.stream.delivery.reply.Delivery;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.DisplayName;

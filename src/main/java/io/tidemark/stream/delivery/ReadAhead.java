@@ -1,4 +1,4 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import io.tidemark.load.HeapBudget;
 import io.tidemark.request.Tenant;
@@ -25,7 +25,7 @@ import org.apache.kafka.common.TopicPartition;
  * <p>Counts the bytes of the records, in all and by partition. {@link #isFull} says of which partitions no more should
  * be read. A partition without records is full only if all records together have the budget.
  */
-public final class ReadAhead {
+final class ReadAhead {
 
     private final Tenants tenants;
     private final StartOrder order;
@@ -40,7 +40,7 @@ public final class ReadAhead {
      * @param capacity   requests of a partition beyond which no more should be read
      * @param budget     for the bytes of the records
      */
-    public ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget) {
+    ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget) {
         this.tenants = tenants;
         this.order = new StartOrder(tenants, lowerShare);
         this.capacity = capacity;
@@ -49,7 +49,7 @@ public final class ReadAhead {
     }
 
     /** Adds a request that was read. */
-    public void add(Delivery delivery) {
+    void add(Delivery delivery) {
         queues.get(delivery.request().tenant())
                 .computeIfAbsent(delivery.partition(), any -> new ArrayDeque<>())
                 .add(delivery);
@@ -57,7 +57,7 @@ public final class ReadAhead {
     }
 
     /** Called for each request that starts after it was taken. */
-    public void started(Delivery delivery) {
+    void started(Delivery delivery) {
         order.started(delivery);
     }
 
@@ -66,7 +66,7 @@ public final class ReadAhead {
      *
      * @param tokens that the request has used
      */
-    public void ended(Delivery delivery, long tokens) {
+    void ended(Delivery delivery, long tokens) {
         order.ended(delivery, tokens);
     }
 
@@ -78,12 +78,12 @@ public final class ReadAhead {
     }
 
     /** The heap of started requests while none has started. */
-    public OpenShares nothingStarted(int partitions) {
+    OpenShares nothingStarted(int partitions) {
         return new OpenShares(budget.openBytes(), tenants.all().size(), partitions);
     }
 
     /** Bytes of the records. */
-    public long bytes() {
+    long bytes() {
         return bytes.values().stream().mapToLong(Long::longValue).sum();
     }
 
@@ -92,14 +92,14 @@ public final class ReadAhead {
      *
      * @param partitions partitions among which the bytes are divided
      */
-    public boolean isFull(TopicPartition partition, int partitions) {
+    boolean isFull(TopicPartition partition, int partitions) {
         return queues(partition).mapToInt(Deque::size).sum() >= capacity
                 || bytes.getOrDefault(partition, 0L) >= budget.readBytes(partitions)
                 || bytes() >= budget.readBytes();
     }
 
     /** The oldest request of each tenant and partition. None is removed. */
-    public Stream<Delivery> heads() {
+    Stream<Delivery> heads() {
         return queues.values().stream()
                 .flatMap(partitions -> partitions.values().stream())
                 .flatMap(queue -> Optional.ofNullable(queue.peek()).stream());
@@ -113,7 +113,7 @@ public final class ReadAhead {
     }
 
     /** Removes and returns the next request of a partition. */
-    public Optional<Delivery> take(TopicPartition partition) {
+    Optional<Delivery> take(TopicPartition partition) {
         Optional<Delivery> next = peek(partition);
         next.ifPresent(this::remove);
         return next;
@@ -125,7 +125,7 @@ public final class ReadAhead {
      *
      * @param open the heap of the started requests
      */
-    public Optional<Delivery> take(OpenShares open) {
+    Optional<Delivery> take(OpenShares open) {
         Optional<Delivery> next =
                 order.next(tenant -> turn(tenant, open).filter(delivery -> open.fits(delivery, delivery.openBytes())));
         if (next.isPresent()) {
@@ -145,7 +145,7 @@ public final class ReadAhead {
      * @param open  those that started; the result is added
      * @param which requests to remove, if the heap has space for them
      */
-    public List<Delivery> take(OpenShares open, Predicate<Delivery> which) {
+    List<Delivery> take(OpenShares open, Predicate<Delivery> which) {
         List<Delivery> taken = new ArrayList<>();
         for (Map<TopicPartition, Deque<Delivery>> partitions : queues.values()) {
             for (Deque<Delivery> queue : partitions.values()) {
@@ -168,7 +168,7 @@ public final class ReadAhead {
     }
 
     /** Removes the requests of a partition. */
-    public void remove(TopicPartition partition) {
+    void remove(TopicPartition partition) {
         bytes.remove(partition);
         queues.values().forEach(partitions -> partitions.remove(partition));
     }

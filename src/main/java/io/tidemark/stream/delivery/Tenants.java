@@ -1,4 +1,4 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import io.tidemark.request.Tenant;
 import io.tidemark.tenant.TenantWeights;

@@ -1,13 +1,12 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.stream.delivery.Deliveries;
+import io.tidemark.stream.delivery.CrashIsolation.Permit;
 import io.tidemark.stream.delivery.partition.CommitMetadata;
 import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.start.CrashIsolation.Permit;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;

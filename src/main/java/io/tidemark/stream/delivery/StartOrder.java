@@ -1,8 +1,8 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import io.tidemark.request.Tenant;
+import io.tidemark.stream.delivery.Tenants.TenantShare;
 import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.start.Tenants.TenantShare;
 import io.tidemark.tenant.TenantOrder;
 import java.util.HashMap;
 import java.util.IdentityHashMap;

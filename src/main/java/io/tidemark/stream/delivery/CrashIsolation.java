@@ -1,4 +1,4 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
@@ -15,14 +15,14 @@ import org.jboss.logging.Logger;
  *
  * <p>Used by the thread {@code tidemark-requests} only.
  */
-public final class CrashIsolation {
+final class CrashIsolation {
 
     private static final Logger LOG = Logger.getLogger(CrashIsolation.class);
 
     private final ReadAhead readAhead;
 
     /** What may start now. */
-    public sealed interface Permit {
+    sealed interface Permit {
 
         /** No request: one runs alone, or a commit must come first. */
         record Nothing() implements Permit {}
@@ -38,7 +38,7 @@ public final class CrashIsolation {
     }
 
     /** @param readAhead the requests that were read and have not started */
-    public CrashIsolation(ReadAhead readAhead) {
+    CrashIsolation(ReadAhead readAhead) {
         this.readAhead = readAhead;
     }
 
@@ -48,7 +48,7 @@ public final class CrashIsolation {
      *
      * @param unanswered requests that have started and whose answers are not committed
      */
-    public Permit next(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
+    Permit next(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
         Delivery[] open = unanswered.toArray(Delivery[]::new);
         Optional<Delivery> tried =
                 Stream.of(open).filter(CrashIsolation::isTried).findFirst();
@@ -81,7 +81,7 @@ public final class CrashIsolation {
     }
 
     /** Whether a request runs alone or is the next one to do so. Nothing is read ahead meanwhile. */
-    public boolean runsAlone(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
+    boolean runsAlone(Collection<PartitionProgress> owned, Stream<Delivery> unanswered) {
         return owned.stream().anyMatch(this::isNextSuspect) || unanswered.anyMatch(CrashIsolation::isTried);
     }
 

@@ -1,4 +1,4 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.delivery.reply.Delivery;
@@ -19,7 +19,7 @@ import org.apache.kafka.common.TopicPartition;
  *
  * <p>Valid for one moment. Not thread-safe.
  */
-public final class OpenShares {
+final class OpenShares {
 
     private final long budget;
     private final long tenantBudget;
@@ -60,14 +60,14 @@ public final class OpenShares {
      *
      * @param runs false if it has its answer
      */
-    public void add(Delivery delivery, long bytes, boolean runs) {
+    void add(Delivery delivery, long bytes, boolean runs) {
         all.add(bytes, runs);
         tenant(delivery).add(bytes, runs);
         partition(delivery).add(bytes, runs);
     }
 
     /** Bytes of all requests. */
-    public long bytes() {
+    long bytes() {
         return all.bytes;
     }
 

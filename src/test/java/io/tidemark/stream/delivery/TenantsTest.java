@@ -1,13 +1,12 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.request.Tenant;
-import io.tidemark.stream.delivery.Deliveries;
+import io.tidemark.stream.delivery.Tenants.TenantShare;
+import io.tidemark.stream.delivery.Tenants.TopicShare;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.reply.Delivery;
-import io.tidemark.stream.delivery.start.Tenants.TenantShare;
-import io.tidemark.stream.delivery.start.Tenants.TopicShare;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

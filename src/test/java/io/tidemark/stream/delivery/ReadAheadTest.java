@@ -1,9 +1,8 @@
-package io.tidemark.stream.delivery.start;
+package io.tidemark.stream.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.load.HeapBudget;
-import io.tidemark.stream.delivery.Deliveries;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
