@@ -216,7 +216,7 @@ public final class AdapterBenchmark {
         AtomicBoolean running = new AtomicBoolean(true);
         List<String> others = List.copyOf(
                 workload.folders().tailMap(workload.folders().firstKey() + "\0").keySet());
-        Thread loader = new Thread(
+        CompletableFuture<Void> loader = CompletableFuture.runAsync(
                 () -> {
                     // The adapters do not fit together; requesting them in a circle evicts each one before its next
                     // use.
@@ -224,13 +224,12 @@ public final class AdapterBenchmark {
                         store.awaitLease(others.get(i % others.size())).close();
                     }
                 },
-                "tidemark-bench-loader");
-        loader.start();
+                task -> new Thread(task, "tidemark-bench-loader").start());
         try {
             return measurement.get();
         } finally {
             running.set(false);
-            join(loader);
+            loader.join();
         }
     }
 
@@ -270,14 +269,6 @@ public final class AdapterBenchmark {
 
     private static List<Double> sorted(List<Double> values) {
         return values.stream().sorted().toList();
-    }
-
-    private static void join(Thread thread) {
-        try {
-            thread.join();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 
     /** Records the times between two chunks of text of one sequence. Called on the engine's thread. */

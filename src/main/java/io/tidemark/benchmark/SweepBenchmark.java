@@ -177,22 +177,16 @@ public final class SweepBenchmark {
 
     /** Scores the examples with one pass per boundary, with the batches and kernels of the sweep. */
     private Run passes(List<ExampleBatch> batches) {
-        GoldLikelihood likelihood = new GoldLikelihood(model.decoder().teacherForcing(lora));
         int layers = model.config().numLayers();
         int examples = batches.stream().mapToInt(b -> b.indices().size()).sum();
         double[][] scores = new double[examples][layers + 1];
-        long evaluations = 0;
         for (int boundary = 0; boundary <= layers; boundary++) {
-            for (ExampleBatch batch : batches) {
-                double[] means = GoldLikelihood.meanBySequence(
-                        batch.forced(), likelihood.logprobs(batch.forced(), new Boundary(boundary)));
-                for (int i = 0; i < means.length; i++) {
-                    scores[batch.indices().get(i)][boundary] = means[i];
-                }
-                evaluations += layers;
+            List<Double> means = GoldLikelihood.score(model, Optional.of(lora), batches, new Boundary(boundary));
+            for (int i = 0; i < examples; i++) {
+                scores[i][boundary] = means.get(i);
             }
         }
-        return new Run(scores, evaluations);
+        return new Run(scores, (layers + 1L) * batches.size() * layers);
     }
 
     /** @param scores mean log-probability per gold token, {@code [examples][boundaries]} */

@@ -1,6 +1,7 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.BoundaryRecord.Decision;
@@ -16,20 +17,15 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark boundaries}: reads and writes the topic of boundaries, and reads that of decisions. */
 @Command(
         name = "boundaries",
         description = "Shows, explains and sets the adapters' boundaries on the topic 'adapter-boundaries'.",
-        mixinStandardHelpOptions = true,
         subcommands = {
             BoundariesCommand.ListAll.class,
             BoundariesCommand.Get.class,
@@ -45,30 +41,21 @@ import picocli.CommandLine.Spec;
             "Example: apply the adapter 'restaurants' in the lowest 12 layers, independent of calibration",
             "  tidemark boundaries set restaurants 12"
         })
-final class BoundariesCommand implements Runnable {
+final class BoundariesCommand extends ConsoleCommand {
 
     private static final String ROW = "%-28s %-9s %-10s %8s  %-10s %-14s %s%n";
 
-    @Spec
-    private CommandSpec spec;
-
     @Override
-    public void run() {
-        throw new ParameterException(
-                spec.commandLine(),
-                "Name one of: " + String.join(", ", spec.subcommands().keySet()));
+    public Integer call() {
+        throw wrongUse("Name one of: " + String.join(", ", spec().subcommands().keySet()));
     }
 
     /** {@code tidemark boundaries list}. */
     @Command(
             name = "list",
             description = "Lists the boundary of every adapter.",
-            mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  tidemark boundaries list --broker localhost:9092 --json"})
-    static final class ListAll implements Callable<Integer> {
-
-        @Spec
-        private CommandSpec spec;
+    static final class ListAll extends ConsoleCommand {
 
         @Mixin
         private ClusterOptions cluster;
@@ -78,7 +65,7 @@ final class BoundariesCommand implements Runnable {
 
         @Override
         public Integer call() {
-            print(cluster.boundaries().read(), json, spec.commandLine().getOut());
+            print(cluster.boundaries().read(), json, out());
             return 0;
         }
     }
@@ -87,33 +74,20 @@ final class BoundariesCommand implements Runnable {
     @Command(
             name = "get",
             description = "Shows the boundary of one adapter; fails if the topic has none.",
-            mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  tidemark boundaries get restaurants --json"})
-    static final class Get implements Callable<Integer> {
-
-        @Spec
-        private CommandSpec spec;
-
-        @Mixin
-        private ClusterOptions cluster;
-
-        @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
-        private String adapter;
+    static final class Get extends AdapterBoundaryCommand {
 
         @Option(names = "--json", description = "Print the JSON record of the topic.")
         private boolean json;
 
         @Override
         public Integer call() {
-            Map<String, TableEntry> table = cluster.boundaries().read();
-            TableEntry entry = Optional.ofNullable(table.get(adapter))
+            Map<String, TableEntry> table = cluster().boundaries().read();
+            TableEntry entry = Optional.ofNullable(table.get(adapter()))
                     .orElseThrow(() -> new CommandException(
-                            "no boundary is set for '" + adapter + "', so workers apply it in all layers; known: "
+                            "no boundary is set for '" + adapter() + "', so workers apply it in all layers; known: "
                                     + (table.isEmpty() ? "none" : String.join(", ", table.keySet()))));
-            print(
-                    new TreeMap<>(Map.of(adapter, entry)),
-                    json,
-                    spec.commandLine().getOut());
+            print(new TreeMap<>(Map.of(adapter(), entry)), json, out());
             return 0;
         }
     }
@@ -122,22 +96,12 @@ final class BoundariesCommand implements Runnable {
     @Command(
             name = "set",
             description = "Pins the boundary of an adapter for every version with enough layers, until it is unset.",
-            mixinStandardHelpOptions = true,
             footer = {
                 "",
                 "Example:",
                 "  tidemark boundaries set restaurants 12 --reason 'complaints about long answers'"
             })
-    static final class Set implements Callable<Integer> {
-
-        @Spec
-        private CommandSpec spec;
-
-        @Mixin
-        private ClusterOptions cluster;
-
-        @Parameters(index = "0", paramLabel = "ADAPTER", description = "Id of the adapter.")
-        private String adapter;
+    static final class Set extends AdapterBoundaryCommand {
 
         @Parameters(
                 index = "1",
@@ -154,14 +118,13 @@ final class BoundariesCommand implements Runnable {
 
         @Override
         public Integer call() {
-            if (layers < 0 || adapter.isBlank()) {
-                throw new ParameterException(
-                        spec.commandLine(), "ADAPTER must not be blank, and LAYERS must be 0 or more");
+            if (layers < 0 || adapter().isBlank()) {
+                throw wrongUse("ADAPTER must not be blank, and LAYERS must be 0 or more");
             }
-            BoundaryTopic topic = cluster.boundaries();
+            BoundaryTopic topic = cluster().boundaries();
             topic.put(BoundaryRecord.setByHand(
-                    adapter, layers, reason, Instant.now().truncatedTo(ChronoUnit.SECONDS)));
-            print(topic.read(), false, spec.commandLine().getOut());
+                    adapter(), layers, reason, Instant.now().truncatedTo(ChronoUnit.SECONDS)));
+            print(topic.read(), false, out());
             return 0;
         }
     }
@@ -170,24 +133,14 @@ final class BoundariesCommand implements Runnable {
     @Command(
             name = "unset",
             description = "Removes the boundary of an adapter: workers apply all layers until a calibrator decides.",
-            mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  tidemark boundaries unset restaurants"})
-    static final class Unset implements Callable<Integer> {
-
-        @Spec
-        private CommandSpec spec;
-
-        @Mixin
-        private ClusterOptions cluster;
-
-        @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
-        private String adapter;
+    static final class Unset extends AdapterBoundaryCommand {
 
         @Override
         public Integer call() {
-            BoundaryTopic topic = cluster.boundaries();
-            topic.remove(adapter);
-            print(topic.read(), false, spec.commandLine().getOut());
+            BoundaryTopic topic = cluster().boundaries();
+            topic.remove(adapter());
+            print(topic.read(), false, out());
             return 0;
         }
     }

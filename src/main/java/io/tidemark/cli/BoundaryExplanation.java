@@ -13,18 +13,12 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark boundaries explain ADAPTER}: the last decision with its evidence. */
 @Command(
         name = "explain",
         description = "Shows the evidence of the last decision: the curve, certified boundaries, and what others need.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
@@ -32,29 +26,20 @@ import picocli.CommandLine.Spec;
             "A boundary is certified when ln E is at least the number beside it. The number of further examples",
             "assumes that the sums of the test grow on as they did on average."
         })
-final class BoundaryExplanation implements Callable<Integer> {
+final class BoundaryExplanation extends AdapterBoundaryCommand {
 
     private static final String ROW = "%8s  %9s  %-20s %-16s %s%n";
 
-    @Spec
-    private CommandSpec spec;
-
-    @Mixin
-    private ClusterOptions cluster;
-
-    @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
-    private String adapter;
-
     @Override
     public Integer call() {
-        List<BoundaryDecisionRecord> last = cluster.decisions().read(adapter, 1).last();
+        List<BoundaryDecisionRecord> last =
+                cluster().decisions().read(adapter(), 1).last();
         if (last.isEmpty()) {
-            throw new CommandException("no decision on '" + adapter + "' in the last 30 days; a calibrator decides"
+            throw new CommandException("no decision on '" + adapter() + "' in the last 30 days; a calibrator decides"
                     + " after each validation batch ('tidemark calibrate')");
         }
-        PrintWriter out = spec.commandLine().getOut();
-        print(last.get(0), out);
-        out.flush();
+        print(last.get(0), out());
+        out().flush();
         return 0;
     }
 

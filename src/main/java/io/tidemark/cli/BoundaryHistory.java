@@ -9,21 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark boundaries history ADAPTER}: the decisions of calibrators and operators, one line each. */
 @Command(
         name = "history",
         description = "Lists the decisions on an adapter's boundary, newest last, from the topic 'boundary-decisions'.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
@@ -32,25 +24,15 @@ import picocli.CommandLine.Spec;
             "Decisions that change nothing are recorded at most once a minute by default. The topic keeps decisions",
             "for 30 days."
         })
-final class BoundaryHistory implements Callable<Integer> {
+final class BoundaryHistory extends AdapterBoundaryCommand {
 
     private static final String ROW = "%-20s  %-9s  %-18s %8s %5s  %-14s %s%n";
-
-    @Spec
-    private CommandSpec spec;
-
-    @Mixin
-    private ClusterOptions cluster;
-
-    @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
-    private String adapter;
 
     @Option(
             names = "--limit",
             paramLabel = "N",
-            defaultValue = "20",
             description = "The last N decisions, up to 100000. Default: ${DEFAULT-VALUE}.")
-    private int limit;
+    private int limit = 20;
 
     @Option(names = "--json", description = "Print the JSON records of the topic, one per line.")
     private boolean json;
@@ -58,34 +40,32 @@ final class BoundaryHistory implements Callable<Integer> {
     @Override
     public Integer call() {
         if (limit < 1 || limit > 100_000) {
-            throw new ParameterException(spec.commandLine(), "--limit must be from 1 to 100000");
+            throw wrongUse("--limit must be from 1 to 100000");
         }
-        DecisionTopic.History history = cluster.decisions().read(adapter, limit);
-        PrintWriter out = spec.commandLine().getOut();
+        DecisionTopic.History history = cluster().decisions().read(adapter(), limit);
         if (json) {
             history.last()
-                    .forEach(decision -> out.println(new String(TopicJson.write(decision), StandardCharsets.UTF_8)));
+                    .forEach(decision -> out().println(new String(TopicJson.write(decision), StandardCharsets.UTF_8)));
         } else if (history.last().isEmpty()) {
-            out.println("no decision on '" + adapter + "' in the last 30 days");
+            out().println("no decision on '" + adapter() + "' in the last 30 days");
         } else {
-            print(history.last(), out);
+            print(history.last(), out());
         }
-        out.flush();
+        out().flush();
         warn(history);
         return 0;
     }
 
     private void warn(DecisionTopic.History history) {
-        PrintWriter err = spec.commandLine().getErr();
         if (history.total() > history.last().size() && !json) {
-            err.println(
-                    "the last " + history.last().size() + " of " + history.total() + " decisions; --limit shows more");
+            err().println("the last " + history.last().size() + " of " + history.total()
+                    + " decisions; --limit shows more");
         }
         if (history.unreadable() > 0) {
-            err.println(history.unreadable() + " records of '" + adapter
+            err().println(history.unreadable() + " records of '" + adapter()
                     + "' on 'boundary-decisions' are not decisions, and are left out");
         }
-        err.flush();
+        err().flush();
     }
 
     private static void print(List<BoundaryDecisionRecord> decisions, PrintWriter out) {
@@ -108,11 +88,9 @@ final class BoundaryHistory implements Callable<Integer> {
         int subject = decision.boundary() < decision.version().numLayers() ? decision.boundary() : decision.before();
         return decision.boundaries().stream()
                         .filter(row -> row.boundary() == subject)
+                        .flatMapToDouble(row -> row.logE().stream())
+                        .mapToObj(value -> String.format(Locale.ROOT, "%.2f", value))
                         .findFirst()
-                        .flatMap(row -> row.logE().isPresent()
-                                ? Optional.of(String.format(
-                                        Locale.ROOT, "%.2f", row.logE().getAsDouble()))
-                                : Optional.empty())
                         .orElse("-")
                 + String.format(Locale.ROOT, " / %.2f", decision.certification().threshold());
     }

@@ -7,72 +7,56 @@ import io.tidemark.client.DecisionTopic;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.TableEntry;
-import java.io.PrintWriter;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.SortedMap;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark boundaries reset ADAPTER}: full LoRA, and an epoch without examples. */
 @Command(
         name = "reset",
         description = "Publishes full LoRA in place of a boundary or a pin, and begins a new epoch without examples.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example: the examples counted so far were wrong",
             "  tidemark boundaries reset restaurants",
             "Needs rights to read 'calibration-state' and to write 'adapter-boundaries' and 'boundary-decisions'."
         })
-final class BoundaryReset implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
-
-    @Mixin
-    private ClusterOptions cluster;
-
-    @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
-    private String adapter;
+final class BoundaryReset extends AdapterBoundaryCommand {
 
     @Override
     public Integer call() {
-        BoundaryTopic boundaries = cluster.boundaries();
-        DecisionTopic decisions = cluster.decisions();
-        Optional<BoundaryRecord> inForce = boundaries.read().get(adapter) instanceof TableEntry.Present present
+        BoundaryTopic boundaries = cluster().boundaries();
+        DecisionTopic decisions = cluster().decisions();
+        Optional<BoundaryRecord> inForce = boundaries.read().get(adapter()) instanceof TableEntry.Present present
                 ? Optional.of(present.record())
                 : Optional.empty();
         Optional<BoundaryDecisionRecord> last =
-                decisions.read(adapter, 1).last().stream().findFirst();
+                decisions.read(adapter(), 1).last().stream().findFirst();
         EpochReset reset = EpochReset.of(
-                        adapter,
+                        adapter(),
                         inForce,
                         last,
-                        cluster.calibrationStates().read(adapter),
+                        cluster().calibrationStates().read(adapter()),
                         Instant.now().truncatedTo(ChronoUnit.SECONDS))
-                .orElseThrow(() -> new CommandException("nothing is known of how '" + adapter
+                .orElseThrow(() -> new CommandException("nothing is known of how '" + adapter()
                         + "' is calibrated: no decision, record or state names its layers, digests and compute"
-                        + " type, so no epoch can begin; 'tidemark boundaries unset " + adapter
+                        + " type, so no epoch can begin; 'tidemark boundaries unset " + adapter()
                         + "' restores full LoRA"));
         boundaries.put(reset.record());
         SortedMap<String, TableEntry> table = boundaries.read();
-        requireInForce(reset.record(), table.get(adapter));
+        requireInForce(reset.record(), table.get(adapter()));
         BoundaryDecisionRecord decision = reset.decision();
         decisions.put(decision);
-        PrintWriter out = spec.commandLine().getOut();
-        out.println("reset '" + adapter + "': boundary " + decision.before() + " → " + decision.boundary()
+        out().println("reset '" + adapter() + "': boundary " + decision.before() + " → " + decision.boundary()
                 + " (full LoRA), epoch " + decision.epoch().number() + " begins without examples"
                 + (inForce.filter(BoundaryRecord::pins).isPresent() ? "; the pin is removed" : ""));
         if (last.filter(before -> !before.published()).isPresent()) {
-            out.println("the last decision was made in shadow mode: calibrators in that mode do not read this record");
+            out().println(
+                            "the last decision was made in shadow mode: calibrators in that mode do not read this record");
         }
-        BoundariesCommand.print(table, false, out);
+        BoundariesCommand.print(table, false, out());
         return 0;
     }
 

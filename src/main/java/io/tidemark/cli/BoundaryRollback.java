@@ -4,38 +4,22 @@ import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.TableEntry;
-import java.io.PrintWriter;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark boundaries rollback ADAPTER}: pins the boundary that the last move replaced. */
 @Command(
         name = "rollback",
         description = "Takes the last move back: pins the boundary before it for every version, until it is unset.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
             "  tidemark boundaries rollback restaurants --reason 'complaints about long answers'",
             "A withdrawal and a reset are no moves. 'unset' or 'reset' lets calibrators decide again."
         })
-final class BoundaryRollback implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
-
-    @Mixin
-    private ClusterOptions cluster;
-
-    @Parameters(paramLabel = "ADAPTER", description = "Id of the adapter.")
-    private String adapter;
+final class BoundaryRollback extends AdapterBoundaryCommand {
 
     @Option(
             names = "--reason",
@@ -45,42 +29,41 @@ final class BoundaryRollback implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        BoundaryTopic topic = cluster.boundaries();
-        BoundaryRecord moved = moved(topic.read().get(adapter));
+        BoundaryTopic topic = cluster().boundaries();
+        BoundaryRecord moved = moved(topic.read().get(adapter()));
         int before = moved.boundaryBeforeMove().getAsInt();
         String move = "move " + moved.decision().orElseThrow().move();
         topic.put(BoundaryRecord.setByHand(
-                adapter,
+                adapter(),
                 before,
                 reason == null ? "rollback of " + move : reason,
                 Instant.now().truncatedTo(ChronoUnit.SECONDS)));
-        PrintWriter out = spec.commandLine().getOut();
-        out.println("took back " + move + " of '" + adapter + "': boundary " + moved.boundary() + " → " + before
-                + ", pinned until 'tidemark boundaries unset " + adapter + "'");
-        BoundariesCommand.print(topic.read(), false, out);
+        out().println("took back " + move + " of '" + adapter() + "': boundary " + moved.boundary() + " → " + before
+                + ", pinned until 'tidemark boundaries unset " + adapter() + "'");
+        BoundariesCommand.print(topic.read(), false, out());
         return 0;
     }
 
     /** The record in force, which has a move. */
     private BoundaryRecord moved(TableEntry entry) {
-        String instead = "'tidemark boundaries set " + adapter + " LAYERS' pins a boundary";
+        String instead = "'tidemark boundaries set " + adapter() + " LAYERS' pins a boundary";
         if (entry instanceof TableEntry.Broken broken) {
             throw new CommandException(
-                    "the record of '" + adapter + "' is broken (" + broken.message() + "); " + instead);
+                    "the record of '" + adapter() + "' is broken (" + broken.message() + "); " + instead);
         }
         if (!(entry instanceof TableEntry.Present present)) {
-            throw new CommandException("'" + adapter + "' has no boundary record, so there is no move to take back; "
+            throw new CommandException("'" + adapter() + "' has no boundary record, so there is no move to take back; "
                     + "workers apply it in all layers. " + instead);
         }
         BoundaryRecord record = present.record();
         if (record.pins()) {
-            throw new CommandException("'" + adapter + "' is pinned to " + record.boundary()
-                    + ", so there is no move to take back; " + instead + ", and 'tidemark boundaries unset " + adapter
+            throw new CommandException("'" + adapter() + "' is pinned to " + record.boundary()
+                    + ", so there is no move to take back; " + instead + ", and 'tidemark boundaries unset " + adapter()
                     + "' removes the pin");
         }
         if (record.boundaryBeforeMove().isEmpty()) {
-            throw new CommandException("the record of '" + adapter + "' (boundary " + record.boundary()
-                    + ") names no move to take back; " + instead + ", and 'tidemark boundaries history " + adapter
+            throw new CommandException("the record of '" + adapter() + "' (boundary " + record.boundary()
+                    + ") names no move to take back; " + instead + ", and 'tidemark boundaries history " + adapter()
                     + "' lists the decisions");
         }
         return record;

@@ -2,39 +2,31 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.Cluster;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark broker}: the embedded broker in a process of its own. */
 @Command(
         name = "broker",
         description = "Runs a Kafka broker with Tidemark's topics until Ctrl-C, for several workers on one machine.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example: a broker whose topics survive a restart",
             "  tidemark broker --port 9092 --dir /tmp/tidemark-broker"
         })
-final class BrokerCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class BrokerCommand extends ConsoleCommand {
 
     @Option(
             names = "--port",
             paramLabel = "PORT",
-            defaultValue = "9092",
             description = "Port on the loopback address; 0: a free port. Default: ${DEFAULT-VALUE}.")
-    private int port;
+    private int port = 9092;
 
     @Option(
             names = "--dir",
@@ -47,9 +39,8 @@ final class BrokerCommand implements Callable<Integer> {
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(port, folder));
         Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "tidemark-broker-stop"));
         CommandSettings.createTopics(new Cluster(broker.bootstrapServers()));
-        PrintWriter out = spec.commandLine().getOut();
-        out.println(broker.bootstrapServers());
-        out.flush();
+        out().println(broker.bootstrapServers());
+        out().flush();
         new CountDownLatch(1).await(); // until a signal ends the process; the hook stops the broker
         return 0;
     }

@@ -1,30 +1,25 @@
 package io.tidemark.cli;
 
 import io.tidemark.calibration.rule.OfflineDecision;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.Topics;
 import io.tidemark.message.TableEntry;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark calibrate}: sends validation batches and prints the resulting boundary. */
 @Command(
         name = "calibrate",
         description = "Sends a JSONL file as validation batches and waits until a calibrator has processed them.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
@@ -32,10 +27,7 @@ import picocli.CommandLine.Spec;
             "A line of the file has 'prompt' or 'messages', and 'completion'. The command ends when the calibrators'",
             "group has committed past the last batch; state and boundary are in the transaction of that offset."
         })
-final class CalibrateCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class CalibrateCommand extends ConsoleCommand {
 
     @Mixin
     private ClusterOptions cluster;
@@ -67,9 +59,8 @@ final class CalibrateCommand implements Callable<Integer> {
     @Option(
             names = "--timeout",
             paramLabel = "SECONDS",
-            defaultValue = "300",
             description = "Maximum time without progress. Default: ${DEFAULT-VALUE}.")
-    private int timeoutSeconds;
+    private int timeoutSeconds = 300;
 
     @Option(names = "--json", description = "Print the boundary record as JSON.")
     private boolean json;
@@ -77,23 +68,22 @@ final class CalibrateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (batchSize < 1 || count < 1) {
-            throw new ParameterException(spec.commandLine(), "--batch-size and --examples must be 1 or more");
+            throw wrongUse("--batch-size and --examples must be 1 or more");
         }
         Topics topics = cluster.topics();
         cluster.cluster()
                 .requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
         DataFile file = new DataFile(data);
         long examples = Math.min(count, file.count());
-        PrintWriter err = spec.commandLine().getErr();
         boolean[] refused = {false};
         CalibrationClient.CountedBatch counted;
-        try (Progress progress = Progress.start("examples", examples, err)) {
+        try (Progress progress = Progress.start("examples", examples, err())) {
             CalibrationClient client = new CalibrationClient(cluster.cluster(), topics, group);
             counted = file.read(objects -> client.calibrate(
                     CalibrationClient.split(adapter, objects.limit(count).iterator(), batchSize),
                     (batch, reason) -> {
                         refused[0] = true;
-                        err.println("refused: batch " + batch.batchId() + ": " + reason);
+                        err().println("refused: batch " + batch.batchId() + ": " + reason);
                     },
                     done -> progress.stepTo(done, done + " of " + examples + " examples"),
                     Duration.ofSeconds(timeoutSeconds)));
@@ -104,12 +94,11 @@ final class CalibrateCommand implements Callable<Integer> {
     }
 
     private void printRepeats(CalibrationClient.CountedBatch counted, String states) {
-        PrintWriter err = spec.commandLine().getErr();
         if (counted.repeats().isEmpty()) {
-            err.println("the number of examples that were counted before is unknown: topic '" + states
+            err().println("the number of examples that were counted before is unknown: topic '" + states
                     + "' could not be read, such as without READ on it");
         } else if (counted.repeats().getAsInt() > 0) {
-            err.println(counted.examples() + " examples, of which "
+            err().println(counted.examples() + " examples, of which "
                     + counted.repeats().getAsInt() + " were counted before and add nothing");
         }
     }
@@ -118,13 +107,10 @@ final class CalibrateCommand implements Callable<Integer> {
         SortedMap<String, TableEntry> table = new TreeMap<>(cluster.boundaries().read());
         table.keySet().retainAll(List.of(adapter));
         if (table.isEmpty()) {
-            spec.commandLine()
-                    .getErr()
-                    .println(
-                            "'" + adapter + "' has no boundary record: full LoRA applies. 'tidemark boundaries explain "
-                                    + adapter + "' shows what a boundary needs");
+            err().println("'" + adapter + "' has no boundary record: full LoRA applies. 'tidemark boundaries explain "
+                    + adapter + "' shows what a boundary needs");
         } else {
-            BoundariesCommand.print(table, json, spec.commandLine().getOut());
+            BoundariesCommand.print(table, json, out());
         }
     }
 }

@@ -3,40 +3,35 @@ package io.tidemark.cli;
 import io.tidemark.calibration.curve.BoundaryCurve;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.calibration.rule.OfflineDecision;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.console.BoundaryPlots;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
-import io.tidemark.cli.model.ObjectiveOption;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.ProbabilityCurve;
 import io.tidemark.evaluation.ProbabilityCurve.Measure;
 import io.tidemark.plot.CharacterPlot;
 import io.tidemark.plot.Plot;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark curve}: a boundary from probability curves, and the curve of the boundary sweep for comparison. */
 @Command(
         name = "curve",
         description =
                 "Plots the gold tokens' probability after every layer, with LoRA and without, and suggests a boundary.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
@@ -44,25 +39,16 @@ import picocli.CommandLine.Spec;
             "      --data demo/data/describe-validation.jsonl --sweep --pictures pictures",
             "No text is generated: 'tidemark evaluate' measures length and time of texts at a boundary."
         })
-final class CurveCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class CurveCommand extends ConsoleCommand {
 
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
 
     @Mixin
     private AdapterOption adapter = new AdapterOption();
 
     @Mixin
     private ExamplesOption examples = new ExamplesOption(2, 40);
-
-    @Mixin
-    private ObjectiveOption objective = new ObjectiveOption();
 
     @Option(
             names = "--measure",
@@ -87,33 +73,31 @@ final class CurveCommand implements Callable<Integer> {
     public Integer call() {
         examples.check();
         String name = adapter.name();
-        PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open(compute.options())) {
+        try (LocalModel local = model.open()) {
             LoraWeights lora = adapter.load(local);
             List<TokenizedExample> tokens = examples.tokens(local.language());
             ProbabilityCurve curve = measure(local, lora, tokens);
             show(
                     BoundaryPlots.probability(name, curve, measure),
                     name + (measure == Measure.PROBABILITY ? "-probability" : "-log-probability"));
-            out.printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
+            out().printf("suggested boundary: %d of %d%n", curve.suggested().layers(), curve.numLayers());
             if (sweep) {
                 List<ExampleScore> scores =
                         new BoundarySweep(local.language(), SweepLimits.DEFAULT).scores(lora, tokens);
                 BoundaryCurve boundaries =
                         CurveStatistics.empty(local.layers()).plus(scores).curve();
-                out.println();
+                out().println();
                 show(BoundaryPlots.boundary(name, boundaries), name + "-boundary");
-                out.println(OfflineDecision.of(objective.rule(local.layers()), tokens, scores)
+                out().println(OfflineDecision.of(BoundaryRule.ofDefaults(local.layers()), tokens, scores)
                         .written());
-                out.flush();
+                out().flush();
             }
         }
         return 0;
     }
 
     private ProbabilityCurve measure(LocalModel local, LoraWeights lora, List<TokenizedExample> tokens) {
-        try (Progress progress =
-                Progress.start("examples", tokens.size(), spec.commandLine().getErr())) {
+        try (Progress progress = Progress.start("examples", tokens.size(), err())) {
             return ProbabilityCurve.measure(
                     local.language(),
                     lora,
@@ -124,9 +108,8 @@ final class CurveCommand implements Callable<Integer> {
     }
 
     private void show(Plot plot, String name) {
-        PrintWriter out = spec.commandLine().getOut();
-        out.print(CharacterPlot.of(plot));
-        out.flush();
+        out().print(CharacterPlot.of(plot));
+        out().flush();
         pictures.ifPresent(folder -> BoundaryPlots.write(folder, name, plot));
     }
 }

@@ -5,15 +5,15 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
-import io.tidemark.cli.model.ObjectiveOption;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Evaluation;
 import io.tidemark.evaluation.Evaluation.ScaledLora;
@@ -28,16 +28,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark evaluate}: compares an adapter at several boundaries on held-out examples. */
 @Command(
@@ -45,7 +41,6 @@ import picocli.CommandLine.Spec;
         description =
                 "Compares full LoRA, the boundaries that are chosen from a curve, half of the layers, scaled LoRA and the "
                         + "base model.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
@@ -55,26 +50,17 @@ import picocli.CommandLine.Spec;
             "otherwise with the completion.",
             "If every line has an 'answer', the number after '####' replaces ROUGE-L and BLEU."
         })
-final class EvaluateCommand implements Callable<Integer> {
+final class EvaluateCommand extends ConsoleCommand {
 
     private static final int SPEED_TOKENS = 32;
     private static final int MAX_SCALE = 2;
     private static final double MILLIS_PER_SECOND = 1000;
 
-    @Spec
-    private CommandSpec spec;
-
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
     @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
-    @Mixin
     private AdapterOption adapter = new AdapterOption();
-
-    @Mixin
-    private ObjectiveOption objective = new ObjectiveOption();
 
     @Option(names = "--data", required = true, paramLabel = "FILE.jsonl", description = "The test examples.")
     private Path data;
@@ -89,30 +75,26 @@ final class EvaluateCommand implements Callable<Integer> {
     @Option(
             names = "--examples",
             paramLabel = "N",
-            defaultValue = "100",
             description = "Use only the first N test examples. Default: ${DEFAULT-VALUE}.")
-    private int examples;
+    private int examples = 100;
 
     @Option(
             names = "--validation-examples",
             paramLabel = "N",
-            defaultValue = "40",
             description = "Use only the first N validation examples. Default: ${DEFAULT-VALUE}.")
-    private int validationExamples;
+    private int validationExamples = 40;
 
     @Option(
             names = "--generate",
             paramLabel = "N",
-            defaultValue = "60",
             description = "Generate a text for the first N test examples. Default: ${DEFAULT-VALUE}.")
-    private int generate;
+    private int generate = 60;
 
     @Option(
             names = "--max-tokens",
             paramLabel = "N",
-            defaultValue = "96",
             description = "Maximum number of tokens of a text. Default: ${DEFAULT-VALUE}.")
-    private int maxTokens;
+    private int maxTokens = 96;
 
     @Option(
             names = "--stop",
@@ -138,17 +120,15 @@ final class EvaluateCommand implements Callable<Integer> {
     @Option(
             names = "--rows",
             paramLabel = "N",
-            defaultValue = "16",
             description = "Maximum number of sequences in a batch. Default: ${DEFAULT-VALUE}.")
-    private int rows;
+    private int rows = 16;
 
     @Option(
             names = "--speed-runs",
             paramLabel = "N",
-            defaultValue = "3",
             description = "Timed runs of " + SPEED_TOKENS
                     + " tokens per sequence for each setting, in turn; 0: no speed. Default: ${DEFAULT-VALUE}.")
-    private int speedRuns;
+    private int speedRuns = 3;
 
     @Option(
             names = "--pictures",
@@ -176,7 +156,7 @@ final class EvaluateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         EvaluationOptions options = options();
-        try (LocalModel local = model.open(compute.options())) {
+        try (LocalModel local = model.open()) {
             model.requireBoundaries(local.language(), boundaries);
             EvaluationReport report = evaluateInFormat(local, options);
             pictures.ifPresent(folder -> BoundaryPlots.write(
@@ -184,24 +164,19 @@ final class EvaluateCommand implements Callable<Integer> {
                     adapter.name() + "-boundary",
                     BoundaryPlots.boundary(
                             adapter.name(), report.validationExamples(), report.validationCurve(), report.chosen())));
-            spec.commandLine()
-                    .getOut()
-                    .print(format.json ? json(report) : format.markdown ? markdown(report) : text(report));
-            spec.commandLine().getOut().flush();
+            out().print(format.json ? json(report) : format.markdown ? markdown(report) : text(report));
+            out().flush();
         }
         return 0;
     }
 
     private EvaluationOptions options() {
         if (generate < 2 || maxTokens < 1 || rows < 1 || speedRuns < 0 || examples < 2 || validationExamples < 2) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--examples, --validation-examples and --generate must be 2 or more, "
-                            + "--max-tokens and --rows 1 or more, --speed-runs 0 or more");
+            throw wrongUse("--examples, --validation-examples and --generate must be 2 or more, "
+                    + "--max-tokens and --rows 1 or more, --speed-runs 0 or more");
         }
         if (!scales.stream().allMatch(scale -> scale > 0 && scale <= MAX_SCALE)) {
-            throw new ParameterException(
-                    spec.commandLine(), "--scale must be numbers above 0 and at most " + MAX_SCALE + ", not " + scales);
+            throw wrongUse("--scale must be numbers above 0 and at most " + MAX_SCALE + ", not " + scales);
         }
         return new EvaluationOptions(
                 generate,
@@ -224,8 +199,7 @@ final class EvaluateCommand implements Callable<Integer> {
     }
 
     private EvaluationReport evaluate(LocalModel local, EvaluationOptions options) {
-        try (Progress progress =
-                Progress.start("percent", 100, spec.commandLine().getErr())) {
+        try (Progress progress = Progress.start("percent", 100, err())) {
             LoraWeights lora = adapter.load(local);
             List<ScaledLora> scaled = scales.stream()
                     .distinct()
@@ -240,7 +214,7 @@ final class EvaluateCommand implements Callable<Integer> {
             return evaluation.run(
                     new DataFile(validation).tokenized(local.language(), 2, validationExamples),
                     new DataFile(data).examples(local.language(), 2, examples),
-                    objective.rule(local.layers()));
+                    BoundaryRule.ofDefaults(local.layers()));
         }
     }
 

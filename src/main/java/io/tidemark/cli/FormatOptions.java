@@ -3,7 +3,6 @@ package io.tidemark.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.CommandException;
-import io.tidemark.cli.console.FailureText;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarException;
@@ -15,9 +14,7 @@ import io.tidemark.message.FormatFields;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.model.ModelConfig;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,9 +61,9 @@ final class FormatOptions {
             if (object) {
                 request.putObject("response_format").put("type", "json_object");
             }
-            schema.ifPresent(file -> structured(request).put("json", read(file)));
+            schema.ifPresent(file -> structured(request).put("json", PromptOptions.read(file)));
             regex.ifPresent(text -> structured(request).put("regex", text));
-            grammar.ifPresent(file -> structured(request).put("grammar", read(file)));
+            grammar.ifPresent(file -> structured(request).put("grammar", PromptOptions.read(file)));
             if (!choices.isEmpty()) {
                 choices.forEach(structured(request).putArray("choice")::add);
             }
@@ -120,13 +117,5 @@ final class FormatOptions {
 
     private static ObjectNode structured(ObjectNode request) {
         return request.putObject("structured_outputs");
-    }
-
-    private static String read(Path file) {
-        try {
-            return Files.readString(file);
-        } catch (IOException e) {
-            throw new CommandException(file + " cannot be read: " + FailureText.oneLine(e), e);
-        }
     }
 }

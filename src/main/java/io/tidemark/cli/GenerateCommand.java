@@ -3,6 +3,7 @@ package io.tidemark.cli;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.ModelAndAdapterOptions;
@@ -25,20 +26,16 @@ import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark generate}: one request through the generation engine, without Kafka. */
 @Command(
         name = "generate",
         description = "Generates one text in this process, without Kafka, and streams it to stdout.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example: LoRA in the lowest 12 layers",
@@ -46,13 +43,10 @@ import picocli.CommandLine.Spec;
             "      --prompt 'Restaurant facts: name[The Eagle]\\nDescription:' --max-tokens 64 --temperature 0",
             "\\n in --prompt, --message, --stop and --choice is a line break."
         })
-final class GenerateCommand implements Callable<Integer> {
+final class GenerateCommand extends ConsoleCommand {
 
     private static final int PREFILL_TOKENS = 512;
     private static final long MIN_KV_BYTES = 64L << 20;
-
-    @Spec
-    private CommandSpec spec;
 
     @Mixin
     private ModelAndAdapterOptions model = new ModelAndAdapterOptions();
@@ -89,7 +83,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (outcome instanceof Outcome.Failure failure) {
             throw new CommandException(failure.code() + ": " + failure.message());
         }
-        spec.commandLine().getErr().println(summary((Completion) outcome));
+        err().println(summary((Completion) outcome));
         return 0;
     }
 
@@ -136,7 +130,7 @@ final class GenerateCommand implements Callable<Integer> {
         // The engine reserves whole blocks, so the KV cache has twice the required size.
         EngineLimits limits = new EngineLimits(1, PREFILL_TOKENS, Math.max(2 * bytes, MIN_KV_BYTES));
         try (GenerationEngine engine = GenerationEngine.start(language, limits)) {
-            Printer printer = new Printer(spec.commandLine().getOut());
+            Printer printer = new Printer(out());
             engine.submit(request, printer);
             return printer.outcome.join();
         } catch (RequestRejectedException e) {

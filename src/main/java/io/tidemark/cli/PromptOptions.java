@@ -48,7 +48,8 @@ class PromptOptions {
         return file.map(PromptOptions::read).or(() -> prompt);
     }
 
-    private static String read(Path file) {
+    /** @throws CommandException if the file cannot be read */
+    static String read(Path file) {
         try {
             return Files.readString(file);
         } catch (IOException e) {

@@ -3,6 +3,7 @@ package io.tidemark.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.file.FileSend;
 import io.tidemark.cli.file.LineResult;
 import io.tidemark.cli.file.RequestInput;
@@ -19,20 +20,15 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark send}: sends requests and waits for their results. */
 @Command(
         name = "send",
         description = "Sends one request, or those of a JSONL file, and waits until each has its result.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Examples:",
@@ -43,7 +39,7 @@ import picocli.CommandLine.Spec;
             "1 some lines have no result.",
             "\\n in --prompt, --message, --stop and --choice is a line break."
         })
-final class SendCommand implements Callable<Integer> {
+final class SendCommand extends ConsoleCommand {
 
     /** Fields of data files that are not fields of a request. */
     private static final List<String> LABELS = List.of("completion", "references", "answer");
@@ -55,9 +51,6 @@ final class SendCommand implements Callable<Integer> {
 
     /** Stdin or stdout. */
     private static final Path STANDARD = Path.of("-");
-
-    @Spec
-    private CommandSpec spec;
 
     @Mixin
     private ClusterOptions cluster;
@@ -123,16 +116,14 @@ final class SendCommand implements Callable<Integer> {
     @Option(
             names = "--max-open",
             paramLabel = "N",
-            defaultValue = "1000",
             description = "Maximum number of requests of --file that are open at a time. Default: ${DEFAULT-VALUE}.")
-    private int maxOpen;
+    private int maxOpen = 1000;
 
     @Option(
             names = "--max-open-bytes",
             paramLabel = "BYTES",
-            defaultValue = "67108864",
             description = "Maximum bytes of their lines together. Default: 64 MiB.")
-    private long maxOpenBytes;
+    private long maxOpenBytes = 64 << 20;
 
     /** The input of one request, or a file of requests. */
     static final class InputOptions extends PromptOptions {
@@ -152,7 +143,7 @@ final class SendCommand implements Callable<Integer> {
             return sendFile(topics, input.requests.get());
         }
         if (output.isPresent()) {
-            throw new ParameterException(spec.commandLine(), "--output requires --file");
+            throw wrongUse("--output requires --file");
         }
         cluster.cluster().requireTopics(topics.requests(), topics.events(), topics.results());
         List<RequestResult> results;
@@ -167,16 +158,13 @@ final class SendCommand implements Callable<Integer> {
     }
 
     private List<RequestResult> sendOne(RequestClient client, ObjectNode request) {
-        PrintWriter out = spec.commandLine().getOut();
-        ResultListener printer = json
-                ? result -> print(result.json())
-                : new StreamPrinter(out, spec.commandLine().getErr());
+        ResultListener printer = json ? result -> print(result.json()) : new StreamPrinter(out(), err());
         return client.send(List.of(request), printer, seconds());
     }
 
     private void print(String line) {
-        spec.commandLine().getOut().println(line);
-        spec.commandLine().getOut().flush();
+        out().println(line);
+        out().flush();
     }
 
     private Duration seconds() {
@@ -215,27 +203,25 @@ final class SendCommand implements Callable<Integer> {
 
     private int sendFile(Topics topics, Path file) {
         if (maxOpen < 1 || maxOpenBytes < 1 || timeout.orElse(1) < 1) {
-            throw new ParameterException(
-                    spec.commandLine(), "--max-open, --max-open-bytes and --timeout must be 1 or more");
+            throw wrongUse("--max-open, --max-open-bytes and --timeout must be 1 or more");
         }
-        PrintWriter err = spec.commandLine().getErr();
-        notices(err);
+        notices(err());
         cluster.cluster().requireTopics(topics.requests(), topics.results());
         FileSend send = new FileSend(
-                cluster.cluster(), topics, new WindowLimits(maxOpen, maxOpenBytes, seconds()), this::fillLine, err);
+                cluster.cluster(), topics, new WindowLimits(maxOpen, maxOpenBytes, seconds()), this::fillLine, err());
         RequestInput requests =
                 file.equals(STANDARD) ? new RequestInput.Stream(System.in) : new RequestInput.Named(file);
         Optional<Path> results = output.filter(path -> !path.equals(STANDARD));
         FileSend.Summary summary = results.isPresent()
                 ? send.run(requests, results.get())
                 : send.run(requests, result -> printResult(result));
-        results.ifPresent(path -> err.println(path + " has " + summary.results() + " results, " + summary.errors()
+        results.ifPresent(path -> err().println(path + " has " + summary.results() + " results, " + summary.errors()
                 + " of them errors; " + summary.earlier() + " are of earlier runs"));
         summary.unfinished()
-                .ifPresent(number -> err.println("line " + number + " of " + requests
+                .ifPresent(number -> err().println("line " + number + " of " + requests
                         + " was not sent: it has no line end and is not JSON, so it may be still being written. When it"
                         + " is complete, run the command again"));
-        err.flush();
+        err().flush();
         if (summary.unfinished().isPresent()) {
             return 1;
         }
@@ -262,7 +248,7 @@ final class SendCommand implements Callable<Integer> {
 
     private void printResult(LineResult result) throws IOException {
         print(json || output.isPresent() ? result.json() : line(result));
-        if (spec.commandLine().getOut().checkError()) {
+        if (out().checkError()) {
             throw new IOException("stdout is closed");
         }
     }

@@ -2,9 +2,9 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.console.Verbosity;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.cli.serving.ServingProcess;
 import io.tidemark.cli.serving.ShutdownGuard;
@@ -17,19 +17,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark serve}: the command of the containers. Options take precedence over environment variables. */
 @Command(
         name = "serve",
         description = "Runs a worker, a calibrator or both until SIGTERM.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Examples:",
@@ -39,13 +34,10 @@ import picocli.CommandLine.Spec;
             "      --adapter restaurants=adapters/restaurants",
             "Every setting has an environment variable, such as TIDEMARK_MODEL_DIR and KAFKA_BOOTSTRAP_SERVERS."
         })
-final class ServeCommand implements Callable<Integer>, StartsQuarkus {
+final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
 
     private static final String EMBEDDED = "embedded";
     private static final int DEFAULT_BROKER_PORT = 9092;
-
-    @Spec
-    private CommandSpec spec;
 
     @ParentCommand
     private Verbosity root;
@@ -86,11 +78,7 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
             description = "Name of the base model in records. Default: the folder's name.")
     private Optional<String> modelName = Optional.empty();
 
-    @Option(
-            names = "--adapter",
-            paramLabel = "[NAME=]DIR",
-            converter = NamedFolder.Converter.class,
-            description = "PEFT folder of an adapter; may be repeated.")
+    @Option(names = "--adapter", paramLabel = "[NAME=]DIR", description = "PEFT folder of an adapter; may be repeated.")
     private List<NamedFolder> adapters = new ArrayList<>();
 
     @Option(
@@ -102,7 +90,6 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
     @Option(
             names = "--compute-type",
             paramLabel = "TYPE",
-            converter = ComputeOptions.Converter.class,
             description = "fp32, bf16, int8, or auto: bf16 on a GPU, int8 on x86-64, otherwise fp32. "
                     + "Default: $TIDEMARK_ENGINE_COMPUTE_TYPE, otherwise auto.")
     private Optional<ComputeTypeChoice> computeType = Optional.empty();
@@ -110,7 +97,6 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
     @Option(
             names = "--kernels",
             paramLabel = "KERNELS",
-            converter = ComputeOptions.KernelsConverter.class,
             description =
                     "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2. "
                             + "Default: $TIDEMARK_ENGINE_KERNELS, otherwise auto.")
@@ -123,14 +109,13 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
     public Integer call() throws Exception {
         boolean embedded = broker.filter(EMBEDDED::equals).isPresent();
         if (!embedded && (brokerPort.isPresent() || brokerFolder.isPresent())) {
-            throw new ParameterException(spec.commandLine(), "--broker-port and --broker-dir need --broker embedded");
+            throw wrongUse("--broker-port and --broker-dir need --broker embedded");
         }
         if (embedded) {
             EmbeddedBroker.requireServer(); // before the model is loaded
         }
         if (model.isEmpty() && !CommandSettings.isSet("tidemark.model.dir")) {
-            throw new ParameterException(
-                    spec.commandLine(), "Missing option '--model=DIR', and TIDEMARK_MODEL_DIR is not set");
+            throw wrongUse("Missing option '--model=DIR', and TIDEMARK_MODEL_DIR is not set");
         }
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
@@ -148,7 +133,7 @@ final class ServeCommand implements Callable<Integer>, StartsQuarkus {
     private int serveWithBroker(ServingProcess.Options options) {
         try (EmbeddedBroker running =
                 EmbeddedBroker.start(new BrokerOptions(brokerPort.orElse(DEFAULT_BROKER_PORT), brokerFolder))) {
-            spec.commandLine().getErr().println("broker at " + running.bootstrapServers());
+            err().println("broker at " + running.bootstrapServers());
             return new ServingProcess(options.settings(Optional.of(running.bootstrapServers()))).run();
         }
     }

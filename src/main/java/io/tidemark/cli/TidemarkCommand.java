@@ -2,20 +2,26 @@ package io.tidemark.cli;
 
 import io.tidemark.cli.bench.BenchCommand;
 import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.console.ProgramVersion;
 import io.tidemark.cli.console.Verbosity;
 import io.tidemark.cli.demo.DemoCommand;
 import io.tidemark.cli.serving.StartsQuarkus;
+import io.tidemark.model.ComputeTypeChoice;
+import io.tidemark.model.Kernels;
 import java.util.List;
+import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The root command: the list of commands and the behaviour that they share. */
@@ -69,6 +75,9 @@ public final class TidemarkCommand implements Runnable, Verbosity {
         TidemarkCommand root = new TidemarkCommand();
         CommandLine line = new CommandLine(root);
         line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.registerConverter(NamedFolder.class, checked(NamedFolder::parse));
+        line.registerConverter(ComputeTypeChoice.class, checked(ComputeTypeChoice::of));
+        line.registerConverter(Kernels.class, checked(Kernels::of));
         line.setUsageHelpWidth(HELP_WIDTH);
         line.getSubcommands()
                 .get("help")
@@ -82,6 +91,17 @@ public final class TidemarkCommand implements Runnable, Verbosity {
             return CommandLine.ExitCode.SOFTWARE;
         });
         return line;
+    }
+
+    /** Picocli prints the message of a {@link TypeConversionException} only. */
+    private static <T> ITypeConverter<T> checked(Function<String, T> parser) {
+        return text -> {
+            try {
+                return parser.apply(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(e.getMessage());
+            }
+        };
     }
 
     private int execute(ParseResult parsed) {

@@ -1,6 +1,7 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ThreadsOption;
@@ -10,27 +11,22 @@ import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.verification.Verification;
 import io.tidemark.verification.VerificationReport;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark verify}: compares the engine with outputs of transformers and PEFT. */
 @Command(
         name = "verify",
         description =
                 "Compares the engine with the reference outputs (expected.json) of adapters, one line per adapter.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Examples: all models below a folder, then one adapter",
@@ -38,10 +34,7 @@ import picocli.CommandLine.Spec;
             "  tidemark verify --model demo/model --adapter demo/adapters/describe",
             "Exits with 1 if a comparison is off, an adapter is unsupported, or nothing was compared."
         })
-final class VerifyCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class VerifyCommand extends ConsoleCommand {
 
     @ArgGroup(exclusive = true, multiplicity = "1")
     private Subject subject;
@@ -83,7 +76,6 @@ final class VerifyCommand implements Callable<Integer> {
                 names = "--adapter",
                 required = true,
                 paramLabel = "[NAME=]DIR",
-                converter = NamedFolder.Converter.class,
                 description = "PEFT folder of the adapter, with its expected.json.")
         private NamedFolder adapter;
     }
@@ -102,25 +94,24 @@ final class VerifyCommand implements Callable<Integer> {
                 .ifPresent(folder -> {
                     throw new CommandException("there is no folder " + folder);
                 });
-        PrintWriter out = spec.commandLine().getOut();
         ModelOptions options = compute.options();
         try (Torch torch = record.map(folder -> Torch.recording(threads.torch(), folder))
                 .orElseGet(() -> Torch.open(threads.torch()))) {
             Verification verification = new Verification(torch, options, verdict -> {
-                out.println(verdict.adapter() + "  " + verdict.line());
-                out.flush();
+                out().println(verdict.adapter() + "  " + verdict.line());
+                out().flush();
             });
             VerificationReport report = subject.one == null
                     ? verification.walk(subject.folders)
                     : verification.one(subject.one.model, subject.one.adapter.folder());
-            out.printf(
-                    "%d compared, %d off, %d unsupported; %s, kernels: %s%n",
-                    report.compared(),
-                    report.off(),
-                    report.unsupported(),
-                    options.computeType().label(),
-                    report.kernels().map(Kernels::label).orElse("none"));
-            out.flush();
+            out().printf(
+                            "%d compared, %d off, %d unsupported; %s, kernels: %s%n",
+                            report.compared(),
+                            report.off(),
+                            report.unsupported(),
+                            options.computeType().label(),
+                            report.kernels().map(Kernels::label).orElse("none"));
+            out().flush();
             return report.pass(allowUnsupported) ? 0 : 1;
         }
     }

@@ -140,9 +140,7 @@ final class BatchOutcomes implements Runnable {
     private void start() {
         if (!started) {
             started = true;
-            Thread thread = new Thread(this, "tidemark-client-batches");
-            thread.setDaemon(true);
-            thread.start();
+            CallbackThreads.daemon(this, "tidemark-client-batches").start();
         }
     }
 

@@ -41,7 +41,7 @@ public final class BoundaryTopic {
      * @throws ClientException if the broker does not acknowledge it
      */
     public void put(BoundaryRecord record) {
-        write(new ProducerRecord<>(topic, record.adapter(), TopicJson.write(record)));
+        cluster.write(new ProducerRecord<>(topic, record.adapter(), TopicJson.write(record)));
     }
 
     /**
@@ -50,12 +50,6 @@ public final class BoundaryTopic {
      * @throws ClientException if the broker does not acknowledge it
      */
     public void remove(String adapter) {
-        write(new ProducerRecord<>(topic, adapter, null));
-    }
-
-    private void write(ProducerRecord<String, byte[]> record) {
-        try (RecordSender sender = new RecordSender(cluster)) {
-            sender.send(record);
-        }
+        cluster.write(new ProducerRecord<>(topic, adapter, null));
     }
 }

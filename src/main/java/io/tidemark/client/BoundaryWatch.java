@@ -33,9 +33,7 @@ final class BoundaryWatch implements Flow.Publisher<BoundaryChange> {
     public void subscribe(Flow.Subscriber<? super BoundaryChange> subscriber) {
         Watch watch = new Watch(Objects.requireNonNull(subscriber, "subscriber"));
         subscriber.onSubscribe(watch);
-        Thread thread = new Thread(watch, "tidemark-client-boundaries");
-        thread.setDaemon(true);
-        thread.start();
+        CallbackThreads.daemon(watch, "tidemark-client-boundaries").start();
     }
 
     /** Completes all subscribers. */

@@ -39,7 +39,8 @@ final class CallbackThreads implements Executor {
         return daemon(task, "tidemark-callbacks-" + threads.incrementAndGet());
     }
 
-    private static Thread daemon(Runnable task, String name) {
+    /** A thread that does not keep the program alive. */
+    static Thread daemon(Runnable task, String name) {
         Thread thread = new Thread(task, name);
         thread.setDaemon(true);
         return thread;

@@ -21,6 +21,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -111,6 +112,25 @@ public record Cluster(String brokers, Map<String, String> properties) {
             readToEnd(reader, handler, READ_PAUSE);
         } catch (KafkaException e) {
             throw ClientException.of("topic '" + topic + "' cannot be read at " + brokers, e);
+        }
+    }
+
+    /**
+     * Writes a record and waits for the acknowledgement of all replicas.
+     *
+     * @throws ClientException if the broker does not acknowledge it
+     */
+    void write(ProducerRecord<String, byte[]> record) {
+        Producer<String, byte[]> producer = producer();
+        try {
+            producer.send(record).get();
+        } catch (ExecutionException e) {
+            throw ClientException.of("the broker did not acknowledge a record", e.getCause());
+        } catch (InterruptedException e) {
+            throw ClientException.interrupted(e);
+        } finally {
+            // an interrupted thread could not wait
+            producer.close(Duration.ZERO);
         }
     }
 

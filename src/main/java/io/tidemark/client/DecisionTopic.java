@@ -52,9 +52,7 @@ public final class DecisionTopic {
      * @throws ClientException if the broker does not acknowledge it
      */
     public void put(BoundaryDecisionRecord decision) {
-        try (RecordSender sender = new RecordSender(cluster)) {
-            sender.send(new ProducerRecord<>(topic, decision.adapter(), TopicJson.write(decision)));
-        }
+        cluster.write(new ProducerRecord<>(topic, decision.adapter(), TopicJson.write(decision)));
     }
 
     /** What was read so far. */

@@ -92,7 +92,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         this.watch = new BoundaryWatch(builder.cluster, topics);
         this.producer = builder.cluster.producer();
         this.reader = builder.validationOnly ? Optional.empty() : Optional.of(reader(builder));
-        this.thread = reader.map(loop -> daemon(loop, "tidemark-client"));
+        this.thread = reader.map(loop -> CallbackThreads.daemon(loop, "tidemark-client"));
         this.batches = new BatchOutcomes(
                 builder.cluster, topics, builder.group, builder.limits, producer, callbacks, System::nanoTime);
         thread.ifPresent(Thread::start);
@@ -115,12 +115,6 @@ public final class KafkaTidemarkClient implements TidemarkClient {
             producer.close(Duration.ZERO);
             throw ClientException.of("results cannot be read at " + builder.cluster.brokers(), e);
         }
-    }
-
-    private static Thread daemon(Runnable task, String name) {
-        Thread thread = new Thread(task, name);
-        thread.setDaemon(true);
-        return thread;
     }
 
     /**

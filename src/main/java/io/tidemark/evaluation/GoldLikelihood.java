@@ -19,7 +19,7 @@ public final class GoldLikelihood {
 
     private final TeacherForcing decoder;
 
-    public GoldLikelihood(TeacherForcing decoder) {
+    private GoldLikelihood(TeacherForcing decoder) {
         this.decoder = decoder;
     }
 
@@ -29,7 +29,7 @@ public final class GoldLikelihood {
      * @param lora empty for the base model
      * @return the mean log-probability per gold token of each example, in nats, in the order of the examples
      */
-    static List<Double> score(
+    public static List<Double> score(
             LanguageModel model, Optional<LoraWeights> lora, List<ExampleBatch> batches, Boundary boundary) {
         GoldLikelihood likelihood = new GoldLikelihood(
                 lora.map(model.decoder()::teacherForcing).orElseGet(model.decoder()::teacherForcing));
@@ -51,7 +51,7 @@ public final class GoldLikelihood {
      *
      * @return the log-probability of each gold token in nats, sequence by sequence
      */
-    public double[] logprobs(TeacherForcedBatch batch, Boundary boundary) {
+    private double[] logprobs(TeacherForcedBatch batch, Boundary boundary) {
         try (ForcedPass pass = decoder.pass(batch, 1);
                 HiddenStates states = pass.embed()) {
             pass.layers(states, 0, boundary.layers(), true);
@@ -61,7 +61,7 @@ public final class GoldLikelihood {
     }
 
     /** Returns the mean over the gold tokens of each sequence. */
-    public static double[] meanBySequence(TeacherForcedBatch batch, double[] gold) {
+    static double[] meanBySequence(TeacherForcedBatch batch, double[] gold) {
         double[] means = new double[batch.sequences().size()];
         int from = 0;
         for (int i = 0; i < means.length; i++) {

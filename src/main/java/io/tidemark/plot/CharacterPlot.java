@@ -37,8 +37,7 @@ public final class CharacterPlot {
 
     /** Returns several lines, each with a line break at its end. */
     public static String of(Plot plot) {
-        CharacterPlot drawing =
-                new CharacterPlot(plot.xLabel(), plot.last(), plot.marks(), Scale.over(plot.lowest(), plot.highest()));
+        CharacterPlot drawing = new CharacterPlot(plot.xLabel(), plot.last(), plot.marks(), plot.yScale());
         StringBuilder legend = new StringBuilder();
         for (int i = 0; i < plot.series().size(); i++) {
             legend.append(

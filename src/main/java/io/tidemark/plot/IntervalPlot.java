@@ -48,10 +48,7 @@ public record IntervalPlot(
     }
 
     Scale yScale() {
-        return Scale.over(ends(-1).min().orElseThrow(), ends(1).max().orElseThrow());
-    }
-
-    private DoubleStream ends(int side) {
-        return points.stream().mapToDouble(point -> point.value() + side * point.half());
+        return Scale.over(points.stream()
+                .flatMapToDouble(point -> DoubleStream.of(point.value() - point.half(), point.value() + point.half())));
     }
 }

@@ -47,19 +47,8 @@ public record Plot(String title, String xLabel, String yLabel, List<Series> seri
         return series.get(0).values().size() - 1;
     }
 
-    double lowest() {
-        return series.stream()
-                .flatMap(s -> s.values().stream())
-                .mapToDouble(Double::doubleValue)
-                .min()
-                .orElseThrow();
-    }
-
-    double highest() {
-        return series.stream()
-                .flatMap(s -> s.values().stream())
-                .mapToDouble(Double::doubleValue)
-                .max()
-                .orElseThrow();
+    Scale yScale() {
+        return Scale.over(
+                series.stream().flatMap(line -> line.values().stream()).mapToDouble(Double::doubleValue));
     }
 }

@@ -1,13 +1,21 @@
 package io.tidemark.plot;
 
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /** An axis. Those of {@link #over} have round numbers at both ends. */
 record Scale(double from, double to, double step) {
 
     private static final int MOST_STEPS = 6;
+
+    /** @param values one or more, which the axis has room for */
+    static Scale over(DoubleStream values) {
+        DoubleSummaryStatistics range = values.summaryStatistics();
+        return over(range.getMin(), range.getMax());
+    }
 
     static Scale over(double lowest, double highest) {
         double range = highest - lowest > 0 ? highest - lowest : 1;

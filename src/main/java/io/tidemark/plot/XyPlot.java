@@ -2,7 +2,6 @@ package io.tidemark.plot;
 
 import java.util.List;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.DoubleStream;
 
 /**
  * The data of a plot of lines through points.
@@ -52,12 +51,6 @@ public record XyPlot(String title, String xLabel, String yLabel, List<Line> line
     }
 
     private Scale scale(ToDoubleFunction<Point> coordinate) {
-        return Scale.over(
-                coordinates(coordinate).min().orElseThrow(),
-                coordinates(coordinate).max().orElseThrow());
-    }
-
-    private DoubleStream coordinates(ToDoubleFunction<Point> coordinate) {
-        return lines.stream().flatMap(line -> line.points().stream()).mapToDouble(coordinate);
+        return Scale.over(lines.stream().flatMap(line -> line.points().stream()).mapToDouble(coordinate));
     }
 }

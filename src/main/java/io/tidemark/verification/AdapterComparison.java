@@ -6,9 +6,7 @@ import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.rule.BoundaryRule;
-import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.OfflineDecision;
-import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
@@ -53,10 +51,7 @@ final class AdapterComparison {
     Agreement run() {
         List<TokenizedExample> examples = examples();
         List<ExampleScore> scores = new BoundarySweep(model, SweepLimits.DEFAULT).scores(lora, examples);
-        BoundaryRule rule = new BoundaryRule(
-                RuleSettings.DEFAULT,
-                Objective.parse("balanced"),
-                model.config().numLayers());
+        BoundaryRule rule = BoundaryRule.ofDefaults(model.config().numLayers());
         return new Agreement(
                 logitError(),
                 likelihoodError(scores),

@@ -2,6 +2,7 @@ package io.tidemark.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -147,9 +148,12 @@ class SecuredClusterIT {
     }
 
     private void calibrate(List<JsonNode> examples) {
-        assertThat(new CalibrationClient(cluster("tidemark-validation"), TOPICS, "tidemark-calibrators")
-                        .calibrate(CalibrationClient.split("all", examples, examples.size()), progress -> {}, TIMEOUT))
-                .isEmpty();
+        new CalibrationClient(cluster("tidemark-validation"), TOPICS, "tidemark-calibrators")
+                .calibrate(
+                        CalibrationClient.split("all", examples.iterator(), examples.size()),
+                        (batch, reason) -> fail(reason),
+                        progress -> {},
+                        TIMEOUT);
     }
 
     /** What a client tells about a batch that the calibrator counts. */

@@ -34,6 +34,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -185,8 +186,14 @@ class TopicRecordsTest {
 
     /** Sends the examples as one batch, and returns the error if it is refused. */
     private Map<RawValidationBatch, String> calibrate(String adapter, List<JsonNode> examples) {
-        return new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
-                .calibrate(CalibrationClient.split(adapter, examples, EXAMPLES), done -> {}, TIMEOUT);
+        Map<RawValidationBatch, String> refused = new HashMap<>();
+        new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
+                .calibrate(
+                        CalibrationClient.split(adapter, examples.iterator(), EXAMPLES),
+                        refused::put,
+                        done -> {},
+                        TIMEOUT);
+        return refused;
     }
 
     /** The boundaries of an operator, and tombstones, which leave the adapters as the other tests expect them. */

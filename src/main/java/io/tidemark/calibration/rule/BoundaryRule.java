@@ -31,6 +31,11 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
         settings = settings.forObjective(objective);
     }
 
+    /** The rule of a calibrator with the default settings. */
+    public static BoundaryRule ofDefaults(int numLayers) {
+        return new BoundaryRule(RuleSettings.DEFAULT, Objective.parse("balanced"), numLayers);
+    }
+
     /**
      * The state of a partition in the epoch that counts.
      *

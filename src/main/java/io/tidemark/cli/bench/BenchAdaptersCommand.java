@@ -6,97 +6,72 @@ import io.tidemark.benchmark.AdapterBenchmark.Run;
 import io.tidemark.benchmark.AdapterWorkload;
 import io.tidemark.benchmark.SyntheticAdapters;
 import io.tidemark.cli.console.CommandException;
-import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
 import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench adapters}: measures many adapters in bounded memory. */
 @Command(
         name = "adapters",
         description =
                 "Serves many adapters of Zipf popularity in bounded memory, and compares with all of them in memory.",
-        mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  tidemark bench adapters --model demo/model --adapters 1000 --adapter-bytes 64"})
-final class BenchAdaptersCommand implements Callable<Integer> {
+final class BenchAdaptersCommand extends ConsoleCommand {
 
     private static final double MIB = 1 << 20;
-
-    @Spec
-    private CommandSpec spec;
 
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
 
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
-
-    @Option(
-            names = "--adapters",
-            paramLabel = "N",
-            defaultValue = "1000",
-            description = "Number of adapters. Default: ${DEFAULT-VALUE}.")
-    private int adapters;
+    @Option(names = "--adapters", paramLabel = "N", description = "Number of adapters. Default: ${DEFAULT-VALUE}.")
+    private int adapters = 1000;
 
     @Option(
             names = "--distinct",
             paramLabel = "N",
-            defaultValue = "100",
             description =
                     "Number of adapters with files of their own; the others are hard links. Default: ${DEFAULT-VALUE}.")
-    private int distinct;
+    private int distinct = 100;
 
     @Option(
             names = "--rank",
             paramLabel = "R",
-            defaultValue = "8",
             description = "LoRA rank of all seven modules. Default: ${DEFAULT-VALUE}.")
-    private int rank;
+    private int rank = 8;
 
     @Option(
             names = "--adapter-bytes",
             paramLabel = "MIB",
-            defaultValue = "64",
             description = "Memory for adapters in MiB. Default: ${DEFAULT-VALUE}.")
-    private long budget;
+    private long budget = 64;
 
-    @Option(
-            names = "--requests",
-            paramLabel = "N",
-            defaultValue = "500",
-            description = "Number of requests. Default: ${DEFAULT-VALUE}.")
-    private int requests;
+    @Option(names = "--requests", paramLabel = "N", description = "Number of requests. Default: ${DEFAULT-VALUE}.")
+    private int requests = 500;
 
     @Option(
             names = "--tokens",
             paramLabel = "N",
-            defaultValue = "32",
             description = "Tokens that each request generates. Default: ${DEFAULT-VALUE}.")
-    private int tokens;
+    private int tokens = 32;
 
     @Option(
             names = "--max-num-seqs",
             paramLabel = "N",
-            defaultValue = "8",
             description = "Maximum number of running sequences. Default: ${DEFAULT-VALUE}.")
-    private int maxNumSeqs;
+    private int maxNumSeqs = 8;
 
     @Option(
             names = "--repeat",
             paramLabel = "N",
-            defaultValue = "3",
             description = "Rounds of all measurements. Default: ${DEFAULT-VALUE}.")
-    private int repeat;
+    private int repeat = 3;
 
     @Override
     public Integer call() {
@@ -108,41 +83,39 @@ final class BenchAdaptersCommand implements Callable<Integer> {
                 || tokens < 2
                 || maxNumSeqs < 1
                 || repeat < 1) {
-            throw new ParameterException(
-                    spec.commandLine(), "--adapters and --tokens must be 2 or more, all others 1 or more");
+            throw wrongUse("--adapters and --tokens must be 2 or more, all others 1 or more");
         }
-        PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open(compute.options());
+        try (LocalModel local = model.open();
                 SyntheticAdapters folder =
                         SyntheticAdapters.write(local.language().config(), adapters, distinct, rank)) {
             AdapterWorkload workload =
                     new AdapterWorkload(folder.folders(), budget << 20, requests, tokens, maxNumSeqs);
             AdapterBenchmark benchmark = new AdapterBenchmark(local.language(), workload);
-            out.printf(
-                    "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, "
-                            + "%d rows, budget %d MiB%n",
-                    adapters,
-                    rank,
-                    Math.min(distinct, adapters),
-                    folder.bytesOfOne() / MIB,
-                    requests,
-                    tokens,
-                    maxNumSeqs,
-                    budget);
+            out().printf(
+                            "%d adapters of rank %d (%d distinct, %.1f MiB each on disk), %d requests of %d tokens, "
+                                    + "%d rows, budget %d MiB%n",
+                            adapters,
+                            rank,
+                            Math.min(distinct, adapters),
+                            folder.bytesOfOne() / MIB,
+                            requests,
+                            tokens,
+                            maxNumSeqs,
+                            budget);
             List<Double> ratios = new ArrayList<>();
             for (int round = 0; round < repeat; round++) {
                 Run bounded = benchmark.bounded();
-                print(out, "bounded", bounded);
+                print(out(), "bounded", bounded);
                 Run resident = benchmark.resident(
-                        used -> out.printf("(all %d requested adapters are loaded before the next run)%n", used));
-                print(out, "all in memory", resident);
+                        used -> out().printf("(all %d requested adapters are loaded before the next run)%n", used));
+                print(out(), "all in memory", resident);
                 ratios.add(bounded.tokensPerSecond() / resident.tokensPerSecond());
             }
             Spread spread = Spread.of(ratios);
-            out.printf(
-                    "tokens per second, bounded over all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
-                    spread.median(), repeat, spread.min(), spread.max());
-            print(out, benchmark.interTokenLatencies(repeat));
+            out().printf(
+                            "tokens per second, bounded over all in memory: ratio %.3f (median of %d, %.3f to %.3f)%n",
+                            spread.median(), repeat, spread.min(), spread.max());
+            print(out(), benchmark.interTokenLatencies(repeat));
         } catch (IllegalStateException e) {
             throw new CommandException(e.getMessage(), e);
         }

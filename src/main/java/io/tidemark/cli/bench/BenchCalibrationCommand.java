@@ -7,31 +7,26 @@ import io.tidemark.benchmark.calibration.World;
 import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.cli.console.Progress;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench calibration}: simulates rules that choose boundaries. */
 @Command(
         name = "calibration",
         description = "Simulates streams of validation examples with known differences between boundaries, and compares"
                 + " rules that choose a boundary after every batch.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Rules: 1-SE is the one-standard-error rule on all examples so far; asymptotic certifies boundaries with an",
@@ -40,12 +35,9 @@ import picocli.CommandLine.Spec;
             "Example:",
             "  tidemark bench calibration --streams 100 --objective latency"
         })
-final class BenchCalibrationCommand implements Callable<Integer> {
+final class BenchCalibrationCommand extends ConsoleCommand {
 
     private static final Pattern BATCHES = Pattern.compile("(\\d{1,5})(?:-(\\d{1,5}))?");
-
-    @Spec
-    private CommandSpec spec;
 
     @Option(
             names = "--objective",
@@ -55,19 +47,11 @@ final class BenchCalibrationCommand implements Callable<Integer> {
             description = "quality, balanced, latency or tolerance:NATS; may be repeated. Default: ${DEFAULT-VALUE}.")
     private List<String> objectives;
 
-    @Option(
-            names = "--streams",
-            paramLabel = "N",
-            defaultValue = "1000",
-            description = "Streams of each world. Default: ${DEFAULT-VALUE}.")
-    private int streams;
+    @Option(names = "--streams", paramLabel = "N", description = "Streams of each world. Default: ${DEFAULT-VALUE}.")
+    private int streams = 1000;
 
-    @Option(
-            names = "--examples",
-            paramLabel = "N",
-            defaultValue = "1600",
-            description = "Examples of a stream. Default: ${DEFAULT-VALUE}.")
-    private int examples;
+    @Option(names = "--examples", paramLabel = "N", description = "Examples of a stream. Default: ${DEFAULT-VALUE}.")
+    private int examples = 1600;
 
     @Option(
             names = "--batches",
@@ -76,12 +60,8 @@ final class BenchCalibrationCommand implements Callable<Integer> {
             description = "Examples of a batch. Default: ${DEFAULT-VALUE}.")
     private String batches;
 
-    @Option(
-            names = "--seed",
-            paramLabel = "N",
-            defaultValue = "1",
-            description = "Seed of the streams. Default: ${DEFAULT-VALUE}.")
-    private long seed;
+    @Option(names = "--seed", paramLabel = "N", description = "Seed of the streams. Default: ${DEFAULT-VALUE}.")
+    private long seed = 1;
 
     @Mixin
     private CalibrationRuleOptions rule = new CalibrationRuleOptions();
@@ -102,11 +82,6 @@ final class BenchCalibrationCommand implements Callable<Integer> {
     private Optional<Path> against = Optional.empty();
 
     @Option(
-            names = "--json",
-            description = "Print the results as JSON, without the table of the orders of recorded examples.")
-    private boolean json;
-
-    @Option(
             names = "--pictures",
             paramLabel = "DIR",
             description = "Write calibration-harm.svg and calibration-moves.svg to this folder.")
@@ -118,24 +93,22 @@ final class BenchCalibrationCommand implements Callable<Integer> {
         Map<String, double[][]> recorded =
                 scores.map(BenchCalibrationCommand::read).orElse(Map.of());
         RecordedOrders orders = new RecordedOrders(simulation);
-        PrintWriter out = spec.commandLine().getOut();
         if (against.isPresent()) {
             requireScoresOnly();
-            out.print(comparison(orders, recorded, read(against.get())));
-            out.flush();
+            out().print(comparison(orders, recorded, read(against.get())));
+            out().flush();
             return 0;
         }
         CalibrationReport report = new CalibrationReport(simulation, results(simulation, worlds(simulation, recorded)));
-        out.print(json ? report.json() : report.tables() + (recorded.isEmpty() ? "" : orders.table(recorded)));
-        out.flush();
+        out().print(report.tables() + (recorded.isEmpty() ? "" : orders.table(recorded)));
+        out().flush();
         pictures.ifPresent(report::writePictures);
         return 0;
     }
 
     private List<RuleResult> results(CalibrationSimulation simulation, List<World> worlds) {
         List<RuleResult> results = new ArrayList<>();
-        try (Progress progress =
-                Progress.start("worlds", worlds.size(), spec.commandLine().getErr())) {
+        try (Progress progress = Progress.start("worlds", worlds.size(), err())) {
             for (int i = 0; i < worlds.size(); i++) {
                 results.addAll(simulation.run(worlds.get(i)));
                 progress.stepTo(i + 1);
@@ -151,17 +124,16 @@ final class BenchCalibrationCommand implements Callable<Integer> {
             worlds.addAll(World.recorded(recorded, settings::candidates));
             return worlds;
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+            throw wrongUse(e);
         }
     }
 
     private void requireScoresOnly() {
         if (scores.isEmpty()) {
-            throw new ParameterException(spec.commandLine(), "--against needs --scores");
+            throw wrongUse("--against needs --scores");
         }
-        if (json || pictures.isPresent()) {
-            throw new ParameterException(
-                    spec.commandLine(), "--against prints a table only; leave out --json and --pictures");
+        if (pictures.isPresent()) {
+            throw wrongUse("--against prints a table only; leave out --pictures");
         }
     }
 
@@ -170,7 +142,7 @@ final class BenchCalibrationCommand implements Callable<Integer> {
             return orders.comparison(recorded, others);
         } catch (IllegalArgumentException e) {
             // a listed candidate is above the layers of an adapter
-            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+            throw wrongUse(e);
         }
     }
 
@@ -187,7 +159,7 @@ final class BenchCalibrationCommand implements Callable<Integer> {
     private CalibrationSimulation simulation() {
         Matcher sizes = BATCHES.matcher(batches);
         if (!sizes.matches()) {
-            throw new ParameterException(spec.commandLine(), "--batches must be a range such as 4-64, or a number");
+            throw wrongUse("--batches must be a range such as 4-64, or a number");
         }
         int least = Integer.parseInt(sizes.group(1));
         int most = sizes.group(2) == null ? least : Integer.parseInt(sizes.group(2));
@@ -201,7 +173,7 @@ final class BenchCalibrationCommand implements Callable<Integer> {
                     most,
                     seed);
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+            throw wrongUse(e);
         }
     }
 }

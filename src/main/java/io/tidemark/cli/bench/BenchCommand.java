@@ -1,15 +1,12 @@
 package io.tidemark.cli.bench;
 
+import io.tidemark.cli.console.ConsoleCommand;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench}: the benchmarks. */
 @Command(
         name = "bench",
         description = "Runs benchmarks.",
-        mixinStandardHelpOptions = true,
         subcommands = {
             BenchComputeTypesCommand.class,
             BenchDecodeCommand.class,
@@ -27,15 +24,10 @@ import picocli.CommandLine.Spec;
             "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
             "      --data demo/data/describe-validation.jsonl"
         })
-public final class BenchCommand implements Runnable {
-
-    @Spec
-    private CommandSpec spec;
+public final class BenchCommand extends ConsoleCommand {
 
     @Override
-    public void run() {
-        throw new ParameterException(
-                spec.commandLine(),
-                "Name one of: " + String.join(", ", spec.subcommands().keySet()));
+    public Integer call() {
+        throw wrongUse("Name one of: " + String.join(", ", spec().subcommands().keySet()));
     }
 }

@@ -5,10 +5,11 @@ import io.tidemark.calibration.curve.CurveChoice;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.model.AdapterOption;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
-import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ModelFolderOptions;
 import io.tidemark.evaluation.ComputeTypeErrors;
 import io.tidemark.evaluation.ComputeTypeErrors.AdaptedModel;
 import io.tidemark.evaluation.ComputeTypeErrors.Errors;
@@ -17,30 +18,23 @@ import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.io.PrintWriter;
 import java.util.List;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench compute-types}: measures the effect of bf16 and int8 on an adapter and its boundary. */
 @Command(
         name = "compute-types",
         description = "Compares bf16 and int8 with fp32: KL, greedy agreement, gold log-likelihood, boundaries.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
             "  tidemark bench compute-types --model demo/model --adapter demo/adapters/describe \\",
             "      --data demo/data/describe-validation.jsonl"
         })
-final class BenchComputeTypesCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class BenchComputeTypesCommand extends ConsoleCommand {
 
     @Mixin
-    private LocalModelOptions model = new LocalModelOptions();
+    private ModelFolderOptions model = new ModelFolderOptions();
 
     @Mixin
     private AdapterOption adapter = new AdapterOption();
@@ -51,19 +45,18 @@ final class BenchComputeTypesCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         examples.check();
-        PrintWriter out = spec.commandLine().getOut();
-        out.printf(
-                "%-6s %12s %10s %18s %9s %18s%n",
-                "type", "KL per token", "agreement", "gold per token", "best", "one_standard_error");
+        out().printf(
+                        "%-6s %12s %10s %18s %9s %18s%n",
+                        "type", "KL per token", "agreement", "gold per token", "best", "one_standard_error");
         try (LocalModel fp32 = model.open(new ModelOptions(ComputeType.FP32))) {
             List<TokenizedExample> tokens = examples.tokens(fp32.language());
             AdaptedModel reference = adapted(fp32);
-            print(out, "fp32", new Errors(0, 1, new PairedDifference(0, 0)), curve(reference, tokens));
+            print(out(), "fp32", new Errors(0, 1, new PairedDifference(0, 0)), curve(reference, tokens));
             for (ComputeType type : List.of(ComputeType.BF16, ComputeType.INT8)) {
                 try (LocalModel local = model.open(new ModelOptions(type))) {
                     AdaptedModel adapted = adapted(local);
                     print(
-                            out,
+                            out(),
                             type.label(),
                             new ComputeTypeErrors(reference, adapted).compare(tokens),
                             curve(adapted, tokens));

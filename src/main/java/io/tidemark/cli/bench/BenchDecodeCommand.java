@@ -6,9 +6,9 @@ import io.tidemark.benchmark.DecodeBenchmark.Speed;
 import io.tidemark.benchmark.DecodeBenchmark.Variant;
 import io.tidemark.benchmark.SyntheticAdapters;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.cli.model.ComputeOptions;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.model.LocalModel;
-import io.tidemark.cli.model.LocalModelOptions;
+import io.tidemark.cli.model.ModelFolderOptions;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.evaluation.Spread;
@@ -20,13 +20,9 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /**
  * {@code tidemark bench decode}: measures the cost of adapters, boundaries, compute types and kernels in decoding steps
@@ -36,27 +32,22 @@ import picocli.CommandLine.Spec;
         name = "decode",
         description =
                 "Measures steps with synthetic adapters: base model, full LoRA, a boundary of one third, masks, prompts.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Examples:",
             "  tidemark bench decode --model demo/model --rows 1,8,32 --adapters 1,4",
             "  tidemark bench decode --model demo/model --kernels torch,auto --prefill 64,1000"
         })
-final class BenchDecodeCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class BenchDecodeCommand extends ConsoleCommand {
 
     @Mixin
-    private LocalModelOptions model = new LocalModelOptions();
+    private ModelFolderOptions model = new ModelFolderOptions();
 
     @Option(
             names = "--compute-type",
             split = ",",
             paramLabel = "TYPE",
             defaultValue = "auto",
-            converter = ComputeOptions.Converter.class,
             description = "auto, fp32, bf16 or int8; one or several. Default: ${DEFAULT-VALUE}.")
     private List<ComputeTypeChoice> types;
 
@@ -65,7 +56,6 @@ final class BenchDecodeCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "KERNELS",
             defaultValue = "auto",
-            converter = ComputeOptions.KernelsConverter.class,
             description = "auto, torch, amx, vnni-bf16, vnni or avx2; one or several, which run in turn. Types other "
                     + "than int8 use torch only. Default: ${DEFAULT-VALUE}.")
     private List<Kernels> kernels;
@@ -89,30 +79,23 @@ final class BenchDecodeCommand implements Callable<Integer> {
     @Option(
             names = "--rank",
             paramLabel = "R",
-            defaultValue = "16",
             description = "LoRA rank of all seven modules. Default: ${DEFAULT-VALUE}.")
-    private int rank;
+    private int rank = 16;
 
     @Option(
             names = "--prompt-tokens",
             paramLabel = "N",
-            defaultValue = "64",
             description = "Tokens in the KV cache of each row. Default: ${DEFAULT-VALUE}.")
-    private int promptTokens;
+    private int promptTokens = 64;
 
-    @Option(
-            names = "--steps",
-            paramLabel = "N",
-            defaultValue = "32",
-            description = "Measured steps of a run. Default: ${DEFAULT-VALUE}.")
-    private int steps;
+    @Option(names = "--steps", paramLabel = "N", description = "Measured steps of a run. Default: ${DEFAULT-VALUE}.")
+    private int steps = 32;
 
     @Option(
             names = "--repeat",
             paramLabel = "N",
-            defaultValue = "5",
             description = "Runs of each, in turn; the median is printed. Default: ${DEFAULT-VALUE}.")
-    private int repeat;
+    private int repeat = 5;
 
     @Option(
             names = "--masks",
@@ -149,13 +132,13 @@ final class BenchDecodeCommand implements Callable<Integer> {
                 || rows.stream().anyMatch(n -> n < 1)
                 || prefill.stream().anyMatch(n -> n < 1)
                 || adapters.stream().anyMatch(n -> n < 1)) {
-            throw new ParameterException(spec.commandLine(), "all numbers must be 1 or more");
+            throw wrongUse("all numbers must be 1 or more");
         }
         if (masks.stream().anyMatch(share -> !(share > 0 && share <= 1))) {
-            throw new ParameterException(spec.commandLine(), "--masks must be above 0 and at most 1");
+            throw wrongUse("--masks must be above 0 and at most 1");
         }
         if (!(temperature >= 0 && Double.isFinite(temperature))) {
-            throw new ParameterException(spec.commandLine(), "--temperature must be 0 or more");
+            throw wrongUse("--temperature must be 0 or more");
         }
         List<ModelOptions> options = new ArrayList<>(types.stream()
                 .map(type -> new ModelOptions(type.resolve(false)))
@@ -163,19 +146,18 @@ final class BenchDecodeCommand implements Callable<Integer> {
         if (deterministic) {
             options.add(new ModelOptions(ComputeType.INT8, true));
         }
-        PrintWriter out = spec.commandLine().getOut();
-        out.printf(
-                "%-20s %-9s %4s  %-24s %10s %9s %7s %9s %6s%n",
-                "compute type",
-                "kernels",
-                "rows",
-                "adapters",
-                "tokens/s",
-                "ms/step",
-                "of base",
-                "of " + kernels.get(0).label(),
-                "JVM");
-        options.forEach(option -> measure(option, out));
+        out().printf(
+                        "%-20s %-9s %4s  %-24s %10s %9s %7s %9s %6s%n",
+                        "compute type",
+                        "kernels",
+                        "rows",
+                        "adapters",
+                        "tokens/s",
+                        "ms/step",
+                        "of base",
+                        "of " + kernels.get(0).label(),
+                        "JVM");
+        options.forEach(option -> measure(option, out()));
         return 0;
     }
 

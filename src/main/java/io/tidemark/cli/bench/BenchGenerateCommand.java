@@ -3,6 +3,7 @@ package io.tidemark.cli.bench;
 import io.tidemark.benchmark.GenerationBenchmark;
 import io.tidemark.benchmark.GenerationBenchmark.RowTimes;
 import io.tidemark.benchmark.GenerationCase;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.ModelAndAdapterOptions;
@@ -11,7 +12,6 @@ import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.evaluation.Spread;
 import io.tidemark.generation.EngineLimits;
 import java.io.InputStreamReader;
-import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -19,29 +19,21 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench generate}: measures prefill and decode speed by rows, adapters and boundaries. */
 @Command(
         name = "generate",
         description = "Measures tokens per second of prefill and decode by rows, adapters and boundaries.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
             "  tidemark bench generate --model models/base --adapter adapters/a --adapter adapters/b \\",
             "      --rows 1,8,32 --mixed 0,1,2 --boundary 30,10"
         })
-final class BenchGenerateCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class BenchGenerateCommand extends ConsoleCommand {
 
     @Mixin
     private ModelAndAdapterOptions model = new ModelAndAdapterOptions();
@@ -75,16 +67,14 @@ final class BenchGenerateCommand implements Callable<Integer> {
     @Option(
             names = "--repeat",
             paramLabel = "N",
-            defaultValue = "3",
             description = "Rounds over all cases after one warm-up; the median is printed. Default: ${DEFAULT-VALUE}.")
-    private int repeat;
+    private int repeat = 3;
 
     @Option(
             names = "--kv-bytes",
             paramLabel = "BYTES",
-            defaultValue = "4294967296",
             description = "Memory of the KV cache. Default: ${DEFAULT-VALUE}.")
-    private long kvBytes;
+    private long kvBytes = 4L << 30;
 
     @Option(
             names = "--questions",
@@ -95,13 +85,11 @@ final class BenchGenerateCommand implements Callable<Integer> {
     @Option(
             names = "--check-adapter",
             paramLabel = "[NAME=]DIR",
-            converter = NamedFolder.Converter.class,
             description = "With --questions: the adapter of the question 'greedy'.")
     private Optional<NamedFolder> checkAdapter = Optional.empty();
 
     @Override
     public Integer call() {
-        PrintWriter out = spec.commandLine().getOut();
         try (LocalModel local = model.open()) {
             List<GenerationCase> cases = cases(local.language());
             List<LoraWeights> loaded = model.loadAdapters(local);
@@ -113,7 +101,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
                                     loaded,
                                     checkAdapter.map(NamedFolder::folder).map(local::lora),
                                     bench)
-                            .answer(new InputStreamReader(System.in, StandardCharsets.UTF_8), out);
+                            .answer(new InputStreamReader(System.in, StandardCharsets.UTF_8), out());
                 } else {
                     print(measure(
                             bench, cases, loaded, local.language().config().vocabularySize()));
@@ -130,15 +118,11 @@ final class BenchGenerateCommand implements Callable<Integer> {
     private List<GenerationCase> cases(LanguageModel language) {
         int most = mixed.stream().mapToInt(Integer::intValue).max().orElseThrow();
         if (!questions && most > model.adapters().size()) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--mixed " + most + " needs as many adapters, and --adapter names "
-                            + model.adapters().size());
+            throw wrongUse("--mixed " + most + " needs as many adapters, and --adapter names "
+                    + model.adapters().size());
         }
         if (repeat < 1 || size.newTokens() < 2 || size.promptTokens() < 1 || maxRows() < 1) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--repeat, --rows and --prompt-tokens must be 1 or more, --new-tokens 2 or more");
+            throw wrongUse("--repeat, --rows and --prompt-tokens must be 1 or more, --new-tokens 2 or more");
         }
         model.requireBoundaries(language, boundaries);
         List<Integer> layers = boundaries.isEmpty() ? List.of(language.config().numLayers()) : boundaries;
@@ -162,20 +146,19 @@ final class BenchGenerateCommand implements Callable<Integer> {
     }
 
     private void print(Map<GenerationCase, List<List<RowTimes>>> measured) {
-        PrintWriter out = spec.commandLine().getOut();
-        out.printf(
-                "%4s  %8s  %6s  %28s  %28s%n",
-                "rows", "adapters", "layers", "prefill tokens/s (spread)", "decode tokens/s (spread)");
-        measured.forEach((each, runs) -> out.printf(
-                "%4d  %8d  %6d  %28s  %28s%n",
-                each.rows(),
-                each.adapters(),
-                each.layers(),
-                format(runs.stream()
-                        .map(run -> RowTimes.prefillRate(run, each.rows() * each.promptTokens()))
-                        .toList()),
-                format(runs.stream().map(RowTimes::decodeRate).toList())));
-        out.flush();
+        out().printf(
+                        "%4s  %8s  %6s  %28s  %28s%n",
+                        "rows", "adapters", "layers", "prefill tokens/s (spread)", "decode tokens/s (spread)");
+        measured.forEach((each, runs) -> out().printf(
+                        "%4d  %8d  %6d  %28s  %28s%n",
+                        each.rows(),
+                        each.adapters(),
+                        each.layers(),
+                        format(runs.stream()
+                                .map(run -> RowTimes.prefillRate(run, each.rows() * each.promptTokens()))
+                                .toList()),
+                        format(runs.stream().map(RowTimes::decodeRate).toList())));
+        out().flush();
     }
 
     private static String format(List<Double> rates) {

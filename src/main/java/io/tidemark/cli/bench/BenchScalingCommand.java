@@ -3,18 +3,16 @@ package io.tidemark.cli.bench;
 import io.tidemark.benchmark.scaling.ScalingResult;
 import io.tidemark.benchmark.scaling.ScalingSimulation;
 import io.tidemark.benchmark.scaling.Signal;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /** {@code tidemark bench scaling}: simulates autoscaling by several signals. */
@@ -22,7 +20,6 @@ import picocli.CommandLine.TypeConversionException;
         name = "scaling",
         description =
                 "Simulates a day of autoscaling on a virtual clock, and compares the signals that set the number of workers.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "A signal is replicas=N, a constant, or one or more thresholds per worker, of which the one that asks for most",
@@ -31,10 +28,7 @@ import picocli.CommandLine.TypeConversionException;
             "Example:",
             "  tidemark bench scaling --signal lag=24 --signal work=5+load=0.6 --signal work=5+load=0.6@300"
         })
-final class BenchScalingCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class BenchScalingCommand extends ConsoleCommand {
 
     @Option(
             names = "--signal",
@@ -46,12 +40,8 @@ final class BenchScalingCommand implements Callable<Integer> {
             description = "What sets the number of workers; may be repeated. Default: ${DEFAULT-VALUE}.")
     private List<Signal> signals;
 
-    @Option(
-            names = "--seed",
-            paramLabel = "N",
-            defaultValue = "1",
-            description = "Seed of the requests. Default: ${DEFAULT-VALUE}.")
-    private long seed;
+    @Option(names = "--seed", paramLabel = "N", description = "Seed of the requests. Default: ${DEFAULT-VALUE}.")
+    private long seed = 1;
 
     private static final class SignalConverter implements ITypeConverter<Signal> {
 
@@ -69,14 +59,13 @@ final class BenchScalingCommand implements Callable<Integer> {
     public Integer call() {
         ScalingSimulation simulation = ScalingSimulation.ofDay(seed);
         List<ScalingResult> results = new ArrayList<>();
-        try (Progress progress =
-                Progress.start("signals", signals.size(), spec.commandLine().getErr())) {
+        try (Progress progress = Progress.start("signals", signals.size(), err())) {
             for (Signal signal : signals) {
                 results.add(simulation.run(signal));
                 progress.stepTo(results.size());
             }
         }
-        print(simulation, results, spec.commandLine().getOut());
+        print(simulation, results, out());
         return 0;
     }
 

@@ -6,9 +6,9 @@ import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.AdapterOption;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
@@ -19,19 +19,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench scores}: writes the scores of examples, from which a simulation of calibration draws. */
 @Command(
         name = "scores",
         description = "Writes the log-likelihood of each example at every boundary to a file.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Each line has the adapter, and the mean log-probability per gold token of an example in nats at the",
@@ -42,19 +38,13 @@ import picocli.CommandLine.Spec;
             "  tidemark bench scores --model demo/model --adapter demo/adapters/describe \\",
             "      --data demo/data/describe-validation.jsonl --examples 64 --out describe.csv"
         })
-final class BenchScoresCommand implements Callable<Integer> {
+final class BenchScoresCommand extends ConsoleCommand {
 
     /** Examples that are scored together: the states of a sweep take memory. */
     private static final int PART = 16;
 
-    @Spec
-    private CommandSpec spec;
-
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
 
     @Mixin
     private AdapterOption adapter = new AdapterOption();
@@ -68,13 +58,12 @@ final class BenchScoresCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         examples.check();
-        try (LocalModel local = model.open(compute.options());
+        try (LocalModel local = model.open();
                 Writer file = Files.newBufferedWriter(out)) {
             List<TokenizedExample> tokens = examples.tokens(local.language());
             LoraWeights lora = adapter.load(local);
             BoundarySweep sweep = new BoundarySweep(local.language(), SweepLimits.DEFAULT);
-            try (Progress progress =
-                    Progress.start("examples", tokens.size(), spec.commandLine().getErr())) {
+            try (Progress progress = Progress.start("examples", tokens.size(), err())) {
                 for (int from = 0; from < tokens.size(); from += PART) {
                     int to = Math.min(from + PART, tokens.size());
                     try (SweepRun run = sweep.start(lora, tokens.subList(from, to))) {

@@ -7,8 +7,8 @@ import io.tidemark.calibration.rule.Candidates;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.model.AdapterOption;
-import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.ExamplesOption;
 import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.LocalModelOptions;
@@ -16,36 +16,25 @@ import io.tidemark.evaluation.Spread;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark bench sweep}: compares the boundary sweep with one pass per boundary, and sets of candidates. */
 @Command(
         name = "sweep",
         description = "Compares the calibrator's sweep over all boundaries with one pass per boundary, or with sweeps"
                 + " over candidates.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Example:",
             "  tidemark bench sweep --model demo/model --adapter demo/adapters/describe \\",
             "      --data demo/data/describe-validation.jsonl --examples 32 --repeat 3"
         })
-final class BenchSweepCommand implements Callable<Integer> {
-
-    @Spec
-    private CommandSpec spec;
+final class BenchSweepCommand extends ConsoleCommand {
 
     @Mixin
     private LocalModelOptions model = new LocalModelOptions();
-
-    @Mixin
-    private ComputeOptions compute = new ComputeOptions();
 
     @Mixin
     private AdapterOption adapter = new AdapterOption();
@@ -56,9 +45,8 @@ final class BenchSweepCommand implements Callable<Integer> {
     @Option(
             names = "--repeat",
             paramLabel = "N",
-            defaultValue = "3",
             description = "Runs of each, in turn; the median is printed. Default: ${DEFAULT-VALUE}.")
-    private int repeat;
+    private int repeat = 3;
 
     @Option(
             names = "--candidates",
@@ -72,22 +60,21 @@ final class BenchSweepCommand implements Callable<Integer> {
     public Integer call() {
         examples.check();
         if (repeat < 1) {
-            throw new ParameterException(spec.commandLine(), "--repeat must be 1 or more");
+            throw wrongUse("--repeat must be 1 or more");
         }
-        PrintWriter out = spec.commandLine().getOut();
-        try (LocalModel local = model.open(compute.options())) {
+        try (LocalModel local = model.open()) {
             List<TokenizedExample> tokens = examples.tokens(local.language());
-            out.printf(
-                    "%d examples, %d tokens, %d layers%n",
-                    tokens.size(),
-                    tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
-                    local.layers());
+            out().printf(
+                            "%d examples, %d tokens, %d layers%n",
+                            tokens.size(),
+                            tokens.stream().mapToInt(TokenizedExample::tokens).sum(),
+                            local.layers());
             SweepBenchmark benchmark = new SweepBenchmark(local.language(), adapter.load(local), SweepLimits.DEFAULT);
             if (candidates.isEmpty()) {
-                print(benchmark.compareWithPasses(tokens, repeat, out::println), out);
+                print(benchmark.compareWithPasses(tokens, repeat, out()::println), out());
             } else {
-                List<Timed> sweeps = benchmark.compareSets(tokens, sets(local.layers()), repeat, out::println);
-                print(sweeps, tokens.size(), local.language().decoder().threads(), out);
+                List<Timed> sweeps = benchmark.compareSets(tokens, sets(local.layers()), repeat, out()::println);
+                print(sweeps, tokens.size(), local.language().decoder().threads(), out());
             }
         }
         return 0;
@@ -101,7 +88,7 @@ final class BenchSweepCommand implements Callable<Integer> {
                             .candidates(layers))
                     .toList();
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), "--" + e.getMessage(), e);
+            throw wrongUse("--" + e.getMessage());
         }
     }
 

@@ -1,19 +1,13 @@
 package io.tidemark.cli.bench;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.ComparedRule;
 import io.tidemark.benchmark.calibration.RuleResult;
-import io.tidemark.cli.console.CommandException;
-import io.tidemark.cli.console.FailureText;
+import io.tidemark.cli.console.BoundaryPlots;
 import io.tidemark.plot.SvgPlot;
 import io.tidemark.plot.XyPlot;
 import io.tidemark.plot.XyPlot.Line;
 import io.tidemark.plot.XyPlot.Point;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -23,7 +17,7 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
-/** The results of {@code bench calibration} as tables, as JSON and as pictures. */
+/** The results of {@code bench calibration} as tables and as pictures. */
 final class CalibrationReport {
 
     private final CalibrationSimulation simulation;
@@ -136,47 +130,41 @@ final class CalibrationReport {
         return String.format(Locale.ROOT, format, values);
     }
 
-    /** One array with an object per world, objective and rule. */
-    String json() {
-        ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-        try {
-            return mapper.writeValueAsString(results) + "\n";
-        } catch (JsonProcessingException e) {
-            throw new CommandException("the results could not be written as JSON: " + e.getOriginalMessage(), e);
-        }
-    }
-
     /**
      * Writes {@code calibration-harm.svg} and {@code calibration-moves.svg} to a folder, which is created if missing.
      * Both show the first objective.
      */
     void writePictures(Path folder) {
         write(
-                folder.resolve("calibration-harm.svg"),
+                folder,
+                "calibration-harm",
                 "Every cut loses 0.05 nats",
                 "% of streams that have moved to a harmful boundary",
                 "every cut loses 0.05",
                 RuleResult::firstHarms);
         write(
-                folder.resolve("calibration-moves.svg"),
+                folder,
+                "calibration-moves",
                 "An overfit adapter, best at 13 of 30 layers",
                 "% of streams that have moved",
                 "overfit, best at 13",
                 RuleResult::firstMoves);
     }
 
-    private void write(Path file, String title, String yLabel, String world, Function<RuleResult, List<Long>> firsts) {
+    private void write(
+            Path folder,
+            String name,
+            String title,
+            String yLabel,
+            String world,
+            Function<RuleResult, List<Long>> firsts) {
         String objective = simulation.objectives().get(0).written();
         List<Line> lines = results.stream()
                 .filter(each -> each.world().equals(world) && each.objective().equals(objective))
                 .map(each -> line(each, firsts.apply(each)))
                 .toList();
-        try {
-            Files.createDirectories(file.toAbsolutePath().getParent());
-            Files.writeString(file, SvgPlot.of(new XyPlot(title + " (" + objective + ")", "examples", yLabel, lines)));
-        } catch (IOException e) {
-            throw new CommandException(file + " cannot be written: " + FailureText.oneLine(e), e);
-        }
+        XyPlot plot = new XyPlot(title + " (" + objective + ")", "examples", yLabel, lines);
+        BoundaryPlots.write(folder, name, SvgPlot.of(plot));
     }
 
     private Line line(RuleResult result, List<Long> firsts) {

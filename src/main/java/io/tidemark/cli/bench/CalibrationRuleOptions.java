@@ -12,16 +12,14 @@ final class CalibrationRuleOptions {
     @Option(
             names = "--alpha",
             paramLabel = "P",
-            defaultValue = "0.05",
             description = "Probability of ever moving to a harmful boundary. Default: ${DEFAULT-VALUE}.")
-    private double alpha;
+    private double alpha = 0.05;
 
     @Option(
             names = "--margin",
             paramLabel = "NATS",
-            defaultValue = "0.02",
             description = "A boundary is harmful if it loses more than this per token. Default: ${DEFAULT-VALUE}.")
-    private double margin;
+    private double margin = 0.02;
 
     @Option(
             names = "--loss-cap",
@@ -33,9 +31,8 @@ final class CalibrationRuleOptions {
     @Option(
             names = "--gain-cap",
             paramLabel = "NATS",
-            defaultValue = "0.5",
             description = "Largest gain of an example that counts. Default: ${DEFAULT-VALUE}.")
-    private double gainCap;
+    private double gainCap = 0.5;
 
     @Option(
             names = "--false-alarm-examples",
@@ -47,9 +44,8 @@ final class CalibrationRuleOptions {
     @Option(
             names = "--epoch-examples",
             paramLabel = "N",
-            defaultValue = "2000",
             description = "Examples of an epoch, at most 4000. Default: ${DEFAULT-VALUE}.")
-    private int epochExamples;
+    private int epochExamples = 2000;
 
     @Option(
             names = "--unit",

@@ -88,10 +88,15 @@ public final class BoundaryPlots {
 
     /** Writes {@code NAME.svg} to a folder, which is created if missing. */
     public static void write(Path folder, String name, Plot plot) {
+        write(folder, name, SvgPlot.of(plot));
+    }
+
+    /** As {@link #write(Path, String, Plot)}, with the text of the file. */
+    public static void write(Path folder, String name, String svg) {
         Path file = folder.resolve(name + ".svg");
         try {
             Files.createDirectories(folder);
-            Files.writeString(file, SvgPlot.of(plot));
+            Files.writeString(file, svg);
         } catch (IOException e) {
             throw new CommandException(file + " cannot be written: " + FailureText.oneLine(e), e);
         }

@@ -1,34 +1,27 @@
 package io.tidemark.cli.demo;
 
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Verbosity;
 import io.tidemark.cli.serving.ShutdownGuard;
 import io.tidemark.cli.serving.StartsQuarkus;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 /** {@code tidemark demo}: broker, worker, calibrator and a client in one process. */
 @Command(
         name = "demo",
         description = "Runs a broker, a worker and a calibrator, and sends requests before and after a calibration.",
-        mixinStandardHelpOptions = true,
         footer = {
             "",
             "Examples: run once; keep running for your own requests",
             "  tidemark demo",
             "  tidemark demo --keep --broker-port 9092"
         })
-public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
-
-    @Spec
-    private CommandSpec spec;
+public final class DemoCommand extends ConsoleCommand implements StartsQuarkus {
 
     @ParentCommand
     private Verbosity root;
@@ -44,7 +37,6 @@ public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
     @Option(
             names = "--broker-port",
             paramLabel = "PORT",
-            defaultValue = "0",
             description = "Port of the broker; 0: a free port. Default: ${DEFAULT-VALUE}.")
     private int brokerPort;
 
@@ -59,11 +51,8 @@ public final class DemoCommand implements Callable<Integer>, StartsQuarkus {
     @Override
     public Integer call() throws Exception {
         EmbeddedBroker.requireServer();
-        PrintWriter out = spec.commandLine().getOut();
         DemoFolder demo = DemoFolder.at(folder.orElseGet(DemoCommand::bundled));
-        DemoView view = json
-                ? new DemoView.Json(out, spec.commandLine().getErr())
-                : new TerminalDemoView(out, spec.commandLine().getErr());
+        DemoView view = json ? new DemoView.Json(out(), err()) : new TerminalDemoView(out(), err());
         Interruption interruption = new Interruption();
         return ShutdownGuard.run(
                 () -> {

@@ -16,7 +16,6 @@ import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.Topics;
 import io.tidemark.message.BoundaryDecisionRecord;
-import io.tidemark.message.RawValidationBatch;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -145,11 +144,15 @@ final class DemoSession {
         Instant start = Instant.now();
         List<JsonNode> examples = List.copyOf(folder.validation(adapter));
         view.calibrating(adapter, examples.size(), BATCH_SIZE);
-        Map<RawValidationBatch, String> refused = new CalibrationClient(cluster, topics, CALIBRATORS)
-                .calibrate(CalibrationClient.split(adapter, examples, BATCH_SIZE), view::progress, TIMEOUT);
-        refused.values().stream().findFirst().ifPresent(reason -> {
-            throw new CommandException("a validation batch of '" + adapter + "' was refused: " + reason);
-        });
+        new CalibrationClient(cluster, topics, CALIBRATORS)
+                .calibrate(
+                        CalibrationClient.split(adapter, examples.iterator(), BATCH_SIZE),
+                        (batch, reason) -> {
+                            throw new CommandException(
+                                    "a validation batch of '" + adapter + "' was refused: " + reason);
+                        },
+                        view::progress,
+                        TIMEOUT);
         List<BoundaryDecisionRecord> decisions = decisions(adapter);
         Calibration calibration = Calibration.of(
                 boundary(adapter, before),

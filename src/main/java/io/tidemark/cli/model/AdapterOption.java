@@ -11,7 +11,6 @@ public final class AdapterOption {
             names = "--adapter",
             required = true,
             paramLabel = "[NAME=]DIR",
-            converter = NamedFolder.Converter.class,
             description = "PEFT folder of the adapter.")
     private NamedFolder adapter;
 

@@ -6,9 +6,7 @@ import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import java.util.Optional;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /**
  * {@code --compute-type}, {@code --kernels} and {@code --deterministic} of the commands that load one model. They load
@@ -19,7 +17,6 @@ public final class ComputeOptions {
     @Option(
             names = "--compute-type",
             paramLabel = "TYPE",
-            converter = Converter.class,
             description = "fp32, bf16, int8, or auto: int8 on x86-64, otherwise fp32. Default: ${DEFAULT-VALUE}.")
     private ComputeTypeChoice type;
 
@@ -27,7 +24,6 @@ public final class ComputeOptions {
             names = "--kernels",
             paramLabel = "KERNELS",
             defaultValue = "auto",
-            converter = KernelsConverter.class,
             description =
                     "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2. "
                             + "Default: ${DEFAULT-VALUE}.")
@@ -54,30 +50,6 @@ public final class ComputeOptions {
             return new ModelOptions(type.resolve(false), deterministic).with(kernels);
         } catch (IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
-        }
-    }
-
-    /** Converts the names of compute types that settings use too. */
-    public static final class Converter implements ITypeConverter<ComputeTypeChoice> {
-        @Override
-        public ComputeTypeChoice convert(String name) {
-            try {
-                return ComputeTypeChoice.of(name);
-            } catch (IllegalArgumentException e) {
-                throw new TypeConversionException(e.getMessage());
-            }
-        }
-    }
-
-    /** Converts the names of kernels that settings use too. */
-    public static final class KernelsConverter implements ITypeConverter<Kernels> {
-        @Override
-        public Kernels convert(String name) {
-            try {
-                return Kernels.of(name);
-            } catch (IllegalArgumentException e) {
-                throw new TypeConversionException(e.getMessage());
-            }
         }
     }
 }

@@ -1,47 +1,19 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.decoder.LanguageModel;
-import io.tidemark.model.ModelOptions;
-import java.nio.file.Path;
-import java.util.Collection;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
-/** {@code --model} and {@code --threads} of the commands that run a base model in this process. */
-public final class LocalModelOptions {
-
-    @Spec(Spec.Target.MIXEE)
-    private CommandSpec command;
-
-    @Option(
-            names = "--model",
-            required = true,
-            paramLabel = "DIR",
-            description = "Hugging Face folder of the base model.")
-    private Path folder;
+/** The model of the commands that load one base model, and how it is computed. */
+public class LocalModelOptions extends ModelFolderOptions {
 
     @Mixin
-    private ThreadsOption threads = new ThreadsOption();
+    private ComputeOptions compute = new ComputeOptions();
 
-    /** Loads the model; the caller closes it. */
-    public LocalModel open(ModelOptions compute) {
-        return LocalModel.open(folder, threads.torch(), compute);
-    }
-
-    /** The folder of the model. */
-    public Path folder() {
-        return folder;
-    }
-
-    /** @throws ParameterException when a value of {@code --boundary} is not a boundary of the model */
-    public void requireBoundaries(LanguageModel model, Collection<Integer> boundaries) {
-        int layers = model.config().numLayers();
-        if (boundaries.stream().anyMatch(boundary -> boundary < 0 || boundary > layers)) {
-            throw new ParameterException(
-                    command.commandLine(), "--boundary must be 0 to " + layers + " for this model");
-        }
+    /**
+     * Loads the model; the caller closes it.
+     *
+     * @throws io.tidemark.cli.console.CommandException as {@link ComputeOptions#options}
+     */
+    public final LocalModel open() {
+        return open(compute.options());
     }
 }

@@ -16,7 +16,6 @@ public final class ThreadsOption {
     @Option(
             names = "--threads",
             paramLabel = "N",
-            defaultValue = "0",
             description = "Threads that compute; 0: one per processor of the CPU quota. Default: ${DEFAULT-VALUE}.")
     private int threads;
 

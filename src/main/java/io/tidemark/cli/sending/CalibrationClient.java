@@ -14,9 +14,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.UUID;
@@ -59,14 +57,7 @@ public final class CalibrationClient {
         }
     }
 
-    /** Splits examples into batches with unique ids; the last batch has the remainder. */
-    public static List<RawValidationBatch> split(String adapter, List<JsonNode> examples, int batchSize) {
-        List<RawValidationBatch> batches = new ArrayList<>();
-        split(adapter, examples.iterator(), batchSize).forEachRemaining(batches::add);
-        return batches;
-    }
-
-    /** Does what {@link #split(String, List, int)} does, one batch at a time. */
+    /** Splits examples into batches with unique ids, one batch at a time; the last batch has the remainder. */
     public static Iterator<RawValidationBatch> split(
             String adapter, Iterator<? extends JsonNode> examples, int batchSize) {
         String run = UUID.randomUUID().toString().substring(0, 8);
@@ -89,24 +80,12 @@ public final class CalibrationClient {
     }
 
     /**
-     * Sends all batches and returns when each is processed.
+     * Sends all batches, with at most 64 of them in memory, and returns when each is processed.
      *
+     * @param refused  receives each refused batch and the reason
      * @param progress receives the number of processed examples whenever it grows, on the calling thread
      * @param timeout  maximum time without progress
-     * @return the refused batches, each with the reason
      * @throws ClientException when no batch was processed for that long
-     */
-    public Map<RawValidationBatch, String> calibrate(
-            List<RawValidationBatch> batches, IntConsumer progress, Duration timeout) {
-        Map<RawValidationBatch, String> refused = new LinkedHashMap<>();
-        calibrate(batches.iterator(), refused::put, progress, timeout);
-        return refused;
-    }
-
-    /**
-     * As {@link #calibrate(List, IntConsumer, Duration)}, with at most 64 batches in memory.
-     *
-     * @param refused receives each refused batch and the reason
      */
     public CountedBatch calibrate(
             Iterator<RawValidationBatch> batches,
@@ -115,11 +94,17 @@ public final class CalibrationClient {
             Duration timeout) {
         int examples = 0;
         CountedBatch counted = new CountedBatch(0, OptionalInt.of(0));
-        try (Session session = new Session(timeout)) {
+        TidemarkClient client = KafkaTidemarkClient.builder(cluster)
+                .topics(topics)
+                .calibratorGroup(group)
+                .limits(Limits.DEFAULT.withTime(timeout))
+                .validationOnly()
+                .build();
+        try {
             Queue<CompletionStage<BatchOutcome>> open = new ArrayDeque<>();
             while (batches.hasNext() || !open.isEmpty()) {
                 while (batches.hasNext() && open.size() < MAX_OPEN) {
-                    open.add(session.client.validate(batches.next(), timeout));
+                    open.add(client.validate(batches.next(), timeout));
                 }
                 BatchOutcome outcome = await(open.remove());
                 if (outcome instanceof BatchOutcome.Counted batch) {
@@ -134,6 +119,8 @@ public final class CalibrationClient {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CommandException("interrupted", e);
+        } finally {
+            client.close(Duration.ZERO);
         }
     }
 
@@ -142,26 +129,6 @@ public final class CalibrationClient {
             return outcome.toCompletableFuture().get();
         } catch (java.util.concurrent.ExecutionException e) {
             throw e.getCause() instanceof ClientException known ? known : new CompletionException(e.getCause());
-        }
-    }
-
-    /** Gives up at once when it is closed. */
-    private final class Session implements AutoCloseable {
-
-        private final TidemarkClient client;
-
-        private Session(Duration timeout) {
-            this.client = KafkaTidemarkClient.builder(cluster)
-                    .topics(topics)
-                    .calibratorGroup(group)
-                    .limits(Limits.DEFAULT.withTime(timeout))
-                    .validationOnly()
-                    .build();
-        }
-
-        @Override
-        public void close() {
-            client.close(Duration.ZERO);
         }
     }
 }

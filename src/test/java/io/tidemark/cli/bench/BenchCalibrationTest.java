@@ -2,8 +2,6 @@ package io.tidemark.cli.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.CommandLineRun;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,17 +43,6 @@ class BenchCalibrationTest {
         assertThat(lines.stream().filter(line -> line.contains(" balanced ") || line.contains(" latency ")))
                 .hasSizeGreaterThan(40)
                 .allSatisfy(line -> assertThat(page).anyMatch(row -> row.startsWith(line.substring(0, 48))));
-    }
-
-    @Test
-    @DisplayName("JSON has an object for each world, objective and rule")
-    void json() throws Exception {
-        CommandLineRun run =
-                CommandLineRun.of("bench", "calibration", "--streams", "1", "--objective", "latency", "--json");
-        JsonNode results = new ObjectMapper().readTree(run.out());
-        assertThat(results).hasSize(13 * 3);
-        assertThat(results.get(0).path("world").asText()).isEqualTo("every cut loses 0.021");
-        assertThat(results.get(2).path("rule").asText()).isEqualTo("e-process");
     }
 
     @Test
@@ -142,7 +129,7 @@ class BenchCalibrationTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"--json", "--pictures=drawn", "--candidates=3,4"})
+    @ValueSource(strings = {"--pictures=drawn", "--candidates=3,4"})
     @DisplayName("A comparison that can't have what an option asks for is a wrong command")
     void comparisonWithOtherOutput(String option, @TempDir Path folder) throws Exception {
         String scores = Files.writeString(folder.resolve("scores.csv"), "mine,-1,-1.1\n".repeat(40))
