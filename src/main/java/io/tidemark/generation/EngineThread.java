@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import io.tidemark.decoder.Decoder;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.kvcache.KvPool;
+import io.tidemark.generation.Engine.RunningStep;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;

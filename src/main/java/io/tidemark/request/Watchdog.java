@@ -1,7 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.generation.Engine;
-import io.tidemark.generation.RunningStep;
+import io.tidemark.generation.Engine.RunningStep;
 import io.tidemark.time.RunningTime;
 import java.time.Duration;
 import java.util.Optional;

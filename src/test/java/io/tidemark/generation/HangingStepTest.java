@@ -3,6 +3,7 @@ package io.tidemark.generation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.generation.Engine.RunningStep;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;

@@ -2,13 +2,13 @@ package io.tidemark.request;
 
 import io.tidemark.generation.Completion;
 import io.tidemark.generation.Engine;
+import io.tidemark.generation.Engine.RunningStep;
 import io.tidemark.generation.EngineRequest;
 import io.tidemark.generation.EngineStats;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.GenerationListener;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.generation.RequestRejectedException;
-import io.tidemark.generation.RunningStep;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;

@@ -2,8 +2,8 @@ package io.tidemark.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidemark.generation.Engine.RunningStep;
 import io.tidemark.generation.EngineRequest;
-import io.tidemark.generation.RunningStep;
 import io.tidemark.message.CancellationMessage;
 import io.tidemark.stream.LogCapture;
 import io.tidemark.time.RunningTime;

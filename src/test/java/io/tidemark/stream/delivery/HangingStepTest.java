@@ -7,7 +7,7 @@ import static io.tidemark.stream.delivery.OneThreadDelivery.START;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.fixture.FixtureModel;
-import io.tidemark.generation.RunningStep;
+import io.tidemark.generation.Engine.RunningStep;
 import io.tidemark.request.RecordingEngine;
 import io.tidemark.stream.delivery.partition.CrashHistory;
 import io.tidemark.stream.topics.SimulatedKafka;
