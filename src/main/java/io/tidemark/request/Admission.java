@@ -139,7 +139,10 @@ public final class Admission {
      */
     AdmittedRequest admit(
             Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter, Duration waited) {
-        Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
+        Optional<PinnedAdapter> pinned = Optional.empty();
+        if (adapter.isPresent()) {
+            pinned = Optional.of(pin(adapter.get(), prepared.message()));
+        }
         return new AdmittedRequest(
                 prepared.id(),
                 prepared.message(),
