@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,16 +30,22 @@ final class Worker implements EngineLoad {
     static final String TOPIC = "generation-requests";
     /** Time between two measurements, as in a real worker. */
     private static final double MEASURE_SECONDS = 1;
+    /** Time between two listings of the ends of partitions, as in a real worker. */
+    private static final double LIST_SECONDS = 5;
 
     private final VirtualClock clock;
     private final Deployment deployment;
     private final ConsumerGroup group;
     private final WorkEstimate work = new WorkEstimate(this);
     private final UnreadRecords unread;
+    /** The ends of the owned partitions when they were listed last. */
+    private final Map<TopicPartition, Long> ends = new HashMap<>();
+
     private final Deque<Request> queued = new ArrayDeque<>();
     private final Deque<Request> prefilling = new ArrayDeque<>();
     private final PriorityQueue<Request> decoding =
             new PriorityQueue<>(Comparator.comparingDouble(each -> each.endsAt));
+    private double listedAt = Double.NEGATIVE_INFINITY;
     private boolean stopping;
     private OptionalDouble stoppedAt = OptionalDouble.empty();
 
@@ -59,7 +66,7 @@ final class Worker implements EngineLoad {
         this.group = group;
         this.computed = clock.now();
         this.unread = new UnreadRecords(
-                partition -> OptionalLong.of(group.end(partition)),
+                partition -> ends.containsKey(partition) ? OptionalLong.of(ends.get(partition)) : OptionalLong.empty(),
                 partition -> OptionalLong.of(group.position(partition)));
     }
 
@@ -68,6 +75,11 @@ final class Worker implements EngineLoad {
         if (!isStopped()) {
             work.sample(clock.nanos());
             work.unread(unread.byTopic(group.owned(this)));
+            if (clock.now() - listedAt >= LIST_SECONDS) {
+                listedAt = clock.now();
+                ends.clear();
+                group.owned(this).forEach(partition -> ends.put(partition, group.end(partition)));
+            }
             clock.after(MEASURE_SECONDS, this::measure);
         }
     }
@@ -75,6 +87,7 @@ final class Worker implements EngineLoad {
     /** Called when the worker has got partitions, before it reads from them. */
     void assigned(Collection<TopicPartition> partitions) {
         unread.assigned(partitions);
+        listedAt = Double.NEGATIVE_INFINITY;
     }
 
     /** Called for each record that the worker reads. */

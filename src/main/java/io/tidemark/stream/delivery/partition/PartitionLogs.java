@@ -70,7 +70,9 @@ public final class PartitionLogs implements AutoCloseable {
      */
     record PartitionLog(Optional<String> topic, OptionalLong start, OptionalLong end, OptionalInt epoch) {
 
-        /** The identity of a commit without an epoch that this log can't have, which only another program can have set. */
+        /**
+         * The identity of a commit without an epoch that this log can't have, which only another program can have set.
+         */
         LogIdentity possible(LogIdentity committed) {
             boolean isFuture = committed.epoch().isPresent()
                     && epoch.isPresent()

@@ -36,7 +36,7 @@ public final class PartitionProgress {
     /** The transactional id that the next commit names. */
     private String owner;
 
-    private PartitionState state = new PartitionState.Assigned();
+    private PartitionState state = PartitionState.ASSIGNED;
     /** Number of changes of the metadata that need a commit even if no request ends. */
     private int revision = 1;
 

@@ -12,52 +12,46 @@ package io.tidemark.stream.delivery.partition;
  * </pre>
  *
  * <p>A commit that began before the release leaves the state Releasing. A partition that is lost is dropped in any
- * state, without a commit. No request starts before the partition is
- * claimed: after a death, the name in the metadata tells the next owner whose transaction to end.
+ * state, without a commit. No request starts before the partition is claimed: after a death, the name in the metadata
+ * tells the next owner whose transaction to end.
  */
-sealed interface PartitionState {
-
+enum PartitionState {
     /** The consumer has the partition, and no commit has named this process. */
-    record Assigned() implements PartitionState {}
-
+    ASSIGNED,
     /** The committed metadata names this process. */
-    record Claimed() implements PartitionState {}
-
-    /**
-     * The next commit names no owner.
-     *
-     * @param claimed whether a commit is known to have named this process
-     */
-    record Releasing(boolean claimed) implements PartitionState {}
-
+    CLAIMED,
+    /** The next commit names no owner, and no commit is known to have named this process. */
+    RELEASING_UNCLAIMED,
+    /** The next commit names no owner. */
+    RELEASING,
     /** The committed metadata names no owner. */
-    record Released() implements PartitionState {}
+    RELEASED;
 
     /** Whether a commit has named this process as the owner. */
-    default boolean isClaimed() {
-        return this instanceof Claimed
-                || this instanceof Released
-                || this instanceof Releasing releasing && releasing.claimed();
+    boolean isClaimed() {
+        return this == CLAIMED || this == RELEASING || this == RELEASED;
     }
 
     /** Whether commits name this process as the owner. */
-    default boolean isOwner() {
-        return this instanceof Assigned || this instanceof Claimed;
+    boolean isOwner() {
+        return this == ASSIGNED || this == CLAIMED;
     }
 
     /** The partition is given back. */
-    default PartitionState release() {
-        return isOwner() ? new Releasing(isClaimed()) : this;
+    PartitionState release() {
+        return switch (this) {
+            case ASSIGNED -> RELEASING_UNCLAIMED;
+            case CLAIMED -> RELEASING;
+            default -> this;
+        };
     }
 
     /** A commit has succeeded that began in the state {@code began}. */
-    default PartitionState committed(PartitionState began) {
-        if (this instanceof Assigned) {
-            return new Claimed();
-        }
-        if (this instanceof Releasing) {
-            return began.isOwner() ? new Releasing(true) : new Released();
-        }
-        return this;
+    PartitionState committed(PartitionState began) {
+        return switch (this) {
+            case ASSIGNED -> CLAIMED;
+            case RELEASING_UNCLAIMED, RELEASING -> began.isOwner() ? RELEASING : RELEASED;
+            default -> this;
+        };
     }
 }
