@@ -17,8 +17,7 @@ import java.util.stream.IntStream;
  * <pre>
  *   batch ── open ──> the epoch with the boundaries to score
  *         ── fresh ─> the examples that are new
- *         ── score ─> ScoredBatch
- *         ── open, fresh ──> again with the tables as of now: score again if these are not covered
+ *         ── score ─> ScoredBatch; open and fresh with the tables as of now: score again if these are not covered
  *         ── count ─> the partition's state, what is in force, and a decision for each part
  *   later ── decide ─> the decision that follows from the states of all partitions; after ──> the state with it
  * </pre>
