@@ -1,15 +1,12 @@
 package io.tidemark.plot;
 
 import io.tidemark.plot.Plot.Mark;
-import io.tidemark.plot.XyPlot.Line;
-import io.tidemark.plot.XyPlot.Point;
+import io.tidemark.plot.Plot.Series;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.IntStream;
 
 /**
- * Draws a {@link Plot} or an {@link XyPlot} as an SVG document with a white background. Each line has a colour and a
- * dash pattern.
+ * Draws a {@link Plot} as an SVG document with a white background. Each line has a colour and a dash pattern.
  */
 public final class SvgPlot {
 
@@ -24,37 +21,23 @@ public final class SvgPlot {
     private static final List<String> DASHES = List.of("none", "7 4", "2 3", "10 3 2 3", "none", "7 4");
     private static final int LEGEND_COLUMNS = 3;
 
-    private final XyPlot plot;
+    private final Plot plot;
     private final Scale horizontal;
     private final Scale vertical;
     private final StringBuilder svg = new StringBuilder();
 
-    private SvgPlot(XyPlot plot, Scale horizontal) {
+    private SvgPlot(Plot plot) {
         this.plot = plot;
-        this.horizontal = horizontal;
+        this.horizontal = new Scale(0, plot.last(), plot.xTickStep());
         this.vertical = plot.yScale();
     }
 
     /** The horizontal axis has a label at some integers and ends at the last one. */
     public static String of(Plot plot) {
-        List<Line> lines = plot.series().stream()
-                .map(series -> new Line(
-                        series.name(),
-                        IntStream.rangeClosed(0, plot.last())
-                                .mapToObj(at -> new Point(at, series.values().get(at)))
-                                .toList()))
-                .toList();
-        return new SvgPlot(
-                        new XyPlot(plot.title(), plot.xLabel(), plot.yLabel(), lines),
-                        new Scale(0, plot.last(), plot.xTickStep()))
-                .draw(plot.marks());
+        return new SvgPlot(plot).draw();
     }
 
-    public static String of(XyPlot plot) {
-        return new SvgPlot(plot, plot.xScale()).draw(List.of());
-    }
-
-    private String draw(List<Mark> marks) {
+    private String draw() {
         add(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">",
                 WIDTH, HEIGHT);
@@ -63,11 +46,11 @@ public final class SvgPlot {
         text(LEFT, 22, "start", "font-size=\"15\" font-weight=\"bold\"", plot.title());
         verticalAxis();
         horizontalAxis();
-        for (int i = 0; i < marks.size(); i++) {
-            mark(marks.get(i), i);
+        for (int i = 0; i < plot.marks().size(); i++) {
+            mark(plot.marks().get(i), i);
         }
-        for (int i = 0; i < plot.lines().size(); i++) {
-            line(plot.lines().get(i), i);
+        for (int i = 0; i < plot.series().size(); i++) {
+            line(plot.series().get(i), i);
         }
         add("</svg>");
         return svg.toString();
@@ -99,12 +82,13 @@ public final class SvgPlot {
         text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "middle", "", plot.xLabel());
     }
 
-    private void line(Line line, int number) {
+    private void line(Series line, int number) {
         String colour = COLOURS.get(number % COLOURS.size());
         String dash = DASHES.get(number % DASHES.size());
         StringBuilder points = new StringBuilder();
-        for (Point point : line.points()) {
-            points.append(String.format(Locale.ROOT, "%.1f,%.1f ", x(point.x()), y(point.y())));
+        for (int at = 0; at <= plot.last(); at++) {
+            points.append(String.format(
+                    Locale.ROOT, "%.1f,%.1f ", x(at), y(line.values().get(at))));
         }
         add(
                 "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>",

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.plot.Plot.Mark;
 import io.tidemark.plot.Plot.Series;
-import io.tidemark.plot.XyPlot.Line;
-import io.tidemark.plot.XyPlot.Point;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -45,24 +43,6 @@ class PlotTest {
         assertThat(Double.parseDouble(points[1])).isGreaterThan(Double.parseDouble(points[3]));
         assertThat(Double.parseDouble(points[3])).isGreaterThan(Double.parseDouble(points[5]));
         assertThat(svg.getDocumentElement().getTextContent()).contains("with LoRA", "without", "suggested", "layers");
-    }
-
-    @Test
-    @DisplayName("A plot of points has round numbers at both axes, a line through the points, and a dot at each")
-    void points() throws Exception {
-        XyPlot plot = new XyPlot(
-                "trade-off",
-                "replica-hours",
-                "late",
-                List.of(new Line("lag", List.of(new Point(55.2, 21), new Point(122.5, 3.4)))));
-        String svg = SvgPlot.of(plot);
-        Document document = DocumentBuilderFactory.newInstance()
-                .newDocumentBuilder()
-                .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
-        assertThat(document.getElementsByTagName("polyline").getLength()).isEqualTo(1);
-        assertThat(document.getDocumentElement().getTextContent()).contains("lag", "replica-hours", "40", "140", "25");
-        assertThatThrownBy(() -> new XyPlot("t", "x", "y", List.of())).hasMessageContaining("lines");
-        assertThatThrownBy(() -> new Point(0, Double.NaN)).hasMessageContaining("finite");
     }
 
     @Test

@@ -15,7 +15,7 @@ import java.util.function.IntToDoubleFunction;
  * @param minSamples   examples before a move
  * @param minBatches   batches before a move
  */
-public record EligibleChoice(Objective objective, double margin, int minSamples, int minBatches) {
+record EligibleChoice(Objective objective, double margin, int minSamples, int minBatches) {
 
     /** Each move needs this many times the examples of the one before it. */
     private static final double GROWTH = 1.25;
@@ -29,7 +29,7 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
      * @param place the place of the chosen boundary
      * @param kept  why the boundary in force stays nevertheless
      */
-    public record ChosenPlace(int place, Optional<RuleDecision.Reason> kept) {}
+    record ChosenPlace(int place, Optional<RuleDecision.Reason> kept) {}
 
     /**
      * Chooses among the eligible boundaries. Means within 1e-6 nats tie, and the smallest boundary is chosen among
@@ -41,7 +41,7 @@ public record EligibleChoice(Objective objective, double margin, int minSamples,
      * @param inForce        the place of the boundary in force
      * @param examplesAtMove examples of the epoch at its last move, 0 without one
      */
-    public ChosenPlace choose(
+    ChosenPlace choose(
             CurveStatistics statistics, int batches, List<Integer> eligible, int inForce, long examplesAtMove) {
         int chosen = preferred(eligible, statistics::mean);
         Optional<RuleDecision.Reason> kept = Optional.empty();

@@ -29,8 +29,7 @@ import picocli.CommandLine.Option;
                 + " rules that choose a boundary after every batch.",
         footer = {
             "",
-            "Rules: 1-SE is the one-standard-error rule on all examples so far; asymptotic certifies boundaries with an",
-            "asymptotic confidence sequence; e-process is the calibrator's rule.",
+            "Rules: 1-SE is the one-standard-error rule on all examples so far; e-process is the calibrator's rule.",
             "",
             "Example:",
             "  tidemark bench calibration --streams 100 --objective latency"
@@ -74,35 +73,15 @@ final class BenchCalibrationCommand extends ConsoleCommand {
                     + " from them.")
     private Optional<Path> scores = Optional.empty();
 
-    @Option(
-            names = "--against",
-            paramLabel = "FILE",
-            description = "Scores of the same examples in the same order, such as of another compute type. Compares"
-                    + " differences and decisions with those of --scores in place of the simulation.")
-    private Optional<Path> against = Optional.empty();
-
-    @Option(
-            names = "--pictures",
-            paramLabel = "DIR",
-            description = "Write calibration-harm.svg and calibration-moves.svg to this folder.")
-    private Optional<Path> pictures = Optional.empty();
-
     @Override
     public Integer call() {
         CalibrationSimulation simulation = simulation();
         Map<String, double[][]> recorded =
                 scores.map(BenchCalibrationCommand::read).orElse(Map.of());
         RecordedOrders orders = new RecordedOrders(simulation);
-        if (against.isPresent()) {
-            requireScoresOnly();
-            out().print(comparison(orders, recorded, read(against.get())));
-            out().flush();
-            return 0;
-        }
         CalibrationReport report = new CalibrationReport(simulation, results(simulation, worlds(simulation, recorded)));
         out().print(report.tables() + (recorded.isEmpty() ? "" : orders.table(recorded)));
         out().flush();
-        pictures.ifPresent(report::writePictures);
         return 0;
     }
 
@@ -124,24 +103,6 @@ final class BenchCalibrationCommand extends ConsoleCommand {
             worlds.addAll(World.recorded(recorded, settings::candidates));
             return worlds;
         } catch (IllegalArgumentException e) {
-            throw wrongUse(e);
-        }
-    }
-
-    private void requireScoresOnly() {
-        if (scores.isEmpty()) {
-            throw wrongUse("--against needs --scores");
-        }
-        if (pictures.isPresent()) {
-            throw wrongUse("--against prints a table only; leave out --pictures");
-        }
-    }
-
-    private String comparison(RecordedOrders orders, Map<String, double[][]> recorded, Map<String, double[][]> others) {
-        try {
-            return orders.comparison(recorded, others);
-        } catch (IllegalArgumentException e) {
-            // a listed candidate is above the layers of an adapter
             throw wrongUse(e);
         }
     }

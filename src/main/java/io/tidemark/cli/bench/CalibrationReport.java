@@ -3,21 +3,13 @@ package io.tidemark.cli.bench;
 import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.ComparedRule;
 import io.tidemark.benchmark.calibration.RuleResult;
-import io.tidemark.cli.console.BoundaryPlots;
-import io.tidemark.plot.SvgPlot;
-import io.tidemark.plot.XyPlot;
-import io.tidemark.plot.XyPlot.Line;
-import io.tidemark.plot.XyPlot.Point;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Function;
-import java.util.stream.IntStream;
 
-/** The results of {@code bench calibration} as tables and as pictures. */
+/** The results of {@code bench calibration} as tables. */
 final class CalibrationReport {
 
     private final CalibrationSimulation simulation;
@@ -128,57 +120,5 @@ final class CalibrationReport {
 
     private static String format(String format, Object... values) {
         return String.format(Locale.ROOT, format, values);
-    }
-
-    /**
-     * Writes {@code calibration-harm.svg} and {@code calibration-moves.svg} to a folder, which is created if missing.
-     * Both show the first objective.
-     */
-    void writePictures(Path folder) {
-        write(
-                folder,
-                "calibration-harm",
-                "Every cut loses 0.05 nats",
-                "% of streams that have moved to a harmful boundary",
-                "every cut loses 0.05",
-                RuleResult::firstHarms);
-        write(
-                folder,
-                "calibration-moves",
-                "An overfit adapter, best at 13 of 30 layers",
-                "% of streams that have moved",
-                "overfit, best at 13",
-                RuleResult::firstMoves);
-    }
-
-    private void write(
-            Path folder,
-            String name,
-            String title,
-            String yLabel,
-            String world,
-            Function<RuleResult, List<Long>> firsts) {
-        String objective = simulation.objectives().get(0).written();
-        List<Line> lines = results.stream()
-                .filter(each -> each.world().equals(world) && each.objective().equals(objective))
-                .map(each -> line(each, firsts.apply(each)))
-                .toList();
-        XyPlot plot = new XyPlot(title + " (" + objective + ")", "examples", yLabel, lines);
-        BoundaryPlots.write(folder, name, SvgPlot.of(plot));
-    }
-
-    private Line line(RuleResult result, List<Long> firsts) {
-        int steps = 100;
-        return new Line(
-                result.rule(),
-                IntStream.rangeClosed(0, steps)
-                        .mapToObj(i -> {
-                            double until = (double) simulation.examples() * i / steps;
-                            long moved = firsts.stream()
-                                    .filter(first -> first <= until)
-                                    .count();
-                            return new Point(until, 100.0 * moved / result.streams());
-                        })
-                        .toList());
     }
 }

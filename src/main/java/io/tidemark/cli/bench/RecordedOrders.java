@@ -3,9 +3,7 @@ package io.tidemark.cli.bench;
 import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.RecordedTraffic;
 import io.tidemark.calibration.rule.Objective;
-import io.tidemark.cli.console.CommandException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
@@ -22,8 +20,6 @@ final class RecordedOrders {
     private static final int ORDERS = 20;
     private static final int BATCH = 8;
     private static final int EARLY_EXAMPLES = 80;
-    /** The 0.975 quantile of the normal distribution. */
-    private static final double TWO_SIDED_95 = 1.96;
 
     private final CalibrationSimulation simulation;
 
@@ -81,117 +77,6 @@ final class RecordedOrders {
                         .toList()),
                 counts(courses.stream().map(Collections::min).toList()),
                 counts(courses.stream().map(RecordedOrders::last).toList()));
-    }
-
-    /**
-     * Compares two sets of scores of the same examples, such as of two compute types: the differences to full LoRA, and
-     * the decisions in the same orders. Of two sets of different length, the first examples of the longer one count.
-     *
-     * @param scores {@code [examples][boundaries 0 to L]} by adapter
-     * @param others the same; a line names the adapters that one of both lacks
-     * @throws CommandException if the scores of an adapter are not of the same layers, or of fewer than two examples
-     */
-    String comparison(Map<String, double[][]> scores, Map<String, double[][]> others) {
-        StringBuilder text = new StringBuilder(format(
-                "Differences to full LoRA in the first scores less those in the second, at the candidate where they"
-                        + " differ most,%nand boundaries in force in %d orders in batches of %d%n",
-                ORDERS, BATCH));
-        text.append(format(
-                "%-24s%-12s%10s%10s%24s%16s%14s%14s  %-24s  %s%n",
-                "adapter",
-                "objective",
-                "examples",
-                "boundary",
-                "mean and 95% interval",
-                "spread",
-                "same batches",
-                "same at last",
-                "last, first scores",
-                "last, second scores"));
-        scores.forEach((adapter, rows) -> {
-            if (others.containsKey(adapter)) {
-                requireComparable(adapter, rows, others.get(adapter));
-                simulation
-                        .objectives()
-                        .forEach(objective -> text.append(comparison(adapter, objective, rows, others.get(adapter))));
-            }
-        });
-        return text + onlyIn("first", scores, others) + onlyIn("second", others, scores);
-    }
-
-    private static void requireComparable(String adapter, double[][] rows, double[][] others) {
-        if (rows[0].length != others[0].length) {
-            throw new CommandException("the first scores of '" + adapter + "' are at " + rows[0].length
-                    + " boundaries, and the second ones at " + others[0].length);
-        }
-        if (Math.min(rows.length, others.length) < 2) {
-            throw new CommandException("a comparison of '" + adapter + "' needs two examples or more in both files");
-        }
-    }
-
-    private static String onlyIn(String which, Map<String, double[][]> scores, Map<String, double[][]> others) {
-        List<String> left = scores.keySet().stream()
-                .filter(adapter -> !others.containsKey(adapter))
-                .toList();
-        return left.isEmpty() ? "" : format("only in the %s scores: %s%n", which, String.join(", ", left));
-    }
-
-    private String comparison(String adapter, Objective objective, double[][] all, double[][] allOthers) {
-        int examples = Math.min(all.length, allOthers.length);
-        double[][] rows = Arrays.copyOf(all, examples);
-        double[][] others = Arrays.copyOf(allOthers, examples);
-        int full = rows[0].length - 1;
-        List<Integer> boundaries = simulation.settings().candidates(full);
-        int most = boundaries.get(0);
-        for (int b : boundaries) {
-            if (Math.abs(mean(shifts(rows, others, b))) > Math.abs(mean(shifts(rows, others, most)))) {
-                most = b;
-            }
-        }
-        double[] shifts = shifts(rows, others, most);
-        double mean = mean(shifts);
-        double deviation = Math.sqrt(Arrays.stream(shifts)
-                        .map(shift -> (shift - mean) * (shift - mean))
-                        .sum()
-                / (examples - 1));
-        List<List<Integer>> courses = boundariesAfterEachBatch(objective, rows);
-        List<List<Integer>> otherCourses = boundariesAfterEachBatch(objective, others);
-        int batches = 0;
-        int sameBatches = 0;
-        int sameLast = 0;
-        for (int order = 0; order < ORDERS; order++) {
-            List<Integer> course = courses.get(order);
-            List<Integer> other = otherCourses.get(order);
-            batches += course.size();
-            sameBatches += (int) IntStream.range(0, course.size())
-                    .filter(i -> course.get(i).equals(other.get(i)))
-                    .count();
-            sameLast += last(course) == last(other) ? 1 : 0;
-        }
-        return format(
-                "%-24s%-12s%10d%10d%24s%16.4f%13.1f%%%14s  %-24s  %s%n",
-                adapter,
-                objective.written(),
-                examples,
-                most,
-                format("%+.4f +- %.4f", mean, TWO_SIDED_95 * deviation / Math.sqrt(examples)),
-                deviation,
-                100.0 * sameBatches / batches,
-                sameLast + " of " + ORDERS,
-                counts(courses.stream().map(RecordedOrders::last).toList()),
-                counts(otherCourses.stream().map(RecordedOrders::last).toList()));
-    }
-
-    /** By how much the difference of a boundary to full LoRA differs between two sets of scores, by example. */
-    private static double[] shifts(double[][] rows, double[][] others, int boundary) {
-        int full = rows[0].length - 1;
-        return IntStream.range(0, rows.length)
-                .mapToDouble(i -> rows[i][boundary] - rows[i][full] - (others[i][boundary] - others[i][full]))
-                .toArray();
-    }
-
-    private static double mean(double[] values) {
-        return Arrays.stream(values).average().orElseThrow();
     }
 
     /** The boundary in force after each batch, for each order. */

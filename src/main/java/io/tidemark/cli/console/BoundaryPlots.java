@@ -88,15 +88,10 @@ public final class BoundaryPlots {
 
     /** Writes {@code NAME.svg} to a folder, which is created if missing. */
     public static void write(Path folder, String name, Plot plot) {
-        write(folder, name, SvgPlot.of(plot));
-    }
-
-    /** As {@link #write(Path, String, Plot)}, with the text of the file. */
-    public static void write(Path folder, String name, String svg) {
         Path file = folder.resolve(name + ".svg");
         try {
             Files.createDirectories(folder);
-            Files.writeString(file, svg);
+            Files.writeString(file, SvgPlot.of(plot));
         } catch (IOException e) {
             throw new CommandException(file + " cannot be written: " + FailureText.oneLine(e), e);
         }
