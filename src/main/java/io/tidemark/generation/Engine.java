@@ -24,7 +24,7 @@ public interface Engine extends EngineLoad {
     /**
      * Queues a request. The queue is unbounded; the caller limits how much it submits.
      *
-     * @param listener called on the thread of the engine
+     * @param listener called on the thread of the engine, or on the one that cancels a queued request; one at a time
      * @throws RequestRejectedException if the request can never run; the listener is not called then
      * @throws IllegalStateException if the engine is closed
      */

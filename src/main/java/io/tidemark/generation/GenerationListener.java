@@ -1,8 +1,9 @@
 package io.tidemark.generation;
 
 /**
- * Receives the output of one request. All calls come in order, from the thread of the engine. A callback must return at
- * once, because it delays all sequences. Exceptions of the first two methods are logged and otherwise ignored.
+ * Receives the output of one request. All calls come in order, on the thread of the engine, or on the one that cancels
+ * a queued request; one at a time. A callback must return at once, because it delays all sequences. Exceptions of the
+ * first two methods are logged and otherwise ignored.
  */
 @FunctionalInterface
 public interface GenerationListener {

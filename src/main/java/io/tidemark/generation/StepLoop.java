@@ -6,6 +6,7 @@ import io.tidemark.decoder.sampling.SampledToken;
 import io.tidemark.decoder.script.DecoderException;
 import io.tidemark.generation.Scheduler.ScheduledRow;
 import io.tidemark.generation.StepMasks.Advanced;
+import io.tidemark.grammar.RowStatus;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -69,13 +70,17 @@ final class StepLoop {
         List<ScheduledRow> ready = new ArrayList<>();
         int unusedPromptTokens = 0;
         for (ScheduledRow row : rows) {
-            if (!row.sequence().needsMask(row.promptTokens())) {
+            Sequence sequence = row.sequence();
+            RowStatus status = advanced.statuses().get(sequence);
+            if (!sequence.needsMask(row.promptTokens())) {
                 ready.add(row);
-            } else if (advanced.waits(row.sequence())) {
+            } else if (advanced.waits(sequence)) {
                 results.waitsForMask();
                 unusedPromptTokens += row.promptTokens();
-            } else if (results.goesOn(row.sequence(), advanced.statuses().get(row.sequence()))) {
+            } else if (status instanceof RowStatus.Ok && !sequence.hasAllTokens()) {
                 ready.add(row);
+            } else {
+                results.endByGrammar(sequence, status);
             }
         }
         if (unusedPromptTokens > 0) {

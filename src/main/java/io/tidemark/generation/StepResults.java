@@ -99,22 +99,13 @@ final class StepResults {
 
     /**
      * Ends a sequence whose grammar is complete, or which has all its tokens, and fails the request of one whose
-     * grammar has failed. They have no row in the step.
-     *
-     * @return whether the sequence goes on
+     * grammar has failed. They have no row in the step. Has no effect for a sequence that has ended.
      */
-    boolean goesOn(Sequence sequence, RowStatus status) {
-        if (status instanceof RowStatus.Ok && !sequence.hasAllTokens()) {
-            return true;
+    void endByGrammar(Sequence sequence, RowStatus status) {
+        if (!scheduler.isRunning(sequence)) {
+            // its request has failed with another choice
+            return;
         }
-        // a request that fails has removed its other choices
-        if (scheduler.isRunning(sequence)) {
-            endByGrammar(sequence, status);
-        }
-        return false;
-    }
-
-    private void endByGrammar(Sequence sequence, RowStatus status) {
         if (status instanceof RowStatus.Ended) {
             end(sequence, FinishReason.STOP);
         } else if (sequence.hasAllTokens()) {

@@ -139,7 +139,8 @@ public final class Admission {
      */
     AdmittedRequest admit(
             Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter, Duration waited) {
-        Optional<PinnedAdapter> pinned = adapter.map(loaded -> pin(loaded, prepared.message()));
+        Optional<PinnedAdapter> pinned =
+                adapter.isPresent() ? Optional.of(pin(adapter.get(), prepared.message())) : Optional.empty();
         return new AdmittedRequest(
                 prepared.id(),
                 prepared.message(),

@@ -11,7 +11,6 @@ import io.tidemark.message.Input;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.request.AdmittedRequest.PinnedAdapter;
-import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.util.List;
 import java.util.Locale;
@@ -20,12 +19,9 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
-import org.jboss.logging.Logger;
 
 /** Makes the answers of requests from outcomes of the engine and from errors. Thread-safe. */
 public final class Answers {
-
-    private static final Logger LOG = Logger.getLogger(Answers.class);
 
     private final String baseModel;
     private final int numLayers;
@@ -102,9 +98,6 @@ public final class Answers {
 
     private Answer failed(
             ReceivedRequest request, String id, Optional<String> model, ErrorBody error, Provenance provenance) {
-        LOG.infof(
-                "request '%s' failed: %s (%s)",
-                LogText.of(id), error.code(), LogText.of(error.param().orElse("no field")));
         return new Answer(
                 request,
                 ErrorResult.of(id, now(), model, error, provenance),

@@ -11,8 +11,8 @@ public interface ReplyTarget {
     Optional<ErrorBody> refusal();
 
     /**
-     * Sends an event. Called by the threads of the engine, in the order of the events. Returns at once; an event that
-     * can't be sent is dropped.
+     * Sends an event. Called on the thread of the engine, or on the one that ends a request which has not started; one
+     * at a time. Returns at once; an event that can't be sent is dropped.
      */
     void send(EventMessage event);
 }

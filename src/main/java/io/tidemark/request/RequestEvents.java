@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
-/** Sends the events of a streamed request, and passes on its outcome. Used by one thread of the engine. */
+/** Sends the events of a streamed request, and passes on its outcome. Threads as for {@link GenerationListener}. */
 final class RequestEvents implements GenerationListener {
 
     private final ReceivedRequest request;
@@ -34,7 +34,7 @@ final class RequestEvents implements GenerationListener {
         this.ended = new boolean[admitted.message().n()];
     }
 
-    /** Writes the last events of a streamed request that ends before the engine has it. */
+    /** Writes the last events of a streamed request that ends before the engine has it. Any thread calls it. */
     static void unstarted(ReceivedRequest request, String id, RequestMessage message, FinishReason reason) {
         for (int choice = 0; message.stream() && choice < message.n(); choice++) {
             request.reply()

@@ -29,7 +29,7 @@ import org.jboss.logging.Logger;
  * One request from its receipt to its answer. {@link RequestState} has what is known in each state.
  *
  * <pre>
- *   Received ── valid ──▶ Validated ── input encoded ──▶ Prepared ── format compiled, ──▶ Running
+ *   Received ── valid ──▶ Validated ── input encoded ──▶ Prepared ── format compiled, ──▶ InEngine
  *      │                    │                               │         adapter in memory      │
  *      │ invalid, failed    │ refused, rejected,            │ format refused, adapter        │ completed, failed
  *      │                    │ deadline, cancelled           │ unusable, rejected,            │
@@ -41,8 +41,8 @@ import org.jboss.logging.Logger;
  * </pre>
  *
  * <p>A cancellation or a deadline ends a validated or prepared request at once, also while its chat template is
- * rendered, its format is compiled or its adapter loads. A running request ends in the engine: at once if it waits in
- * the queue, otherwise after its step. The answer of a received request needs its fields, so it is parsed next, before
+ * rendered, its format is compiled or its adapter loads. A request in the engine ends there: at once if it waits in the
+ * queue, otherwise after its step. The answer of a received request needs its fields, so it is parsed next, before
  * other requests of its tenant, and ends then.
  *
  * <p>The methods may be called from any thread. Transitions hold the lock of this object.
@@ -119,8 +119,8 @@ final class RequestRun {
         if (current instanceof Prepared prepared) {
             return OptionalInt.of(prepared.prompt().size());
         }
-        return current instanceof RequestState.Running running
-                ? OptionalInt.of(running.promptTokens())
+        return current instanceof RequestState.InEngine submitted
+                ? OptionalInt.of(submitted.promptTokens())
                 : OptionalInt.empty();
     }
 
@@ -130,7 +130,7 @@ final class RequestRun {
     }
 
     boolean isInEngine() {
-        return state instanceof RequestState.Running;
+        return state instanceof RequestState.InEngine;
     }
 
     boolean isAbandoned() {
@@ -142,7 +142,7 @@ final class RequestRun {
         return isAbandoned() || state.hasEnded();
     }
 
-    /** Received to Parsed. Empty if the request has been abandoned. */
+    /** Received to Validated. Empty if the request has been abandoned. */
     synchronized Optional<Validated> validated(RequestMessage message) {
         if (!(state instanceof RequestState.Received received)) {
             return Optional.empty();
@@ -184,8 +184,8 @@ final class RequestRun {
     }
 
     /**
-     * Parsed to Prepared, and again when the format is compiled. The grammar is released when the request ends. Returns
-     * false if the request has ended.
+     * Validated to Prepared, and again when the format is compiled. The grammar is released when the request ends.
+     * Returns false if the request has ended.
      */
     synchronized boolean prepared(Prepared prepared) {
         if (state.hasEnded()) {
@@ -197,8 +197,8 @@ final class RequestRun {
     }
 
     /**
-     * Prepared to Running. The lock is held during the submission, so that a cancellation comes before or after it: the
-     * engine ignores one that precedes it.
+     * Prepared to InEngine. The lock is held during the submission, so that a cancellation comes before or after it:
+     * the engine ignores one that precedes it.
      *
      * @param lease closed when the request has ended in the engine
      * @return whether the engine has the request; false if the request has ended
@@ -212,12 +212,12 @@ final class RequestRun {
                 admitted.generation(),
                 new RequestEvents(request, admitted, this::isAbandoned, outcome -> finished(admitted, lease, outcome)));
         if (!state.hasEnded()) {
-            state = prepared.running();
+            state = prepared.inEngine();
         }
         return true;
     }
 
-    /** Running to Answered. Called on a thread of the engine, or on the one that cancels a queued request. */
+    /** InEngine to Answered. Called on the thread of the engine, or on the one that cancels a queued request. */
     private void finished(AdmittedRequest admitted, Optional<AdapterLease> lease, Outcome outcome) {
         lease.ifPresent(AdapterLease::close);
         admitted.generation().params().grammar().ifPresent(CompiledGrammar::close);
@@ -225,8 +225,8 @@ final class RequestRun {
     }
 
     /**
-     * Ends a request that is Validated or Prepared. A running request ends in the engine, and a received one when it is
-     * parsed. The first reason counts. Has no effect in the other states.
+     * Ends a request that is Validated or Prepared. One in the engine ends there, and a received one when it is parsed.
+     * The first reason counts. Has no effect in the other states.
      */
     synchronized void cancel(FinishReason reason) {
         if (isReceived()) {
@@ -236,11 +236,10 @@ final class RequestRun {
             }
         } else if (isInEngine()) {
             cancelInEngine(reason);
-        } else if (state instanceof Known known) {
-            answer(() -> {
-                RequestEvents.unstarted(request, known.id(), known.message(), reason);
-                return answers.unstarted(request, known.id(), known.message(), reason);
-            });
+        } else if (state instanceof Known known && !isAbandoned()) {
+            // the answer is not dropped, because no other one can precede it under the lock
+            RequestEvents.unstarted(request, known.id(), known.message(), reason);
+            answer(() -> answers.unstarted(request, known.id(), known.message(), reason));
         }
     }
 
@@ -261,9 +260,9 @@ final class RequestRun {
     /** Each open state to Abandoned. */
     synchronized void abandon() {
         if (!state.hasEnded()) {
-            boolean running = isInEngine();
+            boolean wasInEngine = isInEngine();
             end(new RequestState.Abandoned());
-            if (running) {
+            if (wasInEngine) {
                 cancelInEngine(FinishReason.CANCELLED);
             }
         }
@@ -277,6 +276,12 @@ final class RequestRun {
         try {
             Answer answer = made(making);
             if (answered()) {
+                answer.error()
+                        .ifPresent(error -> LOG.infof(
+                                "request '%s' failed: %s (%s)",
+                                LogText.of(id()),
+                                error.code(),
+                                LogText.of(error.param().orElse("no field"))));
                 taker.accept(answer);
             }
         } catch (RuntimeException | Error e) {

@@ -154,12 +154,12 @@ public final class RequestRunner {
                         request.tenant().name(),
                         request.head().priority(),
                         Math.max(MIN_ADMISSION_BYTES, request.size()),
-                        () -> admit(run, interrupted -> parse(run, interrupted))));
+                        () -> runStep(run, interrupted -> parseAndPrepare(run, interrupted))));
     }
 
     /** A short step, before the requests of the tenant that are not parsed yet. */
     private void admitFirst(RequestRun run, Step step) {
-        threads.admission().executeFirst(run.request().tenant().name(), MIN_ADMISSION_BYTES, () -> admit(run, step));
+        threads.admission().executeFirst(run.request().tenant().name(), MIN_ADMISSION_BYTES, () -> runStep(run, step));
     }
 
     /** Whether a request that has not started ends now: its deadline has passed, or it is cancelled. */
@@ -185,6 +185,7 @@ public final class RequestRunner {
         } catch (RuntimeException | StackOverflowError e) {
             LOG.errorf(e, "the request at %s could not be parsed", request.position());
         }
+        LOG.infof("request '%s' failed: %s", LogText.of(request.id()), CRASHED.code());
         return answers.rejected(request, request.id(), model, CRASHED);
     }
 
@@ -265,8 +266,8 @@ public final class RequestRunner {
         void run(BooleanSupplier interrupted) throws RejectedException, RequestRejectedException;
     }
 
-    /** Takes a step of the admission on one of its threads, within the time limit. */
-    private void admit(RequestRun run, Step step) {
+    /** Runs a step of the admission within its time limit, on a thread of the admission or of the formats. */
+    private void runStep(RequestRun run, Step step) {
         Watchdog.AdmissionRun current = watchdog.admits(run.engineId());
         try {
             step.run(current::isInterrupted);
@@ -277,7 +278,8 @@ public final class RequestRunner {
         }
     }
 
-    private void parse(RequestRun run, BooleanSupplier interrupted) throws RejectedException, RequestRejectedException {
+    private void parseAndPrepare(RequestRun run, BooleanSupplier interrupted)
+            throws RejectedException, RequestRejectedException {
         if (!run.isReceived() || run.isAbandoned()) {
             return;
         }
@@ -292,31 +294,31 @@ public final class RequestRunner {
         }
     }
 
-    private void prepare(RequestRun run, RequestState.Validated parsed, BooleanSupplier interrupted)
+    private void prepare(RequestRun run, RequestState.Validated validated, BooleanSupplier interrupted)
             throws RejectedException, RequestRejectedException {
         ReceivedRequest request = run.request();
         Optional<ErrorBody> refusal = request.reply().refusal();
         if (refusal.isPresent()) {
-            run.reject(parsed.id(), refusal.get());
+            run.reject(validated.id(), refusal.get());
             return;
         }
         if (run.endIfDue()) {
             return;
         }
         Prepared prepared =
-                admission.prepare(request.tenant(), parsed, () -> interrupted.getAsBoolean() || run.needsNoAnswer());
+                admission.prepare(request.tenant(), validated, () -> interrupted.getAsBoolean() || run.needsNoAnswer());
         engine.validate(prepared.prompt(), prepared.params());
         if (!run.prepared(prepared)) {
             return;
         }
         Optional<Prepared> ready = admission.withKnownFormat(request.tenant(), prepared);
         if (ready.isPresent()) {
-            start(run, ready.get());
+            leaseAndSubmit(run, ready.get());
         } else {
             run.waitsFor(threads.formats()
                     .execute(request.tenant().name(), request.head().priority(), 1, () -> {
                         openFormats(run);
-                        admit(run, never -> compile(run, prepared));
+                        runStep(run, never -> compile(run, prepared));
                     }));
         }
     }
@@ -337,12 +339,12 @@ public final class RequestRunner {
         if (!run.needsNoAnswer()) {
             Prepared compiled = admission.withFormat(run.request().tenant(), prepared);
             if (run.prepared(compiled)) {
-                admitFirst(run, interrupted -> start(run, compiled));
+                admitFirst(run, interrupted -> leaseAndSubmit(run, compiled));
             }
         }
     }
 
-    private void start(RequestRun run, Prepared prepared) throws RequestRejectedException {
+    private void leaseAndSubmit(RequestRun run, Prepared prepared) throws RequestRejectedException {
         if (!run.prepared(prepared)) {
             return;
         }
@@ -353,13 +355,13 @@ public final class RequestRunner {
         CompletableFuture<AdapterLease> lease =
                 adapters.lease(prepared.adapter().get(), run.request().tenant().name());
         if (lease.isDone() && !lease.isCompletedExceptionally()) {
-            submit(run, prepared, lease.join());
+            submitWithLease(run, prepared, lease.join());
             return;
         }
         run.waitsFor(lease);
         lease.whenComplete((leased, failure) -> {
             if (failure == null) {
-                admitFirst(run, interrupted -> submit(run, prepared, leased));
+                admitFirst(run, interrupted -> submitWithLease(run, prepared, leased));
             } else {
                 run.fail(failure);
             }
@@ -367,7 +369,8 @@ public final class RequestRunner {
     }
 
     /** Closes the lease if the engine does not get the request. */
-    private void submit(RequestRun run, Prepared prepared, AdapterLease lease) throws RequestRejectedException {
+    private void submitWithLease(RequestRun run, Prepared prepared, AdapterLease lease)
+            throws RequestRejectedException {
         boolean submitted = false;
         try {
             submitted = submit(run, prepared, Optional.of(lease));

@@ -60,17 +60,17 @@ sealed interface RequestState {
             params.grammar().ifPresent(CompiledGrammar::close);
         }
 
-        Running running() {
-            return new Running(id, message, prompt.size());
+        InEngine inEngine() {
+            return new InEngine(id, message, prompt.size());
         }
     }
 
     /**
-     * The engine has the request.
+     * The engine has the request: it waits in the queue, or runs.
      *
      * @param promptTokens at least one
      */
-    record Running(String id, RequestMessage message, int promptTokens) implements Known {}
+    record InEngine(String id, RequestMessage message, int promptTokens) implements Known {}
 
     /** The request has its answer. */
     record Answered() implements RequestState {}

@@ -81,7 +81,7 @@ public final class TenantOrder {
     }
 
     /**
-     * The tenant that starts next. The caller starts something of it and calls {@link #started}.
+     * The tenant that starts next. Uses up a share of starts: the caller starts something and calls {@link #started}.
      *
      * @param canStart whether a tenant has something to start
      * @return empty if none can start
@@ -91,7 +91,8 @@ public final class TenantOrder {
                 ranks.stream().filter(rank -> rank.anyCan(canStart)).iterator();
         while (able.hasNext()) {
             Rank rank = able.next();
-            if (!able.hasNext() || !rank.yields(lowerShare)) {
+            boolean isForLower = able.hasNext() && rank.yields(lowerShare);
+            if (!isForLower) {
                 return rank.next(canStart);
             }
         }

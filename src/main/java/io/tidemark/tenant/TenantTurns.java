@@ -135,15 +135,16 @@ public final class TenantTurns {
         if (freeThreads == 0) {
             return Optional.empty();
         }
-        return order.next(each -> waiting.containsKey(each) && !running.contains(each))
-                .map(tenant -> {
-                    Task task = waiting.get(tenant).element();
-                    task.dequeue();
-                    order.started(tenant, task.cost);
-                    running.add(tenant);
-                    freeThreads--;
-                    return task;
-                });
+        Optional<String> tenant = order.next(each -> waiting.containsKey(each) && !running.contains(each));
+        if (tenant.isEmpty()) {
+            return Optional.empty();
+        }
+        Task task = waiting.get(tenant.get()).element();
+        task.dequeue();
+        order.started(task.tenant, task.cost);
+        running.add(task.tenant);
+        freeThreads--;
+        return Optional.of(task);
     }
 
     private void run(Task task) {

@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.DoublePredicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.awaitility.Awaitility;
@@ -113,12 +112,12 @@ class CalibratorTest {
     void sameBatchAtTheSameTime() {
         AtomicInteger sweeps = new AtomicInteger();
         // a sweep lasts until the same batch is swept on the other partition, or skipped there
-        SweepExecutor waiting = (sweep, shouldContinue) -> {
+        SweepExecutor waiting = (sweep, heartbeat) -> {
             sweeps.incrementAndGet();
-            while (sweeps.get() < 2 && committed(0) + committed(1) < 1 && shouldContinue.test(0)) {
+            while (sweeps.get() < 2 && committed(0) + committed(1) < 1 && heartbeat.beat(0)) {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
             }
-            return SweepExecutor.onOwnThreads().run(sweep, shouldContinue);
+            return SweepExecutor.onOwnThreads().run(sweep, heartbeat);
         };
         calibrator.stop();
         calibrator.start(waiting);
@@ -245,12 +244,12 @@ class CalibratorTest {
         calibrator.stop();
         calibrator.send("good", 0, 0, 6);
         calibrator.sendRaw("{");
-        calibrator.start((sweep, shouldContinue) -> {
+        calibrator.start((sweep, heartbeat) -> {
             if (runs.incrementAndGet() == 1) {
                 sweep.close();
                 throw new SweepAbandonedException();
             }
-            return SweepExecutor.onOwnThreads().run(sweep, shouldContinue);
+            return SweepExecutor.onOwnThreads().run(sweep, heartbeat);
         });
         calibrator.awaitExamples(6);
         calibrator.awaitCommitted(0, 2);
@@ -375,10 +374,10 @@ class CalibratorTest {
         return TopicClient.json(TopicClient.bytes(committed == null ? "{}" : committed.metadata()));
     }
 
-    private static List<ExampleScore> sweepUntilStopped(SweepRun sweep, DoublePredicate shouldContinue)
+    private static List<ExampleScore> sweepUntilStopped(SweepRun sweep, SweepExecutor.Heartbeat heartbeat)
             throws SweepAbandonedException {
         try (sweep) {
-            while (shouldContinue.test(0)) {
+            while (heartbeat.beat(0)) {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
             }
         }
@@ -387,12 +386,12 @@ class CalibratorTest {
 
     /** Fails the first runs with an Error, which ends the calibrator. */
     private static SweepExecutor failing(AtomicInteger runs, int failures) {
-        return (sweep, shouldContinue) -> {
+        return (sweep, heartbeat) -> {
             if (runs.incrementAndGet() <= failures) {
                 sweep.close();
                 throw new StackOverflowError("for this test");
             }
-            return SweepExecutor.onOwnThreads().run(sweep, shouldContinue);
+            return SweepExecutor.onOwnThreads().run(sweep, heartbeat);
         };
     }
 

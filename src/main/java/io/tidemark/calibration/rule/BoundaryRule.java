@@ -15,10 +15,11 @@ import java.util.stream.IntStream;
  * the traffic. All methods are pure functions.
  *
  * <pre>
- *   batch ── open ──> boundaries to score, examples that are new
- *         ── score ─> ScoredBatch
- *         ── open ──> again with the tables as of now: score again if the set is not covered
+ *   batch ── open ──> the epoch with the boundaries to score
+ *         ── fresh ─> the examples that are new
+ *         ── score ─> ScoredBatch; open and fresh with the tables as of now: score again if these are not covered
  *         ── count ─> the partition's state, what is in force, and a decision for each part
+ *   later ── decide ─> the decision that follows from the states of all partitions; after ──> the state with it
  * </pre>
  *
  * @param settings  with the margin of the objective, see {@link RuleSettings#forObjective}

@@ -20,16 +20,15 @@ import io.tidemark.text.LogText;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
 
 /**
- * What the calibrator does with one batch: it claims the batch, scores it, counts it, and decides. {@link #outcome}
- * commits the claim only. When the outcome is committed, {@link #restorePins} and {@link #decideAgain} follow, in
- * transactions of their own. Not thread-safe; used by the calibrator's thread only.
+ * What the calibrator does with one batch: it claims the batch, scores it, counts it, and decides. {@link
+ * #claimAndScore} commits the claim only. When the outcome is committed, {@link #restorePins} and {@link
+ * #decideAgain} follow, in transactions of their own. Not thread-safe; used by the calibrator's thread only.
  */
 final class BatchCalibration {
 
@@ -40,7 +39,7 @@ final class BatchCalibration {
     private final DecisionReports reports;
     private final GroupMembership membership;
     private final CalibratorTables tables;
-    private final OutcomeTransactions publisher;
+    private final OutcomeTransactions transactions;
 
     /** @param reports told about the progress of sweeps only */
     BatchCalibration(
@@ -49,27 +48,28 @@ final class BatchCalibration {
             DecisionReports reports,
             GroupMembership membership,
             CalibratorTables tables,
-            OutcomeTransactions publisher) {
+            OutcomeTransactions transactions) {
         this.options = options;
         this.scorer = scorer;
         this.reports = reports;
         this.membership = membership;
         this.tables = tables;
-        this.publisher = publisher;
+        this.transactions = transactions;
     }
 
     /**
      * Claims and scores a batch, and counts it in the states as of then.
      *
-     * @param running        the attempts that stay in the offset of the batch
-     * @param shouldContinue called often while the adapter loads and the batch is scored; false ends both
-     * @throws SweepAbandonedException if {@code shouldContinue} has ended it
+     * @param running   the attempts that stay in the offset of the batch
+     * @param heartbeat called often while the adapter loads and the batch is scored; false ends both
+     * @throws SweepAbandonedException if {@code heartbeat} has ended it
      */
-    FinishedBatch outcome(ConsumerRecord<byte[], byte[]> record, BatchAttempts running, BooleanSupplier shouldContinue)
+    FinishedBatch claimAndScore(
+            ConsumerRecord<byte[], byte[]> record, BatchAttempts running, SweepExecutor.Heartbeat heartbeat)
             throws SweepAbandonedException {
-        try (TokenizedBatch batch = scorer.tokenize(read(record), shouldContinue)) {
+        try (TokenizedBatch batch = scorer.prepare(read(record), heartbeat)) {
             claim(record, running, batch);
-            return score(record, batch, shouldContinue);
+            return score(record, batch, heartbeat);
         } catch (RejectedException e) {
             return new FinishedBatch.RejectedBatch(e.error());
         }
@@ -102,7 +102,7 @@ final class BatchCalibration {
         CalibrationState state = states.get(adapter, record.partition(), batch.version());
         boolean counted = counted(batch) != CountedBefore.NO;
         if (!counted && !states.hasClaimed(state, batch.batchId(), record.offset())) {
-            publisher.claim(record, running, state.claiming(batch.batchId(), batch.content(), record.offset()));
+            transactions.claim(record, running, state.claiming(batch.batchId(), batch.content(), record.offset()));
             tables.refreshStates();
         }
         for (CalibrationState other : states.earlierClaims(state, batch.version(), batch.batchId())) {
@@ -149,7 +149,7 @@ final class BatchCalibration {
      * boundaries or examples that were not scored.
      */
     private FinishedBatch score(
-            ConsumerRecord<byte[], byte[]> record, TokenizedBatch batch, BooleanSupplier shouldContinue)
+            ConsumerRecord<byte[], byte[]> record, TokenizedBatch batch, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
         String adapter = batch.adapter().id();
         int partition = record.partition();
@@ -176,7 +176,7 @@ final class BatchCalibration {
                         decided(adapter, batch.version(), record, batch.batchId(), now, counted.decisions());
                 int repeats = bits.size() - fresh.size();
                 return new FinishedBatch.Scored(
-                        publisher.toRecords(
+                        transactions.toRecords(
                                 state,
                                 decided,
                                 new CountedBatchHeaders(
@@ -188,7 +188,7 @@ final class BatchCalibration {
             }
             scores = scorer.score(batch, fresh, set.boundaries(), progress -> {
                 reports.progress(adapter, batch.batchId(), progress);
-                return shouldContinue.getAsBoolean();
+                return heartbeat.beat(progress);
             });
             if (!membership.owns(partitionOf(record))) {
                 throw new SweepAbandonedException();
@@ -243,9 +243,9 @@ final class BatchCalibration {
                 .get(adapter, partition, version)
                 .with(rule.after(own, decision), RuleSnapshot.shadow(options.mode(), decision.inForce()));
         DecidedBatch second = decided(adapter, version, record, first.batch().batchId(), now, List.of(decision));
-        publisher.publish(
+        transactions.publish(
                 Map.of(batches, membership.committed(batches).orElseThrow()),
-                publisher.toRecords(state, second),
+                transactions.toRecords(state, second),
                 second);
         return Optional.of(second);
     }
@@ -267,7 +267,7 @@ final class BatchCalibration {
         }
         pins.forEach((adapter, pin) -> {
             LOG.infof("publishing the overwritten pin of '%s' again", LogText.of(adapter));
-            publisher.publishBoundary(adapter, pin, position);
+            transactions.publishBoundary(adapter, pin, position);
         });
     }
 

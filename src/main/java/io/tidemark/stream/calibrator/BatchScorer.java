@@ -28,8 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.function.BooleanSupplier;
-import java.util.function.DoublePredicate;
 import org.apache.kafka.common.KafkaException;
 import org.jboss.logging.Logger;
 
@@ -164,17 +162,17 @@ public final class BatchScorer {
     /**
      * Encodes the examples of a batch and waits until its adapter is loaded.
      *
-     * @param shouldContinue called every 20 ms while the adapter loads; false ends the wait
+     * @param heartbeat called every 20 ms while the adapter loads; false ends the wait
      * @throws RejectedException       if the adapter is unknown or cannot be loaded, or an example cannot be encoded
      * @throws SweepAbandonedException if the wait was ended
      */
-    TokenizedBatch tokenize(ValidationBatch batch, BooleanSupplier shouldContinue)
+    TokenizedBatch prepare(ValidationBatch batch, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
         if (!adapters.isRegistered(batch.adapter())) {
             throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "'");
         }
         List<TokenizedExample> examples = encode(batch.examples());
-        AdapterLease lease = lease(batch.adapter(), shouldContinue);
+        AdapterLease lease = lease(batch.adapter(), heartbeat);
         LoadedVersion version = model.version(lease.adapter().digest());
         return new TokenizedBatch(batch.batchId(), lease, version, examples);
     }
@@ -182,23 +180,23 @@ public final class BatchScorer {
     /**
      * Scores examples of a batch.
      *
-     * @param places         the places of the examples in the batch, one or more
-     * @param boundaries     the boundaries at which they are scored, ascending
-     * @param shouldContinue as in {@link SweepExecutor#run}
+     * @param places     the places of the examples in the batch, one or more
+     * @param boundaries the boundaries at which they are scored, ascending
+     * @param heartbeat  as in {@link SweepExecutor#run}
      * @return the scores of the examples
      * @throws RejectedException       if the sweep fails
      * @throws SweepAbandonedException if the sweep was ended
-     * @throws KafkaException          from {@code shouldContinue}
+     * @throws KafkaException          from {@code heartbeat}
      */
     BatchScores score(
-            TokenizedBatch batch, List<Integer> places, List<Integer> boundaries, DoublePredicate shouldContinue)
+            TokenizedBatch batch, List<Integer> places, List<Integer> boundaries, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
         List<TokenizedExample> examples =
                 places.stream().map(batch.examples()::get).toList();
         long start = time.nanoTime();
         try {
             SweepRun run = sweep.start(batch.adapter().weights(), examples, boundaries);
-            List<ExampleScore> scores = executor.run(run, shouldContinue);
+            List<ExampleScore> scores = executor.run(run, heartbeat);
             return BatchScores.of(boundaries, places, scores, time.nanosSince(start) / 1e9);
         } catch (KafkaException e) {
             throw e;
@@ -216,12 +214,12 @@ public final class BatchScorer {
         return encoded;
     }
 
-    private AdapterLease lease(String id, BooleanSupplier shouldContinue)
+    private AdapterLease lease(String id, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
         CompletableFuture<AdapterLease> lease = adapters.lease(id);
         try {
             while (!lease.isDone()) {
-                if (Thread.currentThread().isInterrupted() || !shouldContinue.getAsBoolean()) {
+                if (Thread.currentThread().isInterrupted() || !heartbeat.beat(0)) {
                     throw new SweepAbandonedException();
                 }
                 time.sleep(POLL);

@@ -51,7 +51,7 @@ final class CalibratorSession implements AutoCloseable {
     private final Consumer<byte[], byte[]> consumer;
     private final GroupMembership membership;
     private final CalibratorTables tables;
-    private final OutcomeTransactions publisher;
+    private final OutcomeTransactions transactions;
     private final BatchCalibration calibration;
     private final DecisionReports reports;
 
@@ -96,13 +96,14 @@ final class CalibratorSession implements AutoCloseable {
             throw e;
         }
         try {
-            publisher = new OutcomeTransactions(thread.kafka(), options.process(), options.topics(), records, consumer);
+            transactions =
+                    new OutcomeTransactions(thread.kafka(), options.process(), options.topics(), records, consumer);
         } catch (RuntimeException e) {
             tables.close();
             consumer.close();
             throw e;
         }
-        calibration = new BatchCalibration(options, scorer, reports, membership, tables, publisher);
+        calibration = new BatchCalibration(options, scorer, reports, membership, tables, transactions);
         membership.join(options.topics().validationTopics().names(), new GroupMembership.Changes() {
             @Override
             public void assigned() {
@@ -151,7 +152,7 @@ final class CalibratorSession implements AutoCloseable {
         }
         try {
             BatchAttempts running = batch.attempts().startedIn(process);
-            publisher.keep(record, running);
+            transactions.keep(record, running);
             open = Optional.of(batch);
             Optional<DecidedBatch> decided = finish(batch, running);
             if (decided.isPresent()) {
@@ -170,7 +171,7 @@ final class CalibratorSession implements AutoCloseable {
     private Optional<DecidedBatch> finish(OpenBatch batch, BatchAttempts running) throws SweepAbandonedException {
         ConsumerRecord<byte[], byte[]> record = batch.record();
         try {
-            FinishedBatch outcome = calibration.outcome(record, running, () -> {
+            FinishedBatch outcome = calibration.claimAndScore(record, running, progress -> {
                 membership.keepAlive();
                 return isRunning.getAsBoolean() && membership.owns(batch.partition());
             });
@@ -203,7 +204,7 @@ final class CalibratorSession implements AutoCloseable {
     /** Commits the outcome of a batch and reports it. Empty for a batch that is rejected. */
     private Optional<DecidedBatch> commit(ConsumerRecord<byte[], byte[]> record, FinishedBatch outcome) {
         if (outcome instanceof FinishedBatch.Scored scored) {
-            publisher.publish(record, scored);
+            transactions.publish(record, scored);
             reports.counted(scored);
             return Optional.of(scored.decided());
         }
@@ -213,7 +214,7 @@ final class CalibratorSession implements AutoCloseable {
 
     private void reject(ConsumerRecord<byte[], byte[]> record, ErrorBody error) {
         reports.rejecting(record, error);
-        publisher.reject(record, error);
+        transactions.reject(record, error);
         reports.rejected(error);
     }
 
@@ -228,14 +229,14 @@ final class CalibratorSession implements AutoCloseable {
     /** Commits that the process no longer works on the batch, and that this is no failure. */
     private void release(OpenBatch batch) {
         open = Optional.empty();
-        publisher.keep(batch.record(), batch.attempts());
+        transactions.keep(batch.record(), batch.attempts());
     }
 
     /** Commits that the batch has failed once more. */
     private void fail(OpenBatch batch, Throwable failure) {
         open = Optional.empty();
         try {
-            publisher.keep(batch.record(), batch.attempts().failed());
+            transactions.keep(batch.record(), batch.attempts().failed());
         } catch (KafkaException e) {
             failure.addSuppressed(e);
         }
@@ -245,13 +246,13 @@ final class CalibratorSession implements AutoCloseable {
     public void close() {
         try (consumer;
                 tables) {
-            publisher.close();
-            open.ifPresent(this::releaseWithoutPublisher);
+            transactions.close();
+            open.ifPresent(this::releaseWithoutTransactions);
         }
     }
 
     /** Does what {@link #release} does, after a failure of the producer or the tables. */
-    private void releaseWithoutPublisher(OpenBatch batch) {
+    private void releaseWithoutTransactions(OpenBatch batch) {
         open = Optional.empty();
         try {
             consumer.commitSync(OutcomeTransactions.positionOf(batch.record(), batch.attempts()), RELEASE_TIMEOUT);

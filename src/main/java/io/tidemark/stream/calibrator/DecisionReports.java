@@ -60,6 +60,9 @@ final class DecisionReports {
                     LogText.of(decided.adapter()), options.process().group());
             listener.onConflict(decided.adapter());
         }
+        if (!decided.decisions().isEmpty()) {
+            own.put(decided.adapter(), decided.version().digest());
+        }
         decided.decisions().forEach(decision -> {
             LOG.info(summary(decided.adapter(), decision));
             listener.onDecision(decided.adapter(), decision);
@@ -85,12 +88,8 @@ final class DecisionReports {
 
     /** Whether another calibrator had begun the epoch before, with other settings or in the other mode. */
     private boolean isConflict(DecidedBatch decided) {
-        if (decided.decisions().isEmpty()) {
-            return false;
-        }
-        String digest = decided.version().digest();
-        boolean hadOwn = digest.equals(own.put(decided.adapter(), digest));
-        return hadOwn
+        return !decided.decisions().isEmpty()
+                && decided.version().digest().equals(own.get(decided.adapter()))
                 && (decided.before().otherMode()
                         || decided.decisions().stream()
                                 .map(RuleDecision::epochEnd)

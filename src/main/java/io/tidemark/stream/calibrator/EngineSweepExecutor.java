@@ -7,7 +7,6 @@ import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.DoublePredicate;
 
 /**
  * Runs sweeps on the thread of a generation engine, one slice between two steps, for a process that also generates.
@@ -28,22 +27,20 @@ public final class EngineSweepExecutor implements SweepExecutor {
 
     /** {@inheritDoc} If the engine fails, the sweep is abandoned: the failure is not caused by the batch. */
     @Override
-    public List<ExampleScore> run(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException {
+    public List<ExampleScore> run(SweepRun sweep, Heartbeat heartbeat) throws SweepAbandonedException {
         CompletableFuture<List<ExampleScore>> scores = new CompletableFuture<>();
         CompletableFuture<Void> closed = new CompletableFuture<>();
         submit(sweep, scores, closed);
         try {
             while (!scores.isDone()) {
-                if (!engine.isAlive()
-                        || Thread.currentThread().isInterrupted()
-                        || !shouldContinue.test(sweep.progress())) {
+                if (!engine.isAlive() || Thread.currentThread().isInterrupted() || !heartbeat.beat(sweep.progress())) {
                     throw new SweepAbandonedException();
                 }
                 time.sleep(POLL);
             }
             return scores.join();
         } finally {
-            // stops the sweep, also if shouldContinue has thrown; no effect after completion
+            // stops the sweep, also if the heartbeat has thrown; no effect after completion
             scores.cancel(false);
             await(closed);
         }

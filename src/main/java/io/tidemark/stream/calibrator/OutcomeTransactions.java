@@ -31,9 +31,10 @@ import org.apache.kafka.common.header.Headers;
 import org.jboss.logging.Logger;
 
 /**
- * Publishes the outcome of a batch together with the offset behind the batch, in one transaction. After a crash, either
- * all of them are committed or none. A calibrator that has lost the batch's partition cannot commit, because the group
- * coordinator fences the old generation of the consumer group.
+ * The transactions of a calibrator: attempts, claims, outcomes with the offset behind the batch, pins and second
+ * decisions. Also makes their records. After a crash, a transaction is committed as a whole or not at all. A calibrator
+ * that has lost the batch's partition cannot commit, because the group coordinator fences the old generation of the
+ * consumer group.
  *
  * <p>All methods that commit throw {@link KafkaException} if nothing was committed, or if the outcome of the commit is
  * unknown. The producer is unusable afterwards; close it.

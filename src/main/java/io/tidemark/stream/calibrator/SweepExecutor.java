@@ -3,27 +3,32 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.sweep.SweepRun;
 import java.util.List;
-import java.util.function.DoublePredicate;
 
 /** Runs sweeps: on threads of their own, or between the steps of a generation engine. */
 public interface SweepExecutor {
+
+    /** Polls the consumer while a batch is handled; may release the batch. False if the batch must be abandoned. */
+    interface Heartbeat {
+
+        /** @param progress of the sweep, 0 to 1 */
+        boolean beat(double progress);
+    }
 
     /**
      * Runs a sweep to its end and closes it. After this method has returned or thrown, no thread uses the adapter of
      * the sweep.
      *
-     * @param shouldContinue called on the calling thread at least every 100 ms with the progress, 0 to 1; false ends
-     *                       the sweep
+     * @param heartbeat called on the calling thread at least every 100 ms; false ends the sweep
      * @return the scores in the order of the examples
      * @throws SweepAbandonedException if the sweep was ended
      */
-    List<ExampleScore> run(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException;
+    List<ExampleScore> run(SweepRun sweep, Heartbeat heartbeat) throws SweepAbandonedException;
 
     /** Runs sweeps on threads of their own, for a process that does not generate. */
     static SweepExecutor onOwnThreads() {
-        return (sweep, shouldContinue) -> {
+        return (sweep, heartbeat) -> {
             try (sweep) {
-                if (!sweep.run(shouldContinue)) {
+                if (!sweep.run(heartbeat::beat)) {
                     throw new SweepAbandonedException();
                 }
                 return sweep.scores();

@@ -78,7 +78,7 @@ final class ReadAhead {
     }
 
     /** The heap of started requests while none has started. */
-    OpenShares nothingStarted(int partitions) {
+    OpenShares newOpenShares(int partitions) {
         return new OpenShares(budget.openBytes(), tenants.all().size(), partitions);
     }
 

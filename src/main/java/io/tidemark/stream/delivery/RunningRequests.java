@@ -127,7 +127,7 @@ final class RunningRequests {
 
     /** The heap of the requests that run, with the most that their answers may use, and of unsent commits. */
     private OpenShares openShares() {
-        OpenShares open = readAhead.nothingStarted(owned.size());
+        OpenShares open = readAhead.newOpenShares(owned.size());
         running.forEach(each -> open.add(each, openBytes(each), true));
         commits.pending().forEach(each -> open.add(each.delivery(), each.heapBytes(), false));
         return open;

@@ -38,7 +38,7 @@ class BatchScorerTest {
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);
             RejectedException refused = catchThrowableOfType(
-                    RejectedException.class, () -> scorer.tokenize(scorer.parse(batch), () -> true));
+                    RejectedException.class, () -> scorer.prepare(scorer.parse(batch), progress -> true));
             assertThat(refused.error().code()).isEqualTo("adapter_unusable");
             assertThat(refused.error().message()).isEqualTo("adapter 'mine' can't be loaded");
         }
@@ -59,7 +59,7 @@ class BatchScorerTest {
                     .getBytes(UTF_8);
             // there is memory for one adapter, so the second one waits for the end of this lease
             try (AdapterLease first = adapters.awaitLease("first")) {
-                assertThatThrownBy(() -> scorer.tokenize(scorer.parse(batch), () -> {
+                assertThatThrownBy(() -> scorer.prepare(scorer.parse(batch), progress -> {
                             throw new TimeoutException("no broker");
                         }))
                         .isInstanceOf(TimeoutException.class);

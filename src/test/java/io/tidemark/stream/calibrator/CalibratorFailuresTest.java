@@ -32,7 +32,7 @@ class CalibratorFailuresTest {
     @DisplayName("opens new clients one second after a failed commit, and scores the batch again")
     void failedCommit() {
         fixture.send("b1");
-        fixture.script(shouldContinue -> kafka.failNextCommit(new TimeoutException("no broker")));
+        fixture.script(heartbeat -> kafka.failNextCommit(new TimeoutException("no broker")));
         calibrator.turn();
         assertThat(calibrator.disruption()).contains("no broker");
         assertThat(kafka.openClients()).isZero();
@@ -40,7 +40,7 @@ class CalibratorFailuresTest {
         assertThat(fixture.committed()).isZero();
         assertThat(kafka.records(TOPICS.boundaryDecisions())).isEmpty();
 
-        fixture.script(shouldContinue -> {});
+        fixture.script(heartbeat -> {});
         calibrator.turn();
         assertThat(calibrator.disruption()).isEmpty();
         assertThat(fixture.sweeps()).isEqualTo(2);
@@ -53,7 +53,7 @@ class CalibratorFailuresTest {
     @DisplayName("does not score a batch again whose commit has succeeded without an answer")
     void lostAnswer() {
         fixture.send("b1");
-        fixture.script(shouldContinue -> kafka.loseNextAnswer(new TimeoutException("no answer")));
+        fixture.script(heartbeat -> kafka.loseNextAnswer(new TimeoutException("no answer")));
         calibrator.turn();
         assertThat(calibrator.disruption()).contains("no answer");
         assertThat(fixture.committed()).isEqualTo(1);
@@ -103,7 +103,7 @@ class CalibratorFailuresTest {
     void error() {
         fixture.send("fails");
         Error error = new StackOverflowError("for this test");
-        fixture.script(shouldContinue -> {
+        fixture.script(heartbeat -> {
             throw error;
         });
         calibrator.run();
@@ -120,7 +120,7 @@ class CalibratorFailuresTest {
     @DisplayName("counts the death of a process that could not commit its failure before it ended")
     void errorWithoutCommit() {
         fixture.send("fails");
-        fixture.script(shouldContinue -> {
+        fixture.script(heartbeat -> {
             kafka.failNextCommit(new TimeoutException("no broker"));
             throw new OutOfMemoryError("for this test");
         });
@@ -129,7 +129,7 @@ class CalibratorFailuresTest {
                 .isCompletedWithValueMatching(OutOfMemoryError.class::isInstance);
         assertThat(fixture.attempts().path("running_in").isTextual()).isTrue();
 
-        fixture.script(shouldContinue ->
+        fixture.script(heartbeat ->
                 assertThat(fixture.attempts().path("failures").asInt()).isEqualTo(1));
         calibrator = fixture.newCalibrator();
         calibrator.turn();

@@ -285,7 +285,7 @@ class CalibratorRuleTest {
         other.putArray("counted_batches");
         ObjectNode epoch = (ObjectNode) other.get("epoch");
         epoch.put("epoch", 2);
-        fixture.script(shouldContinue ->
+        fixture.script(heartbeat ->
                 kafka.append(STATES, key.getBytes(UTF_8), other.toString().getBytes(UTF_8)));
         batches(1);
         assertThat(fixture.sweeps()).isEqualTo(3);
@@ -316,7 +316,7 @@ class CalibratorRuleTest {
             epoch.withArray("sums").add(0);
         }
         epoch.putArray("capped").add(0).add(0).add(0);
-        fixture.script(shouldContinue -> {
+        fixture.script(heartbeat -> {
             if (fixture.sweeps() == 3) {
                 kafka.append(STATES, key.getBytes(UTF_8), other.toString().getBytes(UTF_8));
             }

@@ -32,7 +32,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.DoublePredicate;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -79,7 +78,7 @@ final class OneThreadCalibrator implements AutoCloseable {
     /** Of the calibrator, without the one that has loaded the adapter. */
     private final NewThreads threads;
 
-    private Script script = shouldContinue -> {};
+    private Script script = heartbeat -> {};
     private int sweeps;
     private int missingBoundaries;
     private IntToDoubleFunction differences = boundary -> boundary - boundaries() + 1;
@@ -89,7 +88,7 @@ final class OneThreadCalibrator implements AutoCloseable {
     /** What a sweep does instead of scoring. */
     interface Script {
 
-        void run(DoublePredicate shouldContinue) throws SweepAbandonedException;
+        void run(SweepExecutor.Heartbeat heartbeat) throws SweepAbandonedException;
     }
 
     /** It owns {@link #PARTITION}. */
@@ -256,10 +255,10 @@ final class OneThreadCalibrator implements AutoCloseable {
                 Duration.ofMinutes(1));
     }
 
-    private List<ExampleScore> sweep(SweepRun sweep, DoublePredicate shouldContinue) throws SweepAbandonedException {
+    private List<ExampleScore> sweep(SweepRun sweep, SweepExecutor.Heartbeat heartbeat) throws SweepAbandonedException {
         sweeps++;
         try (sweep) {
-            script.run(shouldContinue);
+            script.run(heartbeat);
         }
         lastBoundaries = Optional.of(sweep.boundaries());
         lastExamples = sweep.examples();
@@ -276,10 +275,10 @@ final class OneThreadCalibrator implements AutoCloseable {
 
     /** Sweeps for this time, or until the sweep is ended. */
     Script lasting(Duration duration) {
-        return shouldContinue -> {
+        return heartbeat -> {
             Instant end = time.instant().plus(duration);
             while (time.instant().isBefore(end)) {
-                if (!shouldContinue.test(0)) {
+                if (!heartbeat.beat(0)) {
                     throw new SweepAbandonedException();
                 }
                 time.sleep(STEP);

@@ -166,9 +166,9 @@ class OneThreadCalibratorTest {
         fixture.send("b1");
         fixture.send("b2");
         List<Instant> beats = new ArrayList<>();
-        fixture.script(shouldContinue -> {
+        fixture.script(heartbeat -> {
             int before = kafka.member().polls().size();
-            fixture.lasting(Duration.ofMinutes(10)).run(shouldContinue);
+            fixture.lasting(Duration.ofMinutes(10)).run(heartbeat);
             List<Instant> polls = kafka.member().polls();
             beats.addAll(polls.subList(before, polls.size()));
         });

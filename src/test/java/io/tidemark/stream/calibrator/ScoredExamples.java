@@ -16,7 +16,7 @@ public final class ScoredExamples {
     public static List<TokenizedExample> of(LanguageModel model, AdapterStore adapters, byte[] value) throws Exception {
         BatchScorer scorer =
                 new BatchScorer(model, adapters, 100, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
-        try (BatchScorer.TokenizedBatch batch = scorer.tokenize(scorer.parse(value), () -> true)) {
+        try (BatchScorer.TokenizedBatch batch = scorer.prepare(scorer.parse(value), progress -> true)) {
             return batch.examples();
         }
     }

@@ -139,7 +139,7 @@ public final class AnswerTransactions implements AutoCloseable {
             committing = true;
             if (!commit()) {
                 failure = Optional.of("a partition does not take the end of a transaction");
-                renew(repair.failed(sent, true));
+                renew(repair.repairAfterFailure(sent, true));
                 replace();
                 return CommitOutcome.UNKNOWN;
             }
@@ -161,7 +161,7 @@ public final class AnswerTransactions implements AutoCloseable {
             // if the transaction before has not ended, an abort waits in vain
             boolean stuck = sent.first().isEmpty() && e instanceof TimeoutException && producers.isStuck();
             boolean aborted = !stuck && abort();
-            boolean changed = repair.failed(sent, slow);
+            boolean changed = repair.repairAfterFailure(sent, slow);
             stuck |= aborted && sent.first().isPresent() && producers.isStuck();
             if (stuck) {
                 renew(changed);

@@ -95,7 +95,7 @@ public final class PendingAnswer {
         return encoded;
     }
 
-    /** Bytes of the records that are written for this answer, about. */
+    /** Encodes the result if that has not been done. Returns the bytes of the records of this answer, about. */
     long writtenBytes() {
         boolean hasLetter = answer.error().isPresent() && !withoutLetter;
         long bytes = RECORD_BYTES

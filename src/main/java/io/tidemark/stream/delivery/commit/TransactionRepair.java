@@ -111,7 +111,7 @@ final class TransactionRepair {
      * @param slow whether the transaction may have failed by its duration
      * @return whether the next transaction is without what has failed
      */
-    boolean failed(SentRecords sent, boolean slow) {
+    boolean repairAfterFailure(SentRecords sent, boolean slow) {
         Optional<SentRecords.SendFailure> first = sent.first();
         if (first.isEmpty()) {
             return slow && setUnacknowledgedAside(sent);
@@ -174,8 +174,11 @@ final class TransactionRepair {
                 continue;
             }
             Optional<String> fault = faults.fault(topic, partitions);
-            if (fault.isEmpty() && othersAreWritten && doubts.merge(topic, 1, Integer::sum) > 1) {
-                fault = Optional.of("no broker has acknowledged its records in two transactions");
+            if (fault.isEmpty() && othersAreWritten) {
+                int transactions = doubts.merge(topic, 1, Integer::sum);
+                if (transactions > 1) {
+                    fault = Optional.of("no broker has acknowledged its records in two transactions");
+                }
             }
             if (fault.isPresent()) {
                 doubts.remove(topic);

@@ -4,6 +4,7 @@ import io.tidemark.stream.delivery.partition.PartitionLogs.PartitionLog;
 import io.tidemark.stream.topics.TransactionalId;
 import io.tidemark.text.LogText;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -114,11 +115,12 @@ public final class PartitionTakeover {
                 new ReadPositions.CommittedPosition(
                         commit.offset(), metadata(partition, commit), found.get(partition))));
         Map<TopicPartition, StartOffset> starts = positions.start(commits);
-        return partitions.stream()
-                .map(each -> Optional.ofNullable(starts.get(each))
-                        .map(start -> progress(each, found.get(each), start))
-                        .orElseGet(() -> fromBeginning(each, found.get(each))))
-                .toList();
+        List<PartitionProgress> taken = new ArrayList<>();
+        for (TopicPartition each : partitions) {
+            StartOffset start = starts.get(each);
+            taken.add(start == null ? fromBeginning(each, found.get(each)) : progress(each, found.get(each), start));
+        }
+        return taken;
     }
 
     /** The progress of a partition of which the group has committed nothing. */
@@ -152,6 +154,7 @@ public final class PartitionTakeover {
         return metadata.withoutOwner();
     }
 
+    /** The crash history of a partition. Counts the death of its last owner. */
     private CrashHistory crashes(TopicPartition partition, long offset, CommitMetadata metadata) {
         if (!metadata.hasOtherOwner(process) || metadata.idle()) {
             return metadata.crashes();

@@ -130,7 +130,7 @@ public final class Delivery {
         return reply;
     }
 
-    /** What runs the request. */
+    /** The request as {@code RequestRunner} gets it. */
     public ReceivedRequest request() {
         return request;
     }

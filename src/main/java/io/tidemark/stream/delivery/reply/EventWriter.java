@@ -14,8 +14,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Writes events to SmallRye's channel {@code generation-events}. An event is written once, outside of transactions,
- * because readers should get it at once and the result has the whole text. Threads of the engine call it, so it never
- * waits: an event that does not fit into the buffer of the channel is dropped. Thread-safe.
+ * because readers should get it at once and the result has the whole text. Any thread calls it, also that of the
+ * engine, so it never waits: an event that does not fit into the buffer of the channel is dropped. Thread-safe.
  */
 public final class EventWriter {
 

@@ -18,9 +18,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 
 /**
- * The headers of a request that concern its answer: those that are copied, and those that name its topic. Follows
- * {@code ReplyingKafkaTemplate} of Spring and {@code KafkaRequestReply} of SmallRye, so that their clients work
- * unchanged. As in both, the last header of a name counts. Immutable.
+ * Determines from a request's headers where its answer goes, and which headers are copied. Follows {@code
+ * ReplyingKafkaTemplate} of Spring and {@code KafkaRequestReply} of SmallRye, so that their clients work unchanged. As
+ * in both, the last header of a name counts. Immutable.
  */
 public final class ReplyRouting {
 

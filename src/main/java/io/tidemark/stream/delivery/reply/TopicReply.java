@@ -9,7 +9,7 @@ import java.util.OptionalInt;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 
-/** The topic of a request's result, and the headers that its result and its events repeat. Immutable. */
+/** The topic of a request's result, and the headers of its records. Sends the events of the request. Immutable. */
 public final class TopicReply implements ReplyTarget {
 
     private final String topic;
