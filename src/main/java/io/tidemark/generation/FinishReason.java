@@ -6,10 +6,10 @@ public enum FinishReason {
     STOP,
     /** The maximum number of tokens. */
     LENGTH,
-    /** The deadline of the request. */
+    /** The deadline of the request has passed. */
     DEADLINE,
-    /** A cancellation of the request, or the end of the engine. */
+    /** The request was cancelled, or the engine has ended. */
     CANCELLED,
-    /** An error. */
+    /** An error ended the request. */
     ERROR
 }

@@ -10,7 +10,7 @@ public sealed interface Outcome permits Completion, Outcome.Failure {
      * The request could not be completed because of an error in the engine.
      *
      * @param code    machine-readable, such as {@code engine_error}
-     * @param message for people
+     * @param message what has failed, for people
      */
     record Failure(String id, String code, String message) implements Outcome {}
 }

@@ -56,7 +56,7 @@ public record Watch(long move, int boundary, List<Double> values) {
         return new Watch(move, boundary, next);
     }
 
-    /** The mean of R_i. */
+    /** The mean of the values R_i of all bets, which the rule compares with its threshold. */
     double value() {
         return values.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
     }
