@@ -63,8 +63,8 @@ public interface TidemarkClient extends AutoCloseable {
     List<OpenRequest> attach(Collection<String> ids, Instant since);
 
     /**
-     * Attaches requests whose records are known, as {@link #attach} does. {@link OpenRequest#record} gives one. A result is
-     * matched by the record, so other results with the same id are ignored.
+     * Attaches as {@link #attach} does, to requests whose records are known, such as from {@link OpenRequest#record}. A
+     * result is matched by the record, so other results with the same id are ignored.
      *
      * @param records the record of each id
      */

@@ -6,10 +6,10 @@ public enum FinishReason {
     STOP,
     /** The maximum number of tokens. */
     LENGTH,
-    /** The deadline of the request has passed. */
+    /** The deadline of the request. */
     DEADLINE,
-    /** The request was cancelled, or the engine has ended. */
+    /** A cancellation of the request, or the end of the engine. */
     CANCELLED,
-    /** An error ended the request. */
+    /** An error. */
     ERROR
 }

@@ -18,8 +18,8 @@ public interface GenerationListener {
     default void onChoiceFinished(int choice, FinishReason reason) {}
 
     /**
-     * Receives the outcome, as the last call for the request. If it throws an exception, it is called again with a failure
-     * of code {@code internal_error}; a second exception ends the engine.
+     * Receives the outcome, in the last call for the request. If it throws an exception, it gets a failure with code
+     * {@code internal_error} in another call; a second exception ends the engine.
      */
     void onFinished(Outcome outcome);
 }

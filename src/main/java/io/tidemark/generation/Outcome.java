@@ -3,7 +3,6 @@ package io.tidemark.generation;
 /** How a request ended: with the text of its choices, or with an error. */
 public sealed interface Outcome permits Completion, Outcome.Failure {
 
-    /** The id of the request. */
     String id();
 
     /**

@@ -18,7 +18,7 @@ final class Capacity {
     private static final double MAX_GAP_SECONDS = 5;
 
     private final Window saturatedTime = new Window(WINDOW_SECONDS);
-    /** Since the last saturated time. */
+    /** The time since the last saturated time. */
     private final Window otherTime = new Window(MIN_SECONDS);
 
     private boolean sampled;

@@ -36,7 +36,7 @@ public record FormatFields(
             "disable_any_whitespace",
             "disable_additional_properties");
 
-    /** Any text. */
+    /** The fields of a request whose answer may be any text. */
     public static final FormatFields FREE_TEXT = new FormatFields(new AnswerFormat.FreeText(), OPENAI);
 
     /** Whether the answer may be any text. */

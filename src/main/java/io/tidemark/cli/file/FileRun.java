@@ -48,7 +48,7 @@ final class FileRun {
     /** A request that an earlier run has sent. */
     record Sent(String id, LineFormat format, Source source) {}
 
-    /** The value of {@link #HEADER}. */
+    /** The value of {@link #HEADER} for a line of a format in a run. */
     static String header(String run, LineFormat format) {
         return run + "/" + format;
     }

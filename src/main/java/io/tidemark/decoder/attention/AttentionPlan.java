@@ -18,9 +18,9 @@ public final class AttentionPlan {
 
     private final List<AttentionCall> calls;
     private final int tokens;
-    /** The token of each row. */
+    /** The index in the step of the token of each row. */
     private final long[] tokenOfRow;
-    /** The slot of each row. */
+    /** The index in its block of the slot of each row. */
     private final long[] slotOfRow;
 
     private final boolean reordered;

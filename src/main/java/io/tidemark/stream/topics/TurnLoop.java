@@ -35,7 +35,7 @@ public abstract class TurnLoop implements Runnable, AutoCloseable {
     /** Does what there is to do; waits for a short time if there is nothing. */
     protected abstract void turn();
 
-    /** Called after the last turn, also after an {@link Error}. */
+    /** Frees what the turns use. Runs after the last turn, also after an {@link Error}. */
     protected abstract void end();
 
     /** Repeats turns until the service is stopped or an {@link Error} occurs. */
@@ -67,7 +67,7 @@ public abstract class TurnLoop implements Runnable, AutoCloseable {
         running = false;
     }
 
-    /** Completed with the error that has ended the service. The process must end. */
+    /** Completes with the error that has ended the service. The process must end. */
     public final CompletionStage<Throwable> failure() {
         return failure.minimalCompletionStage();
     }
