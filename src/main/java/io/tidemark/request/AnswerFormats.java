@@ -130,7 +130,7 @@ public final class AnswerFormats implements AutoCloseable {
         throw new RejectedException(REFUSAL);
     }
 
-    /** Closes the compiler. No request is admitted any more; grammars in use stay valid. Does not wait for an opening. */
+    /** Closes the compiler, and waits for no opening. No request is admitted any more; grammars in use stay valid. */
     @Override
     public void close() {
         closeCompiler(state.getAndSet(new State.Unavailable()));
