@@ -38,9 +38,9 @@ final class AdapterLoads implements AutoCloseable {
     /** How long a failed load is remembered; a repaired folder is then loaded without a restart. */
     private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(30);
 
-    /** How many adapters load at a time, not counting loads that hang. */
+    /** How many adapters load at a time at most, not counting loads that hang. */
     static final int MAX_LOADS = 4;
-    /** How many threads load, counting loads that hang. */
+    /** How many threads load at most, counting loads that hang. */
     static final int MAX_THREADS = 12;
 
     /** How many bytes of memory are reserved for each byte of an adapter's file, until one has been loaded. */

@@ -34,7 +34,7 @@ import java.util.stream.Stream;
  */
 final class WaitingLoads {
 
-    /** How many loads pass one that does not fit. */
+    /** How many loads pass one that does not fit, at most. */
     static final int MAX_PASSES = 8;
 
     /** How far a charge may exceed the share, relative to it: a sum of parts has rounding errors. */

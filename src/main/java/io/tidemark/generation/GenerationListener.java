@@ -14,7 +14,7 @@ public interface GenerationListener {
      */
     default void onText(int choice, String chunk) {}
 
-    /** Receives the end of a choice. No more text of it follows. */
+    /** Receives the reason why a choice has ended. No more text of it follows. */
     default void onChoiceFinished(int choice, FinishReason reason) {}
 
     /**

@@ -142,7 +142,7 @@ final class RequestRun {
         return isAbandoned() || state.hasEnded();
     }
 
-    /** Moves from Received to Validated. Returns nothing if the request has been abandoned. */
+    /** Moves from Received to Validated; empty if the request has been abandoned. */
     synchronized Optional<Validated> validated(RequestMessage message) {
         if (!(state instanceof RequestState.Received received)) {
             return Optional.empty();

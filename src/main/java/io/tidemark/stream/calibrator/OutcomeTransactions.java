@@ -103,7 +103,7 @@ final class OutcomeTransactions implements AutoCloseable {
     /**
      * Publishes the records of decisions without a batch.
      *
-     * @param position the offset to commit, see {@link #publishBoundary}
+     * @param position the committed offset of an owned partition, see {@link #publishBoundary}
      * @param records  what {@link #toRecords} has made of {@code decided}
      */
     void publish(

@@ -59,7 +59,7 @@ public final class AnswerTransactions implements AutoCloseable {
 
     private volatile Producer<byte[], byte[]> producer;
     private volatile boolean closed;
-    /** Why the last transaction has failed, if it has. Other threads read it. */
+    /** Why the last transaction was not committed, if it was not. Other threads read it. */
     private volatile Optional<String> failure = Optional.empty();
 
     /** How many new transactional ids were unusable since the last commit. */

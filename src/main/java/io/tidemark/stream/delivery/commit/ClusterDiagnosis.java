@@ -32,7 +32,7 @@ final class ClusterDiagnosis implements TransactionRepair.TopicFaults {
 
     /** How long a question may take. */
     private static final Duration LIMIT = Duration.ofSeconds(5);
-    /** How long a transaction may be ending before its partition is stuck. Markers usually take milliseconds. */
+    /** How long an end may lack its marker until the transaction is stuck. Markers usually take milliseconds. */
     private static final Duration MARKER_LIMIT = Duration.ofMillis(1200);
 
     private static final Duration MARKER_WAIT = Duration.ofMillis(200);
