@@ -71,7 +71,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private final BoundaryTopic boundaries;
     private final BoundaryWatch watch;
 
-    /** Empty in a client for validation only. */
+    /** Reads results; empty in a client for validation only. */
     private final Optional<ResultReader> reader;
 
     private final Optional<Thread> thread;

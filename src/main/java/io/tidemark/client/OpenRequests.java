@@ -237,7 +237,7 @@ final class OpenRequests {
                 .filter(State::attached);
     }
 
-    /** Empty if the value has another form. */
+    /** Reads a value; empty if it has another form. */
     private static <T> Optional<T> read(byte[] value, Class<T> type) {
         try {
             return Optional.of(TopicJson.read(value, type));

@@ -86,7 +86,7 @@ final class RecentCancellations {
                 || timestampOf(new Target.Record(request.source())).isPresent();
     }
 
-    /** Empty for an expired cancellation that was added after a newer one, as from several partitions. */
+    /** The timestamp of a cancellation that has not expired. An expired one may be kept behind a newer one. */
     private OptionalLong timestampOf(Target target) {
         Long timestamp = timestamps.get(target);
         return timestamp == null || timestamp < newest - RETENTION_MS

@@ -63,7 +63,7 @@ public final class CancellationReader implements AutoCloseable {
         return new CancellationReader(thread, topic, limits, listener);
     }
 
-    /** False after the thread has ended. From then on, no cancellations are read. */
+    /** Whether the thread runs. After its end, no cancellations are read. */
     public boolean isAlive() {
         return follower.isAlive();
     }

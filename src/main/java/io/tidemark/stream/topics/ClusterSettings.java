@@ -175,7 +175,7 @@ public final class ClusterSettings {
         return brokers;
     }
 
-    /** Empty if the cluster does not report the setting, as some hosted ones. */
+    /** The number in a setting; empty if the cluster does not report it, as some hosted ones do not. */
     private static Optional<Long> number(Config config, String name) {
         return Optional.ofNullable(config.get(name))
                 .flatMap(entry -> Optional.ofNullable(entry.value()))

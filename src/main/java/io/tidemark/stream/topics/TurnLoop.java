@@ -57,7 +57,7 @@ public abstract class TurnLoop implements Runnable, AutoCloseable {
         }
     }
 
-    /** False after {@link #stop}. A long turn then ends early. */
+    /** Whether turns continue: false after {@link #stop}. A long turn then ends early. */
     protected final boolean isRunning() {
         return running;
     }
@@ -72,7 +72,7 @@ public abstract class TurnLoop implements Runnable, AutoCloseable {
         return failure.minimalCompletionStage();
     }
 
-    /** False after the service has ended. */
+    /** Whether the service runs: false after it has ended. */
     public final boolean isAlive() {
         return !ended;
     }
