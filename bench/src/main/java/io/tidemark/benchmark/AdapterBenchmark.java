@@ -66,10 +66,10 @@ public final class AdapterBenchmark {
     }
 
     /**
-     * Sorted times between two tokens of running sequences, in seconds.
+     * The times between two tokens of running sequences, in seconds, ascending.
      *
-     * @param quiet   without loads
-     * @param loading while adapters are loaded one after another
+     * @param quiet   times while no adapter is loaded
+     * @param loading times while adapters are loaded one after another
      * @param loads   number of adapters that were loaded
      */
     public record InterTokenLatencies(List<Double> quiet, List<Double> loading, long loads) {

@@ -51,7 +51,7 @@ public final class DecodeBenchmark implements AutoCloseable {
      *
      * @param adapters number of adapters, assigned to rows in turn; 0 is the base model
      * @param boundary which layers use them
-     * @param sampling of all rows
+     * @param sampling the sampling parameters of all rows
      * @param allowed  the share of the vocabulary in the mask of each row, above 0 and up to 1; empty for no masks
      * @param prompt   tokens of the prompt that each row has in each step; 0 for decoding steps
      */
@@ -79,7 +79,7 @@ public final class DecodeBenchmark implements AutoCloseable {
     public record Speed(double tokensPerSecond, double jvmShare) {}
 
     /**
-     * @param adapters     at least as many as any run uses
+     * @param adapters     the adapters, at least as many as any run uses
      * @param promptTokens tokens that each row has in its KV cache
      * @param steps        number of measured steps of a run
      */

@@ -88,10 +88,10 @@ public final class InterferenceBenchmark {
     }
 
     /**
-     * Milliseconds between two tokens of a running row.
+     * The times between two tokens of a running row, in milliseconds.
      *
-     * @param alone        without a prompt
-     * @param beside       while a long prompt is processed in the same steps
+     * @param alone        times while no prompt is processed
+     * @param beside       times while a long prompt is processed in the same steps
      * @param promptMillis time from the submission of a prompt to its first token, one entry per prompt
      */
     public record Times(List<Double> alone, List<Double> beside, List<Double> promptMillis) {

@@ -29,7 +29,7 @@ public final class SweepBenchmark {
     private final SweepLimits limits;
 
     /**
-     * The result.
+     * What the sweep and the separate passes took.
      *
      * @param layers            number of layers L
      * @param sweepEvaluations  number of times that the sweep applies a layer to the states of a batch

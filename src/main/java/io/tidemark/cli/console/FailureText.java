@@ -34,7 +34,7 @@ public final class FailureText {
         return text(cause).replaceAll("\\s*\\R\\s*", " ");
     }
 
-    /** As {@link #oneLine}, for the root cause. */
+    /** The root cause in one line, see {@link #oneLine}. */
     public static String ofRootCause(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {

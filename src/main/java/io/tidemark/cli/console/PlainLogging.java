@@ -13,7 +13,7 @@ import java.util.logging.Logger;
  */
 final class PlainLogging {
 
-    /** Kept in a field because a logger that is garbage collected loses its level. */
+    /** The root logger. A field holds it because a logger that is garbage collected loses its level. */
     private static final Logger ROOT = Logger.getLogger("");
 
     private static final Logger KAFKA = Logger.getLogger("org.apache.kafka");

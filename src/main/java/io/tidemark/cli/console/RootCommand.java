@@ -14,7 +14,7 @@ import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The command of a program, which has subcommands only: the types of options, logging, and how failures are printed. */
+/** The command of a program, which has subcommands only: the types of options, logging, and the text of failures. */
 @Command(mixinStandardHelpOptions = true, versionProvider = ProgramVersion.class)
 public abstract class RootCommand implements Runnable, Verbosity {
 

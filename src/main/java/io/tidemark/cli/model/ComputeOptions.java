@@ -36,7 +36,7 @@ public final class ComputeOptions {
             description = "Logits do not depend on the other sequences of the batch; requires int8.")
     private boolean deterministic;
 
-    /** With the default {@code auto}. */
+    /** Options whose default is {@code auto}. */
     public ComputeOptions() {
         this.type = ComputeTypeChoice.AUTO;
     }

@@ -15,7 +15,7 @@ import java.util.SplittableRandom;
  * Draws streams of batches from worlds with known means, and lets rules choose a boundary after every batch. All rules
  * and objectives see the same streams. A run depends on the seed only.
  *
- * @param settings   of the e-process rule; the other rules use what applies to them
+ * @param settings   the settings of the e-process rule; the other rules use what applies to them
  * @param objectives what is preferred among the boundaries that a rule permits
  * @param streams    number of streams of each world
  * @param examples   examples of a stream

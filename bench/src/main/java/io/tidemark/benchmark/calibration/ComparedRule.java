@@ -22,7 +22,7 @@ public enum ComparedRule {
             return new Means(boundaries.size() - 1);
         }
     },
-    /** {@link BoundaryRule}. */
+    /** The rule that calibrators use, {@link BoundaryRule}. */
     E_PROCESS("e-process") {
         @Override
         SimulatedRule start(RuleSettings settings, Objective objective, List<Integer> boundaries) {
@@ -44,7 +44,7 @@ public enum ComparedRule {
     /** Starts a stream with full LoRA in force. */
     abstract SimulatedRule start(RuleSettings settings, Objective objective, List<Integer> boundaries);
 
-    /** After eight examples, the choice from the curve. */
+    /** Chooses from the curve, after eight examples. */
     private static final class Means implements SimulatedRule {
 
         private static final int MIN_SAMPLES = 8;

@@ -14,7 +14,7 @@ import java.util.SplittableRandom;
  * @param kinds       kinds of examples
  * @param independent whether each boundary has a kind of its own in an example; otherwise an example has one kind
  * @param noise       standard deviation of the noise of an example at boundary 0, in nats per token
- * @param batchNoise  as {@code noise}, for what all examples of a batch have in common
+ * @param batchNoise  standard deviation of the noise that all examples of a batch have in common, see {@code noise}
  */
 public record NormalTraffic(
         int numLayers, List<Integer> boundaries, List<Kind> kinds, boolean independent, double noise, double batchNoise)

@@ -11,14 +11,14 @@ import java.util.List;
  * @param objective       the objective in its written form
  * @param rule            the name of the rule
  * @param streams         number of streams
- * @param firstHarms      for each stream that moved to a harmful boundary, the examples until then, ascending
+ * @param firstHarms      examples until the move of each stream that moved to a harmful boundary, ascending
  * @param gain            mean true difference of the boundary in force to full LoRA, over all examples
  * @param regret          mean true difference of the best boundary to the one in force, over all examples
  * @param moves           moves per stream, withdrawals included
- * @param firstMoves      for each stream with a move, the examples until the first one, ascending
+ * @param firstMoves      examples until the first move of each stream that has one, ascending
  * @param exposedStreams  streams in which a change of the traffic made the boundary in force harmful
- * @param delays          for each of these that left the boundary for one that is not harmful, the examples since the
- *                        change, ascending
+ * @param delays          examples from the change until each of these left the boundary for one that is not
+ *                        harmful, ascending
  * @param withdrawals     withdrawals in all streams
  * @param falseAlarms     withdrawals of a boundary that was not harmful
  * @param watchedExamples examples for which a boundary below L was in force that was not harmful

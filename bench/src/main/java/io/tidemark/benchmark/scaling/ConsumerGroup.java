@@ -45,7 +45,7 @@ final class ConsumerGroup {
         final List<Request> log = new ArrayList<>();
         /** Requests that no worker has started, in the order of their offsets. */
         final PriorityQueue<Request> waiting = new PriorityQueue<>(Comparator.comparingInt(each -> each.offset));
-        /** The oldest request without a result. */
+        /** The offset of the oldest request without a result. */
         int committed;
         /** The next record that the owner reads. */
         int next;
@@ -126,7 +126,7 @@ final class ConsumerGroup {
         results.accept(request);
     }
 
-    /** Called when a worker has stopped: its open requests go to others. */
+    /** Removes a worker that has stopped: its open requests go to others. */
     void left(Worker worker) {
         release(worker, any -> true);
         for (Partition partition : members.remove(worker)) {

@@ -9,7 +9,7 @@ import java.util.TreeMap;
  * @param throughput       the speed of each worker
  * @param maxNumSeqs       running sequences, as in {@code tidemark.engine.max-num-seqs}
  * @param maxQueued        requests that wait in the engine, as in {@code tidemark.engine.max-queued-requests}
- * @param startSeconds     from the creation of the pod until the worker joins the consumer group
+ * @param startSeconds     time from the creation of the pod until the worker joins the consumer group
  * @param partitions       number of partitions of the request topic
  * @param rebalanceSeconds time without an owner of a partition that moves
  * @param maxReplicas      {@code maxReplicaCount}; {@code minReplicaCount} is 1

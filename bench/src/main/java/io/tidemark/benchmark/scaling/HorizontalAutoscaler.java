@@ -11,9 +11,9 @@ import java.util.Deque;
  */
 final class HorizontalAutoscaler {
 
-    /** Time between two evaluations: {@code --horizontal-pod-autoscaler-sync-period}. */
+    /** The time between two evaluations: {@code --horizontal-pod-autoscaler-sync-period}. */
     static final double SYNC_SECONDS = 15;
-    /** {@code --horizontal-pod-autoscaler-tolerance}. */
+    /** How far a metric may be from its target, as a part of it: {@code --horizontal-pod-autoscaler-tolerance}. */
     private static final double TOLERANCE = 0.1;
 
     private final int maxReplicas;

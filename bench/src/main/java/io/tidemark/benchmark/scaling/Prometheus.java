@@ -16,11 +16,11 @@ import java.util.function.Function;
  */
 final class Prometheus {
 
-    /** Range of {@code rate(tidemark_engine_tokens_total[2m])}. */
+    /** The range of {@code rate(tidemark_engine_tokens_total[2m])}, in seconds. */
     private static final double RANGE = 120;
-    /** Range of the {@code last_day} series. */
+    /** The range of the {@code last_day} series, in seconds. */
     private static final double DAY = 24 * 3600;
-    /** Tokens of a record before the first answer. */
+    /** How many tokens a record counts as before the first answer. */
     private static final double FIRST_TOKENS_PER_RECORD = 512;
 
     private final VirtualClock clock;

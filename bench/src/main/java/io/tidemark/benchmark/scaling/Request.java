@@ -10,7 +10,7 @@ final class Request {
     /** The limit that the client has set; workers know it, but not the length of the completion. */
     final int maxTokens;
 
-    /** Set when the request arrives. */
+    /** The offset of the record, which is set when the request arrives. */
     int offset;
 
     /** Time of the first token of the attempt that has ended, or of the current one. */

@@ -26,7 +26,6 @@ import org.apache.kafka.common.TopicPartition;
  */
 final class Worker implements EngineLoad {
 
-    /** The request topic. */
     static final String TOPIC = "generation-requests";
     /** Time between two measurements, as in a real worker. */
     private static final double MEASURE_SECONDS = 1;
@@ -84,13 +83,13 @@ final class Worker implements EngineLoad {
         }
     }
 
-    /** Called when the worker has got partitions, before it reads from them. */
+    /** Adds partitions that the worker has got, before it reads from them. */
     void assigned(Collection<TopicPartition> partitions) {
         unread.assigned(partitions);
         listedAt = Double.NEGATIVE_INFINITY;
     }
 
-    /** Called for each record that the worker reads. */
+    /** Counts a record that the worker reads. */
     void read(TopicPartition partition) {
         unread.read(partition);
     }
@@ -132,7 +131,7 @@ final class Worker implements EngineLoad {
         return stoppedAt.isPresent();
     }
 
-    /** Empty before the end. */
+    /** When the worker stopped; empty before. */
     OptionalDouble stoppedAt() {
         return stoppedAt;
     }

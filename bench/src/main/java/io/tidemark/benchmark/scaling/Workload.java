@@ -32,11 +32,11 @@ record Workload(double hours, double perSecond, boolean bursty) {
     private static final double SIGMA = 0.8;
 
     private static final double LENGTH_SHIFT = 2;
-    /** Busy rate over quiet rate. */
+    /** The rate in the busy state over the rate in the quiet state. */
     private static final double BURST = 4;
-    /** Mean time in the quiet state. */
+    /** The mean time in the quiet state. */
     private static final double QUIET_SECONDS = 1200;
-    /** Mean time in the busy state. */
+    /** The mean time in the busy state. */
     private static final double BUSY_SECONDS = 300;
     /** Amplitude of the daily wave over the mean. */
     private static final double WAVE = 0.6;
