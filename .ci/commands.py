@@ -97,7 +97,8 @@ def prepare(folder, name):
     for file in DATA:
         (folder / file).write_text("".join(examples))
     shutil.copy(ROOT / "demo/data/describe-requests.jsonl", folder / "requests.jsonl")
-    shutil.copytree(ROOT / "bench", folder / "bench", ignore=shutil.ignore_patterns(".peers", "__pycache__"))
+    shutil.copytree(ROOT / "bench", folder / "bench", ignore=shutil.ignore_patterns(".peers", "__pycache__", "src", "target", "bench"))
+    (folder / "bench/bench").symlink_to(ROOT / "bench/bench")
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
 
 

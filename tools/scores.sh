@@ -1,5 +1,5 @@
 #!/bin/sh
-# Records the scores of the examples of five adapters for `tidemark bench calibration --scores`:
+# Records the scores of the examples of five adapters for `bench/bench calibration --scores`:
 # tools/scores.sh SMOLLM2 ADAPTERS DATA OUT.csv.gz
 # SMOLLM2 is the base model's folder, ADAPTERS holds lora-e2e and lora-gsm, DATA e2e-*.jsonl and gsm-*.jsonl.
 # Environment: number of examples of the adapters of SmolLM2 EXAMPLES, type of the linear modules COMPUTE_TYPE. Takes
@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 scores() {   # name, base model, adapter, number of examples
-    "$root/bin/tidemark" bench scores --model "$2" --adapter "$1=$3" --data "$work/$1.jsonl" --examples "$4" \
+    "$root/bench/bench" scores --model "$2" --adapter "$1=$3" --data "$work/$1.jsonl" --examples "$4" \
         --compute-type "$type" --out "$work/$1.csv"
 }
 

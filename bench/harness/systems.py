@@ -8,7 +8,7 @@ from harness.process import Failed, Process
 
 BENCH = Path(__file__).resolve().parent.parent
 INSTALLED = BENCH / ".peers"
-LAUNCHER = BENCH.parent / "bin" / "tidemark"
+GENERATE = (BENCH / "bench", "generate")
 PROMPT_TOKENS_PER_STEP = 8192
 
 
@@ -57,23 +57,25 @@ class Tidemark(System):
 
     build = True
 
-    def __init__(self, name, launcher, *options):
+    def __init__(self, name, generate, *options):
         super().__init__(f"Tidemark {name}")
-        self.launcher, self.options = launcher, options
+        self.generate, self.options = generate, options
         self.precision = " ".join(options) or "default"
 
     @classmethod
     def parse(cls, text):
-        """Parses 'NAME=LAUNCHER [OPTION …]', with options of `bench generate`. Raises ValueError if there is no launcher."""
+        """Parses 'NAME=LAUNCHER generate [OPTION …]'. Raises ValueError if the command generate is missing."""
         name, _, command = text.partition("=")
-        if not name or not shlex.split(command):
-            raise ValueError(f"'{text}' must be NAME=LAUNCHER, and may end with options of 'bench generate'")
-        return cls(name, *shlex.split(command))
+        words = shlex.split(command)
+        if not name or "generate" not in words[1:]:
+            raise ValueError(f"'{text}' must be NAME=LAUNCHER generate, and may end with options of 'bench/bench generate'")
+        options = words.index("generate", 1) + 1
+        return cls(name, words[:options], *words[options:])
 
     def commands(self, setup):
         adapters = [word for folder in setup.adapters for word in ("--adapter", folder)]
         check = ["--check-adapter", setup.check] if setup.check else []
-        return {"all": ([self.launcher, "bench", "generate", "--questions", "--model", setup.model, "--threads", setup.threads,
+        return {"all": ([*self.generate, "--questions", "--model", setup.model, "--threads", setup.threads,
                          "--prefill-tokens-per-step", PROMPT_TOKENS_PER_STEP, *self.options, *adapters, *check], {}, {})}
 
 
@@ -112,9 +114,9 @@ class Vllm(System):
 
 
 def known():
-    return {**{f"tidemark-{compute_type}": Tidemark(compute_type, LAUNCHER, "--compute-type", compute_type)
+    return {**{f"tidemark-{compute_type}": Tidemark(compute_type, GENERATE, "--compute-type", compute_type)
                for compute_type in ("int8", "bf16", "fp32")},
-            "tidemark-deterministic": Tidemark("int8 deterministic", LAUNCHER, "--compute-type", "int8", "--deterministic"),
+            "tidemark-deterministic": Tidemark("int8 deterministic", GENERATE, "--compute-type", "int8", "--deterministic"),
             "llama-q8_0": LlamaCpp("q8_0"), "llama-q4_k_m": LlamaCpp("q4_k_m"), "llama-f16": LlamaCpp("f16"),
             "vllm": Vllm("bf16"), "vllm-fp32": Vllm("fp32"),
             "hf": TransformersPeft("bf16"), "hf-fp32": TransformersPeft("fp32")}

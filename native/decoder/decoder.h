@@ -60,9 +60,9 @@ enum tidemark_shape {
 /*
  * A model without weights.
  *   windows              [layers]: the tokens that attention reads, or -1 for all
- *   inverse_frequencies  [head dim / 2] of the rotary embedding
- *   rope_factor          factor of its cosines and sines
- *   epsilon              of the norms
+ *   inverse_frequencies  [head dim / 2], the inverse frequencies of the rotary embedding
+ *   rope_factor          factor of the cosines and sines of the rotary embedding
+ *   epsilon              what the norms add to the mean square
  */
 const char *tidemark_model_new(const int64_t *shape, const int64_t *windows, const float *inverse_frequencies,
                                double rope_factor, double epsilon, int64_t *model);

@@ -11,9 +11,9 @@ namespace tidemark {
 using bf16 = uint16_t;
 
 constexpr int LANES = 16;   // outputs of a block of weights, and ranks of a block of LoRA
-constexpr int INPUTS = 64;  // of a tile of bytes
+constexpr int INPUTS = 64;  // inputs of a tile of bytes
 constexpr int HEAD = 32;    // elements of a tile of keys
-constexpr int ROWS = 16;    // of a tile of activations
+constexpr int ROWS = 16;    // rows of a tile of activations
 constexpr int SPAN = 32;    // cached tokens of a tile of values
 constexpr int LARGEST_HEAD = 512;
 
@@ -24,7 +24,7 @@ struct Linear {
   int blocks = 0;
   uint8_t* weights = nullptr;
   float* scale = nullptr;  // [blocks * LANES]
-  float* bias = nullptr;   // likewise, or null
+  float* bias = nullptr;   // [blocks * LANES], or null
   int64_t block_bytes() const { return static_cast<int64_t>(inputs) * LANES; }
 };
 
@@ -33,7 +33,7 @@ struct Linear {
 struct Bytes {
   int8_t* q = nullptr;
   float* scale = nullptr;  // [rows]
-  int* sum = nullptr;      // [rows]: of the bytes
+  int* sum = nullptr;      // [rows]: the sum of the bytes
   bool tiles = false;
 };
 
@@ -41,7 +41,7 @@ struct Bytes {
 struct Attention {
   const bf16* keys;        // [capacity / 16][width / 2][16][2]
   const bf16* values;      // [capacity / 2][width][2]
-  int width;               // of a head, a multiple of HEAD; at most LARGEST_HEAD
+  int width;               // elements of a head, a multiple of HEAD; at most LARGEST_HEAD
   int capacity;            // position p is stored at p mod capacity
   int window;              // tokens that a query reads, at least 1
   int rows;                // tokens * heads
@@ -50,7 +50,7 @@ struct Attention {
   int64_t queries_stride;  // from a token to the next
   int64_t positions[ROWS];
   float* scores;  // [ROWS][stride]; the stride is at least capacity
-  bf16* weights;  // likewise
+  bf16* weights;  // [ROWS][stride]
   int64_t stride;
   float* out;  // [rows][width]
 };
@@ -69,9 +69,9 @@ struct Kernels {
   void (*norm)(const float* x, const float* w, int n, float extra, float* y);
   // Rounds row m of n = inputs numbers to bytes. A row that is not finite gets the scale NaN, and any bytes.
   void (*quantize)(const float* x, int n, int m, const Bytes& bytes);
-  // y [rows][stride] of the blocks first .. end-1, without bias.
+  // Computes y [rows][stride] for the blocks first .. end-1, without bias.
   void (*linear)(const Linear& l, const Bytes& x, int rows, int first, int end, float* y, int64_t stride);
-  // To bfloat16; n is a multiple of LANES.
+  // Converts n numbers to bfloat16; n is a multiple of LANES.
   void (*round)(const float* x, int n, bf16* y);
   // t [rows][t_stride] = A x for up to ROWS rows of one adapter; a is [blocks of ranks][inputs / 2][LANES][2].
   void (*lora_a)(const bf16* x, int64_t x_stride, int rows, const bf16* a, int inputs, int blocks, bf16* t,

@@ -15,12 +15,12 @@ struct Workspace;
 // part is padded to whole blocks, and the blocks of gate and up take turns.
 struct Shape {
   int family, layers, hidden, heads, kv_heads, head_dim, inner, vocabulary, head_inputs[2];
-  int width;          // of a head in caches
+  int width;          // elements of a head in caches
   int group;          // query heads of a key head
   int hidden_padded;  // multiples of INPUTS
   int inner_padded;
-  int queries_padded;                                           // of heads * head_dim
-  int hidden_stride, inner_stride, queries_stride, qkv_stride;  // of activations
+  int queries_padded;                                           // heads * head_dim, padded
+  int hidden_stride, inner_stride, queries_stride, qkv_stride;  // elements from a row of activations to the next
   int q_blocks, kv_blocks, inner_blocks;
 
   static const char* read(const int64_t* numbers, Shape* out);
@@ -55,11 +55,11 @@ struct Model {
   Array<Layer> layers;
   Linear head[2];
   int32_t* head_indices[2] = {};  // [head inputs]
-  float* head_scales[2] = {};     // likewise
+  float* head_scales[2] = {};     // [head inputs]
   Arena arena;
   std::atomic<int> linears_missing{0}, vectors_missing{0};
   Mutex arena_lock, workspaces_lock;
-  Workspace* workspaces = nullptr;  // that no call uses
+  Workspace* workspaces = nullptr;  // the workspaces that no call uses
 
   static const char* make(const int64_t* shape, const int64_t* windows, const float* inverse_frequencies,
                           double rope_factor, double epsilon, Model** out);
@@ -82,15 +82,15 @@ struct Model {
 
 // The LoRA of a linear. Ranks are padded to whole blocks of LANES.
 struct Lora {
-  int rank_blocks = 0;         // of each part
+  int rank_blocks = 0;         // blocks of ranks of each part
   Array<bf16> a;               // [parts][rank_blocks][inputs / 2][LANES][2]
   Array<bf16> b;               // [blocks][rank_blocks][LANES / 2][LANES][2]
-  Array<float> factor, shift;  // [blocks * LANES]; empty without
+  Array<float> factor, shift;  // [blocks * LANES]; empty for 1 and 0
 };
 
 struct AdapterLayer {
   Lora loras[TIDEMARK_MODULES];
-  Array<float> norms[2], head_norms;  // empty: those of the base model
+  Array<float> norms[2], head_norms;  // empty where the norms of the base model apply
 };
 
 struct Adapter {

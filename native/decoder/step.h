@@ -17,7 +17,7 @@ struct Segment {
 struct Scratch {
   Array<float> outputs;  // [rows][outputs of a chunk]
   Array<float> row;      // an input of a linear
-  Array<float> scores;   // of an Attention
+  Array<float> scores;   // scores of an Attention
   Array<bf16> weights;
   Array<float> attended;
   Array<int8_t> q;  // inputs of a linear with few rows
@@ -32,7 +32,7 @@ struct Workspace {
   Array<float> x, qkv, attended, h;  // [rows][padded width]
   Array<bf16> queries;               // [rows][heads][width], rotated and scaled
   Array<float> cos, sin;             // [rows][head_dim / 2]
-  Array<int8_t> q[2];                // inputs of a linear as bytes; the second one is of the head's second part
+  Array<int8_t> q[2];                // inputs of a linear as bytes; q[1] has those of the head's second part
   Array<float> scales[2];
   Array<int> sums[2];
   Array<bf16> rounded;        // [rows][padded inputs] of LoRA

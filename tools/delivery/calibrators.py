@@ -60,7 +60,7 @@ def _lines(name, numbers):
 
 
 def gaining():
-    """Examples that gain 0.1 nats or more at the cut, by `tidemark bench scores`."""
+    """Examples that gain 0.1 nats or more at the cut, by `bench/bench scores`."""
     return _lines("extract-validation.jsonl", [number for number in range(40) if number != 7])
 
 

@@ -97,8 +97,8 @@ final class AdapterCache implements AutoCloseable {
     /**
      * Current sizes, and counters since the cache was created.
      *
-     * @param adapters  in the cache
-     * @param bytes     of all adapters in memory, evicted ones included
+     * @param adapters  how many adapters are in the cache
+     * @param bytes     memory of all adapters, evicted ones included
      * @param leases    requested with {@link #request}
      * @param hits      those of them whose adapter was in the cache
      * @param evictions adapters evicted
@@ -193,7 +193,7 @@ final class AdapterCache implements AutoCloseable {
     /**
      * What a lease adds to the charge of a tenant; 0 if the tenant has a lease of the adapter already.
      *
-     * @param bytes of the adapter, if it has no memory
+     * @param bytes memory that the adapter will need, if it has none yet
      */
     synchronized double addedCharge(String id, String tenant, long bytes) {
         return Optional.ofNullable(cached.get(id))
@@ -207,7 +207,7 @@ final class AdapterCache implements AutoCloseable {
      * Adds an adapter, whose reservation has been cancelled. The reservation may have been too low, so that others are
      * evicted.
      *
-     * @param tenants of the leases to return, in this order
+     * @param tenants the tenants that get a lease, in the order of the returned leases
      */
     synchronized List<AdapterLease> add(LoadedAdapter loaded, List<String> tenants) {
         CachedAdapter adapter = new CachedAdapter(loaded);

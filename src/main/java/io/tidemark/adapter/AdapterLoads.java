@@ -38,12 +38,12 @@ final class AdapterLoads implements AutoCloseable {
     /** How long a failed load is remembered; a repaired folder is then loaded without a restart. */
     private static final long REFUSAL_NANOS = TimeUnit.SECONDS.toNanos(30);
 
-    /** Loads at a time, without those that hang. */
+    /** How many adapters load at a time at most, not counting loads that hang. */
     static final int MAX_LOADS = 4;
-    /** Threads that load, with those that hang. */
+    /** How many threads load at most, counting loads that hang. */
     static final int MAX_THREADS = 12;
 
-    /** Assumed memory of a first load for each byte of its file, while other loads run. */
+    /** How many bytes of memory are reserved for each byte of an adapter's file, until one has been loaded. */
     private static final double FIRST_BYTES_PER_FILE_BYTE = 4;
 
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(60);
@@ -54,7 +54,7 @@ final class AdapterLoads implements AutoCloseable {
     private final Executor loadThreads;
     private final Duration loadLimit;
     private final RunningTime<Load> loadTimes = new RunningTime<>();
-    /** Taken before the monitor of the cache, never after it. */
+    /** Guards all state. It is taken before the monitor of the cache, never after it. */
     private final Object lock = new Object();
 
     private final WaitingLoads waiting;
@@ -74,7 +74,7 @@ final class AdapterLoads implements AutoCloseable {
     /** Reads adapters from folders. */
     interface Loader {
 
-        /** Called on each thread that loads, before its first load. */
+        /** Lowers the priority of the calling thread, which loads or frees adapters. Runs before its first task. */
         default void lowerThreadPriority() {}
 
         /**
@@ -362,7 +362,7 @@ final class AdapterLoads implements AutoCloseable {
         }
     }
 
-    /** Called when a load may start, a lease may be granted, or memory can be freed. */
+    /** Queues a pass, because a load may start, a lease may be granted, or memory can be freed. */
     private void passSoon() {
         synchronized (lock) {
             if (!closed && !passQueued && (cache.canFree() || !waiting.isEmpty())) {

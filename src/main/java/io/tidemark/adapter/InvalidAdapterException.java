@@ -31,7 +31,7 @@ public final class InvalidAdapterException extends RuntimeException {
         return new InvalidAdapterException(file + ": " + problem, false, cause);
     }
 
-    /** For an error of the readers of model files, whose message already names the file. */
+    /** Wraps an error of the readers of model files, whose message already names the file. */
     static InvalidAdapterException because(InvalidModelException cause) {
         return new InvalidAdapterException(cause.getMessage(), cause.isUnsupported(), cause);
     }

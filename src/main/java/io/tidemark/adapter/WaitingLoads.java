@@ -34,10 +34,10 @@ import java.util.stream.Stream;
  */
 final class WaitingLoads {
 
-    /** How many loads pass one that does not fit. */
+    /** How many loads pass one that does not fit, at most. */
     static final int MAX_PASSES = 8;
 
-    /** Relative; a sum of parts may be above the share by a rounding error. */
+    /** How far a charge may exceed the share, relative to it: a sum of parts has rounding errors. */
     private static final double ROUNDING = 1e-9;
 
     private final TenantWeights weights;
@@ -45,7 +45,7 @@ final class WaitingLoads {
     private final AdapterCache cache;
     private final ToLongFunction<Registration> bytes;
 
-    /** By tenant and adapter, in the order of the first lease. */
+    /** The leases that wait, by tenant and adapter, in the order of the first lease. */
     private final Map<String, Map<Registration, List<CompletableFuture<AdapterLease>>>> leases = new LinkedHashMap<>();
     /** The load whose turn it is, until it fits. */
     private Optional<Pending> next = Optional.empty();

@@ -19,7 +19,7 @@ public record VersionPattern(
         Optional<String> baseDigest,
         OptionalInt numLayers) {
 
-    /** Every version. */
+    /** Matches every version. */
     public static final VersionPattern ANY =
             new VersionPattern(Optional.empty(), Optional.empty(), Optional.empty(), OptionalInt.empty());
 

@@ -23,7 +23,7 @@ public record BrokerOptions(int port, Optional<Path> folder, Map<String, String>
         }
     }
 
-    /** Without further settings. */
+    /** A broker with its default settings. */
     public BrokerOptions(int port, Optional<Path> folder) {
         this(port, folder, Map.of());
     }

@@ -30,7 +30,7 @@ public final class EmbeddedBroker implements AutoCloseable {
 
     private static final int NODE_ID = 1;
     private static final String CONTROLLER_LISTENER = "CONTROLLER";
-    /** More than the workers' producers may send (5 MiB), for the overhead of a batch. */
+    /** The largest batch: what the workers' producers may send (5 MiB), and the overhead of a batch. */
     private static final int MESSAGE_MAX_BYTES = 6 * 1024 * 1024;
 
     /**

@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
 /** The format of the answer; a user gives at most one of the options. */
 final class FormatOptions {
 
-    /** Above the size of every request. */
+    /** The size limit with which a request is parsed. No format reaches it. */
     private static final int MAX_BYTES = 64 << 20;
 
     @Option(

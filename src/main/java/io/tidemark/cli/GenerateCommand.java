@@ -148,7 +148,7 @@ final class GenerateCommand extends ConsoleCommand {
                         completion.choices().get(0).finishReason().name().toLowerCase(Locale.ROOT));
     }
 
-    /** Called on the engine's thread. */
+    /** Prints the text as it is generated. Runs on the engine's thread. */
     private static final class Printer implements GenerationListener {
 
         private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();

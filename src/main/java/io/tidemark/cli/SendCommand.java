@@ -49,7 +49,7 @@ final class SendCommand extends ConsoleCommand {
     /** The exit code if all lines have a result, and some are errors. */
     private static final int ERRORS = 3;
 
-    /** Stdin or stdout. */
+    /** The file name that stands for stdin or stdout. */
     private static final Path STANDARD = Path.of("-");
 
     @Mixin

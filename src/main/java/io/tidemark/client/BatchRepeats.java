@@ -32,13 +32,13 @@ final class BatchRepeats implements AutoCloseable {
     private final String topic;
     private final LongSupplier nanoTime;
 
-    /** Empty before {@link #begin}, and while the topic cannot be read. */
+    /** Reads the states; empty before {@link #begin}, and while the topic cannot be read. */
     private Optional<TopicReader<String>> states = Optional.empty();
 
     /** When the topic was opened last, or could not be. */
     private OptionalLong opened = OptionalLong.empty();
 
-    /** By the record of the batch. Batches of other clients are among them until {@link #retain}. */
+    /** The repeated examples of each batch, by its record; with other clients' batches until {@link #retain}. */
     private final Map<Source, Integer> repeats = new HashMap<>();
 
     BatchRepeats(Cluster cluster, String topic, LongSupplier nanoTime) {
@@ -47,7 +47,7 @@ final class BatchRepeats implements AutoCloseable {
         this.nanoTime = nanoTime;
     }
 
-    /** Called before a batch is sent while none is open. States that were written before are left out. */
+    /** Prepares for the first open batch: forgets all batches, and leaves out states that were written before. */
     void begin() {
         repeats.clear();
         openOr(TopicReader::seekToEnd);

@@ -44,7 +44,7 @@ public final class CalibrationStates {
         return ordered.stream().map(Written::state).toList();
     }
 
-    /** Empty for a tombstone too. */
+    /** Parses a state; empty for an invalid one and for a tombstone. */
     private static Optional<CalibrationStateRecord> parse(ConsumerRecord<String, byte[]> record) {
         try {
             return Optional.of(CalibrationStateRecord.parse(record.key(), record.value()));

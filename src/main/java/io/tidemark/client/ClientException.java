@@ -134,7 +134,7 @@ public abstract sealed class ClientException extends RuntimeException {
         return new Failed(what + ": " + cause.getMessage(), cause);
     }
 
-    /** As {@link #of(String, Throwable)}, for a record of a known size. */
+    /** The exception for a record of {@code bytes} bytes that was not sent, see {@link #of(String, Throwable)}. */
     static ClientException ofRecord(String what, int bytes, String topic, Throwable cause) {
         return cause instanceof RecordTooLargeException
                 ? new TooLarge(what, bytes, topic, cause)

@@ -38,7 +38,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  */
 public record Cluster(String brokers, Map<String, String> properties) {
 
-    /** Longer than the time until the broker aborts the transaction of a calibrator that was killed. */
+    /** How long a read may stall: longer than the broker takes to abort a killed calibrator's transaction. */
     static final Duration READ_PAUSE = Duration.ofSeconds(30);
 
     private static final int MAX_REQUEST_BYTES = 5 << 20;
@@ -175,7 +175,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
         return create(() -> new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer()));
     }
 
-    /** As {@link #reader}, with keys that need not be text. */
+    /** A reader of results, whose keys need not be text. */
     TopicReader<byte[]> resultReader() {
         Properties all = consumerSettings();
         return new TopicReader<>(
@@ -196,7 +196,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
         return all;
     }
 
-    /** Without the properties, which may be credentials. */
+    /** The brokers only, because the properties may be credentials. */
     @Override
     public String toString() {
         return "Cluster[brokers=" + brokers + "]";

@@ -37,7 +37,7 @@ public final class DecisionTopic {
     /**
      * Reads the topic from its start to its current end.
      *
-     * @param limit at most this many decisions are kept, 1 or more
+     * @param limit how many of the last decisions are kept at most, 1 or more
      * @throws ClientException if the topic cannot be read
      */
     public History read(String adapter, int limit) {

@@ -42,7 +42,7 @@ public final class GenerationRequest {
     private static final Set<String> FORMATS = Set.of("response_format", "structured_outputs");
     private static final int MAX_ID_LENGTH = 256;
 
-    /** Never changed. */
+    /** The fields of the request. The object is never changed. */
     private final ObjectNode fields;
 
     private final Optional<String> key;
@@ -232,7 +232,7 @@ public final class GenerationRequest {
                 .filter(id -> !id.isEmpty() && id.length() <= MAX_ID_LENGTH);
     }
 
-    /** A copy of the JSON object. */
+    /** A copy of the request as a JSON object. */
     public ObjectNode json() {
         return fields.deepCopy();
     }
@@ -260,7 +260,7 @@ public final class GenerationRequest {
         return fields.path("stream").asBoolean();
     }
 
-    /** The value of the record. */
+    /** The request as the value of a record. */
     byte[] toBytes() {
         return TopicJson.writeRequest(fields);
     }

@@ -52,7 +52,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     /** How long callbacks may all block until there is one thread more. */
     private static final Duration CALLBACK_THREADS_GROW_AFTER = Duration.ofSeconds(1);
 
-    /** For cancellations that are not acknowledged when the client is closed. */
+    /** How long a close waits for the acknowledgement of cancellations. */
     private static final Duration LONGEST_SEND = Duration.ofSeconds(2);
 
     private static final Duration LONGEST_POLL = Duration.ofSeconds(10);
@@ -71,7 +71,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     private final BoundaryTopic boundaries;
     private final BoundaryWatch watch;
 
-    /** Empty in a client for validation only. */
+    /** Reads results; empty in a client for validation only. */
     private final Optional<ResultReader> reader;
 
     private final Optional<Thread> thread;

@@ -15,7 +15,7 @@ import java.time.Duration;
  */
 public record Limits(int openRequests, long unsentBytes, long streamBytes, Duration time) {
 
-    /** 10,000 requests, 16 MiB to send, 64 MiB of streamed text, five minutes. */
+    /** The default: 10,000 requests, 16 MiB to send, 64 MiB of streamed text, five minutes. */
     public static final Limits DEFAULT = new Limits(10_000, 16L << 20, 64L << 20, Duration.ofMinutes(5));
 
     private static final Duration LONGEST = Duration.ofDays(36500);

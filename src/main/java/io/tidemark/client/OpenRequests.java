@@ -32,24 +32,24 @@ import org.apache.kafka.common.header.Header;
  */
 final class OpenRequests {
 
-    /** More than eight threads of callbacks can hold, each with a result of 5 MiB. */
+    /** How many bytes of results may wait for callbacks: more than eight threads can hold, 5 MiB each. */
     private static final long MAX_WAITING_BYTES = 64L << 20;
 
     private final Limits limits;
     private final LongSupplier nanoTime;
 
-    /** By correlation, in the order of their deadlines. */
+    /** The open requests by correlation, in the order of their deadlines. */
     private final Map<ByteBuffer, State> open = new LinkedHashMap<>();
 
-    /** By the ids that the service uses, which are different. Attached requests are matched by them. */
+    /** The open requests by the ids that the service uses. Attached requests are matched by these ids. */
     private final Map<String, OpenRequest> byId = new HashMap<>();
 
     private long unsentBytes;
 
-    /** Of results whose callbacks have not run. */
+    /** The bytes of the results whose callbacks have not run. */
     private long waitingBytes;
 
-    /** Open requests, and those whose callbacks run. */
+    /** How many requests count against the limit: open ones, and those whose callbacks run. */
     private int taken;
 
     /** Why no request is accepted. */
@@ -237,7 +237,7 @@ final class OpenRequests {
                 .filter(State::attached);
     }
 
-    /** Empty if the value has another form. */
+    /** Reads a value; empty if it has another form. */
     private static <T> Optional<T> read(byte[] value, Class<T> type) {
         try {
             return Optional.of(TopicJson.read(value, type));
@@ -341,7 +341,7 @@ final class OpenRequests {
         return true;
     }
 
-    /** @param bytes of the result whose callbacks have run */
+    /** @param bytes size of the result, whose callbacks have run */
     private synchronized void release(long bytes) {
         waitingBytes -= bytes;
         taken--;

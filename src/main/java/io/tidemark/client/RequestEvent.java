@@ -7,7 +7,7 @@ public sealed interface RequestEvent {
      * Text that continues a choice. A subscriber that is slower than the service gets fewer, longer texts.
      *
      * @param choice the index of the choice, from 0
-     * @param text   not empty
+     * @param text   the text, not empty
      */
     record Text(int choice, String text) implements RequestEvent {}
 

@@ -59,7 +59,7 @@ public record RequestResult(String id, ResultMessage message, String json) {
         return Math.max(0, running) / MILLIS_PER_SECOND;
     }
 
-    /** Generated tokens over {@link #seconds}; 0 if no token was generated. */
+    /** The generated tokens over {@link #seconds}; 0 if no token was generated. */
     public double tokensPerSecond() {
         return seconds() == 0 ? 0 : completionTokens() / seconds();
     }

@@ -40,7 +40,7 @@ public interface TidemarkClient extends AutoCloseable {
     OpenRequest submit(GenerationRequest request);
 
     /**
-     * As {@link #submit(GenerationRequest)}, but waits while a limit is reached. This is the way to send many requests
+     * Submits as {@link #submit(GenerationRequest)}, but waits while a limit is reached. Use it to send many requests
      * with a bounded number of open ones.
      *
      * @param maxWait the longest time to wait; then the stages fail with {@link ClientException.TooManyOpen}
@@ -63,8 +63,8 @@ public interface TidemarkClient extends AutoCloseable {
     List<OpenRequest> attach(Collection<String> ids, Instant since);
 
     /**
-     * As {@link #attach}, for requests whose records are known, such as from {@link OpenRequest#record}: a result is
-     * matched by the record, so other results with the same id are ignored.
+     * Attaches as {@link #attach} does, to requests whose records are known, such as from {@link OpenRequest#record}. A
+     * result is matched by the record, so other results with the same id are ignored.
      *
      * @param records the record of each id
      */
@@ -86,7 +86,7 @@ public interface TidemarkClient extends AutoCloseable {
      */
     CompletionStage<BatchOutcome> validate(RawValidationBatch batch);
 
-    /** As {@link #validate(RawValidationBatch)}, but waits while a limit is reached, for at most {@code maxWait}. */
+    /** Validates as {@link #validate(RawValidationBatch)}, but waits up to {@code maxWait} while a limit is reached. */
     CompletionStage<BatchOutcome> validate(RawValidationBatch batch, Duration maxWait) throws InterruptedException;
 
     /**
@@ -115,7 +115,7 @@ public interface TidemarkClient extends AutoCloseable {
      */
     void close(Duration maxWait);
 
-    /** As {@link #close(Duration)}, for at most 30 seconds. */
+    /** Closes the client as {@link #close(Duration)} does, and waits for at most 30 seconds. */
     @Override
     default void close() {
         close(Duration.ofSeconds(30));

@@ -21,7 +21,7 @@ import java.nio.file.Path;
  * @param folder    the model folder
  * @param script    the decoder's script, with the base model's weights installed
  * @param kernels   what computes the layers and the head; never {@link Kernels#AUTO}
- * @param threads   of the operators
+ * @param threads   sets how many threads an operator uses
  * @param noAdapter an adapter that changes nothing
  */
 record DecoderContext(

@@ -33,7 +33,7 @@ import java.util.stream.LongStream;
  */
 public final class ForcedPass implements AutoCloseable {
 
-    /** Rows of logits of a call: 12.6 MB with a vocabulary of 49,152, where the script keeps them. */
+    /** How many rows of logits a call has: 12.6 MB with a vocabulary of 49,152, where the script keeps them. */
     private static final int LOGIT_ROWS = 64;
 
     private final DecoderContext context;
@@ -77,7 +77,7 @@ public final class ForcedPass implements AutoCloseable {
         return new HiddenStates(context.script().call(WITH_COPY_OF_LAST, states.value()), states.count() + 1);
     }
 
-    /** A copy of the last state. */
+    /** A copy of the last state without the others. */
     public HiddenStates last(HiddenStates states) {
         return new HiddenStates(context.script().call(LAST_STATE, states.value()), 1);
     }

@@ -12,7 +12,7 @@ public record TeacherForcedBatch(List<ForcedSequence> sequences) {
     /**
      * A prompt and its completion.
      *
-     * @param prompt at least one token
+     * @param prompt the tokens of the prompt, at least one
      * @param gold   the tokens to score, at least one
      */
     public record ForcedSequence(List<Integer> prompt, List<Integer> gold) {

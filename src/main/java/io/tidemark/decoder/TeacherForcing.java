@@ -10,7 +10,7 @@ import io.tidemark.decoder.lora.LoraWeights;
 public final class TeacherForcing {
 
     /**
-     * Rows of the matrix products of a layer. With SmolLM2-135M and AMX, more than 512 do not make a row
+     * How many rows the matrix products of a layer have. With SmolLM2-135M and AMX, more do not make a row
      * faster.
      */
     public static final int ROWS_PER_CALL = 512;

@@ -34,7 +34,7 @@ final class BatchSpeed {
         this.allTokens.add(allTokens);
     }
 
-    /** Generated tokens over the time of the longer run, prompts included; the median of the runs. */
+    /** The generated tokens over the time of the longer run, prompts included; the median of the runs. */
     double tokensPerSecond() {
         return texts * (long) tokens / Spread.of(allTokens).median();
     }

@@ -53,7 +53,7 @@ public final class Evaluation {
     private final EvaluationOptions options;
     private final ProgressListener progress;
 
-    /** Called on the calling thread after each part of the evaluation. */
+    /** Receives each part of the evaluation that is done, on the calling thread. */
     @FunctionalInterface
     public interface ProgressListener {
 

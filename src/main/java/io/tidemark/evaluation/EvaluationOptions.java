@@ -37,7 +37,7 @@ public record EvaluationOptions(
         }
     }
 
-    /** Free text. */
+    /** Options without a grammar: the answers are free text. */
     public EvaluationOptions(
             int generated,
             int maxTokens,

@@ -80,12 +80,12 @@ public record EvaluationReport(
      * @param boundary                absent for the base model
      * @param scale                   factor of the scale of all LoRA, 1 for the adapter as it is; absent for the base
      *                                model
-     * @param validationLogLikelihood as {@code logLikelihood}, over the validation examples
+     * @param validationLogLikelihood mean over the validation examples; see {@code logLikelihood}
      * @param logLikelihood           mean over the examples of their mean log-probability per gold token, nats
      * @param rougeL                  mean ROUGE-L F1 of the texts, 0 to 1; absent if the examples have answers
      * @param bleu                    corpus BLEU, 0 to 100; absent if the examples have answers
      * @param exactMatch              share of expected answers; absent if the examples have none
-     * @param texts                   in the order of the examples
+     * @param texts                   the generated texts, in the order of the examples
      * @param meanTokens              mean number of tokens of a generated text
      * @param secondsPerText          time of a batch over its texts, computed for texts of {@code meanTokens}: the
      *                                prompt once, and the further tokens

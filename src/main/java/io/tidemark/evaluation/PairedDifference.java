@@ -16,8 +16,12 @@ import java.util.stream.IntStream;
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record PairedDifference(double mean, double halfWidth95) {
 
-    /** @throws IllegalArgumentException when there are fewer than two examples, or not the same number of both */
-    static PairedDifference of(List<Double> scores, List<Double> reference) {
+    /**
+     * Compares scores with those of a reference, example by example; the difference is score minus reference.
+     *
+     * @throws IllegalArgumentException when there are fewer than two examples, or not the same number of both
+     */
+    public static PairedDifference of(List<Double> scores, List<Double> reference) {
         int n = scores.size();
         if (n < 2 || n != reference.size()) {
             throw new IllegalArgumentException(

@@ -32,9 +32,9 @@ public final class ProbabilityCurve {
     /** The value that is averaged over the gold tokens of an example. */
     public enum Measure {
 
-        /** 0 to 1. */
+        /** The probability, 0 to 1. */
         PROBABILITY("mean probability"),
-        /** In nats, 0 or less; the boundary sweep uses it too. */
+        /** The logarithm of the probability in nats, 0 or less, as in the boundary sweep. */
         LOG_PROBABILITY("mean log-probability (nats)");
 
         private final String axis;

@@ -11,7 +11,7 @@ public final class Spread {
         this.sorted = sorted;
     }
 
-    /** @param values in any order and unit */
+    /** @param values the values, in any order and unit */
     public static Spread of(List<Double> values) {
         if (values.isEmpty()) {
             throw new IllegalArgumentException("a spread needs one value or more");

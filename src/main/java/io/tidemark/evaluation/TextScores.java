@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
 /**
  * Scores of the texts that one setting generated.
  *
- * @param texts      in the order of the examples
+ * @param texts      the generated texts, in the order of the examples
  * @param each       score of each text: ROUGE-L F1 from 0 to 1, or 1 for the expected answer and 0 otherwise
  * @param corpusBleu BLEU of all texts, 0 to 100; empty if the examples have answers
  * @param meanTokens mean number of tokens of a text

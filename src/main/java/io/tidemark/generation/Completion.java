@@ -17,7 +17,7 @@ public record Completion(String id, List<GeneratedChoice> choices, CompletionUsa
     }
 
     /**
-     * A completion of the prompt.
+     * One completion of the prompt.
      *
      * @param text     the text without stop text and end-of-sequence token
      * @param tokens   generated token ids, an end-of-sequence token included
@@ -54,9 +54,9 @@ public record Completion(String id, List<GeneratedChoice> choices, CompletionUsa
     /**
      * Times in milliseconds.
      *
-     * @param queuedMs     from submission to the start
-     * @param firstTokenMs from the start to the first token
-     * @param totalMs      from submission to the end
+     * @param queuedMs     the time from submission to the start
+     * @param firstTokenMs the time from the start to the first token
+     * @param totalMs      the time from submission to the end
      */
     public record Timing(double queuedMs, double firstTokenMs, double totalMs) {}
 }

@@ -16,7 +16,7 @@ import java.time.Duration;
 public record EngineLimits(
         int maxNumSeqs, int prefillTokensPerStep, long kvBytes, long prefixBytes, Duration maskTimePerStep) {
 
-    /** For most uses. */
+    /** The default time for the masks of a step. */
     public static final Duration MASK_TIME_PER_STEP = Duration.ofMillis(20);
 
     public EngineLimits {

@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param params   how to continue the prompt
  * @param lora     weights of the adapter; empty for the base model
  * @param boundary number of lowest layers that apply the adapter; ignored without an adapter
- * @param priority of two waiting requests the one with the smaller number starts first, as in vLLM; a running request
+ * @param priority the waiting request with the smallest number starts first, as in vLLM; a running request
  *                 is never preempted
  * @param tenant   the sender; prompt prefixes are shared within a tenant only
  */
@@ -33,7 +33,7 @@ public record EngineRequest(
         }
     }
 
-    /** A request of the only tenant. */
+    /** A request of a process with one tenant. */
     public EngineRequest(
             String id,
             List<Integer> prompt,

@@ -18,7 +18,7 @@ public record EngineStats(int queuedRequests, int runningSequences, long kvBytes
      * @param generatedTokens    tokens generated
      * @param reusedPromptTokens prompt tokens copied from the prefix cache instead of computed
      * @param prefixBytes        bytes of cached prefixes
-     * @param masks              of requests with a grammar
+     * @param masks              what the masks of requests with a grammar have taken
      */
     public record Steps(
             long count,
@@ -28,7 +28,7 @@ public record EngineStats(int queuedRequests, int runningSequences, long kvBytes
             long prefixBytes,
             Masks masks) {
 
-        /** Before the first step. */
+        /** The counters before the first step. */
         public static final Steps NONE = new Steps(0, 0, 0, 0, 0, Masks.NONE);
 
         /** Prompt tokens processed, those from the prefix cache included, and tokens generated. */
@@ -47,7 +47,7 @@ public record EngineStats(int queuedRequests, int runningSequences, long kvBytes
      */
     public record Masks(long steps, long nanos, long waits, long failures) {
 
-        /** Before the first request with a grammar. */
+        /** The counters before the first request with a grammar. */
         static final Masks NONE = new Masks(0, 0, 0, 0);
     }
 }

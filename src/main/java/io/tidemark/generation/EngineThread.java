@@ -37,13 +37,13 @@ final class EngineThread {
     private final Runnable onFailure;
     private final CommandQueue commands = new CommandQueue();
     private final Deque<BackgroundTask> backgroundTasks = new ArrayDeque<>();
-    /** Has a permit if there may be work. */
+    /** What the thread waits for: it has a permit if there may be work. */
     private final Semaphore work = new Semaphore(0);
 
     private final Thread thread = new Thread(this::run, "tidemark-engine");
 
     private volatile boolean closed;
-    /** Empty while the thread waits. */
+    /** What the thread runs; empty while it waits. */
     private volatile Optional<RunningStep> runningStep = Optional.empty();
 
     private volatile EngineStats.Steps stats = EngineStats.Steps.NONE;
@@ -149,7 +149,7 @@ final class EngineThread {
         return scheduler.tokensLeft(completionTokens);
     }
 
-    /** As of the last turn. Any thread may call. */
+    /** The counters as of the last turn. Any thread may call. */
     EngineStats.Steps stats() {
         return stats;
     }

@@ -165,7 +165,7 @@ public final class GenerationEngine implements Engine, AutoCloseable {
     }
 
     /**
-     * Completed when an error ends the thread of the engine: on that thread, before the engine rejects new requests and
+     * Completes when an error ends the thread of the engine: on that thread, before the engine rejects new requests and
      * fails all others.
      */
     public CompletionStage<Void> failure() {

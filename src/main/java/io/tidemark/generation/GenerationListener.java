@@ -9,17 +9,17 @@ package io.tidemark.generation;
 public interface GenerationListener {
 
     /**
-     * Called with the next chunk of text of a choice. A chunk contains whole characters only; the chunks of a choice
+     * Receives the next chunk of text of a choice. A chunk contains whole characters only; the chunks of a choice
      * are together its text.
      */
     default void onText(int choice, String chunk) {}
 
-    /** Called when a choice has ended. No more text of it follows. */
+    /** Receives the reason why a choice has ended. No more text of it follows. */
     default void onChoiceFinished(int choice, FinishReason reason) {}
 
     /**
-     * Called once, as the last call for the request. If it throws an exception, it is called again with a failure of
-     * code {@code internal_error}; a second exception ends the engine.
+     * Receives the outcome, in the last call for the request. If it throws an exception, it gets a failure with code
+     * {@code internal_error} in another call; a second exception ends the engine.
      */
     void onFinished(Outcome outcome);
 }

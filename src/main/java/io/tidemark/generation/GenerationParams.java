@@ -37,7 +37,7 @@ public record GenerationParams(
         }
     }
 
-    /** Free text. */
+    /** Parameters for free text. */
     public GenerationParams(
             StopConditions stopConditions, SamplingParams sampling, long seed, int choices, OptionalInt logprobs) {
         this(stopConditions, sampling, seed, choices, logprobs, Optional.empty());

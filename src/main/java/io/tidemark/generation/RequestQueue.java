@@ -99,7 +99,7 @@ final class RequestQueue {
         waiting.remove(endOffer());
     }
 
-    /** Called when a sequence has ended and its memory is free: the next request may be another one than before. */
+    /** Counts a sequence as ended, with its memory free: the next request may be another one than before. */
     synchronized void sequenceEnded() {
         runningSequences--;
         if (!offered) {

@@ -27,7 +27,7 @@ final class Scheduler {
     private final KvPool pool;
     private final int promptBudget;
     private final int chunk;
-    /** In the order of their starts; written by the thread of the engine only. */
+    /** The running sequences in the order of their starts; written by the thread of the engine only. */
     private final List<Sequence> running = new CopyOnWriteArrayList<>();
     /** Requests without sequences that have not taken their outcome. */
     private final Set<SubmittedRequest> withoutOutcome = new LinkedHashSet<>();
@@ -90,12 +90,12 @@ final class Scheduler {
         return rows;
     }
 
-    /** Called when a step has computed a part of a prompt. */
+    /** Caches the part of a prompt that a step has computed. */
     void promptAdvanced(Sequence sequence) {
         sharing.promptAdvanced(sequence);
     }
 
-    /** Called when the logits after the last token of a prompt are finite. */
+    /** Shares a prompt, whose logits were finite, with the other choices of its request. */
     void promptDone(Sequence sequence) {
         sharing.promptDone(sequence, running);
     }

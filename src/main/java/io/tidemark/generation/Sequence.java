@@ -45,10 +45,10 @@ final class Sequence {
     private final List<Integer> generated = new ArrayList<>();
     private final List<ScoredToken> logprobs = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
-    /** Number of tokens in the slot; written by the thread that runs the turn only. */
+    /** How many tokens the slot holds; written by the thread that runs the turn only. */
     private volatile int cachedTokens;
 
-    /** Empty without a grammar, and until the first token is sampled. */
+    /** The state of the grammar; empty without a grammar, and until the first token is sampled. */
     private Optional<GrammarState> grammarState = Optional.empty();
     /** The tokens that may be next; empty without a grammar, and until the step that samples the next token. */
     private Optional<TokenMasks.Mask> mask = Optional.empty();
@@ -186,13 +186,13 @@ final class Sequence {
         mask = Optional.of(tokens);
     }
 
-    /** Called when a step has no time for the mask of the sequence, which therefore has no row in it. */
+    /** Counts a step that has no time for the mask of the sequence, which therefore has no row in it. */
     void waitForMask() {
         waitedSteps++;
     }
 
     /**
-     * Called when the next mask was computed, or has failed. An expensive mask counts less with each later one.
+     * Updates the estimate when a mask was computed or has failed. An expensive mask counts less with each later one.
      *
      * @param nanos processor time
      */
@@ -210,7 +210,7 @@ final class Sequence {
         return waitedSteps;
     }
 
-    /** Called when the sequence is removed from the batch. */
+    /** Frees the state of the grammar, when the sequence is removed from the batch. */
     void closeGrammar() {
         try {
             grammarState.ifPresent(GrammarState::close);
@@ -236,7 +236,7 @@ final class Sequence {
                 samples ? Optional.of(nextSampling()) : Optional.empty());
     }
 
-    /** Called when a step has added this number of tokens to the slot. */
+    /** Counts the tokens that a step has added to the slot. */
     void advance(int tokens) {
         cachedTokens += tokens;
     }

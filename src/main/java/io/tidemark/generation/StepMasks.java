@@ -75,8 +75,8 @@ final class StepMasks {
     /**
      * The masks of a step.
      *
-     * @param statuses of the sequences whose grammar has advanced; the others wait
-     * @param nanos    for how long this delays the step
+     * @param statuses the statuses of the sequences whose grammar has advanced; the others wait
+     * @param nanos    how long this delays the step
      */
     record Advanced(Map<Sequence, RowStatus> statuses, long nanos) {
 
@@ -89,7 +89,7 @@ final class StepMasks {
      * Advances the grammars by the last tokens of the sequences, and gives each sequence that can go on its mask. A
      * sequence that waits is given again in the next step; the others when they have their next token.
      *
-     * @param sequences at least one
+     * @param sequences the sequences with a grammar, at least one
      */
     Advanced advance(List<Sequence> sequences) {
         TokenMasks masks = masks(sequences.size());

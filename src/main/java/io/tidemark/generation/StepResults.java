@@ -41,7 +41,7 @@ final class StepResults {
                 new EngineStats.Masks(maskedSteps, maskNanos, maskWaits, grammarFailures));
     }
 
-    /** Called for each step with rows. */
+    /** Counts a step with rows. */
     void stepStarts() {
         steps++;
     }
@@ -86,13 +86,13 @@ final class StepResults {
         remove(sequence, sequence.isPrefilling());
     }
 
-    /** Called when masks were computed for a step. */
+    /** Counts the masks of a step and their time. */
     void masksComputed(long nanos) {
         maskedSteps++;
         maskNanos += nanos;
     }
 
-    /** Called for each sequence that has no row in a step because it waits for its mask. */
+    /** Counts a sequence that has no row in a step because it waits for its mask. */
     void waitsForMask() {
         maskWaits++;
     }

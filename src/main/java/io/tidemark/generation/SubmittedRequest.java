@@ -56,7 +56,7 @@ final class SubmittedRequest {
         return cancelled;
     }
 
-    /** Called when the request has its KV slots and leaves the queue. */
+    /** Records the start: the request has its KV slots and leaves the queue. */
     void started() {
         startedNanos = System.nanoTime();
     }
@@ -66,7 +66,7 @@ final class SubmittedRequest {
         cachedTokens = tokens;
     }
 
-    /** Called for each generated token. */
+    /** Records the time of the first token. The engine calls this for each token. */
     void tokenGenerated() {
         if (firstTokenNanos == 0) {
             firstTokenNanos = System.nanoTime();

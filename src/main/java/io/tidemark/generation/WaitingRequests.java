@@ -35,11 +35,11 @@ final class WaitingRequests {
 
     static final int STARTS_PER_OLDEST = 8;
 
-    /** The oldest first. */
+    /** The waiting requests, the oldest first. */
     private final Set<SubmittedRequest> bySubmission = new LinkedHashSet<>();
     /** The requests of each priority; no group is empty. */
     private final NavigableMap<Integer, Turns> turns = new TreeMap<>();
-    /** Starts since the last one that took the oldest request. */
+    /** How many requests have started by priority since the oldest one was taken. */
     private int startsByPriority;
 
     /** Requests of one priority by tenant and adapter, each in the order of their turns. No group is empty. */

@@ -29,7 +29,7 @@ final class GrammarCache {
     /** The pointers of all grammars that are not freed. */
     private final Set<Long> allocated = ConcurrentHashMap.newKeySet();
 
-    /** Guarded by this object, as is all state of the entries. */
+    /** The compiled grammars in the order of their use. This object guards the map and all state of the entries. */
     private final Map<AnswerFormat, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
     /** The bytes of the formats in the map. */
@@ -202,7 +202,7 @@ final class GrammarCache {
             this.pointer = pointer;
         }
 
-        /** Called with the lock. */
+        /** Adds a reference of a tenant. The caller holds the lock. */
         private NativeGrammar lease(String tenant) {
             used();
             references++;
@@ -218,13 +218,13 @@ final class GrammarCache {
             release();
         }
 
-        /** Called with the lock, when it gets its first reference or is freed. */
+        /** Stops counting the grammar as unused: it gets a reference or is freed. The caller holds the lock. */
         private void used() {
             GrammarCache.this.unusedBytes -= unusedBytes;
             unusedBytes = 0;
         }
 
-        /** Called with the lock, before the native memory is freed without it. */
+        /** Marks the grammar as freed. The caller holds the lock, and frees the native memory without it. */
         private void beginFree() {
             used();
             freeingBytes = bytes();

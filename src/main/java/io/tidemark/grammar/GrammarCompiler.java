@@ -59,7 +59,7 @@ public final class GrammarCompiler implements FormatCompiler {
     }
 
     /**
-     * For one tenant.
+     * Opens a compiler for one tenant.
      *
      * @throws GrammarUnavailableException if there is no native library for this platform
      */

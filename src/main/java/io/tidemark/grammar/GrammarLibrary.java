@@ -123,7 +123,7 @@ final class GrammarLibrary {
         return Loading.DONE.get();
     }
 
-    /** The text of a message buffer. */
+    /** Decodes a text in a message buffer, up to its length or a zero byte. */
     static String text(byte[] message, int start, int length) {
         int end = start;
         while (end < start + length && message[end] != 0) {

@@ -7,16 +7,16 @@ import java.time.Duration;
  * accepted or refused on every machine; a slow machine takes longer than the time says.
  *
  * @param formatBytes  bytes of a format in UTF-8
- * @param compileTime  to compile a format
+ * @param compileTime  time to compile a format
  * @param grammarBytes native memory of one compiled grammar with what its sequences add; the grammar may have half
- * @param maskTime     to compute the mask of one row of a step
+ * @param maskTime     time to compute the mask of one row of a step
  * @param cacheBytes   native memory of all compiled grammars, in use or kept for later requests; those in use may have
  *                     {@code grammarBytes} if that is more
  */
 public record GrammarLimits(
         long formatBytes, Duration compileTime, long grammarBytes, Duration maskTime, long cacheBytes) {
 
-    /** For most uses. */
+    /** The limits that a service has by default. */
     public static final GrammarLimits DEFAULT =
             new GrammarLimits(64 << 10, Duration.ofMillis(100), 64 << 20, Duration.ofMillis(10), 256 << 20);
 
@@ -34,7 +34,7 @@ public record GrammarLimits(
         return Math.max(cacheBytes, grammarBytes);
     }
 
-    /** As long as grammars in use have no more bytes, others are compiled. The rest is for what sequences add. */
+    /** How many bytes grammars in use may have when another one is compiled. The rest is for what sequences add. */
     long admittedBytes() {
         return totalBytes() / 4 * 3;
     }

@@ -12,8 +12,8 @@ final class NativeGrammar implements CompiledGrammar {
     private final Cleaner.Cleanable cleanable;
 
     /**
-     * @param entry  with a reference for this owner
-     * @param tenant of the owner
+     * @param entry  the cached grammar, with a reference for this owner
+     * @param tenant the tenant that holds the reference
      */
     NativeGrammar(GrammarCache.Entry entry, String tenant) {
         this.entry = entry;

@@ -19,7 +19,7 @@ final class NativeGrammarState implements GrammarState {
     private final NativeState state;
     private final Cleaner.Cleanable cleanable;
 
-    /** @param entry with a reference for this state */
+    /** @param entry the cached grammar, with a reference for this state */
     NativeGrammarState(GrammarCache.Entry entry, long pointer) {
         this.state = new NativeState(entry, pointer);
         this.cleanable = GrammarLibrary.CLEANER.register(this, state);

@@ -110,7 +110,7 @@ public final class TokenBytes {
         }
     }
 
-    /** An object from token to id. */
+    /** Reads the ids from an object whose fields are the tokens. */
     private static void readIds(JsonParser json, String[] texts) throws IOException {
         while (json.nextToken() == JsonToken.FIELD_NAME) {
             String text = json.currentName();

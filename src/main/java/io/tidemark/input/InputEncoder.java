@@ -37,7 +37,7 @@ public final class InputEncoder {
      * long in bytes to fit the context is refused without tokenizing, which takes up to a second per megabyte.
      *
      * @param interrupted whether the chat template must end; read often, on the calling thread
-     * @return at least one token id
+     * @return the token ids, at least one
      * @throws RejectedException with the code {@code chat_template_failed}, {@code chat_template_timeout} after an
      *                               interruption, {@code invalid_value} for an input without tokens, or
      *                               {@code context_length_exceeded}

@@ -15,7 +15,7 @@ import java.util.function.Supplier;
 /** The global functions: those of Jinja that chat templates use, and those that transformers adds. */
 final class Functions {
 
-    /** The limit of Jinja2's sandbox. */
+    /** How many numbers a range may have, as in Jinja2's sandbox. */
     private static final int MAX_RANGE = 100_000;
 
     /** Patterns of {@link DateTimeFormatter} for the fields of {@code strftime} in the C locale. */

@@ -9,7 +9,7 @@ public final class JinjaException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
-    /** Counted from 1; 0 when the line is not known yet. */
+    /** The line of the template, from 1; 0 when it is not known yet. */
     private final int line;
 
     private final Cause cause;

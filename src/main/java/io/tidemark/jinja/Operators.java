@@ -178,7 +178,7 @@ final class Operators {
         return true;
     }
 
-    /** Like a comparator: negative, zero or positive. Strings are compared by code point. */
+    /** Compares values as a comparator does: negative, zero or positive. Strings are compared by code point. */
     static int order(Object one, Object other) {
         Object left = Markup.unwrap(one);
         Object right = Markup.unwrap(other);

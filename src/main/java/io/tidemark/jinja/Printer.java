@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** Python's {@code str} and {@code repr}. */
+/** Converts values to text as Python's {@code str} and {@code repr} do. */
 final class Printer {
 
     private Printer() {}
@@ -82,7 +82,7 @@ final class Printer {
         return quoted.append(quote).toString();
     }
 
-    /** {@code str.isprintable} of one character. */
+    /** Whether Python's {@code str.isprintable} is true for a character. */
     private static boolean isPrintable(int c) {
         return c == ' '
                 || switch (Character.getType(c)) {

@@ -12,7 +12,7 @@ sealed interface PyObject {
         return getClass().getSimpleName();
     }
 
-    /** Python's {@code None}, JSON's {@code null}. */
+    /** Python's {@code None}, which JSON writes as {@code null}. */
     enum None implements PyObject {
         NONE;
 

@@ -17,7 +17,7 @@ final class PythonStrings {
 
     private PythonStrings() {}
 
-    /** {@code str.isspace} of one character. */
+    /** Whether Python's {@code str.isspace} is true for a character. */
     static boolean isSpace(int c) {
         return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
     }

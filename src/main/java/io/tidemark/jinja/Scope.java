@@ -28,8 +28,8 @@ final class Scope {
     }
 
     /**
-     * Called in each iteration of a loop, and before each filter and call. What runs between two calls takes time in
-     * proportion to the size of its values.
+     * Ends an interrupted rendering. Each iteration of a loop, filter and call runs this. What runs between two
+     * checkpoints takes time in proportion to the size of its values.
      *
      * @throws JinjaException if the rendering was interrupted
      */

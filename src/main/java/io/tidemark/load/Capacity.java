@@ -18,7 +18,7 @@ final class Capacity {
     private static final double MAX_GAP_SECONDS = 5;
 
     private final Window saturatedTime = new Window(WINDOW_SECONDS);
-    /** Since the last saturated time. */
+    /** The time since the last saturated time. */
     private final Window otherTime = new Window(MIN_SECONDS);
 
     private boolean sampled;
@@ -50,7 +50,7 @@ final class Capacity {
             tokens = 0;
         }
 
-        /** Empty if too little time has been measured, or no token in it. */
+        /** The tokens per second; empty if too little time has been measured, or no token in it. */
         private OptionalDouble rate() {
             // the sum of many steps may be just below the length
             return seconds < MIN_SECONDS - 1e-6 || tokens <= 0
@@ -92,7 +92,7 @@ final class Capacity {
         }
     }
 
-    /** Empty before {@value #MIN_SECONDS} s of saturated time, and if no token was processed in it. */
+    /** The capacity; empty before {@value #MIN_SECONDS} s of saturated time, and if no token was processed in it. */
     OptionalDouble tokensPerSecond() {
         return saturatedTime.rate();
     }

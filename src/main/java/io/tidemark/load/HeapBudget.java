@@ -57,7 +57,7 @@ public record HeapBudget(long maxHeapBytes, int maxRecordBytes) {
     }
 
     /**
-     * At least the heap of {@code -Xmx}, so that a count is the same with each collector that the JVM chooses itself:
+     * An upper estimate of {@code -Xmx}, so that a count is the same with each collector that the JVM chooses itself:
      * the serial one leaves a survivor space, a thirtieth, out of the maximum.
      */
     private long setHeapBytes() {

@@ -27,7 +27,7 @@ public final class UnreadRecords {
 
         private static final double OFFSETS = 1000;
 
-        /** As if one offset with a record had been read before. */
+        /** How many records were read lately. It starts as if one offset with a record had been read. */
         private double records = 1;
 
         private double offsets = 1;
@@ -51,12 +51,12 @@ public final class UnreadRecords {
         this.positions = positions;
     }
 
-    /** Called for each record that was read. */
+    /** Counts a record that was read. */
     public void read(TopicPartition partition) {
         read.merge(partition, 1L, Long::sum);
     }
 
-    /** Called when partitions were assigned and their positions are known. */
+    /** Begins to count the offsets of partitions that were assigned and whose positions are known. */
     public void assigned(Collection<TopicPartition> partitions) {
         partitions.forEach(each -> positions.apply(each).ifPresent(position -> lastPositions.put(each, position)));
     }

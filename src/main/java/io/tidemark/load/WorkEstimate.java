@@ -14,16 +14,16 @@ public final class WorkEstimate {
     /** The length of a completion before the first one has ended. */
     static final double FIRST_COMPLETION = 256;
 
-    /** Records without a rejection that count as seen at the start, so that one rejection says little. */
+    /** How many records without a rejection count as seen at the start, so that one rejection says little. */
     private static final int FIRST_GENERATED = 8;
 
     private final EngineLoad engine;
     private final Capacity capacity = new Capacity();
-    /** Prompt and completion of answered requests. */
+    /** How many tokens an answered request had, with its prompt. */
     private final RecentMean requestTokens = new RecentMean(0, 0);
-    /** Of the choices of answered requests. */
+    /** How many tokens a choice of an answered request had. */
     private final RecentMean choiceTokens = new RecentMean(FIRST_COMPLETION, 0);
-    /** Share of the records that were not rejected. */
+    /** The share of the records that were not rejected. */
     private final RecentMean generated = new RecentMean(1, FIRST_GENERATED);
 
     private volatile Map<String, Double> unread = Map.of();
@@ -37,7 +37,7 @@ public final class WorkEstimate {
         private double mean;
         private int count;
 
-        /** @param weight of the first value, in values */
+        /** @param weight how many values the first one counts as */
         private RecentMean(double first, int weight) {
             mean = first;
             count = weight;
@@ -54,7 +54,7 @@ public final class WorkEstimate {
     }
 
     /**
-     * Called when a request has been answered.
+     * Counts a request that has been answered.
      *
      * @param prompt     tokens of the prompt
      * @param completion tokens of all choices together
@@ -66,7 +66,7 @@ public final class WorkEstimate {
         generated.add(1);
     }
 
-    /** Called when a record has been answered without tokens, for example because it was invalid. */
+    /** Counts a record that has been answered without tokens, for example because it was invalid. */
     public synchronized void rejected() {
         generated.add(0);
     }

@@ -14,10 +14,10 @@ public sealed interface AnswerFormat {
         return 0;
     }
 
-    /** Any text. */
+    /** The answer may be any text. */
     record FreeText() implements AnswerFormat {}
 
-    /** Any JSON object. */
+    /** The answer is any JSON object. */
     record JsonObject() implements AnswerFormat {}
 
     /**
@@ -36,7 +36,7 @@ public sealed interface AnswerFormat {
     /**
      * A text that a regular expression matches from its first to its last character.
      *
-     * @param regex in the syntax of Rust's crate {@code regex}, as llguidance reads it
+     * @param regex the expression in the syntax of Rust's crate {@code regex}, as llguidance reads it
      */
     record Regex(String regex) implements AnswerFormat {
 
@@ -69,7 +69,7 @@ public sealed interface AnswerFormat {
     /**
      * A text of a context-free grammar.
      *
-     * @param lark in llguidance's dialect of Lark
+     * @param lark the grammar in llguidance's dialect of Lark
      */
     record Grammar(String lark) implements AnswerFormat {
 

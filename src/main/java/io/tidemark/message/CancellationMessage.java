@@ -14,7 +14,7 @@ import java.util.Optional;
  */
 public record CancellationMessage(Optional<String> id, Optional<Source> source, Optional<String> reason) {
 
-    /** The maximum size of a value. */
+    /** The maximum size of a record's value, in bytes. */
     public static final int MAX_BYTES = 64 * 1024;
 
     /** The maximum length of a topic's name in Kafka, in characters. */

@@ -41,7 +41,7 @@ public record DeadLetterHeaders(
         return of(error, topic, partition, offset, value == null ? -1 : value.length);
     }
 
-    /** @param size of the original value in bytes; -1 if it was null */
+    /** @param size bytes of the original value; -1 if it was null */
     public static DeadLetterHeaders of(ErrorBody error, String topic, int partition, long offset, long size) {
         return new DeadLetterHeaders(error.code(), error.param(), error.message(), topic, partition, offset, size);
     }

@@ -24,7 +24,8 @@ public record EndingFields(
     public static final int DEFAULT_MAX_TOKENS = 256;
 
     /**
-     * Above the context length of all models, and small enough that adding a prompt length does not overflow an int.
+     * The largest number of tokens that a field may have: above the context length of all models, and small enough
+     * that adding a prompt length does not overflow an int.
      */
     static final int LIMIT_TOKENS = 1 << 30;
 

@@ -14,7 +14,7 @@ import java.util.Optional;
  * @param choice       the index of the choice, from 0
  * @param sequence     counts the events of an attempt and choice, from 0
  * @param text         the chunk; may be empty in the last event of a choice
- * @param finishReason in the last event of a choice only: stop, length, deadline, cancelled or error
+ * @param finishReason why the choice ended, in its last event only: stop, length, deadline, cancelled or error
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record EventMessage(

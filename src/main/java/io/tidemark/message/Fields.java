@@ -25,7 +25,7 @@ record Fields(ObjectNode object, String path) {
     /** The maximum length of an id, a model name, a role or a user, in characters. */
     static final int MAX_NAME_LENGTH = 256;
 
-    /** Above this, a double does not represent every integer. */
+    /** The largest number up to which a double represents every integer. */
     private static final double MAX_EXACT_INTEGER = 0x1p53;
 
     /** Reads a value from the fields of an object. */
@@ -105,13 +105,13 @@ record Fields(ObjectNode object, String path) {
         return found.isEmpty() ? OptionalLong.empty() : OptionalLong.of(integer(found.get(), name(field), min, max));
     }
 
-    /** As {@link #integer}, for ranges within those of an int. */
+    /** An integer in a range within that of an int, see {@link #integer}. */
     OptionalInt smallInteger(String field, int min, int max) throws InvalidField {
         OptionalLong value = integer(field, min, max);
         return value.isPresent() ? OptionalInt.of(Math.toIntExact(value.getAsLong())) : OptionalInt.empty();
     }
 
-    /** A finite number in a range. */
+    /** The number in a field, finite and in a range; {@code absent} without the field. */
     double number(String field, Range range, double absent) throws InvalidField {
         Optional<JsonNode> found = find(field);
         if (found.isEmpty()) {
@@ -135,7 +135,7 @@ record Fields(ObjectNode object, String path) {
         return node.map(JsonNode::booleanValue).orElse(absent);
     }
 
-    /** An RFC 3339 date and time. */
+    /** The RFC 3339 date and time in a field. */
     Optional<Instant> instant(String field) throws InvalidField {
         Optional<String> text = text(field, 1, 64);
         try {

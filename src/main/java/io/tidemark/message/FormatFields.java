@@ -36,7 +36,7 @@ public record FormatFields(
             "disable_any_whitespace",
             "disable_additional_properties");
 
-    /** Any text. */
+    /** The fields of a request whose answer may be any text. */
     public static final FormatFields FREE_TEXT = new FormatFields(new AnswerFormat.FreeText(), OPENAI);
 
     /** Whether the answer may be any text. */
@@ -64,7 +64,7 @@ public record FormatFields(
         return found.orElse(FREE_TEXT);
     }
 
-    /** Empty for the type {@code text}, which is the default. */
+    /** Reads {@code response_format}; empty for the type {@code text}, which is the default. */
     private static Optional<FormatFields> openAi(Fields fields) throws Fields.InvalidField {
         Optional<Fields> object = object(fields, OPENAI);
         if (object.isEmpty()) {

@@ -12,7 +12,7 @@ public sealed interface Input {
     /** The name of the field. */
     String field();
 
-    /** Plain text, not empty. */
+    /** A plain text, not empty. */
     record Prompt(String prompt) implements Input {
 
         @Override
@@ -24,7 +24,7 @@ public sealed interface Input {
     /**
      * A conversation for the chat template of the model.
      *
-     * @param messages at least one
+     * @param messages the turns of the conversation, at least one
      * @param tools    the tools that the model may call, as plain JSON values; the chat template gets them unchanged
      */
     record Messages(

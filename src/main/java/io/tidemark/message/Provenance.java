@@ -61,7 +61,7 @@ public record Provenance(
         }
     }
 
-    /** For a request that was rejected before its adapter was looked up. */
+    /** The provenance of a request that was rejected before its adapter was looked up. */
     public static Provenance rejected(Source source, String baseModel, String worker, long attempt) {
         return new Provenance(
                 source,

@@ -15,38 +15,38 @@ import java.util.Set;
  * <p>The bytes are upper estimates. They were measured with compressed object pointers on the worst values that are
  * permitted; a test compares them with the heap.
  *
- * @param tokens      of the prompt, by the size of the value, and {@code n * max_tokens}
- * @param keptBytes   of the parsed request without its value: fields that requests do not have are not kept
- * @param promptBytes of the most tokens that the prompt may have
- * @param answerBytes of the largest answer
+ * @param tokens      tokens of the prompt, by the size of the value, plus {@code n * max_tokens}
+ * @param keptBytes   heap of the parsed request without its value: fields that requests do not have are not kept
+ * @param promptBytes heap of the most tokens that the prompt may have
+ * @param answerBytes heap of the largest answer
  * @param head        the fields that matter before the request is parsed
  */
 public record RequestEstimate(long tokens, long keptBytes, long promptBytes, long answerBytes, RequestHead head) {
 
-    /** Of JSON. Common tokenizers make a token of about 4 characters of English text. */
+    /** How many bytes of JSON count as a token. Common tokenizers make a token of about 4 characters of English. */
     private static final int BYTES_PER_TOKEN = 4;
 
-    /** For each character of a kept field: its text in UTF-16. */
+    /** Heap of each character of a kept field, in bytes: its text in UTF-16. */
     private static final int PER_CHAR = 2;
 
-    /** For each character of {@code stop}: what the search for stop strings keeps beside their text. */
+    /** Heap of each character of {@code stop}, besides the text: what the search for stop strings keeps. */
     private static final int PER_STOP_CHAR = 4;
 
-    /** For each list, object, field name and value of a kept field: a plain value in a list or a map. */
+    /** Heap of each list, object, field name and value of a kept field: a plain value in a list or a map. */
     private static final int PER_ELEMENT = 130;
 
-    /** A boxed token of the prompt with its place in two lists. */
+    /** Heap of each token of the prompt: a boxed number with its place in two lists. */
     private static final int PER_PROMPT_TOKEN = 24;
 
-    /** For each generated token, without log-probabilities. */
+    /** Heap of each generated token, without log-probabilities. */
     private static final int PER_TOKEN = 32;
 
-    /** For each log-probability: two objects and the text of the token. */
+    /** Heap of each log-probability: two objects and the text of the token. */
     private static final int PER_LOGPROB = 120;
 
     private static final int PER_REQUEST = 4 * 1024;
 
-    /** In UTF-8. A character above U+FFFF has 4 bytes and counts as two characters. */
+    /** The most bytes of a character in UTF-8. One above U+FFFF has 4 bytes and counts as two characters. */
     private static final int MAX_BYTES_PER_CHAR = 3;
 
     /** The fields of a request with text, a list or an object. */
@@ -63,14 +63,14 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
             "response_format",
             "structured_outputs");
 
-    /** For a record that is rejected without parsing. */
+    /** The estimate for a record that is rejected without parsing. */
     public static final RequestEstimate REJECTED = new RequestEstimate(0, PER_REQUEST, 0, 0, RequestHead.EMPTY);
 
     /**
      * Estimates a value of a request topic. A value that is no JSON object counts as it was read up to the fault: this
      * pass reads all that {@link RequestMessage#parse} reads, so that such a request is rejected.
      *
-     * @param contextLength of the model: a request with a longer prompt or a larger {@code max_tokens} is rejected
+     * @param contextLength tokens of the model's context: a longer prompt or a larger {@code max_tokens} is rejected
      */
     public static RequestEstimate of(byte[] value, int contextLength) {
         Pass pass = new Pass();
@@ -101,7 +101,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         return keptBytes + promptBytes + answerBytes;
     }
 
-    /** As {@link #openBytes()}, with the tokens that the prompt has. */
+    /** Bytes of heap of the open request as in {@link #openBytes()}, with the tokens that the prompt has. */
     public long openBytes(int promptTokens) {
         return keptBytes + (long) PER_PROMPT_TOKEN * promptTokens + answerBytes;
     }
@@ -109,7 +109,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
     /**
      * Bytes of heap of generated text.
      *
-     * @param tokens   of all choices
+     * @param tokens   generated tokens of all choices
      * @param logprobs log-probabilities, with those of alternatives
      */
     public static long answerBytes(long tokens, long logprobs) {
@@ -123,11 +123,11 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         private long tokens = EndingFields.DEFAULT_MAX_TOKENS;
         private long alternatives;
         private boolean logprobs;
-        /** Characters of kept fields. */
+        /** How many characters the kept fields have. */
         private long chars;
-        /** Of these, the characters of {@code stop}. */
+        /** How many of these characters are in {@code stop}. */
         private long stopChars;
-        /** Lists, objects, field names and values of kept fields. */
+        /** How many lists, objects, field names and values the kept fields have. */
         private long elements;
 
         private final ObjectNode headFields = JsonNodeFactory.instance.objectNode();
@@ -202,7 +202,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
             }
         }
 
-        /** As in a request, 64.0 is an integer. Numbers out of range count as the nearest permitted one. */
+        /** Reads a number. As in a request, 64.0 is an integer. One out of range counts as the nearest permitted. */
         private void number(String field, JsonParser parser) throws IOException {
             switch (field) {
                 case "n" -> choices = within(1, RequestMessage.MAX_CHOICES, parser);
@@ -212,7 +212,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
                     alternatives = within(0, RequestMessage.MAX_ALTERNATIVES, parser);
                 }
                 default -> {
-                    // not needed
+                    // no other field changes the estimate
                 }
             }
         }

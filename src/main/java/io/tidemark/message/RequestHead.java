@@ -39,7 +39,7 @@ public record RequestHead(Optional<String> id, int priority, Optional<Instant> d
      * request that has not run until then gets a result without text, with the finish reason {@code deadline}. A
      * request that is running is cut, and its result has the text so far. The clock of the worker decides.
      *
-     * @param timestamp of the request's record, milliseconds since 1970
+     * @param timestamp when the request's record was written, milliseconds since 1970
      * @return empty if the request has neither field; {@link Instant#toEpochMilli} never overflows
      */
     public Optional<Instant> expiry(long timestamp) {

@@ -8,10 +8,10 @@ import java.io.IOException;
 /** The value of the boundary table for one adapter. */
 public sealed interface TableEntry {
 
-    /** A valid record. */
+    /** The adapter has a valid record. */
     record Present(BoundaryRecord record) implements TableEntry {}
 
-    /** No record, or a tombstone. */
+    /** The adapter has no record, or a tombstone. */
     record Absent() implements TableEntry {}
 
     /**

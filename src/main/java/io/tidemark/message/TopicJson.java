@@ -48,7 +48,7 @@ public final class TopicJson {
     /** The most tokens of a request: brackets, field names and values. A tree has at most so many nodes. */
     public static final int MAX_TOKENS = 100_000;
 
-    /** As {@link #MAX_TOKENS}, for other records of clients: a validation batch has many examples. */
+    /** The most tokens of another record of clients: a validation batch has many examples. */
     private static final int MAX_BATCH_TOKENS = 1_000_000;
 
     /** The fields that may have many elements. */
@@ -99,7 +99,7 @@ public final class TopicJson {
         }
     }
 
-    /** As {@link #write}, as text. Characters above U+FFFF are not escaped, which the encoder of bytes does. */
+    /** Writes a record as text. Characters above U+FFFF are not escaped, which {@link #write} does. */
     static String text(Object record) {
         try {
             return MAPPER.writeValueAsString(record);
@@ -152,7 +152,7 @@ public final class TopicJson {
         return parse(CLIENT_READER, value, maxBytes, reader);
     }
 
-    /** As {@link #parse(byte[], int, Fields.Reader)}, for at most {@link #MAX_TOKENS} tokens. */
+    /** Parses as {@link #parse(byte[], int, Fields.Reader)} does, up to {@link #MAX_TOKENS} tokens. */
     static <T> Parsed<T> parseRequest(byte[] value, int maxBytes, Fields.Reader<T> reader) {
         return parse(REQUEST_READER, value, maxBytes, reader);
     }

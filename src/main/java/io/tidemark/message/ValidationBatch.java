@@ -11,7 +11,7 @@ import java.util.List;
  *
  * @param batchId  identifies the batch, 1 to 256 characters; a batch counts once even if it is sent repeatedly
  * @param adapter  the id of the adapter
- * @param examples at least one
+ * @param examples the prompts and their completions, at least one
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record ValidationBatch(String batchId, String adapter, List<Example> examples) {

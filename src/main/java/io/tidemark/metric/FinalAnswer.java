@@ -28,7 +28,7 @@ public final class FinalAnswer {
         return of(solution).filter(answer -> answer.compareTo(right) == 0).isPresent();
     }
 
-    /** Empty if the solution has no answer. */
+    /** Finds the number after the mark of a solution; empty if it has no answer. */
     static Optional<BigDecimal> of(String solution) {
         Matcher marked = MARKED.matcher(solution);
         return marked.find() ? Optional.of(value(marked.group(1))) : Optional.empty();

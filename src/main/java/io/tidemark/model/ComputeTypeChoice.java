@@ -30,8 +30,8 @@ public record ComputeTypeChoice(Optional<ComputeType> type) {
     }
 
     /**
-     * As {@link #resolve(boolean)}. The instructions of the processor have no effect, so that the workers of a group
-     * with one kind of device and one architecture have one type.
+     * The type on a GPU, or on a processor of an architecture. Its instructions have no effect, so that workers of a
+     * group with one kind of device and one architecture have one type.
      */
     ComputeType resolve(boolean onGpu, String architecture) {
         ComputeType fastest = X86_64.contains(architecture) ? ComputeType.INT8 : ComputeType.FP32;

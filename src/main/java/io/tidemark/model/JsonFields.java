@@ -61,7 +61,7 @@ public record JsonFields(Path file, JsonNode root) {
         return root.hasNonNull(field);
     }
 
-    /** A string. */
+    /** The string in a field. */
     public String text(String field, String defaultValue) {
         if (!has(field)) {
             return defaultValue;
@@ -72,7 +72,7 @@ public record JsonFields(Path file, JsonNode root) {
         return root.get(field).textValue();
     }
 
-    /** A boolean. */
+    /** The boolean in a field. */
     public boolean flag(String field, boolean defaultValue) {
         if (!has(field)) {
             return defaultValue;
@@ -83,7 +83,7 @@ public record JsonFields(Path file, JsonNode root) {
         return root.get(field).booleanValue();
     }
 
-    /** A required whole number of at least 1. */
+    /** The whole number in a required field, at least 1. */
     public int count(String field) {
         if (!has(field)) {
             throw InvalidModelException.broken(file, "field " + field + " is missing");
@@ -91,12 +91,12 @@ public record JsonFields(Path file, JsonNode root) {
         return count(field, 1);
     }
 
-    /** A whole number of at least 1. */
+    /** The whole number in a field, at least 1. */
     public int count(String field, int defaultValue) {
         return whole(field, defaultValue, 1);
     }
 
-    /** A whole number of at least 0. */
+    /** The whole number in a field, at least 0. */
     int countFromZero(String field, int defaultValue) {
         return whole(field, defaultValue, 0);
     }
@@ -112,7 +112,7 @@ public record JsonFields(Path file, JsonNode root) {
         return value.intValue();
     }
 
-    /** A number greater than 0. */
+    /** The number in a field, which must be greater than 0. */
     double positive(String field, double defaultValue) {
         if (!has(field)) {
             return defaultValue;

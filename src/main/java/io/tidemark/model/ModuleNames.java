@@ -11,7 +11,6 @@ public final class ModuleNames {
 
     private ModuleNames() {}
 
-    /** The name of a decoder layer. */
     public static String layer(int layer) {
         return "model.layers." + layer;
     }

@@ -17,7 +17,7 @@ public sealed interface RotaryEmbedding
         return 1;
     }
 
-    /** Su et al. 2021, RoFormer. */
+    /** The frequencies of RoFormer (Su et al. 2021), without scaling. */
     record Plain(double theta) implements RotaryEmbedding {
         @Override
         public float[] inverseFrequencies(int headDim) {

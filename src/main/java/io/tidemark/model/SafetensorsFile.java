@@ -24,7 +24,7 @@ import java.util.Map;
  */
 public final class SafetensorsFile {
 
-    /** Enough for a hundred thousand tensors. The format allows 100 MB. */
+    /** How long a header may be: enough for a hundred thousand tensors. The format allows 100 MB. */
     private static final long MAX_HEADER_BYTES = 16L << 20;
 
     private SafetensorsFile() {}

@@ -37,7 +37,7 @@ public record Plot(String title, String xLabel, String yLabel, List<Series> seri
         return xTickStep(last());
     }
 
-    /** As {@link #xTickStep()}, for an axis from 0 to {@code last}. */
+    /** The distance of the ticks on an axis from 0 to {@code last}. */
     static int xTickStep(int last) {
         return last <= 16 ? 1 : last <= 60 ? 5 : 10;
     }

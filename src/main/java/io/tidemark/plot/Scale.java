@@ -35,7 +35,7 @@ record Scale(double from, double to, double step) {
                 .toList();
     }
 
-    /** From 0 at the start, which is the bottom or the left, to 1 at the end. */
+    /** Where a value is on the axis: 0 is the start, which is the bottom or the left, and 1 is the end. */
     double height(double value) {
         return (value - from) / (to - from);
     }

@@ -135,7 +135,7 @@ public final class Admission {
      * Pins the boundary of a prepared request: the one in the request, else the one in force.
      *
      * @param engineId id of this delivery of the request in the engine
-     * @param waited   from the receipt of the request to this call
+     * @param waited   the time from the receipt of the request to this call
      */
     AdmittedRequest admit(
             Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter, Duration waited) {

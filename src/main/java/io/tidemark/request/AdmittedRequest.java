@@ -11,10 +11,10 @@ import java.util.OptionalLong;
  * A request whose adapter version and boundary are pinned for its whole life.
  *
  * @param id         id in the record, or derived from its position
- * @param message    as in the record
+ * @param message    the request as it is in the record
  * @param adapter    empty for the base model
  * @param generation the request for the engine
- * @param waited     from its receipt to its admission to the engine
+ * @param waited     the time from its receipt to its admission to the engine
  */
 record AdmittedRequest(
         String id, RequestMessage message, Optional<PinnedAdapter> adapter, EngineRequest generation, Duration waited) {

@@ -130,7 +130,7 @@ public final class AnswerFormats implements AutoCloseable {
         throw new RejectedException(REFUSAL);
     }
 
-    /** Called when no request is admitted any more; does not wait for an opening. Grammars in use stay valid. */
+    /** Closes the compiler, and waits for no opening. No request is admitted any more; grammars in use stay valid. */
     @Override
     public void close() {
         closeCompiler(state.getAndSet(new State.Unavailable()));

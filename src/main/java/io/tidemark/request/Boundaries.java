@@ -12,9 +12,9 @@ public interface Boundaries {
     RequestBoundary of(String adapter, LoadedVersion version);
 
     /**
-     * A boundary in force.
+     * The boundary in force for a request.
      *
-     * @param offset of the boundary record that applies; empty if none applies
+     * @param offset the offset of the boundary record that applies; empty if none applies
      */
     record RequestBoundary(AppliedBoundary applied, OptionalLong offset) {}
 }

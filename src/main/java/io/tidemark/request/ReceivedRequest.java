@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param value         the encoded request; empty if the record has no value
  * @param size          bytes of the encoded request; {@code value} has only the first of them if they exceed a limit
  * @param head          what is known of its fields
- * @param timestamp     of the record, milliseconds since 1970
+ * @param timestamp     when the record was written, milliseconds since 1970
  * @param attempt       the {@code attempt} of its events and its result
  * @param receivedNanos {@link io.tidemark.time.Time#nanoTime} when the record was received
  * @param reply         where its events and its answer go
@@ -49,7 +49,7 @@ public record ReceivedRequest(
         return derivedId() + "#";
     }
 
-    /** {@code TOPIC-PARTITION@OFFSET}, for the log. */
+    /** The position for the log, as {@code TOPIC-PARTITION@OFFSET}. */
     String position() {
         return source.topic() + "-" + source.partition() + "@" + source.offset();
     }

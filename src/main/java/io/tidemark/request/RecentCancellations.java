@@ -52,7 +52,7 @@ final class RecentCancellations {
         this.capacity = capacity;
     }
 
-    /** @param timestamp of the record of the cancellation */
+    /** @param timestamp when the record of the cancellation was written, milliseconds since 1970 */
     synchronized void add(CancellationMessage cancellation, long timestamp) {
         newest = Math.max(newest, timestamp);
         Target target = target(cancellation);
@@ -78,7 +78,7 @@ final class RecentCancellations {
     /**
      * Whether a request is cancelled, by any cancellation that was added before.
      *
-     * @param id of the request
+     * @param id the id of the request
      */
     synchronized boolean covers(String id, ReceivedRequest request) {
         OptionalLong byId = timestampOf(new Target.Id(id));
@@ -86,7 +86,7 @@ final class RecentCancellations {
                 || timestampOf(new Target.Record(request.source())).isPresent();
     }
 
-    /** Empty for an expired cancellation that was added after a newer one, as from several partitions. */
+    /** The timestamp of a cancellation that has not expired. An expired one may be kept behind a newer one. */
     private OptionalLong timestampOf(Target target) {
         Long timestamp = timestamps.get(target);
         return timestamp == null || timestamp < newest - RETENTION_MS

@@ -63,10 +63,10 @@ final class RequestRun {
     private final Consumer<Answer> taker;
     private final Consumer<Throwable> onFailure;
 
-    /** Written under the lock. */
+    /** What is known of the request. Any thread may read it; the thread that writes it holds the lock. */
     private volatile RequestState state = new RequestState.Received();
 
-    /** Guarded by this object. */
+    /** Cancels the timer of the deadline. Guarded by this object. */
     private Runnable cancelDeadline = () -> {};
 
     /** Why the request ends when it is parsed. Guarded by this object. */
@@ -142,7 +142,7 @@ final class RequestRun {
         return isAbandoned() || state.hasEnded();
     }
 
-    /** Received to Validated. Empty if the request has been abandoned. */
+    /** Moves from Received to Validated; empty if the request has been abandoned. */
     synchronized Optional<Validated> validated(RequestMessage message) {
         if (!(state instanceof RequestState.Received received)) {
             return Optional.empty();
@@ -184,8 +184,8 @@ final class RequestRun {
     }
 
     /**
-     * Validated to Prepared, and again when the format is compiled. The grammar is released when the request ends.
-     * Returns false if the request has ended.
+     * Moves from Validated to Prepared, and again when the format is compiled. The end of the request releases the
+     * grammar. Returns false if the request has ended.
      */
     synchronized boolean prepared(Prepared prepared) {
         if (state.hasEnded()) {
@@ -197,7 +197,7 @@ final class RequestRun {
     }
 
     /**
-     * Prepared to InEngine. The lock is held during the submission, so that a cancellation comes before or after it:
+     * Moves from Prepared to InEngine. Holds the lock during the submission: a cancellation is before or after it, and
      * the engine ignores one that precedes it.
      *
      * @param lease closed when the request has ended in the engine

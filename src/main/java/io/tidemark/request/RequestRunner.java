@@ -193,7 +193,7 @@ public final class RequestRunner {
      * Ends the open requests that a cancellation names; their results contain the text generated so far. Also applies
      * to requests that are received later. A request whose record is newer than a cancellation of its id continues.
      *
-     * @param timestamp of the record of the cancellation, milliseconds since 1970
+     * @param timestamp when the record of the cancellation was written, milliseconds since 1970
      */
     public void cancel(CancellationMessage cancellation, long timestamp) {
         cancellations.add(cancellation, timestamp);

@@ -68,7 +68,7 @@ sealed interface RequestState {
     /**
      * The engine has the request: it waits in the queue, or runs.
      *
-     * @param promptTokens at least one
+     * @param promptTokens how many tokens the prompt has, at least one
      */
     record InEngine(String id, RequestMessage message, int promptTokens) implements Known {}
 

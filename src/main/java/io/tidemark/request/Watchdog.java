@@ -45,8 +45,8 @@ public final class Watchdog {
     /**
      * How long one activity of the worker may take. Time during which the process was suspended does not count.
      *
-     * @param step      of the engine: a step with all its rows, or one slice of a sweep
-     * @param admission of one request: parsing, chat template and tokenizer, or the compilation of its format
+     * @param step      the time of the engine for a step with all its rows, or for one slice of a sweep
+     * @param admission the time for one request: parsing, chat template and tokenizer, or the compilation of its format
      */
     public record TimeLimits(Duration step, Duration admission) {
 
@@ -60,7 +60,7 @@ public final class Watchdog {
     /** A part of the admission of one request, on one thread. Equal to itself only. */
     static final class AdmissionRun {
 
-        /** Id in the engine. */
+        /** The id of the request in the engine. */
         private final String request;
 
         private volatile boolean interrupted;
@@ -93,14 +93,14 @@ public final class Watchdog {
         this.onFailure = onFailure;
     }
 
-    /** Called on a thread of admission, before it admits a request. */
+    /** Begins to watch the calling thread, which admits a request. */
     AdmissionRun admits(String request) {
         AdmissionRun run = new AdmissionRun(request);
         running.add(run);
         return run;
     }
 
-    /** Called on the same thread. */
+    /** Ends the watch of the calling thread. */
     void admitted(AdmissionRun run) {
         running.remove(run);
     }

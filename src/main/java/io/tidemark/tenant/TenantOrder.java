@@ -20,7 +20,7 @@ import java.util.function.Predicate;
 public final class TenantOrder {
 
     private final double lowerShare;
-    /** The highest priority first; never empty. */
+    /** The ranks, the highest priority first; never empty. */
     private final List<Rank> ranks = new ArrayList<>();
 
     private final Map<String, Account> accounts = new HashMap<>();
@@ -99,14 +99,14 @@ public final class TenantOrder {
         return Optional.empty();
     }
 
-    /** Called when a tenant starts something that is expected to use this many tokens. */
+    /** Counts a start of a tenant that is expected to use this many tokens. */
     public void started(String tenant, double tokens) {
         Account account = accounts.get(tenant);
         account.rank.topics.started(account.topic, tokens);
         account.topic.started(tenant, tokens);
     }
 
-    /** Called when what a tenant has started used more tokens than expected, or fewer if the number is negative. */
+    /** Counts the tokens beyond those that a start of a tenant was expected to use; negative if it used fewer. */
     public void corrected(String tenant, double tokens) {
         Account account = accounts.get(tenant);
         account.rank.topics.corrected(account.topic, tokens);

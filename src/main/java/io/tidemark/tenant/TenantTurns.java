@@ -102,7 +102,7 @@ public final class TenantTurns {
         return add(tenant, priority, cost, work);
     }
 
-    /** As {@link #execute}, before the other tasks of the tenant that wait. */
+    /** Executes a task as {@link #execute} does, before the other tasks of the tenant that wait. */
     public Task executeFirst(String tenant, long cost, Runnable work) {
         return add(tenant, Long.MIN_VALUE, cost, work);
     }

@@ -20,18 +20,18 @@ import java.util.function.Predicate;
  */
 final class WeightedShares<M> {
 
-    /** By member, in the order in which they were added. */
+    /** The use of each member, in the order in which they were added. */
     private final Map<M, Use> uses = new LinkedHashMap<>();
 
     private double virtualTime;
     private long starts;
 
-    /** Of one member. */
+    /** What one member has used. */
     private static final class Use {
 
         private final int weight;
         private double tag;
-        /** Number of the last start. */
+        /** Which start of all members was the last one of this member; of equal tags, the lower one is next. */
         private long lastStart;
 
         private Use(int weight) {
@@ -60,7 +60,7 @@ final class WeightedShares<M> {
         return best;
     }
 
-    /** Called when a member starts a request that is expected to use this many tokens. */
+    /** Counts a start of a member that is expected to use this many tokens. */
     void started(M member, double tokens) {
         Use use = uses.get(member);
         double tag = tag(use);
@@ -69,7 +69,7 @@ final class WeightedShares<M> {
         use.lastStart = ++starts;
     }
 
-    /** Called when a request has used more tokens than expected, or fewer if the number is negative. */
+    /** Counts the tokens beyond those that a start was expected to use; negative if it used fewer. */
     void corrected(M member, double tokens) {
         Use use = uses.get(member);
         use.tag += tokens / use.weight;

@@ -134,7 +134,7 @@ public final class ChatTemplate {
         return fields;
     }
 
-    /** As in transformers: {@code tool_use} if there are tools and such a template, else {@code default}. */
+    /** Selects as transformers does: {@code tool_use} if there are tools and such a template, else {@code default}. */
     private Parsed select(boolean tools) {
         String name = tools && templates.containsKey("tool_use") ? "tool_use" : DEFAULT;
         Parsed parsed = templates.get(name);

@@ -6,7 +6,7 @@ package io.tidemark.text;
  */
 public final class LogText {
 
-    /** Maximum length of the text in a log line, in UTF-16 units, without the ellipsis. Ids have at most as many. */
+    /** The maximum length of a text in a log line, in UTF-16 units, without the ellipsis. Ids are no longer. */
     private static final int MAX_LENGTH = 256;
 
     private LogText() {}

@@ -12,8 +12,8 @@ public final class StopStrings {
     private final List<String> stops;
 
     /**
-     * For each stop string and each length of its beginning less one: the length of the longest shorter beginning of
-     * the stop string with which this beginning ends.
+     * The failure function of each stop string: at {@code i}, the length of its longest beginning that also ends its
+     * beginning of {@code i + 1} characters and is shorter.
      */
     private final int[][] borders;
 
@@ -37,7 +37,7 @@ public final class StopStrings {
     /**
      * The length of the longest beginning of a stop string with which a text ends.
      *
-     * @param length   of the longest such beginning before the last character; less than that of the stop string
+     * @param length   how long this beginning was before the last character; less than the length of the stop string
      * @param appended the last character of the text
      */
     private static int longer(String stop, int[] borders, int length, char appended) {
@@ -58,7 +58,7 @@ public final class StopStrings {
 
         private final StringBuilder heldBack = new StringBuilder();
 
-        /** For each stop string, the length of the longest beginning of it with which the text ends. */
+        /** The length of the longest beginning of each stop string with which the text ends. */
         private final int[] begun = new int[borders.length];
 
         private boolean found;

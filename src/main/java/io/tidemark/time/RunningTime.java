@@ -22,7 +22,7 @@ public final class RunningTime<A> {
     public static final Duration TICK = Duration.ofSeconds(1);
 
     private Map<A, Integer> ticks = new IdentityHashMap<>();
-    /** In ticks; -1 if none has ended. */
+    /** How many ticks the longest ended activity has run; -1 if none has ended. */
     private int longestEnded = -1;
 
     /** A tick. An activity that the previous tick did not have starts at 0. */

@@ -210,7 +210,7 @@ public final class TopicReader<K> implements AutoCloseable {
     }
 
     /**
-     * As {@link #readToEnd}, up to the high watermarks: waits until all open transactions are committed or aborted.
+     * Reads to the high watermarks. Unlike {@link #readToEnd}, waits until open transactions are committed or aborted.
      * This includes the transactions of the caller, since a commit returns before its markers are written. It may take
      * any time while there is progress, which includes the records of aborted transactions.
      *

@@ -25,7 +25,7 @@ final class Devices {
         return (PtNDManager) engine.newBaseManager(device(name, engine));
     }
 
-    /** Unused bytes of a GPU; empty for a CPU, and if CUDA does not report them. */
+    /** How many bytes of a GPU are unused; empty for a CPU, and if CUDA does not report them. */
     static OptionalLong freeBytes(Device device) {
         if (!device.isGpu()) {
             return OptionalLong.empty();

@@ -46,7 +46,7 @@ public final class Processors {
         }
     }
 
-    /** 0 without a quota. */
+    /** The smallest quota of a cgroup and its parents, in processors; 0 without a quota. */
     private static int smallestQuota(String controllers, String path, Path mount) {
         boolean v2 = controllers.isEmpty();
         if (!v2 && !Arrays.asList(controllers.split(",")).contains("cpu")) {

@@ -30,7 +30,7 @@ final class ThreadSetup {
         private static final int THREADS = JniUtils.getNumThreads();
     }
 
-    /** @param threads of an operator; 0 for libtorch's default */
+    /** @param threads how many threads an operator uses; 0 for libtorch's default */
     ThreadSetup(int threads) {
         int libtorchDefault = LibtorchDefault.THREADS;
         this.defaultThreads = threads > 0 ? threads : libtorchDefault;

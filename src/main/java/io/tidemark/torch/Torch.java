@@ -92,27 +92,27 @@ public final class Torch implements AutoCloseable {
         return recorded("uint8", bytes, new Value(IValue.from(shared), shared, this));
     }
 
-    /** An {@code int}. */
+    /** Creates an {@code int} of TorchScript. */
     public Value number(long value) {
         return literal(value, IValue.from(value));
     }
 
-    /** A {@code float}, which has double precision in TorchScript. */
+    /** Creates a {@code float}, which has double precision in TorchScript. */
     public Value number(double value) {
         return literal(value, IValue.from(value));
     }
 
-    /** A {@code bool}. */
+    /** Creates a {@code bool} of TorchScript. */
     public Value flag(boolean value) {
         return literal(value, IValue.from(value));
     }
 
-    /** A {@code List[int]}. */
+    /** Creates a {@code List[int]}. */
     public Value numbers(long... values) {
         return literal(values, IValue.listFrom(values));
     }
 
-    /** A {@code List[List[int]]}, not empty. */
+    /** Creates a {@code List[List[int]]}, which must not be empty. */
     public Value numberLists(List<long[]> lists) {
         IValue[] rows = lists.stream().map(IValue::listFrom).toArray(IValue[]::new);
         try {
@@ -176,7 +176,7 @@ public final class Torch implements AutoCloseable {
         return manager.getDevice().isGpu();
     }
 
-    /** Unused bytes of the GPU; empty on a CPU, and if CUDA does not report them. */
+    /** How many bytes of the GPU are unused; empty on a CPU, and if CUDA does not report them. */
     public OptionalLong freeGpuBytes() {
         return Devices.freeBytes(manager.getDevice());
     }

@@ -22,7 +22,7 @@ public record Agreement(
         Count boundaries,
         String calibrator) {
 
-    /** Larger than the rounding error of float32 in a few dozen layers. */
+    /** How far logits may differ: more than the rounding error of float32 in a few dozen layers. */
     public static final double LOGIT_TOLERANCE = 2e-4;
 
     public static final double LIKELIHOOD_TOLERANCE = 1e-4;

@@ -27,7 +27,7 @@ public final class Verification {
     private final Torch torch;
     private final ModelOptions options;
     private final Consumer<Verdict> listener;
-    /** Of the models that were loaded; the same for all. */
+    /** What computes the models that were loaded; the same for all. */
     private Optional<Kernels> kernels = Optional.empty();
 
     /** @param listener receives each verdict as soon as it is known, on the calling thread */

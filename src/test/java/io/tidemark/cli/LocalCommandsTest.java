@@ -2,15 +2,6 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.rule.BoundaryRule;
-import io.tidemark.calibration.rule.ExampleFilter;
-import io.tidemark.calibration.rule.InForce;
-import io.tidemark.calibration.rule.Objective;
-import io.tidemark.calibration.rule.PartitionStates;
-import io.tidemark.calibration.rule.RuleDecision;
-import io.tidemark.calibration.rule.RuleSettings;
-import io.tidemark.calibration.rule.ScoredBatch;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.message.EndingFields;
@@ -19,12 +10,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -88,7 +76,6 @@ class LocalCommandsTest {
     @ValueSource(
             strings = {
                 "generate " + MODEL + "--prompt x --boundary 9",
-                "bench generate " + MODEL + "--mixed 0 --boundary 9",
                 "evaluate " + DATA + "--validation demo/data/describe-validation.jsonl --boundary -1"
             })
     @DisplayName("A boundary that the model does not have is wrong usage")
@@ -109,7 +96,7 @@ class LocalCommandsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"search", "curve", "bench compute-types"})
+    @ValueSource(strings = {"search", "curve"})
     @DisplayName("Too few examples are rejected before a model is loaded")
     void tooFewExamples(String command) {
         CommandLineRun run = run(command + " --model nowhere --adapter nowhere --data nowhere --examples 1");
@@ -118,64 +105,9 @@ class LocalCommandsTest {
     }
 
     @Test
-    @DisplayName("--examples limits the examples and has a default per command")
+    @DisplayName("The help of --examples has the default of the command")
     void examples() {
-        assertThat(run("bench sweep " + DATA + "--examples 2 --repeat 1").out()).startsWith("2 examples, ");
-        assertThat(run("bench sweep " + DATA + "--examples 2 --repeat 2 --candidates 3,100")
-                        .out()
-                        .lines())
-                .anyMatch(line -> line.startsWith("3 boundaries  20 layer evaluations, "))
-                .anyMatch(line -> line.startsWith("9 boundaries  44 layer evaluations, "));
-        assertThat(run("bench sweep " + DATA + "--candidates 1").err())
-                .contains("--candidates must be a number from 2 to ");
-        assertThat(run("bench sweep --help").out()).contains("Use only the first N examples. Default: 16.");
         assertThat(run("search --help").out()).contains("Use only the first N examples. Default: 32.");
-    }
-
-    @Test
-    @DisplayName("bench scores writes the scores of each example, whose mean is the curve of the sweep")
-    void scores(@TempDir Path folder) throws IOException {
-        Path file = folder.resolve("scores.csv");
-        assertThat(run("bench scores " + DATA + "--examples 18 --out " + file).exitCode())
-                .isZero();
-        List<String> lines = Files.readAllLines(file);
-        assertThat(lines).hasSize(18);
-        double mean = 0;
-        for (String line : lines) {
-            String[] values = line.split(",");
-            assertThat(values).hasSize(10).startsWith("describe");
-            mean += Double.parseDouble(values[9]) / lines.size();
-        }
-        String best = run("search " + DATA + "--examples 18 --choice best").out();
-        assertThat(best).contains(String.format(Locale.ROOT, "8: %.4f", mean));
-        RuleDecision decision = decision(lines);
-        assertThat(best)
-                .contains(String.format(
-                        Locale.ROOT,
-                        "calibrator (balanced): boundary %d of 8 after 18 examples in 2 batches, reason %s; certified: ",
-                        decision.inForce().boundary(),
-                        decision.reason().label()));
-    }
-
-    /** What the rule decides on recorded scores in batches of 16. */
-    private static RuleDecision decision(List<String> lines) {
-        BoundaryRule rule = new BoundaryRule(RuleSettings.DEFAULT, Objective.parse("balanced"), 8);
-        List<ScoredBatch.ScoredExample> examples = new ArrayList<>();
-        for (String line : lines) {
-            List<Double> values =
-                    Arrays.stream(line.split(",")).skip(1).map(Double::valueOf).toList();
-            examples.add(new ScoredBatch.ScoredExample(
-                    ExampleFilter.Bits.of((examples.size() + 1) * 0x0001000200030004L), new ExampleScore(1, values)));
-        }
-        List<Integer> all = IntStream.rangeClosed(0, 8).boxed().toList();
-        BoundaryRule.CountedState first =
-                rule.count(PartitionStates.empty(), 0, new ScoredBatch(all, examples.subList(0, 16)), InForce.none(8));
-        BoundaryRule.CountedState second = rule.count(
-                PartitionStates.empty().with(0, first.state()),
-                0,
-                new ScoredBatch(all, examples.subList(16, 18)),
-                first.inForce());
-        return second.decisions().get(0);
     }
 
     @Test
@@ -186,8 +118,6 @@ class LocalCommandsTest {
         CommandLineRun byFolder = run(generate + "describe --adapter " + folder);
         assertThat(byFolder.exitCode()).as(byFolder.err()).isZero();
         assertThat(run(generate + "a --adapter a=" + folder).out()).isEqualTo(byFolder.out());
-        String sweep = "bench sweep " + MODEL + "--data demo/data/describe-validation.jsonl --examples 1 --repeat 1 ";
-        assertThat(run(sweep + "--adapter a=" + folder).exitCode()).isZero();
     }
 
     @Test
@@ -218,7 +148,7 @@ class LocalCommandsTest {
         assertThat(types.remove("tidemark verify")).isEqualTo("fp32");
         assertThat(types.remove("tidemark serve")).isEqualTo("of the setting");
         assertThat(types)
-                .containsKeys("tidemark generate", "tidemark evaluate", "tidemark search", "tidemark bench decode")
+                .containsKeys("tidemark generate", "tidemark evaluate", "tidemark search")
                 .allSatisfy((command, type) -> assertThat(type).as(command).isEqualTo("auto"));
         Map<String, String> kernels = new TreeMap<>();
         defaults(TidemarkCommand.commandLine(), "--kernels", kernels);

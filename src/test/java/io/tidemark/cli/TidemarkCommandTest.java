@@ -40,7 +40,6 @@ class TidemarkCommandTest {
                 "boundaries explain",
                 "boundaries rollback",
                 "boundaries reset",
-                "bench",
                 "calibrate --adapter x",
                 "generate --model m --adapter =nodir --prompt p",
                 "generate --prompt p",
@@ -78,7 +77,6 @@ class TidemarkCommandTest {
                 "curve --adapter a --data d",
                 "evaluate --adapter a --data d --validation v",
                 "verify --adapter a",
-                "bench decode",
                 "serve --role worker"
             })
     @DisplayName("A missing --model exits with 2 and names the option")

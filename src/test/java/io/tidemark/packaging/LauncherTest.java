@@ -102,7 +102,7 @@ class LauncherTest {
                 "if [ \"$1\" = -version ]; then echo 'openjdk version \"17.0.15\"' >&2;"
                         + " else printf '%s\\n' \"$@\" \"$PYTORCH_LIBRARY_PATH\" \"$RUST_LIBRARY_PATH\"; fi");
         assertThat(run(jdk(), install.resolve("bin/tidemark").toString()).out)
-                .contains("-Djna.boot.library.path=" + libraries)
+                .contains("-Djna.boot.library.path=" + libraries.resolve("jna"))
                 .endsWith(
                         libraries.toString(),
                         libraries.resolve("libtokenizers.so").toString());

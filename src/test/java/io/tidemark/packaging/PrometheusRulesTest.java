@@ -46,7 +46,7 @@ class PrometheusRulesTest {
                 "docs/kubernetes.md",
                 "docs/runbook.md",
                 "k8s/components/keda/worker-scaled-object.yaml",
-                "src/main/java/io/tidemark/benchmark/scaling/Prometheus.java"
+                "bench/src/main/java/io/tidemark/benchmark/scaling/Prometheus.java"
             })
     @DisplayName("And the files that name their series name only those that exist")
     void metricsOfPagesExist(String file) throws IOException {

@@ -11,7 +11,7 @@ import java.util.stream.IntStream;
  */
 public final class BoundaryCurve {
 
-    /** Differences up to this are rounding errors. */
+    /** The largest difference, in nats, that counts as a rounding error. */
     public static final double TIE_NATS = 1e-6;
 
     private final CurveStatistics statistics;

@@ -8,7 +8,7 @@ import java.util.function.Function;
 public enum CurveChoice {
     /** The boundary at the maximum of the curve; the smallest if several tie. */
     BEST(BoundaryCurve::best),
-    /** {@link OneStandardError}. */
+    /** The rule of {@link OneStandardError}. */
     ONE_STANDARD_ERROR(OneStandardError::choose),
     /** The smallest boundary whose mean is not below that of full LoRA. */
     NO_WORSE_THAN_FULL(

@@ -50,7 +50,7 @@ public final class CurveStatistics {
         return new CurveStatistics(record.count(), array(record.means()), array(record.comoments()));
     }
 
-    /** The value in the Kafka record. */
+    /** These statistics as a part of a Kafka record. */
     public CalibrationEpochRecord.Statistics toRecord() {
         return new CalibrationEpochRecord.Statistics(
                 count,

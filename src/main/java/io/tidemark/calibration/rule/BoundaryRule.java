@@ -22,7 +22,7 @@ import java.util.stream.IntStream;
  *   later ── decide ─> the decision that follows from the states of all partitions; after ──> the state with it
  * </pre>
  *
- * @param settings  with the margin of the objective, see {@link RuleSettings#forObjective}
+ * @param settings  the settings, with the margin of the objective; see {@link RuleSettings#forObjective}
  * @param objective what is preferred among the boundaries that are certified
  * @param numLayers the number of layers L
  */
@@ -189,7 +189,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     /**
      * Counts a batch, in parts of {@code batch-examples} examples, and decides after each part.
      *
-     * @param states    of all partitions, as of now
+     * @param states    the states of all partitions, as of now
      * @param partition the partition of the batch
      * @throws IllegalArgumentException if the batch does not cover the boundaries of the epoch; score it again
      */
@@ -239,7 +239,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
      * Decides from the states of all partitions. With states that differ from the settings, it keeps the boundary; the
      * next batch begins a new epoch.
      *
-     * @param states  of one partition or more, one of which is of the epoch that counts
+     * @param states  the states of one partition or more, one of which is of the epoch that counts
      * @param inForce what is in force
      * @throws IllegalArgumentException if no state is of the epoch that counts
      */

@@ -43,11 +43,11 @@ public record CalibrationState(
 
     /** Whether a batch with an id was counted. */
     public enum CountedBefore {
-        /** There is none among the last batches of the partition. */
+        /** No batch with the id is among the last ones of the partition. */
         NO,
-        /** With the same examples. */
+        /** A batch with the id and the same examples was counted. */
         SAME,
-        /** With other examples. */
+        /** A batch with the id and other examples was counted. */
         OTHER
     }
 
@@ -97,7 +97,7 @@ public record CalibrationState(
                 record.otherFields());
     }
 
-    /** The value of the Kafka record. */
+    /** This state as the value of a Kafka record. */
     public CalibrationStateRecord toRecord() {
         return new CalibrationStateRecord(
                 adapter,
@@ -125,7 +125,7 @@ public record CalibrationState(
                 version.numLayers());
     }
 
-    /** The version of a record. */
+    /** Converts the version that a record names. */
     static LoadedVersion loaded(AdapterVersion recorded) {
         return new LoadedVersion(
                 recorded.baseModel(),
@@ -174,7 +174,7 @@ public record CalibrationState(
      * This state with one more batch, what counts after it, and without its claim.
      *
      * @param counting what counts in the epoch
-     * @param wouldBe  as {@code shadow}
+     * @param wouldBe  in shadow mode, what would be in force; see {@code shadow}
      * @throws IllegalArgumentException if a batch with the id was counted
      */
     public CalibrationState plus(String batchId, String content, EpochState counting, Optional<InForce> wouldBe) {

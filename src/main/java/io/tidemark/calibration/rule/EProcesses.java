@@ -18,7 +18,7 @@ public final class EProcesses {
     /** Weights w_j of the bets, the largest bet first. */
     private static final double[] WEIGHTS = {0.5, 0.2, 0.1, 0.1, 0.1};
 
-    /** More than any epoch has. */
+    /** An estimate above this many examples means never: no epoch has more. */
     private static final double MOST_EXAMPLES = 1e15;
 
     /** Bound of a sum in a record, far above those of an epoch. */

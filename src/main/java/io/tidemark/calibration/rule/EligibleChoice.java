@@ -35,8 +35,8 @@ record EligibleChoice(Objective objective, double margin, int minSamples, int mi
      * Chooses among the eligible boundaries. Means within 1e-6 nats tie, and the smallest boundary is chosen among
      * ties.
      *
-     * @param statistics     of the epoch, with one example or more
-     * @param batches        of the epoch
+     * @param statistics     the statistics of the epoch, with one example or more
+     * @param batches        the number of batches that the epoch has counted
      * @param eligible       places of the eligible boundaries in the statistics, ascending; includes that in force
      * @param inForce        the place of the boundary in force
      * @param examplesAtMove examples of the epoch at its last move, 0 without one

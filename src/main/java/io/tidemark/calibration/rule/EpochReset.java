@@ -24,8 +24,8 @@ import java.util.stream.Stream;
  * What an operator writes to begin a new epoch with full LoRA: first the boundary record, then the decision. The number
  * of the last move stays, and so does what a rollback pins.
  *
- * @param record   of the boundary table
- * @param decision of the topic of decisions
+ * @param record   the record to write to the boundary table
+ * @param decision the record to write to the topic of decisions
  */
 public record EpochReset(BoundaryRecord record, BoundaryDecisionRecord decision) {
 

@@ -14,7 +14,7 @@ import java.util.TreeSet;
  */
 public record EpochSet(List<Integer> candidates, OptionalInt kept) {
 
-    /** Above the layers of every model. Bounds the size of a state. */
+    /** The largest number of candidates, which bounds the size of a state. No model has as many layers. */
     private static final int MAX_BOUNDARIES = 1024;
 
     /** @throws IllegalArgumentException if the boundaries are not ascending from 0, or too many */

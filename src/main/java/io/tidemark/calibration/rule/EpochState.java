@@ -14,7 +14,7 @@ import java.util.List;
  * @param batches    batches of which the epoch counts at least one example
  * @param statistics the scores, by the place of a boundary in {@code set}
  * @param sums       the e-processes of the boundaries below L
- * @param watch      of the last move that the partition has seen; its observations may be of earlier epochs
+ * @param watch      the watch of the last move that the partition has seen; its observations may be of earlier epochs
  * @param filter     the counted examples
  */
 public record EpochState(
@@ -68,7 +68,7 @@ public record EpochState(
                 ExampleFilter.parse(record.filter()));
     }
 
-    /** The value in the Kafka record. */
+    /** This state as a part of a Kafka record. */
     public CalibrationEpochRecord toRecord() {
         return new CalibrationEpochRecord(
                 epoch,
@@ -91,8 +91,8 @@ public record EpochState(
     /**
      * This state with some examples of a batch.
      *
-     * @param from     the first example of the part
-     * @param to       behind the last example of the part
+     * @param from     the index of the first example of the part
+     * @param to       the index after the last example of the part
      * @param isFirst  whether the epoch has no example of the batch yet
      * @param inForce  the boundary in force, which is watched if this rule put it in force
      */

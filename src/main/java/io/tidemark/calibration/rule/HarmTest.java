@@ -63,12 +63,12 @@ public record HarmTest(double margin, double lossCap, double gainCap, Unit unit)
         }
     }
 
-    /** The value of a Kafka record. */
+    /** Reads a test from a part of a Kafka record. */
     public static HarmTest of(HarmTestRecord record) {
         return new HarmTest(record.margin(), record.lossCap(), record.gainCap(), Unit.parse(record.unit()));
     }
 
-    /** The value in a Kafka record. */
+    /** This test as a part of a Kafka record. */
     public HarmTestRecord toRecord() {
         return new HarmTestRecord(margin, lossCap, gainCap, unit.written());
     }

@@ -16,9 +16,9 @@ import java.util.Optional;
  */
 public record InForce(int boundary, Origin source, int epoch, long move, long examplesAtMove, Optional<HarmTest> test) {
 
-    /** Who wrote the record. */
+    /** Who wrote the boundary record that applies. */
     public enum Origin {
-        /** There is no record that applies. */
+        /** No record applies. */
         NONE,
         /** A calibrator with this rule. */
         RULE,

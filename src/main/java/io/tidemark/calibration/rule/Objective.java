@@ -15,11 +15,11 @@ public record Objective(Preference preference, OptionalDouble tolerance) {
 
     /** Which certified boundary is chosen. */
     public enum Preference {
-        /** The one with the highest mean. */
+        /** Prefers the boundary with the highest mean. */
         QUALITY,
-        /** The smallest one within the margin of the highest mean. */
+        /** Prefers the smallest boundary within the margin of the highest mean. */
         BALANCED,
-        /** The smallest one. */
+        /** Prefers the smallest boundary. */
         LATENCY
     }
 

@@ -36,7 +36,7 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
      *
      * @param examples   one or more
      * @param boundaries the scored boundaries, with all candidates of the rule
-     * @param scores     of the examples at these boundaries
+     * @param scores     the scores of the examples at these boundaries
      */
     public static OfflineDecision of(
             BoundaryRule rule, List<TokenizedExample> examples, List<Integer> boundaries, List<ExampleScore> scores) {
@@ -60,13 +60,13 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
         return new OfflineDecision(rule, last, next(rule, last));
     }
 
-    /** As {@link #of(BoundaryRule, List, List, List)}, with scores at the boundaries 0 to L. */
+    /** Decides as {@link #of(BoundaryRule, List, List, List)} does, from scores at all boundaries 0 to L. */
     public static OfflineDecision of(BoundaryRule rule, List<TokenizedExample> examples, List<ExampleScore> scores) {
         List<Integer> all = IntStream.rangeClosed(0, rule.numLayers()).boxed().toList();
         return of(rule, examples, all, scores);
     }
 
-    /** To the boundary that the objective prefers among those that are certified, or will be at the rate so far. */
+    /** The move to the preferred boundary among those that are certified, or will be at the rate so far. */
     private static Optional<Next> next(BoundaryRule rule, RuleDecision last) {
         RuleEvidence evidence = last.evidence();
         int inForce = last.inForce().boundary();
@@ -93,7 +93,7 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
                 : EProcesses.examplesTo(evidence.threshold(), row.sums().orElseThrow(), evidence.examples());
     }
 
-    /** One line of text for people. */
+    /** The decision in one line of text for people. */
     public String written() {
         RuleEvidence evidence = last.evidence();
         List<String> certified = evidence.boundaries().stream()

@@ -11,7 +11,7 @@ import java.util.TreeMap;
  * The epoch states of all partitions of one adapter version. The largest epoch counts; a state of an older epoch is
  * ignored until the owner of its partition writes again, except for its watch, which belongs to a move. Immutable.
  *
- * @param byPartition by the partition of the batches. Sums of floating-point numbers depend on the order, so all
+ * @param byPartition the states by partition of the batches. Sums of floating-point numbers depend on the order, so all
  *                    calibrators add in that of the partitions
  */
 public record PartitionStates(SortedMap<Integer, EpochState> byPartition) {

@@ -60,11 +60,11 @@ public record RuleDecision(
 
     /** Why an epoch ends. */
     public enum EpochEnd {
-        /** It has {@code epoch-examples} examples. */
+        /** The epoch has {@code epoch-examples} examples. */
         FULL,
-        /** An alarm. */
+        /** The e-detector has withdrawn the boundary, see {@link Reason#ALARM}. */
         ALARM,
-        /** A change of margin, caps, unit or candidates. */
+        /** The settings have another margin, caps, unit or candidates. */
         SETTINGS
     }
 

@@ -27,7 +27,7 @@ public record RuleEvidence(
         List<BoundaryEvidence> boundaries) {
 
     /**
-     * One boundary.
+     * The evidence for one boundary.
      *
      * @param mean       mean score in nats per gold token; 0 without examples
      * @param difference mean difference to full LoRA, not capped

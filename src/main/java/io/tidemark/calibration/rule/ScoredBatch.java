@@ -12,7 +12,7 @@ import java.util.List;
 public record ScoredBatch(List<Integer> boundaries, List<ScoredExample> examples) {
 
     /**
-     * One example.
+     * One example with its scores.
      *
      * @param bits  identify the example in an {@link ExampleFilter}
      * @param score the scores at the boundaries, in their order

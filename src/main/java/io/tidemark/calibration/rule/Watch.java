@@ -17,7 +17,7 @@ import java.util.List;
  */
 public record Watch(long move, int boundary, List<Double> values) {
 
-    /** An alarm comes far earlier. Keeps sums over partitions finite. */
+    /** The largest value, which keeps sums over partitions finite. An alarm comes far earlier. */
     private static final double MAX_VALUE = 1e100;
 
     /** @throws IllegalArgumentException if the values are not three numbers from 0 to 1e100 */
@@ -56,7 +56,7 @@ public record Watch(long move, int boundary, List<Double> values) {
         return new Watch(move, boundary, next);
     }
 
-    /** The mean of R_i. */
+    /** The mean of R_i. An alarm compares the sum over the partitions with its threshold. */
     double value() {
         return values.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
     }

@@ -15,12 +15,12 @@ import java.util.Optional;
  */
 final class BatchSweep implements AutoCloseable {
 
-    /** Rows of logits in a slice. */
+    /** How many rows of logits a slice computes. */
     private static final int LOGIT_ROWS = 256;
 
     private final TeacherForcedBatch batch;
     private final SweepBoundaries boundaries;
-    /** Ascending. */
+    /** The boundaries to score, ascending. */
     private final List<Integer> chosen;
 
     private final int rowsTimesLayers;

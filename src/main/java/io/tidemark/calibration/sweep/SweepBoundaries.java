@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
  * The boundaries that a sweep scores, and their cost.
  *
  * @param numLayers the number of layers L
- * @param chosen    at least one of 0 to L
+ * @param chosen    the boundaries to score, one or more of 0 to L
  */
 public record SweepBoundaries(int numLayers, SortedSet<Integer> chosen) {
 

@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * A validation example as token ids.
  *
- * @param prompt     at least one token
+ * @param prompt     the tokens of the prompt, at least one
  * @param completion the gold tokens, at least one, the end-of-sequence token included
  */
 public record TokenizedExample(List<Integer> prompt, List<Integer> completion) {

@@ -15,7 +15,8 @@ public final class FailureText {
     /** Prints a failure to the stderr of the command. */
     public static void print(Exception failure, CommandLine command, boolean verbose) {
         PrintWriter err = command.getErr();
-        err.println(command.getColorScheme().errorText("tidemark: " + oneLine(failure)));
+        String program = command.getCommandSpec().root().name();
+        err.println(command.getColorScheme().errorText(program + ": " + oneLine(failure)));
         if (verbose) {
             failure.printStackTrace(err);
         } else if (isUnexpected(failure)) {
@@ -33,7 +34,7 @@ public final class FailureText {
         return text(cause).replaceAll("\\s*\\R\\s*", " ");
     }
 
-    /** As {@link #oneLine}, for the root cause. */
+    /** The root cause in one line, see {@link #oneLine}. */
     public static String ofRootCause(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {

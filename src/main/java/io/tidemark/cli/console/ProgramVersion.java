@@ -20,7 +20,6 @@ public final class ProgramVersion implements IVersionProvider {
         return new String[] {"tidemark " + ofJar() + ", " + commit(properties()) + ", Java " + Runtime.version()};
     }
 
-    /** The version of the jar. */
     public static String ofJar() {
         return Optional.ofNullable(ProgramVersion.class.getPackage().getImplementationVersion())
                 .orElse("(unpackaged)");

@@ -73,7 +73,7 @@ public final class Progress implements AutoCloseable {
         bar.stepTo(done);
     }
 
-    /** As {@link #stepTo(long)}; prints the line if stderr is not a terminal. */
+    /** Steps the bar as {@link #stepTo(long)} does, or prints the line if stderr is not a terminal. */
     public void stepTo(long done, String line) {
         bar.stepTo(done);
         if (!isTerminal()) {

@@ -2,9 +2,9 @@ package io.tidemark.cli.demo;
 
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.console.ConsoleCommand;
+import io.tidemark.cli.console.StartsQuarkus;
 import io.tidemark.cli.console.Verbosity;
 import io.tidemark.cli.serving.ShutdownGuard;
-import io.tidemark.cli.serving.StartsQuarkus;
 import java.nio.file.Path;
 import java.util.Optional;
 import picocli.CommandLine.Command;

@@ -27,7 +27,7 @@ record DemoReport(
      * The result of one request.
      *
      * @param round           1 before the calibration, 2 after it, 3 with a format
-     * @param seconds         from leaving the queue to the end
+     * @param seconds         seconds from leaving the queue to the end of the request
      * @param tokensPerSecond {@code completionTokens} over {@code seconds}
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -60,8 +60,8 @@ record DemoReport(
      * The result of one adapter's calibration.
      *
      * @param samples   number of validation examples that were counted
-     * @param seconds   from the first batch sent to the decisions read back
-     * @param decisions as on the topic {@code boundary-decisions}, the newest last; one or more
+     * @param seconds   seconds from the sending of the first batch until the decisions were read back
+     * @param decisions the records of the topic {@code boundary-decisions}, the newest last; one or more
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     record Calibration(
@@ -99,7 +99,7 @@ record DemoReport(
         /**
          * The mean log-likelihood of the examples per gold token, in nats.
          *
-         * @param boundary of the epoch: scored with each example
+         * @param boundary a boundary of the epoch, which is scored with each example
          */
         double logLikelihood(int boundary) {
             return last().boundaries().stream()

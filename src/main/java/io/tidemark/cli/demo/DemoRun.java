@@ -21,7 +21,7 @@ final class DemoRun {
 
     private static final Duration START_TIMEOUT = Duration.ofSeconds(120);
 
-    /** These log warnings while the broker starts and stops. */
+    /** The log categories that warn while the broker starts and stops; only their errors are printed. */
     private static final List<String> NOISY_LOGGERS =
             List.of("org.apache.kafka", "kafka", "io.smallrye.reactive.messaging");
 

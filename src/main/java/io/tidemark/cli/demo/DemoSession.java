@@ -38,7 +38,7 @@ final class DemoSession {
     /** A boundary moves at the end of a batch at the earliest, and after four batches. */
     private static final int BATCH_SIZE = 16;
 
-    /** More than there are batches and ends of an epoch. */
+    /** How many decisions are read: more than the batches and ends of epochs of a demo. */
     private static final int MOST_DECISIONS = 1000;
 
     static final String CALIBRATORS = "tidemark-calibrators";

@@ -31,7 +31,7 @@ final class ByteLines {
     private long start;
     private long offset;
 
-    /** @param maxBytes of a longer line, only the beginning is kept */
+    /** @param maxBytes how many bytes of a line are kept; the rest of a longer line is dropped */
     ByteLines(InputStream in, int maxBytes) {
         this.in = in;
         this.maxBytes = maxBytes;
@@ -125,7 +125,7 @@ final class ByteLines {
         return HexFormat.of().formatHex(copy(digest).digest());
     }
 
-    /** As {@link #digest}, of the lines before the last one that was read. */
+    /** The digest of the lines before the last one that was read, see {@link #digest}. */
     String digestBefore() {
         return HexFormat.of().formatHex(copy(digestBefore).digest());
     }

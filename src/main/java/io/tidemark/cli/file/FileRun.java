@@ -48,7 +48,7 @@ final class FileRun {
     /** A request that an earlier run has sent. */
     record Sent(String id, LineFormat format, Source source) {}
 
-    /** The value of {@link #HEADER}. */
+    /** The value of {@link #HEADER} for a line of a format in a run. */
     static String header(String run, LineFormat format) {
         return run + "/" + format;
     }
@@ -84,7 +84,7 @@ final class FileRun {
     /**
      * Sends all lines that have no result, and waits for all results. An unfinished line is neither sent nor refused.
      *
-     * @param run  of the header; empty if the output cannot be continued
+     * @param run  the run that the header names; empty if the output cannot be continued
      * @param tick runs often on the calling thread
      * @return the number of the last line if it is unfinished and has no result
      * @throws ClientException  when a request cannot be sent

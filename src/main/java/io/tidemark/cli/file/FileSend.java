@@ -58,9 +58,9 @@ public final class FileSend {
     }
 
     /**
-     * What the output has.
+     * What the output contains.
      *
-     * @param results    of all lines, those of earlier runs included
+     * @param results    how many results the output has, with those of earlier runs
      * @param errors     how many of them are errors
      * @param earlier    how many results earlier runs have written
      * @param unfinished the number of the last line if it has no result, because it has no line feed and is not JSON
@@ -100,7 +100,7 @@ public final class FileSend {
         }
     }
 
-    /** As {@link #run(RequestInput, Path)}, but the results go to a sink and cannot be continued. */
+    /** Sends all lines and waits for their results, which go to a sink. A later run cannot continue them. */
     public Summary run(RequestInput input, ResultSink sink) {
         LineIds ids = input.ids(Instant.now().toString());
         Run run = new Run(ids, new FinishedIds(ids), sink, Optional.empty(), 0, 0);
@@ -146,7 +146,7 @@ public final class FileSend {
             return new Summary(results, errors, earlier, unfinished);
         }
 
-        /** Called by one thread at a time. */
+        /** Writes and counts a result. One thread at a time calls this. */
         private void write(LineResult result) throws IOException {
             sink.write(result);
             errors += result.isError() ? 1 : 0;

@@ -6,7 +6,6 @@ import io.tidemark.message.ErrorBody;
 /** How a line of the input ended; its JSON is one line of the output. */
 public sealed interface LineResult {
 
-    /** The id of the line. */
     String id();
 
     /** Whether it is an error. */

@@ -75,7 +75,7 @@ public sealed interface RequestInput {
         }
     }
 
-    /** Stdin, or another stream. */
+    /** A stream such as stdin, which is read once. */
     record Stream(InputStream in) implements RequestInput {
 
         @Override

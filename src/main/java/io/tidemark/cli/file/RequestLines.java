@@ -24,7 +24,7 @@ import java.util.function.Consumer;
  */
 final class RequestLines {
 
-    /** More than the largest record of a request topic. */
+    /** How many bytes a line may have: more than the largest record of a request topic. */
     private static final int MAX_LINE_BYTES = 5 << 20;
 
     /** Numbers stay as they are: a double would change some, and has none for 1e999. */
@@ -48,7 +48,7 @@ final class RequestLines {
     sealed interface Content {}
 
     /**
-     * A request.
+     * A request to send.
      *
      * @param fields the record to send, with the id
      * @param bytes  the length of the line

@@ -34,7 +34,7 @@ final class ResultFile implements ResultSink, AutoCloseable {
     private long results;
     private long errors;
 
-    /** Nothing is written behind a line that may be incomplete. */
+    /** Why a write has failed. Nothing is written behind a line that may be incomplete. */
     private Optional<IOException> failure = Optional.empty();
 
     ResultFile(Path path, FileChannel channel) {
@@ -120,7 +120,7 @@ final class ResultFile implements ResultSink, AutoCloseable {
         return line[0] == '{' || line[0] == 0;
     }
 
-    /** Empty if the line is not a JSON object. */
+    /** Parses a line; empty if it is not a JSON object. */
     private static Optional<JsonNode> json(ByteLines line) throws IOException {
         try {
             return Optional.of(JSON.readTree(line.bytes())).filter(node -> node.isObject() && !line.isTooLong());

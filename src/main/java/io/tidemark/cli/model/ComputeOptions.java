@@ -1,11 +1,13 @@
 package io.tidemark.cli.model;
 
 import io.tidemark.cli.console.CommandException;
+import io.tidemark.cli.console.RootCommand;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import java.util.Optional;
+import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /**
@@ -34,7 +36,7 @@ public final class ComputeOptions {
             description = "Logits do not depend on the other sequences of the batch; requires int8.")
     private boolean deterministic;
 
-    /** With the default {@code auto}. */
+    /** Options whose default is {@code auto}. */
     public ComputeOptions() {
         this.type = ComputeTypeChoice.AUTO;
     }
@@ -51,5 +53,11 @@ public final class ComputeOptions {
         } catch (IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }
+    }
+
+    /** Registers the parsers of the types of these options. */
+    public static CommandLine parsedBy(CommandLine line) {
+        return line.registerConverter(ComputeTypeChoice.class, RootCommand.checked(ComputeTypeChoice::of))
+                .registerConverter(Kernels.class, RootCommand.checked(Kernels::of));
     }
 }

@@ -79,7 +79,7 @@ public record DataFile(Path path) {
         return examples;
     }
 
-    /** As {@link #examples}, without references and answers. */
+    /** Tokenizes the examples as {@link #examples} does, without references and answers. */
     public List<TokenizedExample> tokenized(LanguageModel model, int minimum, int maximum) {
         return examples(model, minimum, maximum).stream()
                 .map(LabelledExample::tokens)

@@ -50,7 +50,7 @@ public final class ExamplesOption {
         }
     }
 
-    /** @throws io.tidemark.cli.CommandException as {@link DataFile#tokenized} */
+    /** @throws io.tidemark.cli.console.CommandException as {@link DataFile#tokenized} */
     public List<TokenizedExample> tokens(LanguageModel model) {
         return new DataFile(file).tokenized(model, minimum, count);
     }

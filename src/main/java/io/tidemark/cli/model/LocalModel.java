@@ -17,7 +17,7 @@ import java.util.function.Supplier;
 /** libtorch, a base model and adapters, which are closed together. */
 public final class LocalModel implements AutoCloseable {
 
-    /** Differs from the names of all adapters. */
+    /** The name of the base model, which no adapter has. */
     private static final String NAME = "base model";
 
     private final Torch torch;

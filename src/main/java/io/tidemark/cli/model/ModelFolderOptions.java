@@ -31,7 +31,6 @@ public class ModelFolderOptions {
         return LocalModel.open(folder, threads.torch(), compute);
     }
 
-    /** The folder of the model. */
     public final Path folder() {
         return folder;
     }

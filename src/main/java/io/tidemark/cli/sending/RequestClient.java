@@ -31,7 +31,7 @@ public final class RequestClient implements AutoCloseable {
 
     private static final int MAX_OPEN = 1000;
 
-    /** {@link #send} has a timeout of its own. */
+    /** The time limit of a request in the client: none in practice, because {@link #send} has a timeout. */
     private static final Duration FOREVER = Duration.ofDays(3650);
 
     /** What the client calls back; run by {@link #send}. */
@@ -39,7 +39,7 @@ public final class RequestClient implements AutoCloseable {
 
     private final TidemarkClient client;
 
-    /** Of a request, or of a listener. */
+    /** What {@link #send} throws: the failure of a request, or an exception of a listener. */
     private Optional<RuntimeException> failure = Optional.empty();
 
     /** Seeks to the end of the results topic, so that the results of all later requests are read. */

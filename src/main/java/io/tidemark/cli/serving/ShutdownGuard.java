@@ -22,7 +22,7 @@ public final class ShutdownGuard {
         return run(work, () -> {});
     }
 
-    /** As {@link #run(Callable)}; a signal runs {@code onSignal}. Exceptions of the work after a signal are ignored. */
+    /** Runs as {@link #run(Callable)}, and {@code onSignal} on a signal. Later exceptions of the work are ignored. */
     public static int run(Callable<Integer> work, Runnable onSignal) throws Exception {
         return new ShutdownGuard().guard(work, onSignal);
     }

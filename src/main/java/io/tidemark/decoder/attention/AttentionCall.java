@@ -37,9 +37,9 @@ public record AttentionCall(KvBlock block, List<Chunk> chunks, int queries, Span
     /**
      * The cached tokens that a call reads.
      *
-     * @param tokens        in layers without a window
-     * @param ringTokens    in layers with a window
-     * @param sequenceStart the queries are the first tokens of their sequence: plain causal attention, no mask
+     * @param tokens        how many cached tokens the call reads in layers without a window
+     * @param ringTokens    how many cached tokens the call reads in layers with a window
+     * @param sequenceStart whether the queries are the first tokens of their sequence: plain causal attention, no mask
      */
     record Span(int tokens, int ringTokens, boolean sequenceStart) {}
 

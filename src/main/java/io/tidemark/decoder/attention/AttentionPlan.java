@@ -18,9 +18,9 @@ public final class AttentionPlan {
 
     private final List<AttentionCall> calls;
     private final int tokens;
-    /** The token of each row. */
+    /** The index of each row's token in the step. */
     private final long[] tokenOfRow;
-    /** The slot of each row. */
+    /** The index of each row's slot in its block. */
     private final long[] slotOfRow;
 
     private final boolean reordered;

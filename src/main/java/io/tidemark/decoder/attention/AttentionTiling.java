@@ -19,9 +19,9 @@ import java.util.OptionalInt;
  */
 public record AttentionTiling(OptionalInt window, int callCost, boolean deterministic) {
 
-    /** Elements of the cache that can be read in the time of one call (0.1 MB, measured on two cores of Zen 4). */
+    /** How many elements of the cache can be read in the time of one call (0.1 MB; measured on two cores of Zen 4). */
     private static final int CALL_COST_ELEMENTS = 24_576;
-    /** Attention scores of one head in one call, at most: limits the memory of long chunks of long prompts. */
+    /** The most attention scores of one head in one call; limits the memory of long chunks of long prompts. */
     private static final int MAX_SCORES = 1 << 22;
 
     public static AttentionTiling of(ModelConfig config, boolean deterministic) {
@@ -47,7 +47,7 @@ public record AttentionTiling(OptionalInt window, int callCost, boolean determin
     /**
      * Whether a row with one query joins the call of the rows before it: that costs no more than a call of its own.
      *
-     * @param call at least one row, ordered by slot
+     * @param call the rows of the call, at least one, ordered by slot
      */
     boolean shares(KvBlock block, List<Chunk> call, Chunk next) {
         int end = call.stream().mapToInt(Chunk::end).max().orElseThrow();

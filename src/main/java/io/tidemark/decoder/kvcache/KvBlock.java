@@ -22,7 +22,7 @@ public final class KvBlock implements AutoCloseable {
 
     /**
      * @param cache        the tensors; closed with this block
-     * @param handle       of the block in the native decoder, in the native path; closed with this block
+     * @param handle       the block in the native decoder, in the native path; closed with this block
      * @param capacity     tokens of a slot in layers without a window
      * @param ringCapacity tokens of a slot in layers with a window
      */

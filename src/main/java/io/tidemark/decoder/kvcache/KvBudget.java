@@ -11,7 +11,7 @@ public final class KvBudget {
     private final long bytes;
     private final AtomicLong taken = new AtomicLong();
 
-    /** @param bytes for running sequences and cached prefixes together; at least 1 */
+    /** @param bytes memory for running sequences and cached prefixes together, at least 1 */
     public KvBudget(long bytes) {
         if (bytes < 1) {
             throw new IllegalArgumentException("the KV budget needs at least 1 byte, not " + bytes);
@@ -24,7 +24,7 @@ public final class KvBudget {
         return bytes / MIN_BLOCKS;
     }
 
-    /** The whole budget. */
+    /** The whole budget, in bytes. */
     public long bytes() {
         return bytes;
     }

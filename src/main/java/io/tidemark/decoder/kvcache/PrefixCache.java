@@ -21,7 +21,7 @@ import java.util.Optional;
  */
 public final class PrefixCache implements AutoCloseable {
 
-    /** Tokens of a chunk. */
+    /** How many tokens a chunk has. */
     public static final int CHUNK = KvCache.TILE;
 
     private final KvCache cache;

@@ -50,7 +50,7 @@ public final class LoraLoader {
 
     /**
      * @param modelFolder the base model's folder: magnitudes and copies refer to its tensors
-     * @param kernels     of the decoder
+     * @param kernels     the kernels of the decoder that will use the weights
      */
     public LoraLoader(Path modelFolder, ModelConfig config, Kernels kernels, TensorLoader loader) {
         this.modelFolder = modelFolder;

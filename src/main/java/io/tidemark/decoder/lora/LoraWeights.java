@@ -36,7 +36,7 @@ public final class LoraWeights implements AutoCloseable {
     /**
      * Weights in the native decoder.
      *
-     * @param handle    of the adapter
+     * @param handle    the adapter in the native decoder
      * @param overrides see {@link #overrides}
      * @param bytes     bytes of the adapter and of the overrides
      */

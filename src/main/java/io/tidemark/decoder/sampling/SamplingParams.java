@@ -8,11 +8,11 @@ import java.util.Map;
  * tokens, sample. With temperature 0 the most likely token after the penalties is taken. Presence and frequency penalty
  * have the meaning of OpenAI's API, all other parameters that of the logits processors of transformers.
  *
- * @param temperature at least 0; 0 takes the most likely token
- * @param topP        in (0, 1]; 1 keeps all tokens
- * @param topK        at least 0; 0 keeps all tokens. Tokens as likely as the last of the k are kept too
- * @param minP        in [0, 1]; keeps tokens with at least this fraction of the most likely token's probability
- * @param penalties   for tokens that occurred before
+ * @param temperature divides the logits, 0 or more; 0 takes the most likely token
+ * @param topP        keeps the most likely tokens that together have this probability, in (0, 1]; 1 keeps all tokens
+ * @param topK        keeps this many of the most likely tokens, and those as likely as the last one; 0 keeps all tokens
+ * @param minP        keeps tokens with at least this fraction, 0 to 1, of the most likely token's probability
+ * @param penalties   the penalties for tokens that occurred before
  * @param logitBias   finite numbers that are added to the logits of these tokens
  */
 public record SamplingParams(

@@ -50,7 +50,6 @@ public final class TokenMasks {
         return bits.slice(row * words, words);
     }
 
-    /** The mask of a row. */
     public Mask mask(int row) {
         return new Mask(this, row);
     }

@@ -26,7 +26,7 @@ public record TokenSampling(
         return of(SamplingParams.GREEDY, 0);
     }
 
-    /** Without counts, banned tokens, log-probabilities or a mask. */
+    /** Sampling without counts, banned tokens, log-probabilities or a mask. */
     public static TokenSampling of(SamplingParams params, double uniform) {
         return new TokenSampling(params, uniform, TokenCounts.empty(), Set.of(), OptionalInt.empty(), Optional.empty());
     }

@@ -68,59 +68,59 @@ public final class DecoderLayouts {
 
     /** The tensors of a linear of the base model, by layer and {@link LinearModule}. */
     public enum LinearTensor {
-        /** {@code [out, in]}. */
+        /** The weight matrix {@code [out, in]}. */
         WEIGHT,
-        /** {@code [out]}; no elements without a bias. */
+        /** The bias {@code [out]}; no elements if the linear has none. */
         BIAS
     }
 
     /** The norms of a layer. */
     public enum LayerNorm {
-        /** {@code [hidden]}. */
+        /** The weights of the norm before the attention, {@code [hidden]}. */
         ATTENTION,
-        /** {@code [hidden]}. */
+        /** The weights of the norm before the MLP, {@code [hidden]}. */
         MLP,
-        /** {@code [heads + kv heads, head dim]}; no elements if heads have no norm. */
+        /** The norms of queries and keys, {@code [heads + kv heads, head dim]}; no elements if heads have no norm. */
         HEADS
     }
 
     /** The LoRA of an adapter in one linear, by layer and {@link LinearModule}. */
     public enum LoraFactor {
-        /** {@code [in, parts * rank]}. */
+        /** A of each part, {@code [in, parts * rank]}. */
         A,
-        /** {@code [rank, out]}, multiplied by scale and factor. */
+        /** B, {@code [rank, out]}, multiplied by scale and factor. */
         B
     }
 
     /** What else a scaled adapter changes in one linear, by layer and {@link LinearModule}. */
     public enum LoraScale {
-        /** {@code [out]}. */
+        /** DoRA's factor of the base model's output, {@code [out]}. */
         FACTOR,
-        /** {@code [out]}. */
+        /** What is added to the output, {@code [out]}. */
         SHIFT
     }
 
     /** The overrides of an adapter, except for norms of layers. No elements where the adapter has none. */
     public enum OverrideTensor {
-        /** {@code [vocabulary, hidden]}. */
+        /** The embedding in place of the base model's, {@code [vocabulary, hidden]}. */
         EMBEDDING,
-        /** {@code [vocabulary, rank]}. */
+        /** A of the embedding's LoRA, {@code [vocabulary, rank]}. */
         EMBEDDING_A,
-        /** {@code [rank, hidden]}, multiplied by scale and factor. */
+        /** B of the embedding's LoRA, {@code [rank, hidden]}, multiplied by scale and factor. */
         EMBEDDING_B,
-        /** {@code [hidden]}. */
+        /** DoRA's factor of the embedding, {@code [hidden]}. */
         EMBEDDING_FACTOR,
-        /** {@code [vocabulary, hidden]}. */
+        /** The head in place of the base model's, {@code [vocabulary, hidden]}. */
         HEAD,
-        /** {@code [hidden, rank]}. */
+        /** A of the head's LoRA, {@code [hidden, rank]}. */
         HEAD_A,
-        /** {@code [rank, vocabulary]}, multiplied by scale and factor. */
+        /** B of the head's LoRA, {@code [rank, vocabulary]}, multiplied by scale and factor. */
         HEAD_B,
-        /** {@code [vocabulary]}. */
+        /** DoRA's factor of the logits, {@code [vocabulary]}. */
         HEAD_FACTOR,
-        /** {@code [vocabulary]}. */
+        /** What is added to the logits, {@code [vocabulary]}. */
         HEAD_SHIFT,
-        /** {@code [hidden]}. */
+        /** The weights of the final norm in place of the base model's, {@code [hidden]}. */
         FINAL_NORM
     }
 
@@ -152,13 +152,13 @@ public final class DecoderLayouts {
 
     /** The numbers of a segment: the next tokens of one sequence in the native path. */
     public enum SegmentField {
-        /** Handle of the block. */
+        /** The handle of the block in the native decoder. */
         BLOCK,
         SLOT,
-        /** Position of the first token in its sequence. */
+        /** The position of the first token in its sequence. */
         POSITION,
         TOKENS,
-        /** Handle of the adapter; 0 for the base model. */
+        /** The handle of the adapter in the native decoder; 0 for the base model. */
         ADAPTER,
         /** The adapter's LoRA is used in the layers below it. */
         BOUNDARY;
@@ -184,13 +184,13 @@ public final class DecoderLayouts {
         END_SLOT,
         /** New tokens of each slot. */
         QUERIES,
-        /** Cached tokens that the call reads, in layers without a window. */
+        /** How many cached tokens the call reads in layers without a window. */
         SPAN,
         /** Index of the {@link CallKind}. */
         KIND,
-        /** Tokens that a slot holds in layers with a window. */
+        /** How many tokens a slot holds in layers with a window. */
         RING_CAPACITY,
-        /** Cached tokens that the call reads, in layers with a window. */
+        /** How many cached tokens the call reads in layers with a window. */
         RING_SPAN,
         /** Position of the only query, or {@link DecoderScript#NONE} if there are several. */
         ONLY_POSITION
@@ -271,15 +271,15 @@ public final class DecoderLayouts {
 
     /** How many rows are sampled in which way, and the width of the reports. */
     public enum SamplingSize {
-        /** Processed rows that take the token of the largest logit. */
+        /** How many processed rows take the token of the largest logit. */
         GREEDY,
-        /** Processed rows that are sampled with neither top-k nor top-p. */
+        /** How many processed rows are sampled with neither top-k nor top-p. */
         FULL_VOCABULARY,
-        /** Processed rows that are sampled with top-k. */
+        /** How many processed rows are sampled with top-k. */
         TOP_K,
-        /** Processed rows that are sampled with top-p but not top-k. */
+        /** How many processed rows are sampled with top-p but not top-k. */
         TOP_P,
-        /** Most likely tokens of each report. */
+        /** How many of the most likely tokens each report has. */
         ALTERNATIVES
     }
 
@@ -315,7 +315,7 @@ public final class DecoderLayouts {
         VALUE
     }
 
-    /** The mask of a row. */
+    /** Which mask a row has. */
     public enum MaskColumn {
         /** Index of the row among the processed rows, or among all rows. */
         INDEX,

@@ -9,7 +9,7 @@ import io.tidemark.torch.Value;
 /** An object of the native decoder, a block or an adapter. Must not be closed while a call uses it. Thread-safe. */
 public final class NativeHandle implements AutoCloseable {
 
-    /** The handle of no object. */
+    /** The number that stands for no object. */
     public static final long NONE = 0;
 
     private final Torch torch;

@@ -60,7 +60,7 @@ record BatchAttempts(
         return failures >= MAX_FAILURES;
     }
 
-    /** The metadata of the offset. */
+    /** These attempts as the metadata of an offset. */
     String metadata() {
         return new String(TopicJson.write(this), StandardCharsets.UTF_8);
     }

@@ -84,7 +84,7 @@ public final class BatchScorer {
             byPlace = Map.copyOf(byPlace);
         }
 
-        /** @param scores of the examples at {@code places}, in their order */
+        /** @param scores the scores of the examples at {@code places}, in their order */
         static BatchScores of(
                 List<Integer> boundaries, List<Integer> places, List<ExampleScore> scores, double seconds) {
             if (scores.size() != places.size()) {
@@ -182,7 +182,7 @@ public final class BatchScorer {
      *
      * @param places     the places of the examples in the batch, one or more
      * @param boundaries the boundaries at which they are scored, ascending
-     * @param heartbeat  as in {@link SweepExecutor#run}
+     * @param heartbeat  is called during the sweep, see {@link SweepExecutor#run}
      * @return the scores of the examples
      * @throws RejectedException       if the sweep fails
      * @throws SweepAbandonedException if the sweep was ended

@@ -6,7 +6,7 @@ import io.tidemark.message.ErrorBody;
 /** Receives the progress and the outcome of batches, on the calibrator's thread. Methods must not block or throw. */
 public interface CalibrationListener {
 
-    /** @param progress of the sweep, 0 to 1 */
+    /** @param progress the part of the sweep that is done, 0 to 1 */
     void onProgress(String adapter, String batchId, double progress);
 
     /**

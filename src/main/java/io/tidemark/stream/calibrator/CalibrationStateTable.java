@@ -22,7 +22,7 @@ final class CalibrationStateTable {
 
     private static final Logger LOG = Logger.getLogger(CalibrationStateTable.class);
 
-    /** @param offset of the record, which orders the claims of all partitions: the topic has one partition */
+    /** @param offset place of the record, which orders the claims of all partitions: the topic has one partition */
     private record Row(CalibrationState state, long offset) {}
 
     /** The rows of each adapter, by key. */

@@ -11,9 +11,9 @@ import java.time.Duration;
 /**
  * The settings of a calibrator.
  *
- * @param topics           exist already
+ * @param topics           the topics, which exist already
  * @param process          transactional id of this process, and its client id in the group that shares the batches
- * @param settings         of the rule that decides on boundaries
+ * @param settings         the settings of the rule that decides on boundaries
  * @param objective        what is preferred among certified boundaries
  * @param mode             whether boundaries are published
  * @param decisionInterval a decision that changes nothing is recorded at most once in this time for each adapter; 0
@@ -27,7 +27,7 @@ public record CalibratorOptions(
         Mode mode,
         Duration decisionInterval) {
 
-    /** The rule for a model. */
+    /** The rule for a model with this number of layers. */
     BoundaryRule rule(int numLayers) {
         return new BoundaryRule(settings, objective, numLayers);
     }

@@ -33,7 +33,7 @@ public final class CalibratorService extends TurnLoop {
 
     private volatile Optional<String> disruption = Optional.empty();
 
-    /** Used by the calibrator's thread only. Empty after a failure. */
+    /** The open session; empty after a failure. Only the calibrator's thread uses it. */
     private Optional<CalibratorSession> session = Optional.empty();
 
     CalibratorService(CalibratorOptions options, KafkaThread thread, BatchScorer scorer, CalibrationListener listener) {

@@ -18,7 +18,7 @@ import org.apache.kafka.common.IsolationLevel;
  */
 final class CalibratorTables implements AutoCloseable {
 
-    /** Above the transaction timeout, after which the broker aborts the transaction of a crashed calibrator. */
+    /** How long a read may stall: longer than the broker takes to abort a crashed calibrator's transaction. */
     private static final Duration PAUSE = Duration.ofSeconds(30);
 
     private final Time time;

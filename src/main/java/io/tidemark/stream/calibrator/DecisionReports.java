@@ -31,7 +31,7 @@ final class DecisionReports {
         this.listener = listener;
     }
 
-    /** @param progress of the sweep of a batch, 0 to 1 */
+    /** @param progress the part of the sweep of a batch that is done, 0 to 1 */
     void progress(String adapter, String batchId, double progress) {
         listener.onProgress(adapter, batchId, progress);
     }

@@ -43,7 +43,7 @@ final class GroupMembership {
 
     private long lastKeptAlive;
 
-    /** @param consumer in the group; subscribes with {@link #join}, and is closed by its owner */
+    /** @param consumer the consumer in the group; subscribes with {@link #join}, and is closed by its owner */
     GroupMembership(Consumer<byte[], byte[]> consumer, Time time) {
         this.consumer = consumer;
         this.time = time;

@@ -86,7 +86,7 @@ final class OutcomeTransactions implements AutoCloseable {
         return records;
     }
 
-    /** As {@link #toRecords(CalibrationState, DecidedBatch)}, for a state that counts one more batch. */
+    /** The records of {@link #toRecords(CalibrationState, DecidedBatch)} for a state that counts one more batch. */
     List<ProducerRecord<byte[], byte[]>> toRecords(
             CalibrationState state, DecidedBatch decided, CountedBatchHeaders counted) {
         List<ProducerRecord<byte[], byte[]>> records = toRecords(state, decided);
@@ -103,7 +103,7 @@ final class OutcomeTransactions implements AutoCloseable {
     /**
      * Publishes the records of decisions without a batch.
      *
-     * @param position as for {@link #publishBoundary}
+     * @param position the committed offset of an owned partition, see {@link #publishBoundary}
      * @param records  what {@link #toRecords} has made of {@code decided}
      */
     void publish(

@@ -16,7 +16,7 @@ import java.util.OptionalInt;
 /**
  * What the rule reads of the tables for one adapter version, at one time.
  *
- * @param states             of all partitions that have counted a batch with the rule
+ * @param states             the states of all partitions that have counted a batch with the rule
  * @param inForce            what is in force; in shadow mode, what would be in force
  * @param boundaryBeforeMove what a rollback sets, from the record in force
  * @param offsets            the offset of each partition's state, which tells whether it has been written since

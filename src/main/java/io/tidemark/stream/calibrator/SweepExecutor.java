@@ -10,7 +10,7 @@ public interface SweepExecutor {
     /** Polls the consumer while a batch is handled; may release the batch. False if the batch must be abandoned. */
     interface Heartbeat {
 
-        /** @param progress of the sweep, 0 to 1 */
+        /** @param progress the part of the sweep that is done, 0 to 1 */
         boolean beat(double progress);
     }
 

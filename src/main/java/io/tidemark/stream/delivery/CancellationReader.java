@@ -27,11 +27,11 @@ public final class CancellationReader implements AutoCloseable {
     /** Receives cancellations, on one thread at a time. */
     public interface Listener {
 
-        /** @param timestamp of the record of the cancellation, milliseconds since 1970 */
+        /** @param timestamp when the record of the cancellation was written, milliseconds since 1970 */
         void onCancellation(CancellationMessage cancellation, long timestamp);
     }
 
-    /** Minimum time between two log lines about invalid cancellations, whose number depends on the clients. */
+    /** The least time between two log lines about invalid cancellations, whose number depends on the clients. */
     private static final long LOG_NANOS = Duration.ofMinutes(1).toNanos();
 
     private final Listener listener;
@@ -63,7 +63,7 @@ public final class CancellationReader implements AutoCloseable {
         return new CancellationReader(thread, topic, limits, listener);
     }
 
-    /** False after the thread has ended. From then on, no cancellations are read. */
+    /** Whether the thread runs. After its end, no cancellations are read. */
     public boolean isAlive() {
         return follower.isAlive();
     }

@@ -40,12 +40,12 @@ import org.jboss.logging.Logger;
  */
 public final class DeliveryLoop {
 
-    /** Upper bound for the last calls and for closing the clients, after the grace period. */
+    /** How long the last calls and the closing of the clients take at most, after the grace period. */
     public static final Duration END = LoopControl.LAST_CALLS.plusSeconds(20);
 
     private static final Logger LOG = Logger.getLogger(DeliveryLoop.class);
     private static final Duration RETRY = Duration.ofSeconds(1);
-    /** Records of one partition that are read and have not started. */
+    /** How many records of a partition are read ahead of their start. */
     private static final int READ_AHEAD = 32;
 
     private final DeliveryOptions options;

@@ -91,7 +91,7 @@ public final class DeliveryStatus {
         return Duration.ofNanos(time.nanosSince(last.nanos));
     }
 
-    /** Called after each turn, and when a session has ended. */
+    /** Sets the outcome of a turn, or of the end of a session. */
     void turned(Turn turn) {
         last = turn;
     }
@@ -100,13 +100,13 @@ public final class DeliveryStatus {
         disruption = reason;
     }
 
-    /** Called when an error has ended a session. */
+    /** Counts a session that an error has ended. */
     void sessionFailed(String reason) {
         sessionRestarts.incrementAndGet();
         disruption = Optional.of(reason);
     }
 
-    /** Called when the loop ends. */
+    /** Sets the number of requests that are open when the loop ends. */
     void abandoned(int open) {
         abandonedRequests = open;
     }

@@ -39,9 +39,9 @@ final class Intake implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(100);
 
     private static final Duration CLIENT_CLOSE = Duration.ofSeconds(5);
-    /** Time between two commits of idle partitions. */
+    /** How much time passes between two commits of idle partitions. */
     private static final long SKIP_NANOS = TimeUnit.SECONDS.toNanos(5);
-    /** Time in which only partitions are read whose requests run alone. */
+    /** How long only partitions are read whose requests run alone. */
     private static final long ISOLATED_READ_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private final Consumer<byte[], byte[]> consumer;
@@ -59,7 +59,7 @@ final class Intake implements AutoCloseable {
     /**
      * @param consumer      closed by this class
      * @param owned         the owned partitions; a view that the session changes
-     * @param contextLength of the model
+     * @param contextLength the context length of the model, in tokens
      */
     Intake(
             Consumer<byte[], byte[]> consumer,

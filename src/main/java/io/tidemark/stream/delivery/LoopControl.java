@@ -68,14 +68,14 @@ public final class LoopControl {
         }
     }
 
-    /** Called before and after each poll, so that {@link #wake} can end it. */
+    /** Sets the consumer that polls, so that {@link #wake} can end its poll; empty after the poll. */
     void polls(Optional<Consumer<?, ?>> consumer) {
         synchronized (wakeLock) {
             polling = consumer;
         }
     }
 
-    /** Called when partitions were assigned, and when they were given back or lost. */
+    /** Sets whether the loop owns partitions. */
     void owns(boolean partitions) {
         ownsPartitions = partitions;
     }

@@ -28,7 +28,7 @@ import org.jboss.logging.Logger;
 final class Ownership implements ConsumerRebalanceListener {
 
     private static final Logger LOG = Logger.getLogger(Ownership.class);
-    /** Time to commit the release of revoked partitions; other members wait for it. */
+    /** How long the release of revoked partitions may take; other members wait for it. */
     private static final long RELEASE_NANOS = TimeUnit.SECONDS.toNanos(15);
 
     private final DeliveryOptions options;

@@ -38,7 +38,7 @@ final class ReadAhead {
     /**
      * @param lowerShare share of starts of the ranks below one that has requests, 0 to 1
      * @param capacity   requests of a partition beyond which no more should be read
-     * @param budget     for the bytes of the records
+     * @param budget     the budget for the bytes of the records
      */
     ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget) {
         this.tenants = tenants;
@@ -56,13 +56,13 @@ final class ReadAhead {
         bytes.merge(delivery.partition(), delivery.readBytes(), Long::sum);
     }
 
-    /** Called for each request that starts after it was taken. */
+    /** Counts a request as started, after it was taken. */
     void started(Delivery delivery) {
         order.started(delivery);
     }
 
     /**
-     * Called when a request ends. Has no effect for one that has not started.
+     * Counts a request as ended. Has no effect for one that has not started.
      *
      * @param tokens that the request has used
      */

@@ -31,7 +31,7 @@ import org.jboss.logging.Logger;
 final class RunningRequests {
 
     private static final Logger LOG = Logger.getLogger(RunningRequests.class);
-    /** Time between two searches for requests that have ended before they start. */
+    /** How much time passes between two searches for requests that have ended before they start. */
     private static final long ENDED_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private final Map<TopicPartition, PartitionProgress> owned;
@@ -42,11 +42,11 @@ final class RunningRequests {
     private final LoopControl control;
     private final Time time;
     private final CrashIsolation isolation;
-    /** Started requests without an answer. */
+    /** The requests that have started and have no answer. */
     private final Set<Delivery> running = new HashSet<>();
-    /** Abandoned requests of owned partitions that seemed to hang then. */
+    /** The abandoned requests of owned partitions that seemed to hang when they were abandoned. */
     private final Set<Delivery> seemedToHang = new HashSet<>();
-    /** Answers from other threads. */
+    /** The answers that other threads have added and that are not taken yet. */
     private final ConcurrentLinkedQueue<PendingAnswer> ended = new ConcurrentLinkedQueue<>();
 
     private long endedNanos;

@@ -19,7 +19,7 @@ import org.apache.kafka.common.TopicPartition;
  */
 final class SessionReport {
 
-    /** Time between two estimates. */
+    /** How much time passes between two estimates. */
     private static final long INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final DeliveryStatus status;
@@ -47,12 +47,12 @@ final class SessionReport {
         this.estimatedNanos = time.nanoTime() - INTERVAL_NANOS;
     }
 
-    /** Called after partitions were assigned. */
+    /** Begins to count the unread records of partitions that were assigned. */
     void assigned(Collection<TopicPartition> partitions) {
         unread.assigned(partitions);
     }
 
-    /** Called after each poll. */
+    /** Counts the records that a poll has read. */
     void read(ConsumerRecords<byte[], byte[]> records) {
         for (TopicPartition partition : records.partitions()) {
             records.records(partition).forEach(any -> unread.read(partition));
@@ -64,7 +64,7 @@ final class SessionReport {
         status.disrupted(reason);
     }
 
-    /** Called at the end of a turn. Estimates the work once a second. */
+    /** Reports the end of a turn, and estimates the work once a second. */
     void turned() {
         long isolated = owned.values().stream()
                 .filter(each -> each.crashes().isIsolating())
@@ -85,7 +85,7 @@ final class SessionReport {
         countUnstarted();
     }
 
-    /** Called after partitions were given back or lost. */
+    /** Estimates the work without the partitions that were given back or lost. */
     void dropped() {
         work.unread(unread.byTopic(owned.keySet()));
         countUnstarted();
@@ -99,12 +99,12 @@ final class SessionReport {
         work.unstarted(counts);
     }
 
-    /** Called when the loop ends, before requests that run are abandoned. */
+    /** Reports how many requests run when the loop ends, before they are abandoned. */
     void stopped() {
         status.abandoned(running.size());
     }
 
-    /** Called when the session has ended. */
+    /** Reports that the session has ended and nothing runs. */
     void ended() {
         status.turned(new DeliveryStatus.Turn(
                 time.nanoTime(), 0, running.readBytes(), running.openBytes(), OptionalLong.empty(), 0));

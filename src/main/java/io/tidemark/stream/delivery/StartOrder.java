@@ -23,13 +23,13 @@ import java.util.function.Predicate;
  */
 final class StartOrder {
 
-    /** Tokens with which every request counts at least. */
+    /** How many tokens every request counts as at least. */
     static final int MIN_TOKENS = 16;
 
     private final TenantOrder order;
     private final Map<String, Tenant> tenants = new HashMap<>();
     private final Map<Tenant, OpenTokens> openTokens = new HashMap<>();
-    /** Started requests that have not ended, and the tokens with which they count. */
+    /** The requests that have started and not ended, and how many tokens each counts as. */
     private final Map<Delivery, Long> open = new IdentityHashMap<>();
 
     /** The tokens of started requests of a tenant that have not ended, and their maximum. */
@@ -72,7 +72,7 @@ final class StartOrder {
                 .flatMap(first);
     }
 
-    /** Called for each request that starts. */
+    /** Counts the expected tokens of a request that starts. */
     void started(Delivery delivery) {
         long tokens = tokensOf(delivery.tokens());
         Tenant tenant = delivery.request().tenant();
@@ -82,7 +82,7 @@ final class StartOrder {
     }
 
     /**
-     * Called when a request ends. Has no effect for one that has not started, or has ended before.
+     * Counts the tokens that an ended request has used. Has no effect if it has not started, or has ended before.
      *
      * @param used tokens that the request has used
      */

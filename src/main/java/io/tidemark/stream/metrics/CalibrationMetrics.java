@@ -24,7 +24,7 @@ public final class CalibrationMetrics implements CalibrationListener {
     private volatile double progress;
 
     /**
-     * The last decision on an adapter.
+     * The values of the last decision on an adapter.
      *
      * @param certified certified boundaries below full LoRA
      * @param logE      ln E of the boundary in force; NaN for full LoRA and for a boundary that is not scored

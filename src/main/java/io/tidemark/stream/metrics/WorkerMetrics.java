@@ -45,7 +45,7 @@ public final class WorkerMetrics implements RequestListener {
     private static final Duration[] REQUEST_BUCKETS = milliseconds(
             5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000);
 
-    /** Buckets in seconds of the age of a request, from 0.1 s to a day. */
+    /** The buckets of the age of a request, in seconds, from 0.1 s to a day. */
     private static final double[] AGE_BUCKETS = {
         0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400
     };

@@ -83,7 +83,7 @@ final class Assembly implements AutoCloseable {
     private final TopicLayout topics;
     private final String processName;
 
-    /** Open services, most recently opened first. */
+    /** The open services, most recently opened first. */
     private final Deque<Service> services = new ConcurrentLinkedDeque<>();
 
     private volatile boolean stopping;

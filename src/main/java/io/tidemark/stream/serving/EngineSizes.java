@@ -14,7 +14,7 @@ record EngineSizes(EngineLimits limits) {
     private static final int SEQS_PER_PROCESSOR = 16;
     private static final int SEQS_ON_A_GPU = 64;
     private static final int MIN_SEQS = 8;
-    /** Assumed length of a sequence, prompt included, for the default of max-num-seqs. */
+    /** How many tokens a sequence has, prompt included, for the default of max-num-seqs. */
     private static final int SEQUENCE_TOKENS = 512;
 
     private static final Duration STEP = Duration.ofMinutes(2);

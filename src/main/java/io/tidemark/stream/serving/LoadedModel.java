@@ -22,7 +22,7 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
     private static final int WARM_UP_PROMPT = 8;
     /** The second step of a kind runs the code that was optimized in the first. */
     private static final int WARM_UP_TOKENS = 4;
-    /** Prompt tokens of a step, and tokens of the KV cache. */
+    /** How many prompt tokens a step of the warm-up may have, and how many tokens its KV cache holds. */
     private static final int WARM_UP_PREFILL = 256;
 
     /**

@@ -25,7 +25,7 @@ import org.jboss.logging.Logger;
  */
 public final class ModelPreloader implements AutoCloseable {
 
-    /** Time until a thread that loads a model reaches its next tensor and notices an interrupt. */
+    /** How long a thread that loads a model may take to its next tensor, where it notices an interrupt. */
     static final Duration INTERRUPT_TIMEOUT = Duration.ofMinutes(1);
 
     private static final Logger LOG = Logger.getLogger(ModelPreloader.class);

@@ -36,7 +36,7 @@ import org.jboss.logging.Logger;
 public class ServingLifecycle {
 
     private static final Logger LOG = Logger.getLogger(ServingLifecycle.class);
-    /** Events that may wait for the broker: some seconds of a full worker. */
+    /** How many events may wait for the broker: some seconds of a full worker. */
     private static final int EVENT_BUFFER = 16_384;
     /** A process with a failed service is halted if it has not ended by then: a thread may hang or hold a lock. */
     private static final Duration HALT_AFTER = Duration.ofSeconds(30);

@@ -53,7 +53,7 @@ final class WorkerService implements Service {
 
     private static final Logger LOG = Logger.getLogger(WorkerService.class);
 
-    /** Longer than the longest wait of the loop for a broker. */
+    /** How long a turn may take: longer than the longest wait of the loop for a broker. */
     private static final Duration STUCK = Duration.ofSeconds(60);
 
     private static final Duration ADMISSION_END = Duration.ofSeconds(10);
@@ -95,10 +95,10 @@ final class WorkerService implements Service {
     /**
      * The parts of a process that answer requests. They must stay open until the service is closed.
      *
-     * @param boundaries read to the end of its topic
-     * @param formats    that answers may have
+     * @param boundaries the boundary table, read to the end of its topic
+     * @param formats    compiles the formats that answers may have
      * @param maxRunning requests that may run and wait in the engine together
-     * @param limits     of steps and admissions
+     * @param limits     the time limits of steps and admissions
      */
     record Backend(
             LanguageModel model,
@@ -230,7 +230,7 @@ final class WorkerService implements Service {
     }
 
     /**
-     * Called on any thread. Requests without an answer are abandoned, and whoever started the service ends the process.
+     * Abandons requests without an answer, on any thread. Whoever started the service ends the process.
      */
     private void fail(Throwable reason) {
         crash();
@@ -249,7 +249,7 @@ final class WorkerService implements Service {
         requests.watchdog().tick();
     }
 
-    /** Completed with an error after which the process must end. */
+    /** Completes with an error after which the process must end. */
     CompletionStage<Throwable> error() {
         return error.minimalCompletionStage();
     }

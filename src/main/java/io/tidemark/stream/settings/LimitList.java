@@ -62,7 +62,7 @@ public final class LimitList {
                 return number;
             }
         } catch (NumberFormatException e) {
-            // the same error
+            // reported below, like a number out of range
         }
         throw new IllegalArgumentException(
                 setting + " must be numbers from " + min + " to " + max + ", not '" + text + "'");

@@ -42,7 +42,7 @@ public final class RuleOfSettings {
     }
 
     /**
-     * As {@link #of}, for a model.
+     * The rule with the margin of the objective, checked for a model.
      *
      * @throws IllegalArgumentException also if a candidate is above the number of layers of the model
      */

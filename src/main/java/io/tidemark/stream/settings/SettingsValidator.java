@@ -12,10 +12,10 @@ import java.util.Set;
 /** The rules of {@link TidemarkSettings} that annotations can't express. Checked before the model is loaded. */
 public final class SettingsValidator {
 
-    /** Below {@code max.poll.interval.ms}, after which a worker that does not poll is removed from its group. */
+    /** The longest grace: below {@code max.poll.interval.ms}, after which a worker that does not poll is removed. */
     private static final Duration MAX_REVOKE_GRACE = Duration.ofMinutes(4);
 
-    /** Far below the limits of steps and admissions, after which the process ends. */
+    /** The longest time for a format: far below the limits of steps and admissions, after which the process ends. */
     private static final Duration MAX_FORMAT_TIME = Duration.ofSeconds(5);
 
     private static final int MAX_NAME_CHARACTERS = 249;

@@ -12,7 +12,7 @@ import java.util.TreeSet;
  * The tenants that the settings name: the topics of each rank, the names that divide a topic, and the limits of each
  * tenant. Names of topics have no prefix here.
  *
- * @param topics by rank
+ * @param topics the request topics by rank
  * @param header the header that names a tenant within a divided topic
  */
 public record TenantPlan(

@@ -299,7 +299,7 @@ public interface TidemarkSettings {
                 message = "must be balanced, quality, latency, tolerance or tolerance:NATS")
         String objective();
 
-        /** Permitted loss against full LoRA in nats per token, for objective {@code tolerance} without a number. */
+        /** The permitted loss against full LoRA in nats per token, for objective {@code tolerance} without a number. */
         @WithDefault("0.05")
         @PositiveOrZero
         double tolerance();
@@ -308,7 +308,7 @@ public interface TidemarkSettings {
         @WithDefault("0.05")
         double alpha();
 
-        /** Accepted loss in nats per gold token. An objective {@code tolerance} replaces it. */
+        /** The accepted loss in nats per gold token. An objective {@code tolerance} replaces it. */
         @WithDefault("0.02")
         double margin();
 

@@ -13,15 +13,15 @@ import java.util.Set;
  * batches on other topics are refused. Therefore a sender with access to one topic can't change the boundaries of
  * adapters that belong to another one, and an adapter has one calibration state for each partition number.
  *
- * @param topics at least one; names and prefixes are different
+ * @param topics the topics, at least one, with different names and prefixes
  */
 public record ValidationTopics(List<ValidationTopic> topics) {
 
     private static final String PROPERTY = "tidemark.topics.validation-batches";
 
     /**
-     * @param name          with the prefix of all topics
-     * @param adapterPrefix of the ids of the adapters whose batches are accepted; empty for all ids
+     * @param name          the name of the topic, with the prefix of all topics
+     * @param adapterPrefix how the ids of the adapters begin whose batches are accepted; empty for all ids
      */
     public record ValidationTopic(String name, String adapterPrefix) {}
 

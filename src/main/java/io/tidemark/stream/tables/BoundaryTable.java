@@ -53,7 +53,7 @@ public final class BoundaryTable implements Boundaries {
         return new RequestBoundary(applied, fromTable ? row.offset() : OptionalLong.empty());
     }
 
-    /** The current row of an adapter. */
+    /** The current row of an adapter; {@link BoundaryRow#NO_RECORD} if it has none. */
     public BoundaryRow row(String adapter) {
         return rows.getOrDefault(adapter, BoundaryRow.NO_RECORD);
     }

@@ -70,7 +70,7 @@ public final class ClusterSettings {
             false,
             "the loss of one broker could otherwise lose the outcome of a transaction");
 
-    /** Also of {@code __consumer_offsets}, which has no setting of its own. */
+    /** The minimum for {@code __consumer_offsets} too, which has no setting of its own. */
     private static final Minimum OFFSETS = new Minimum(
             "min.insync.replicas",
             2,
@@ -89,7 +89,7 @@ public final class ClusterSettings {
         warnings(admin, answers).forEach(LOG::warn);
     }
 
-    /** As {@link #check}; returns the warnings. */
+    /** Returns the warnings that {@link #check} logs. */
     static List<String> warnings(Admin admin, boolean answers) {
         try {
             List<String> refused = new ArrayList<>();
@@ -175,7 +175,7 @@ public final class ClusterSettings {
         return brokers;
     }
 
-    /** Empty if the cluster does not report the setting, as some hosted ones. */
+    /** The number in a setting; empty if the cluster does not report it, as some hosted ones do not. */
     private static Optional<Long> number(Config config, String name) {
         return Optional.ofNullable(config.get(name))
                 .flatMap(entry -> Optional.ofNullable(entry.value()))

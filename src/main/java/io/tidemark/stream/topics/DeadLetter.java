@@ -11,13 +11,13 @@ import org.apache.kafka.common.header.Header;
 /** Builds the dead letter of a poison record. */
 public final class DeadLetter {
 
-    /** Limit for key and headers, each, so that the record fits into its topic. */
+    /** The most bytes of the key, and of the headers, so that the record fits into its topic. */
     private static final int MAX_KEPT_BYTES = 64 * 1024;
 
-    /** Heap that a header takes besides its name and value; more than its lengths in a record. */
+    /** How much heap a header takes besides its name and value; more than its lengths in a record. */
     private static final int HEADER_BYTES = 128;
 
-    /** Most bytes of a character in UTF-8. */
+    /** The most bytes of a character in UTF-8. */
     private static final int CHARACTER_BYTES = 3;
 
     private DeadLetter() {}
@@ -88,7 +88,7 @@ public final class DeadLetter {
         return headerBytes(headers, Long.MAX_VALUE);
     }
 
-    /** As above; counts no further above a limit, because a record may have millions of headers. */
+    /** Stops above a limit, because a record may have millions of headers; see {@link #headerBytes(Iterable)}. */
     private static long headerBytes(Iterable<Header> headers, long limit) {
         long bytes = 0;
         for (Header header : headers) {

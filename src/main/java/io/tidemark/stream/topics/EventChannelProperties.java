@@ -15,7 +15,7 @@ class EventChannelProperties implements ClientCustomizer<Map<String, Object>> {
 
     private static final String CHANNEL = "generation-events";
 
-    /** Set for the channel in {@code application.properties}, where they take precedence over those of all clients. */
+    /** What {@code application.properties} sets for the channel, in place of the properties of all clients. */
     private static final List<String> OF_CHANNEL = List.of("client.id", "key.serializer", "value.serializer");
 
     @Override

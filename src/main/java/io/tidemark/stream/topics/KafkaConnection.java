@@ -31,7 +31,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  */
 public record KafkaConnection(Map<String, Object> properties) implements KafkaClients {
 
-    /** Maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
+    /** The maximum size of a produced record, in bytes: results with log-probabilities, and dead letters. */
     public static final int MAX_REQUEST_BYTES = 5 * 1024 * 1024;
 
     /**
@@ -70,7 +70,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
     private static final Map<String, Object> DETECTION =
             Map.of(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 8_000, ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
 
-    /** Properties that a consumer sets unless they are smaller. */
+    /** The properties that a consumer sets unless they are smaller. */
     private static final List<String> FETCH_LIMITS =
             List.of(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG);
 
@@ -169,7 +169,7 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         return config;
     }
 
-    /** Without the values of the properties, which may be credentials. */
+    /** The brokers only, because other properties may be credentials. */
     @Override
     public String toString() {
         return "KafkaConnection[" + CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG + "="

@@ -33,7 +33,7 @@ public record KafkaThread(KafkaClients kafka, Time time, Executor thread) {
      * Creates a reader of a whole topic, which the caller adds to it. It waits at most 30 s for a new topic and for
      * answers of the brokers.
      *
-     * @param topic         for the id of the consumer
+     * @param topic         the topic, which the id of the consumer names
      * @param completeBytes most bytes of a value that is read completely; a longer value is cut, and
      *                      {@code serializedValueSize} of the record has its size
      */

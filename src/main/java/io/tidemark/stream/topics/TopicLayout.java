@@ -20,8 +20,8 @@ import org.apache.kafka.common.record.TimestampType;
  *
  * @param requestTopics         the request topics in order of priority, at least one
  * @param validationTopics      the topics of validation batches
- * @param partitions            of requests, events, results and their dead letters
- * @param calibrationPartitions of validation batches and their dead letters
+ * @param partitions            how many partitions the topics of requests, events, results and their dead letters have
+ * @param calibrationPartitions how many partitions the topics of validation batches and their dead letters have
  * @param replicationFactor     -1 for the default of the broker
  */
 public record TopicLayout(

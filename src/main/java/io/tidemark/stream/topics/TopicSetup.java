@@ -37,7 +37,7 @@ import org.jboss.logging.Logger;
 public final class TopicSetup {
 
     private static final Logger LOG = Logger.getLogger(TopicSetup.class);
-    /** Time of each call of the cluster, in seconds. */
+    /** How long each call of the cluster may take, in seconds. */
     static final long TIMEOUT_S = 60;
 
     private static final Duration RETRY = Duration.ofMillis(50);
@@ -71,7 +71,7 @@ public final class TopicSetup {
         differences(admin, layout, role, create, time).forEach(LOG::warn);
     }
 
-    /** As {@link #ensure}; returns the warnings. */
+    /** Returns the warnings that {@link #ensure} logs. */
     static List<String> differences(Admin admin, TopicLayout layout, Role role, boolean create, Time time) {
         TopicSetup setup = new TopicSetup(admin, layout, role, create, time);
         try {

@@ -35,7 +35,7 @@ public abstract class TurnLoop implements Runnable, AutoCloseable {
     /** Does what there is to do; waits for a short time if there is nothing. */
     protected abstract void turn();
 
-    /** Called after the last turn, also after an {@link Error}. */
+    /** Frees what the turns use. Runs after the last turn, also after an {@link Error}. */
     protected abstract void end();
 
     /** Repeats turns until the service is stopped or an {@link Error} occurs. */
@@ -57,7 +57,7 @@ public abstract class TurnLoop implements Runnable, AutoCloseable {
         }
     }
 
-    /** False after {@link #stop}. A long turn then ends early. */
+    /** Whether turns continue: false after {@link #stop}. A long turn then ends early. */
     protected final boolean isRunning() {
         return running;
     }
@@ -67,12 +67,12 @@ public abstract class TurnLoop implements Runnable, AutoCloseable {
         running = false;
     }
 
-    /** Completed with the error that has ended the service. The process must end. */
+    /** Completes with the error that has ended the service. The process must end. */
     public final CompletionStage<Throwable> failure() {
         return failure.minimalCompletionStage();
     }
 
-    /** False after the service has ended. */
+    /** Whether the service runs: false after it has ended. */
     public final boolean isAlive() {
         return !ended;
     }

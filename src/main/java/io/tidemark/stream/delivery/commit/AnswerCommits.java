@@ -43,7 +43,7 @@ import org.jboss.logging.Logger;
  */
 public final class AnswerCommits implements AutoCloseable {
 
-    /** Upper bound of the answers in a transaction. */
+    /** The most answers in a transaction. */
     public static final int MAX_RESULTS = 500;
 
     private static final Logger LOG = Logger.getLogger(AnswerCommits.class);
@@ -51,7 +51,7 @@ public final class AnswerCommits implements AutoCloseable {
     private static final Duration PAUSE = Duration.ofMillis(5);
     /** How long {@link #pause} waits after a failure. */
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofMillis(100);
-    /** Above the time that one call of the producer may take. */
+    /** How long a close waits for the running transaction: longer than one call of the producer may take. */
     private static final int CLOSE_SECONDS = 6;
 
     private static final long DELAY_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -65,7 +65,7 @@ public final class AnswerCommits implements AutoCloseable {
     private final Consumer<Answer> onCommitted;
     private final List<PendingAnswer> answers = new ArrayList<>();
     private Optional<Running> running = Optional.empty();
-    /** Transactions that have failed since the last one that was committed. */
+    /** How many transactions have failed since the last one that was committed. */
     private int failed;
     /** Whether the next attempt waits, after one that has failed. */
     private boolean backOff;
@@ -145,7 +145,7 @@ public final class AnswerCommits implements AutoCloseable {
         return finish();
     }
 
-    /** Called when a poll has ended. */
+    /** Permits a transaction after a failed one, because a poll has ended. */
     public void polled() {
         backOff = false;
     }

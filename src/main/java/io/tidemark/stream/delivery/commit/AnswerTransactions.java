@@ -46,7 +46,7 @@ public final class AnswerTransactions implements AutoCloseable {
     /** A transaction that fails later has failed by its duration. Calls of the producer time out after 5 s. */
     private static final long SLOW_NANOS = Duration.ofSeconds(4).toNanos();
 
-    /** Upper bound for what a batch adds to a record. */
+    /** How many bytes a batch adds to a record at most. */
     private static final int RECORD_OVERHEAD_BYTES = 1024;
 
     private final ResultProducers producers;
@@ -59,10 +59,10 @@ public final class AnswerTransactions implements AutoCloseable {
 
     private volatile Producer<byte[], byte[]> producer;
     private volatile boolean closed;
-    /** Read by other threads. */
+    /** Why the last transaction was not committed, if it was not. Other threads read it. */
     private volatile Optional<String> failure = Optional.empty();
 
-    /** New transactional ids since the last commit that were unusable. */
+    /** How many new transactional ids were unusable since the last commit. */
     private int renewals;
 
     /** How a transaction ended. */
@@ -118,7 +118,7 @@ public final class AnswerTransactions implements AutoCloseable {
     /**
      * Writes answers and offsets.
      *
-     * @param offsets of all partitions of the answers, and of others whose metadata has changed
+     * @param offsets the offsets of all partitions of the answers, and of others whose metadata has changed
      * @throws RuntimeException if the producer can't be replaced, or after a failure if {@code givesUp} is true; the
      *     transaction is then open or of unknown outcome
      */

@@ -32,7 +32,7 @@ final class ClusterDiagnosis implements TransactionRepair.TopicFaults {
 
     /** How long a question may take. */
     private static final Duration LIMIT = Duration.ofSeconds(5);
-    /** Markers are usually written within milliseconds. */
+    /** How long an end may lack its marker until the transaction is stuck. Markers usually take milliseconds. */
     private static final Duration MARKER_LIMIT = Duration.ofMillis(1200);
 
     private static final Duration MARKER_WAIT = Duration.ofMillis(200);

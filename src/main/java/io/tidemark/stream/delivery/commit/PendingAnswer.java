@@ -28,7 +28,7 @@ public final class PendingAnswer {
     private boolean withoutLetter;
     /** The encoded result, once it is needed. */
     private Optional<byte[]> value = Optional.empty();
-    /** Also read by the thread that polls while a transaction runs. */
+    /** Whether even an error can't be written. The thread that polls reads it while a transaction runs. */
     private volatile boolean unwritable;
 
     /** An answer that goes where its request says. */
@@ -44,7 +44,6 @@ public final class PendingAnswer {
         return heapBytes;
     }
 
-    /** The delivery of the request. */
     public Delivery delivery() {
         return delivery;
     }

@@ -24,10 +24,10 @@ public final class ResultProducers {
 
     private static final Logger LOG = Logger.getLogger(ResultProducers.class);
 
-    /** Bounds how long a dead worker delays readers, if no other worker ends its transaction. */
+    /** How long a dead worker delays readers at most, if no other worker ends its transaction. */
     private static final int TRANSACTION_TIMEOUT_MS = 10_000;
 
-    /** Below the timeout of the transaction, so that a record that no broker takes is known before it is aborted. */
+    /** How long a request may take: less than the transaction, so that a record that no broker takes is known first. */
     private static final int REQUEST_TIMEOUT_MS = 4_000;
 
     private static final int DELIVERY_TIMEOUT_MS = 8_000;

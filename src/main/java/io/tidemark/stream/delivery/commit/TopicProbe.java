@@ -29,9 +29,9 @@ import org.apache.kafka.common.errors.InterruptException;
  */
 final class TopicProbe {
 
-    /** Larger than an error, which is the smallest record of a request. */
+    /** The size of the record of a probe: larger than an error, which is the smallest record of a request. */
     private static final int RECORD_BYTES = 1024;
-    /** Above the time after which the producer expires a record. */
+    /** How long a probe waits for a broker: longer than the producer keeps a record. */
     private static final int SEND_SECONDS = 10;
 
     private final KafkaClients kafka;
@@ -46,7 +46,7 @@ final class TopicProbe {
     /**
      * Tries to write to a topic.
      *
-     * @param partitions to write to; if there is none, the producer chooses one
+     * @param partitions the partitions to write to; if there is none, the producer chooses one
      * @return why it can't be written; empty if it can
      */
     Optional<String> failure(String topic, Collection<Integer> partitions) {

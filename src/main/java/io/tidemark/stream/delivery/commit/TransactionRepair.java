@@ -47,7 +47,7 @@ final class TransactionRepair {
     /** How long no dead letter is written after their topic has failed. */
     private static final long WITHOUT_LETTERS_NANOS = Duration.ofSeconds(60).toNanos();
 
-    /** Failures of records that say nothing about their topic: the producer or its transaction can't go on. */
+    /** The failures of records that say nothing about their topic: the producer or its transaction can't go on. */
     private static final Set<Class<? extends ApiException>> OF_PRODUCER = Set.of(
             ProducerFencedException.class,
             InvalidProducerEpochException.class,
@@ -81,7 +81,7 @@ final class TransactionRepair {
         /**
          * Why records for these partitions of a topic can't be written, if the cluster says so.
          *
-         * @param partitions without those that are not known
+         * @param partitions the known partitions of the records
          */
         Optional<String> fault(String topic, Collection<Integer> partitions);
     }

@@ -38,9 +38,9 @@ public final class UnwritableTopics {
     private final RequestListener listener;
     private final Time time;
     private final Map<String, Aside> topics = new HashMap<>();
-    /** Topics that were set aside and are used again. */
+    /** The topics that were set aside and are used again. */
     private final Map<String, Returned> returned = new HashMap<>();
-    /** Filled by the thread of probes. */
+    /** The outcomes of probes, which the thread of probes adds and {@link #turn} takes. */
     private final Queue<Probed> probed = new ConcurrentLinkedQueue<>();
 
     /** Writes to a topic. Called by the executor. */
@@ -53,9 +53,9 @@ public final class UnwritableTopics {
     /**
      * A topic that is set aside.
      *
-     * @param partitions  that have failed
+     * @param partitions  the partitions that have failed
      * @param probedNanos the time of the last probe, or when the topic was set aside
-     * @param waitNanos   until the next probe
+     * @param waitNanos   the time from the last probe to the next one
      */
     private record Aside(Set<Integer> partitions, long probedNanos, long waitNanos, boolean probing) {}
 

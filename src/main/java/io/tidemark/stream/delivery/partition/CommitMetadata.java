@@ -27,7 +27,7 @@ import org.jboss.logging.Logger;
 public record CommitMetadata(
         Optional<String> owner, boolean idle, CrashHistory crashes, BitSet finished, LogIdentity log) {
 
-    /** Largest distance from the committed offset of a finished request: 2,732 characters of base64. */
+    /** The largest distance of a finished request from the committed offset: 2,732 characters of base64. */
     public static final int MAX_FINISHED = 16_384;
 
     /** The metadata of a partition that no worker has owned. */

@@ -62,7 +62,7 @@ public record CrashHistory(int deaths, long suspectsEnd, OptionalLong tried, int
      * result.
      *
      * @param committed  the committed offset
-     * @param logEnd     of the log
+     * @param logEnd     the offset after the last record of the log
      * @param finished   bit {@code i} is set if the request at {@code committed + i} has a result
      * @param maxRunning requests that an owner runs
      * @return {@code committed} if no request was open

@@ -53,7 +53,7 @@ public final class PartitionLogs implements AutoCloseable {
     private final Time time;
     /** The ids of topics by their names. Written by the thread of the admin client. */
     private final Map<String, String> topicIds = new ConcurrentHashMap<>();
-    /** Written by the thread of the admin client. */
+    /** The ends of the logs. The thread of the admin client writes them. */
     private final Map<TopicPartition, Ends> ends = new ConcurrentHashMap<>();
 
     private final Map<TopicPartition, Held> held = new HashMap<>();

@@ -25,7 +25,7 @@ public final class PartitionProgress {
     private final TopicPartition partition;
     private final TransactionalId process;
     private final NavigableSet<Long> open = new TreeSet<>();
-    /** Finished offsets from the committed offset on. */
+    /** The finished offsets from the committed offset on. */
     private final NavigableSet<Long> finished = new TreeSet<>();
 
     private CrashHistory crashes;
@@ -37,7 +37,7 @@ public final class PartitionProgress {
     private String owner;
 
     private PartitionState state = PartitionState.ASSIGNED;
-    /** Number of changes of the metadata that need a commit even if no request ends. */
+    /** Counts the changes of the metadata that need a commit even if no request ends. */
     private int revision = 1;
 
     private int committedRevision;
@@ -47,15 +47,15 @@ public final class PartitionProgress {
      *
      * @param target   the offset and its metadata
      * @param ending   offsets of requests whose results it contains
-     * @param state    of the partition when the commit begins
-     * @param revision of the metadata
+     * @param state    the state of the partition when the commit begins
+     * @param revision which change of the metadata the commit includes
      */
     public record ProgressCommit(OffsetAndMetadata target, Set<Long> ending, PartitionState state, int revision) {}
 
     /**
      * @param process   the transactional id of this process
      * @param committed the committed offset
-     * @param metadata  of the committed offset
+     * @param metadata  the metadata of the committed offset
      */
     public PartitionProgress(
             TopicPartition partition, TransactionalId process, long committed, CommitMetadata metadata) {
@@ -71,7 +71,6 @@ public final class PartitionProgress {
         metadata.finished().stream().forEach(bit -> finished.add(committed + bit));
     }
 
-    /** The partition. */
     public TopicPartition partition() {
         return partition;
     }
@@ -85,7 +84,7 @@ public final class PartitionProgress {
         return log;
     }
 
-    /** Called for each record that was read, with the leader epoch of its batch. */
+    /** Updates the identity of the log from the leader epoch of a record that was read. */
     public void read(Optional<Integer> epoch) {
         epoch.ifPresent(number -> log = log.at(number));
     }
@@ -106,7 +105,7 @@ public final class PartitionProgress {
     }
 
     /**
-     * Called when the consumer has passed offsets without records, such as the markers of transactions. They need a
+     * Passes offsets without records, such as the markers of transactions. They need a
      * commit if no request is open, so that the lag of the group becomes 0.
      */
     public void skipTo(long offset) {
@@ -151,7 +150,7 @@ public final class PartitionProgress {
     }
 
     /**
-     * Called when the transaction is committed. Requests may have been opened, and the metadata may have changed, since
+     * Applies a committed transaction. Requests may have been opened, and the metadata may have changed, since
      * {@link #commit} was called.
      */
     public void committed(ProgressCommit commit) {

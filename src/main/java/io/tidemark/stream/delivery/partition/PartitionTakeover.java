@@ -53,7 +53,7 @@ public final class PartitionTakeover {
     /** How long one call of the consumer may take. */
     private static final Duration CALL = Duration.ofSeconds(5);
     /**
-     * Age from which the open transaction of a worker that is not a member of the group counts as left behind: a worker
+     * The age from which the open transaction of a worker that is not in the group counts as left behind: a worker
      * that has just left the group ends its last one itself.
      */
     private static final long LEFT_BEHIND_MS = 2_000;
@@ -204,7 +204,7 @@ public final class PartitionTakeover {
     }
 
     /**
-     * Called when a poll finds that the logs do not have positions of the consumer. Continues at the first record if
+     * Corrects the positions of the consumer that a poll does not find in the logs. Continues at the first record if
      * retention has deleted the position.
      *
      * @throws KafkaException if a log was truncated or its topic created again; the next session compares it with the

@@ -17,8 +17,8 @@ import java.util.OptionalLong;
  *   <li>From the committed offset.
  * </ol>
  *
- * @param offset   of the next record
- * @param metadata of the commit, relative to {@code offset}
+ * @param offset   the offset of the next record to read
+ * @param metadata the metadata of the commit, relative to {@code offset}
  * @param change   what happened to the log
  * @param lost     offsets without a result that retention has deleted
  */
@@ -38,7 +38,7 @@ record StartOffset(long offset, CommitMetadata metadata, Change change, long los
     }
 
     /**
-     * @param log      of the partition
+     * @param log      the log of the partition
      * @param diverged the first offset at which the log differs from the one of the commit, if a broker has named it; 0
      *                 if it differs at an unknown offset
      */

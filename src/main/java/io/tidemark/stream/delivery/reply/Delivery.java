@@ -19,7 +19,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
  */
 public final class Delivery {
 
-    /** Objects of a record besides its bytes and its headers. */
+    /** Heap of a record besides its bytes and its headers. */
     private static final int OVERHEAD_BYTES = 512;
 
     private final ConsumerRecord<byte[], byte[]> record;
@@ -30,12 +30,12 @@ public final class Delivery {
     private final RequestEstimate estimate;
 
     /**
-     * @param progress      of the partition of the record
+     * @param progress      the progress of the record's partition
      * @param reply         where the answer goes
      * @param attempt       generation of the consumer group in which the record was read
      * @param receivedNanos when the record was read
      * @param tenant        who has sent the record
-     * @param contextLength of the model
+     * @param contextLength the context length of the model, in tokens
      */
     public Delivery(
             ConsumerRecord<byte[], byte[]> record,
@@ -96,9 +96,9 @@ public final class Delivery {
     }
 
     /**
-     * As {@link #openBytes()}, when the prompt may have been tokenized.
+     * Bytes of heap as in {@link #openBytes()}, when the prompt may have been tokenized.
      *
-     * @param promptTokens of the prompt, once they are known
+     * @param promptTokens how many tokens the prompt has, once it is known
      */
     public long openBytes(OptionalInt promptTokens) {
         return readBytes
@@ -140,12 +140,10 @@ public final class Delivery {
         return estimate.tokens();
     }
 
-    /** The partition of the record. */
     public TopicPartition partition() {
         return progress.partition();
     }
 
-    /** The offset of the record. */
     public long offset() {
         return record.offset();
     }

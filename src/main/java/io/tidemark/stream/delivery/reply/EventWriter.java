@@ -29,7 +29,7 @@ public final class EventWriter {
         this.channel = channel;
     }
 
-    /** @param headers of the event's record */
+    /** @param headers the headers of the event's record */
     void write(EventMessage event, List<Header> headers) {
         try {
             Message<byte[]> message = Message.of(TopicJson.write(event))

@@ -25,16 +25,16 @@ import org.apache.kafka.common.header.Header;
 public final class ReplyRouting {
 
     /**
-     * Maximum size of all copied headers, names included, in bytes. A result has at most this many bytes more than its
+     * The maximum bytes of all copied headers, names included. A result has at most this many bytes more than its
      * key and value.
      */
     static final int MAX_COPIED_BYTES = 8 * 1024;
 
-    /** Maximum size of a copied value, in bytes. W3C requires 512 characters of tracestate. */
+    /** The maximum size of a copied value, in bytes. W3C requires 512 characters of tracestate. */
     static final int MAX_VALUE_BYTES = 1024;
 
     /**
-     * In the order in which they are copied. No other header displaces the first one, which is that of the Java client.
+     * The headers that are always copied, in this order. No other displaces the first one, that of the Java client.
      * Then come the trace headers of W3C, and the correlation ids of Spring, of SmallRye, and of clients without a
      * framework.
      */

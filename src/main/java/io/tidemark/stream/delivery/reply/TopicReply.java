@@ -60,7 +60,7 @@ public final class TopicReply implements ReplyTarget {
         events.write(event, headers);
     }
 
-    /** The record of a result. */
+    /** Builds the record that carries a result to the topic, with the headers of the reply. */
     public ProducerRecord<byte[], byte[]> result(byte[] key, byte[] value) {
         return new ProducerRecord<>(topic, partition.isPresent() ? partition.getAsInt() : null, key, value, headers);
     }

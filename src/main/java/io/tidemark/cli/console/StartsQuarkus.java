@@ -1,0 +1,4 @@
+package io.tidemark.cli.console;
+
+/** A command that starts Quarkus in this process, which configures logging. */
+public interface StartsQuarkus {}
