@@ -28,8 +28,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 @DisplayName("The estimate of a request's heap")
 class RequestHeapTest {
 
-    private static final int COPIES = 16;
-    private static final int MEASUREMENTS = 5;
+    private static final int COPIES = 8;
+    private static final int MEASUREMENTS = 3;
     /** What the measurement adds to each copy. */
     private static final int MEASUREMENT_BYTES = 16 * 1024;
 

@@ -6,7 +6,6 @@ import io.tidemark.fixture.Bounds;
 import io.tidemark.fixture.HostileJson;
 import io.tidemark.message.CalibrationStateRecord;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
@@ -21,7 +20,7 @@ import net.jqwik.api.lifecycle.BeforeContainer;
 @Label("Broken calibration states")
 class HostileStatesTest {
 
-    private static final Bounds BOUNDS = new Bounds(Duration.ofSeconds(5), 64, 4 << 20);
+    private static final Bounds BOUNDS = new Bounds(10, 2_000, 64, 4 << 20);
 
     private static final String KEY = "a/0/ee/fp32";
 

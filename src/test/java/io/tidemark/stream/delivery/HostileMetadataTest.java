@@ -6,7 +6,6 @@ import io.tidemark.fixture.Bounds;
 import io.tidemark.stream.delivery.partition.CommitMetadata;
 import io.tidemark.stream.delivery.partition.CrashHistory;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
@@ -26,7 +25,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 @Label("Metadata of committed offsets that others wrote")
 class HostileMetadataTest {
 
-    private static final Bounds BOUNDS = new Bounds(Duration.ofSeconds(5), 64, 1 << 20);
+    private static final Bounds BOUNDS = new Bounds(4, 1_000, 64, 1 << 20);
 
     @Provide
     static Arbitrary<String> metadata() {
