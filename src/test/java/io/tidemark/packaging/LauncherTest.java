@@ -102,9 +102,9 @@ class LauncherTest {
                 "if [ \"$1\" = -version ]; then echo 'openjdk version \"17.0.15\"' >&2;"
                         + " else printf '%s\\n' \"$@\" \"$PYTORCH_LIBRARY_PATH\" \"$RUST_LIBRARY_PATH\"; fi");
         assertThat(run(jdk(), install.resolve("bin/tidemark").toString()).out)
-                .contains("-Djna.boot.library.path=" + libraries.resolve("jna"))
+                .contains("-Djna.boot.library.path=" + libraries)
                 .endsWith(
-                        libraries.toString(),
+                        libraries.resolve("torch").toString(),
                         libraries.resolve("libtokenizers.so").toString());
     }
 
