@@ -45,7 +45,7 @@ class Variant:
 
     @staticmethod
     def parse(text, launcher):
-        """Parses 'NAME: workers=2 env.TIDEMARK_ENGINE_THREADS=1', or a JSON object with the same fields and env as an object.
+        """Parses 'NAME: workers=2 env.TIDEMARK_ENGINE_PROCESSORS=1', or a JSON object with the same fields and env as an object.
 
         Raises ValueError, or OSError if the file of the format cannot be read.
         """

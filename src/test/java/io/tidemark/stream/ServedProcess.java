@@ -49,7 +49,7 @@ final class ServedProcess implements AutoCloseable {
             builder.environment().put("KAFKA_BOOTSTRAP_SERVERS", brokers);
             builder.environment().put("TIDEMARK_MODEL_DIR", BrokerResource.MODEL);
             builder.environment().put("TIDEMARK_ADAPTER_FOLDER", BrokerResource.MODEL + "/adapters");
-            builder.environment().put("TIDEMARK_ENGINE_THREADS", "1");
+            builder.environment().put("TIDEMARK_ENGINE_PROCESSORS", "1");
             builder.environment().put("TIDEMARK_ENGINE_COMPUTE_TYPE", "fp32");
             builder.environment().put("QUARKUS_HTTP_PORT", Integer.toString(port));
             builder.environment().putAll(environment);
