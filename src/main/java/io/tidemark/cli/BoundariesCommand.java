@@ -18,7 +18,6 @@ import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -27,7 +26,7 @@ import picocli.CommandLine.Parameters;
         name = "boundaries",
         description = "Shows, explains and sets the adapters' boundaries on the topic 'adapter-boundaries'.",
         subcommands = {
-            BoundariesCommand.ListAll.class,
+            BoundaryList.class,
             BoundariesCommand.Get.class,
             BoundariesCommand.Set.class,
             BoundariesCommand.Unset.class,
@@ -43,31 +42,11 @@ import picocli.CommandLine.Parameters;
         })
 final class BoundariesCommand extends ConsoleCommand {
 
-    private static final String ROW = "%-28s %-9s %-10s %8s  %-10s %-14s %s%n";
+    static final String ROW = "%-28s %-9s %-10s %8s  %-10s %-14s %s%n";
 
     @Override
     public Integer call() {
         throw wrongUse("Name one of: " + String.join(", ", spec().subcommands().keySet()));
-    }
-
-    /** {@code tidemark boundaries list}. */
-    @Command(
-            name = "list",
-            description = "Lists the boundary of every adapter.",
-            footer = {"", "Example:", "  tidemark boundaries list --broker localhost:9092 --json"})
-    static final class ListAll extends ConsoleCommand {
-
-        @Mixin
-        private ClusterOptions cluster;
-
-        @Option(names = "--json", description = "Print the JSON records of the topic, one per line.")
-        private boolean json;
-
-        @Override
-        public Integer call() {
-            print(cluster.boundaries().read(), json, out());
-            return 0;
-        }
     }
 
     /** {@code tidemark boundaries get ADAPTER}. */
@@ -132,8 +111,15 @@ final class BoundariesCommand extends ConsoleCommand {
     /** {@code tidemark boundaries unset ADAPTER}: writes a tombstone. */
     @Command(
             name = "unset",
-            description = "Removes the boundary of an adapter: workers apply all layers until a calibrator decides.",
-            footer = {"", "Example:", "  tidemark boundaries unset restaurants"})
+            description =
+                    "Removes the boundary or the pin of an adapter: workers apply all layers until the next move.",
+            footer = {
+                "",
+                "Example:",
+                "  tidemark boundaries unset restaurants",
+                "The examples so far still count: the next batch with a new example may move the boundary at once.",
+                "'tidemark boundaries reset' discards them."
+            })
     static final class Unset extends AdapterBoundaryCommand {
 
         @Override
@@ -153,15 +139,19 @@ final class BoundariesCommand extends ConsoleCommand {
                     .map(entry -> ((TableEntry.Present) entry).record())
                     .forEach(record -> out.println(new String(TopicJson.write(record), StandardCharsets.UTF_8)));
         } else if (table.isEmpty()) {
-            out.println("no boundaries are set: every adapter is applied in all layers");
+            out.println("no boundary is set: workers apply every adapter in all layers");
         } else {
-            out.printf(ROW, "ADAPTER", "BOUNDARY", "OBJECTIVE", "SAMPLES", "WRITER", "DIGEST", "REASON");
+            printHead(out);
             table.forEach((adapter, entry) -> printRow(adapter, entry, out));
         }
         out.flush();
     }
 
-    private static void printRow(String adapter, TableEntry entry, PrintWriter out) {
+    static void printHead(PrintWriter out) {
+        out.printf(ROW, "ADAPTER", "BOUNDARY", "OBJECTIVE", "SAMPLES", "WRITER", "DIGEST", "REASON");
+    }
+
+    static void printRow(String adapter, TableEntry entry, PrintWriter out) {
         if (entry instanceof TableEntry.Present present) {
             BoundaryRecord record = present.record();
             OptionalInt layers = record.version().map(Version::numLayers).orElse(OptionalInt.empty());
@@ -180,11 +170,11 @@ final class BoundariesCommand extends ConsoleCommand {
                             .orElse("any"),
                     record.reason().orElse(""));
         } else if (entry instanceof TableEntry.Broken broken) {
-            out.printf(ROW, adapter, "-", "-", "-", "-", "-", "broken record: " + broken.message());
+            out.printf(ROW, adapter, "all", "-", "-", "-", "-", "broken record: " + broken.message());
         }
     }
 
-    private static String abbreviated(String digest) {
+    static String abbreviated(String digest) {
         return digest.length() <= 12 ? digest : digest.substring(0, 12) + "…";
     }
 }

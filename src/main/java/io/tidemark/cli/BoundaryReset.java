@@ -21,6 +21,7 @@ import picocli.CommandLine.Command;
             "",
             "Example: the examples counted so far were wrong",
             "  tidemark boundaries reset restaurants",
+            "Examples count again in the new epoch, also those of earlier epochs if they are sent again.",
             "Needs rights to read 'calibration-state' and to write 'adapter-boundaries' and 'boundary-decisions'."
         })
 final class BoundaryReset extends AdapterBoundaryCommand {

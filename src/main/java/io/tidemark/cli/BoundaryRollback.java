@@ -17,7 +17,9 @@ import picocli.CommandLine.Option;
             "",
             "Example:",
             "  tidemark boundaries rollback restaurants --reason 'complaints about long answers'",
-            "A withdrawal and a reset are no moves. 'unset' or 'reset' lets calibrators decide again."
+            "A withdrawal and a reset are no moves. Two commands end the pin, both with full LoRA:",
+            "  unset  keeps the examples so far: the next batch with a new example may move the boundary back at once",
+            "  reset  begins an epoch without examples: a move needs new evidence"
         })
 final class BoundaryRollback extends AdapterBoundaryCommand {
 
@@ -39,7 +41,12 @@ final class BoundaryRollback extends AdapterBoundaryCommand {
                 reason == null ? "rollback of " + move : reason,
                 Instant.now().truncatedTo(ChronoUnit.SECONDS)));
         out().println("took back " + move + " of '" + adapter() + "': boundary " + moved.boundary() + " → " + before
-                + ", pinned until 'tidemark boundaries unset " + adapter() + "'");
+                + ", pinned: calibrators do not move it");
+        out().println("'tidemark boundaries reset " + adapter()
+                + "' ends the pin with full LoRA, and discards the examples so far. 'tidemark boundaries unset "
+                + adapter()
+                + "' keeps them: the next batch with a new example may move the boundary at once, also back to "
+                + moved.boundary());
         BoundariesCommand.print(topic.read(), false, out());
         return 0;
     }

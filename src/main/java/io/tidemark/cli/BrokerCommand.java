@@ -36,6 +36,9 @@ final class BrokerCommand extends ConsoleCommand {
 
     @Override
     public Integer call() throws InterruptedException {
+        if (port < 0 || port > 65_535) {
+            throw wrongUse("--port must be 0 to 65535, not " + port);
+        }
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(port, folder));
         Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "tidemark-broker-stop"));
         CommandSettings.createTopics(new Cluster(broker.bootstrapServers()));

@@ -6,6 +6,7 @@ import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.Topics;
+import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -74,23 +75,55 @@ final class CalibrateCommand extends ConsoleCommand {
         cluster.cluster()
                 .requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
         DataFile file = new DataFile(data);
-        long examples = Math.min(count, file.count());
-        boolean[] refused = {false};
+        long examples = file.countExamples(count);
+        Refusals refusals = new Refusals();
         CalibrationClient.CountedBatch counted;
         try (Progress progress = Progress.start("examples", examples, err())) {
             CalibrationClient client = new CalibrationClient(cluster.cluster(), topics, group);
             counted = file.read(objects -> client.calibrate(
                     CalibrationClient.split(adapter, objects.limit(count).iterator(), batchSize),
-                    (batch, reason) -> {
-                        refused[0] = true;
-                        err().println("refused: batch " + batch.batchId() + ": " + reason);
-                    },
+                    refusals::add,
                     done -> progress.stepTo(done, done + " of " + examples + " examples"),
                     Duration.ofSeconds(timeoutSeconds)));
         }
+        refusals.printSum(examples);
+        if (refusals.examples == examples) {
+            return 1;
+        }
         printRepeats(counted, topics.calibrationState());
         printBoundary();
-        return refused[0] ? 1 : 0;
+        return refusals.examples == 0 ? 0 : 1;
+    }
+
+    /** Prints refused batches: the examples of each of the first ones, and how many examples there are in all. */
+    private final class Refusals {
+
+        private static final int SHOWN = 5;
+
+        private int batches;
+        private long examples;
+
+        /** @param first the place of the first example of the batch in the file, from 1, without blank lines */
+        private void add(RawValidationBatch batch, long first, String reason) {
+            batches++;
+            examples += batch.examples().size();
+            if (batches <= SHOWN) {
+                err().println("refused: examples " + first + " to "
+                        + (first + batch.examples().size() - 1) + " of " + data + " (batch " + batch.batchId() + "): "
+                        + reason);
+            } else if (batches == SHOWN + 1) {
+                err().println("further refusals are on topic '"
+                        + cluster.topics().validationDeadLetters() + "'");
+            }
+            err().flush();
+        }
+
+        private void printSum(long sent) {
+            if (examples > 0) {
+                err().println(examples + " of " + sent + " examples were refused and have no effect"
+                        + (examples == sent ? ": nothing has changed" : ""));
+            }
+        }
     }
 
     private void printRepeats(CalibrationClient.CountedBatch counted, String states) {

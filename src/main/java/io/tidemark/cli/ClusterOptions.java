@@ -69,6 +69,7 @@ final class ClusterOptions {
             String address = brokers.or(() -> configured)
                     .or(() -> Optional.ofNullable(System.getenv("KAFKA_BOOTSTRAP_SERVERS")))
                     .orElse("localhost:9092");
+            requirePorts(address);
             cluster = Optional.of(new Cluster(address, all));
         }
         return cluster.get();
@@ -94,6 +95,15 @@ final class ClusterOptions {
     CalibrationStates calibrationStates() {
         cluster().requireTopics(topics().calibrationState());
         return new CalibrationStates(cluster(), topics());
+    }
+
+    private static void requirePorts(String addresses) {
+        for (String address : addresses.split(",")) {
+            if (!address.strip().matches(".+:\\d+")) {
+                throw new CommandException("'" + address.strip() + "' is not the address of a broker: write HOST:PORT,"
+                        + " such as localhost:9092, in --broker, --kafka-config or KAFKA_BOOTSTRAP_SERVERS");
+            }
+        }
     }
 
     private static Map<String, String> read(Path file) {

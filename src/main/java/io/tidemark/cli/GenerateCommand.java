@@ -74,6 +74,7 @@ final class GenerateCommand extends ConsoleCommand {
 
     @Override
     public Integer call() {
+        requireParams();
         Outcome outcome;
         try (LocalModel local = model.open()) {
             model.adapters().forEach(adapter -> local.adapters().load(adapter.name(), adapter.folder()));
@@ -103,6 +104,15 @@ final class GenerateCommand extends ConsoleCommand {
                 params(language),
                 adapter,
                 new Boundary(boundary.orElse(language.config().numLayers())));
+    }
+
+    /** Fails before the model is loaded. */
+    private void requireParams() {
+        try {
+            sampling.params();
+        } catch (IllegalArgumentException e) {
+            throw wrongUse(e);
+        }
     }
 
     private GenerationParams params(LanguageModel language) {

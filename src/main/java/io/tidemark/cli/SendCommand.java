@@ -34,7 +34,8 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  tidemark send --adapter restaurants --prompt 'Restaurant facts: name[The Eagle]\\nDescription:'",
             "  tidemark send --adapter restaurants --file requests.jsonl --max-tokens 64 --output results.jsonl",
-            "Options set the fields that a line of the file does not have. The same command continues after a crash.",
+            "Options set the fields that a line of the file does not have. With --output, the same command continues after a",
+            "crash or Ctrl-C.",
             "Exit codes of --file: 0 every line has an answer, 3 every line has a result and some are errors,",
             "1 some lines have no result.",
             "\\n in --prompt, --message, --stop and --choice is a line break."
@@ -138,12 +139,18 @@ final class SendCommand extends ConsoleCommand {
 
     @Override
     public Integer call() {
+        if (maxOpen < 1 || maxOpenBytes < 1 || timeout.orElse(1) < 1) {
+            throw wrongUse("--max-open, --max-open-bytes and --timeout must be 1 or more");
+        }
         Topics topics = cluster.topics();
         if (input.requests.isPresent()) {
             return sendFile(topics, input.requests.get());
         }
         if (output.isPresent()) {
             throw wrongUse("--output requires --file");
+        }
+        if (model.isEmpty()) {
+            throw wrongUse("--adapter is missing: name an adapter, or the base model");
         }
         cluster.cluster().requireTopics(topics.requests(), topics.events(), topics.results());
         List<RequestResult> results;
@@ -202,9 +209,6 @@ final class SendCommand extends ConsoleCommand {
     }
 
     private int sendFile(Topics topics, Path file) {
-        if (maxOpen < 1 || maxOpenBytes < 1 || timeout.orElse(1) < 1) {
-            throw wrongUse("--max-open, --max-open-bytes and --timeout must be 1 or more");
-        }
         notices(err());
         cluster.cluster().requireTopics(topics.requests(), topics.results());
         FileSend send = new FileSend(
@@ -215,6 +219,9 @@ final class SendCommand extends ConsoleCommand {
         FileSend.Summary summary = results.isPresent()
                 ? send.run(requests, results.get())
                 : send.run(requests, result -> printResult(result));
+        if (summary.results() == 0 && summary.unfinished().isEmpty()) {
+            err().println(requests + " is empty: no request was sent");
+        }
         results.ifPresent(path -> err().println(path + " has " + summary.results() + " results, " + summary.errors()
                 + " of them errors; " + summary.earlier() + " are of earlier runs"));
         summary.unfinished()
@@ -313,8 +320,10 @@ final class SendCommand extends ConsoleCommand {
             if (error.isEmpty()) {
                 print(result.text());
             }
-            out.println();
-            out.flush();
+            if (error.isEmpty() || !printed.isEmpty()) {
+                out.println();
+                out.flush();
+            }
             err.println(error.orElseGet(() -> "%s, boundary %d of %d, %d tokens, %.0f tokens/s, %s"
                     .formatted(
                             result.adapter(),

@@ -112,6 +112,10 @@ final class VerifyCommand extends ConsoleCommand {
                             options.computeType().label(),
                             report.kernels().map(Kernels::label).orElse("none"));
             out().flush();
+            if (report.compared() + report.off() + report.unsupported() == 0) {
+                err().println("nothing was compared: below the folders there is no model with"
+                        + " adapters/*/expected.json; tools/reference.py writes that file for your model and adapter");
+            }
             return report.pass(allowUnsupported) ? 0 : 1;
         }
     }

@@ -135,7 +135,12 @@ class BoundaryDecisionsTest {
         boundaries().put(tested("moved", 2, 1, 3, OptionalInt.of(3)));
         CommandLineRun run = run("rollback", "moved");
         assertThat(run.exitCode()).as(run.err()).isZero();
-        assertThat(run.out()).contains("took back move 3 of 'moved': boundary 2 → 3, pinned until");
+        assertThat(run.out())
+                .contains(
+                        "took back move 3 of 'moved': boundary 2 → 3, pinned",
+                        "'tidemark boundaries reset moved' ends the pin with full LoRA, and discards the examples so far",
+                        "'tidemark boundaries unset moved' keeps them",
+                        "may move the boundary at once, also back to 2");
         BoundaryRecord pin = record("moved");
         assertThat(pin.boundary()).isEqualTo(3);
         assertThat(pin.pins()).isTrue();
@@ -271,6 +276,36 @@ class BoundaryDecisionsTest {
         assertThat(decisions().read("by-hand", 1).last()).isEmpty();
     }
 
+    @Test
+    @DisplayName("list has a row for each record, and for each adapter without one that calibrators have scored")
+    void list() {
+        boundaries().put(tested("listed-moved", 2, 1, 3, OptionalInt.of(3)));
+        state("listed-moved", 0, "a", 1, 3);
+        write(topics.boundaries(), "listed-broken", "{");
+        state("listed-broken", 0, "a", 1, 0);
+        state("listed-full", 0, "a", 2, 0, 48);
+        state("listed-full", 1, "a", 2, 0, 16);
+        state("listed-full", 2, "a", 1, 0, 500);
+        state("listed-full", 3, "an older version", 3, 0, 700);
+        state("listed-full", 1, "a", 2, 0, 20);
+        CommandLineRun run = run("list");
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out().lines().filter(line -> line.startsWith("listed-")))
+                .satisfiesExactly(
+                        broken -> assertThat(broken).containsPattern("^listed-broken +all .*broken record: "),
+                        full -> assertThat(full).matches("listed-full +4 of 4 +- +68 +- +a +no record: all layers"),
+                        moved -> assertThat(moved).containsPattern("^listed-moved +2 of 4 "));
+        assertThat(run.err()).contains("workers apply adapters that are not listed in all layers");
+        assertThat(run("list", "--json").out().lines().filter(line -> line.contains("\"listed-")))
+                .satisfiesExactly(
+                        broken -> assertThat(broken).contains("\"boundary\":4", "\"writer\":\"none\"", "broken record"),
+                        full -> assertThat(full)
+                                .isEqualTo("{\"adapter\":\"listed-full\",\"boundary\":4,\"writer\":\"none\","
+                                        + "\"version\":{\"adapter_digest\":\"a\",\"base_model\":\"base\",\"base_digest\":"
+                                        + "\"b\",\"num_layers\":4},\"reason\":\"no record: all layers\"}"),
+                        moved -> assertThat(moved).contains("\"boundary\":2", "\"writer\":\"calibrator\""));
+    }
+
     private static String row(CommandLineRun run, int boundary) {
         return run.out()
                 .lines()
@@ -375,6 +410,10 @@ class BoundaryDecisionsTest {
     }
 
     private static void state(String adapter, int partition, String digest, int epoch, long move) {
+        state(adapter, partition, digest, epoch, move, 0);
+    }
+
+    private static void state(String adapter, int partition, String digest, int epoch, long move, int examples) {
         write(
                 topics.calibrationState(),
                 adapter + "/" + partition + "/b/fp32",
@@ -383,7 +422,7 @@ class BoundaryDecisionsTest {
                          "base_digest": "b", "compute_type": "fp32", "num_layers": 4}, "counted_batches": [],
                          "epoch": {"epoch": %d, "test": {"margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5,
                           "unit": "example"}, "candidates": [0,2,4], "batches": 0,
-                          "statistics": {"count": 0, "means": [0,0,0], "comoments": [0,0,0,0,0,0]}, "sums": [],
-                          "capped": [], "watch": {"move": %d, "boundary": 4, "values": [0,0,0]}, "filter": ""}}""").formatted(adapter, partition, digest, epoch, move));
+                          "statistics": {"count": %d, "means": [0,0,0], "comoments": [0,0,0,0,0,0]}, "sums": [],
+                          "capped": [], "watch": {"move": %d, "boundary": 4, "values": [0,0,0]}, "filter": ""}}""").formatted(adapter, partition, digest, epoch, examples, move));
     }
 }

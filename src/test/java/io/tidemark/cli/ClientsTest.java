@@ -156,6 +156,8 @@ class ClientsTest {
     void calibrate() throws Exception {
         Path file = Files.writeString(
                 folder.resolve("validation.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(5));
+        Path more = Files.writeString(
+                folder.resolve("more.jsonl"), "{\"prompt\": \"a\", \"completion\": \"b\"}\n".repeat(8));
         try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "calibrated")) {
             CommandLineRun run = run(
                     "calibrate", "--adapter", "calibrated", "--data", file.toString(), "--batch-size", "2", "--json");
@@ -165,11 +167,21 @@ class ClientsTest {
             CommandLineRun refused = run("calibrate", "--adapter", "unknown", "--data", file.toString());
             assertThat(refused.exitCode()).isEqualTo(1);
             assertThat(refused.err())
-                    .doesNotContain("counted before")
+                    .doesNotContain("counted before", "boundary")
                     .contains(
-                            "refused: batch unknown-",
-                            "no adapter 'unknown'",
-                            "'unknown' has no boundary record: full LoRA applies");
+                            "refused: examples 1 to 5 of " + file + " (batch unknown-",
+                            "): no adapter 'unknown'",
+                            "5 of 5 examples were refused and have no effect: nothing has changed");
+            assertThat(refused.out()).isEmpty();
+            CommandLineRun many = run("calibrate", "--adapter", "no", "--data", more.toString(), "--batch-size", "1");
+            assertThat(many.err().lines().filter(line -> line.startsWith("refused: examples")))
+                    .hasSize(5)
+                    .last()
+                    .asString()
+                    .startsWith("refused: examples 5 to 5 of ");
+            assertThat(many.err())
+                    .containsOnlyOnce("further refusals are on topic 'validation-dead-letters'")
+                    .contains("8 of 8 examples were refused");
         }
     }
 
@@ -295,9 +307,19 @@ class ClientsTest {
             assertThat(sent.exitCode()).isEqualTo(3);
             assertThat(sent.out()).contains(":1  x, boundary", ":2  FAILED invalid_json: line 2 is not JSON");
         }
+        assertThat(calibrateFailure(file)).contains(file + ":1: 'completion' is required");
+        Files.writeString(file, "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\"\n");
+        assertThat(calibrateFailure(file))
+                .contains(file + ":2 is not JSON: Unexpected end-of-input: expected close marker for Object")
+                .doesNotContain("Source", "REDACTED");
+        assertThat(calibrateFailure(Files.writeString(file, ""))).contains(file + " is empty");
+        assertThat(calibrateFailure(folder)).contains(folder + " cannot be read: it is a folder, not a file");
+    }
+
+    private static String calibrateFailure(Path file) {
         CommandLineRun run = run("calibrate", "--adapter", "x", "--data", file.toString());
         assertThat(run.exitCode()).isEqualTo(1);
-        assertThat(run.err()).contains(file + ":2 is not JSON");
+        return run.err();
     }
 
     private static CommandLineRun run(String... arguments) {

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -55,7 +56,34 @@ class FileKillTest {
         }
     }
 
+    @Test
+    @DisplayName("ended by a signal says how many lines have a result, and that the same command continues; it does")
+    void signalled() throws Exception {
+        Path input = Files.writeString(folder.resolve("in.jsonl"), "{\"prompt\": \"p\"}\n".repeat(LINES));
+        Path output = folder.resolve("out.jsonl");
+        try (EmbeddedBroker broker = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
+            String address = broker.bootstrapServers();
+            CommandSettings.createTopics(new Cluster(address));
+            try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+                endAfter(LINES / 4, address, input, output, Process::destroy);
+                assertThat(Files.readString(folder.resolve("log")))
+                        .containsPattern(
+                                "\\d+ of " + LINES + " lines have a result; the same command continues " + output);
+                Process last = start(address, input, output);
+                assertThat(last.waitFor(120, TimeUnit.SECONDS)).isTrue();
+                assertThat(Files.readString(folder.resolve("log"))).doesNotContain("the same command");
+                assertThat(ids(output)).hasSize(LINES).doesNotHaveDuplicates();
+                assertThat(worker.seen()).hasSize(LINES);
+            }
+        }
+    }
+
     private void killAfter(int results, String address, Path input, Path output) throws Exception {
+        endAfter(results, address, input, output, Process::destroyForcibly);
+    }
+
+    private void endAfter(int results, String address, Path input, Path output, Consumer<Process> end)
+            throws Exception {
         Process process = start(address, input, output);
         try {
             Awaitility.await("results; the log is " + Files.readString(folder.resolve("log")))
@@ -66,7 +94,8 @@ class FileKillTest {
                     .as(Files.readString(folder.resolve("log")))
                     .isTrue();
         } finally {
-            process.destroyForcibly().waitFor();
+            end.accept(process);
+            process.waitFor();
         }
         assertThat(lines(output).size()).isLessThan(LINES);
         assertThat(folder.resolve("out.jsonl.run")).exists();

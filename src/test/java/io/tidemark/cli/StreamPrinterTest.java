@@ -6,9 +6,12 @@ import io.tidemark.cli.SendCommand.StreamPrinter;
 import io.tidemark.client.RequestResult;
 import io.tidemark.fixture.SampleResults;
 import io.tidemark.message.CompletionResult;
+import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
 import io.tidemark.message.Provenance;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.Optional;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -45,6 +48,23 @@ class StreamPrinterTest {
         chunks("one ", "two ");
         answer("one");
         assertPrinted("one two \none\n");
+    }
+
+    @Test
+    @DisplayName("Is nothing, not even an empty line, if the request fails before its first token")
+    void noText() {
+        fail();
+        assertPrinted("");
+        chunks("one");
+        fail();
+        assertPrinted("one\n");
+    }
+
+    private void fail() {
+        Provenance provenance = Provenance.rejected(new Provenance.Source("t", 0, 7), "base", "worker-1", 1);
+        ErrorBody error = ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter 'm'");
+        ErrorResult message = ErrorResult.of("r", 1_700_000_000, Optional.of("m"), error, provenance);
+        printer.onResult(new RequestResult("r", message, "{}"));
     }
 
     private void chunks(String... chunks) {

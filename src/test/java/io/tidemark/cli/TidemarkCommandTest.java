@@ -9,6 +9,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
@@ -57,6 +58,52 @@ class TidemarkCommandTest {
         assertThat(run.out()).isEmpty();
         assertThat(run.err().lines().count()).isBetween(1L, 3L);
         assertThat(run.err()).startsWith("tidemark").doesNotContain("\tat ");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({
+        "sned --adapter a, unknown command 'sned', tidemark send",
+        "help sned, unknown command 'sned', tidemark send",
+        "boundaries lst, unknown command 'lst', tidemark boundaries list",
+        "send --adpter a --prompt p, unknown option '--adpter', --adapter",
+        "send --adapter a --promt=p, unknown option '--promt', --prompt",
+        "calibrate --adpter a --data f, unknown option '--adpter', --adapter",
+        "serve --modle m, unknown option '--modle', --model"
+    })
+    @DisplayName("A misspelt command or option is named, and the one that is meant")
+    void misspelt(String line, String problem, String meant) {
+        CommandLineRun run = CommandLineRun.of(line.split(" "));
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err().lines()).hasSize(2).last().isEqualTo("Did you mean: " + meant + "?");
+        assertThat(run.err()).contains(": " + problem + System.lineSeparator());
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(quoteCharacter = '"', value = {
+        "send --adapter a --prompt hello world, unexpected argument 'world'; put a value with blanks in quotes",
+        "send --prompt p, --adapter is missing",
+        "send --adapter a --prompt p --timeout 0, --timeout must be 1 or more",
+        "send --adapter a --prompt p --deadline noon, 'noon' is no time such as 2026-12-01T12:00:00Z",
+        "send --adapter a --prompt p --temperature hot, 'hot' is not a number",
+        "boundaries set a x, 'x' is not a whole number",
+        "generate --model m --prompt p --max-tokens 0, max_tokens must be 1 or more",
+        "broker --port 99999, --port must be 0 to 65535"
+    })
+    @DisplayName("A wrong value exits with 2 and what is expected, without names of Java's types")
+    void wrongValue(String line, String problem) {
+        CommandLineRun run = CommandLineRun.of(line.split(" "));
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err())
+                .contains(problem, "--help' shows its usage")
+                .doesNotContain("java.", "Exception", " int", "double");
+    }
+
+    @Test
+    @DisplayName("An address without a port is named, and its form")
+    void addressWithoutPort() {
+        CommandLineRun run = CommandLineRun.of("boundaries", "list", "--broker", "a:1,kafka");
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains("'kafka' is not the address of a broker: write HOST:PORT");
     }
 
     @ParameterizedTest(name = "{0}")

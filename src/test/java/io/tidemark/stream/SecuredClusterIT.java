@@ -151,7 +151,7 @@ class SecuredClusterIT {
         new CalibrationClient(cluster("tidemark-validation"), TOPICS, "tidemark-calibrators")
                 .calibrate(
                         CalibrationClient.split("all", examples.iterator(), examples.size()),
-                        (batch, reason) -> fail(reason),
+                        (batch, first, reason) -> fail(reason),
                         progress -> {},
                         TIMEOUT);
     }

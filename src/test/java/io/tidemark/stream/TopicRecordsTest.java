@@ -190,7 +190,7 @@ class TopicRecordsTest {
         new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
                 .calibrate(
                         CalibrationClient.split(adapter, examples.iterator(), EXAMPLES),
-                        refused::put,
+                        (batch, first, reason) -> refused.put(batch, reason),
                         done -> {},
                         TIMEOUT);
         return refused;

@@ -1,14 +1,21 @@
 package io.tidemark.cli.console;
 
+import com.fasterxml.jackson.core.JacksonException;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 
 /** Formats a failure: one line on stderr, and the stack trace with {@code --verbose}. */
 public final class FailureText {
+
+    /** What Linux says when a folder is read or written as a file. */
+    private static final Pattern IS_FOLDER = Pattern.compile("(.*: )?Is a directory");
 
     private FailureText() {}
 
@@ -34,6 +41,11 @@ public final class FailureText {
         return text(cause).replaceAll("\\s*\\R\\s*", " ");
     }
 
+    /** What Jackson says of a text, without where an object begins; the text is one line. */
+    public static String ofJson(JacksonException failure) {
+        return failure.getOriginalMessage().replaceFirst("(?s) \\(start marker at .*", "");
+    }
+
     /** The root cause in one line, see {@link #oneLine}. */
     public static String ofRootCause(Throwable failure) {
         Throwable root = failure;
@@ -49,6 +61,13 @@ public final class FailureText {
         }
         if (failure instanceof AccessDeniedException denied) {
             return "no permission to read or write " + denied.getFile();
+        }
+        if (failure instanceof FileAlreadyExistsException existing) {
+            return existing.getFile() + " is a file, not a folder";
+        }
+        if (failure instanceof IOException
+                && IS_FOLDER.matcher(String.valueOf(failure.getMessage())).matches()) {
+            return "it is a folder, not a file";
         }
         String message = Optional.ofNullable(failure.getMessage()).orElse("no message");
         return isOwn(failure) ? message : failure.getClass().getSimpleName() + ": " + message;

@@ -20,6 +20,7 @@ public final class Progress implements AutoCloseable {
 
     private final PrintWriter err;
     private final ProgressBar bar;
+    private boolean closed;
 
     private Progress(PrintWriter err, ProgressBar bar) {
         this.err = err;
@@ -82,9 +83,13 @@ public final class Progress implements AutoCloseable {
         }
     }
 
-    /** Ends the bar's line. */
+    /** Ends the bar's line; a second call has no effect. May be called by any thread. */
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
         bar.close();
         if (isTerminal()) {
             err.println();

@@ -1,6 +1,9 @@
 package io.tidemark.cli.console;
 
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -44,6 +47,7 @@ public abstract class RootCommand implements Runnable, Verbosity {
         CommandLine line = new CommandLine(this);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.registerConverter(NamedFolder.class, checked(NamedFolder::parse));
+        line.registerConverter(Instant.class, checked(RootCommand::instant));
         line.setUsageHelpWidth(HELP_WIDTH);
         line.setParameterExceptionHandler(RootCommand::usageError);
         line.setExecutionStrategy(this::execute);
@@ -63,6 +67,14 @@ public abstract class RootCommand implements Runnable, Verbosity {
                 throw new TypeConversionException(e.getMessage());
             }
         };
+    }
+
+    private static Instant instant(String text) {
+        try {
+            return Instant.parse(text);
+        } catch (DateTimeParseException e) {
+            throw new IllegalArgumentException("'" + text + "' is no time such as 2026-12-01T12:00:00Z", e);
+        }
     }
 
     private int execute(ParseResult parsed) {
@@ -89,10 +101,21 @@ public abstract class RootCommand implements Runnable, Verbosity {
     private static int usageError(ParameterException failure, String[] args) {
         CommandLine command = failure.getCommandLine();
         String name = command.getCommandSpec().qualifiedName();
-        command.getErr().println(command.getColorScheme().errorText(name + ": " + failure.getMessage()));
-        if (!UnmatchedArgumentException.printSuggestions(failure, command.getErr())) {
-            command.getErr().println("'" + name + " --help' shows its usage");
-        }
+        Optional<UnknownWord> unknown = UnknownWord.in(failure);
+        command.getErr()
+                .println(command.getColorScheme()
+                        .errorText(name + ": "
+                                + unknown.map(UnknownWord::problem).orElseGet(() -> problem(failure.getMessage()))));
+        command.getErr()
+                .println(unknown.flatMap(UnknownWord::suggestion).orElse("'" + name + " --help' shows its usage"));
         return CommandLine.ExitCode.USAGE;
+    }
+
+    /** The message of picocli without names of Java's types and a repeated word. */
+    private static String problem(String message) {
+        return message.replace("option option", "option")
+                .replace("is not a double", "is not a number")
+                .replace("is not an int", "is not a whole number")
+                .replace("is not a long", "is not a whole number");
     }
 }

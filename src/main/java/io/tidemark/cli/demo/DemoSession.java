@@ -147,7 +147,7 @@ final class DemoSession {
         new CalibrationClient(cluster, topics, CALIBRATORS)
                 .calibrate(
                         CalibrationClient.split(adapter, examples.iterator(), BATCH_SIZE),
-                        (batch, reason) -> {
+                        (batch, first, reason) -> {
                             throw new CommandException(
                                     "a validation batch of '" + adapter + "' was refused: " + reason);
                         },

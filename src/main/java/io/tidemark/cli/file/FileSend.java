@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 /**
@@ -81,7 +82,8 @@ public final class FileSend {
         requireOther(input, output);
         try (ResultFile file = ResultFile.open(output, finished)) {
             Journal journal = Journal.open(output, ids, isNew, Instant.now());
-            Run run = new Run(ids, finished, file, Optional.of(journal), file.results(), file.errors());
+            String restart = "the same command" + input.again() + " continues " + output;
+            Run run = new Run(ids, finished, file, Optional.of(journal), restart, file.results(), file.errors());
             run.send(input);
             journal.delete();
             return run.summary();
@@ -103,7 +105,8 @@ public final class FileSend {
     /** Sends all lines and waits for their results, which go to a sink. A later run cannot continue them. */
     public Summary run(RequestInput input, ResultSink sink) {
         LineIds ids = input.ids(Instant.now().toString());
-        Run run = new Run(ids, new FinishedIds(ids), sink, Optional.empty(), 0, 0);
+        String restart = "the same command sends all lines again; with --output FILE, it would continue the file";
+        Run run = new Run(ids, new FinishedIds(ids), sink, Optional.empty(), restart, 0, 0);
         try {
             run.send(input);
         } catch (UncheckedIOException e) {
@@ -119,6 +122,7 @@ public final class FileSend {
         private final FinishedIds finished;
         private final ResultSink sink;
         private final Optional<Journal> journal;
+        private final String restart;
         private final OpenWindow window = new OpenWindow(limits, System::nanoTime);
         private final long earlier;
         private volatile long results;
@@ -131,12 +135,14 @@ public final class FileSend {
                 FinishedIds finished,
                 ResultSink sink,
                 Optional<Journal> journal,
+                String restart,
                 long results,
                 long errors) {
             this.ids = ids;
             this.finished = finished;
             this.sink = sink;
             this.journal = journal;
+            this.restart = restart;
             this.earlier = results;
             this.results = results;
             this.errors = errors;
@@ -158,7 +164,11 @@ public final class FileSend {
             Map<String, FileRun.Sent> sent = sentBefore();
             try (InputStream in = input.open();
                     TidemarkClient client = client(sent.size());
-                    Progress progress = Progress.startAt("requests", results, total, err)) {
+                    Progress progress = Progress.startAt("requests", results, total, err);
+                    EarlyEnd end = EarlyEnd.watch(() -> {
+                        progress.close();
+                        printRest(total);
+                    })) {
                 try {
                     FileRun run = new FileRun(client, window, finished, this::write, Clock.systemUTC());
                     journal.ifPresent(
@@ -170,6 +180,7 @@ public final class FileSend {
                                 save(lines);
                             });
                     progress.stepTo(results);
+                    end.cancel();
                 } catch (InterruptedException e) {
                     Thread.currentThread().interrupt();
                     throw new CommandException("interrupted", e);
@@ -179,6 +190,11 @@ public final class FileSend {
             } catch (IOException e) {
                 throw new CommandException(input + " cannot be read: " + FailureText.oneLine(e), e);
             }
+        }
+
+        private void printRest(long total) {
+            err.println(results + (total < 0 ? "" : " of " + total) + " lines have a result; " + restart);
+            err.flush();
         }
 
         /** The results in the file reach the disk before the journal says that nothing earlier is open. */
@@ -219,6 +235,43 @@ public final class FileSend {
                 }
             });
             return sent;
+        }
+    }
+
+    /** Runs an action once if the work is not complete at a signal or at the end of the block. */
+    private static final class EarlyEnd implements AutoCloseable {
+
+        private final AtomicReference<Runnable> action;
+        private final Thread hook = new Thread(this::run, "tidemark-early-end");
+
+        private EarlyEnd(Runnable action) {
+            this.action = new AtomicReference<>(action);
+        }
+
+        /** @param action runs on the thread of a shutdown hook, or of the caller */
+        static EarlyEnd watch(Runnable action) {
+            EarlyEnd end = new EarlyEnd(action);
+            Runtime.getRuntime().addShutdownHook(end.hook);
+            return end;
+        }
+
+        /** The work is complete. */
+        void cancel() {
+            action.set(() -> {});
+        }
+
+        private void run() {
+            action.getAndSet(() -> {}).run();
+        }
+
+        @Override
+        public void close() {
+            try {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            } catch (IllegalStateException e) {
+                return; // a signal ends the process, and the hook runs
+            }
+            run();
         }
     }
 

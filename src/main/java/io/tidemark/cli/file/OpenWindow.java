@@ -89,7 +89,8 @@ final class OpenWindow {
                     return;
                 }
                 if (nanoTime.getAsLong() - progress > limits.timeout().toNanos()) {
-                    throw new CommandException(open.size() + " requests are open, and none had a result for "
+                    throw new CommandException(open.size() + (open.size() == 1 ? " request is" : " requests are")
+                            + " open without a result for "
                             + limits.timeout().toSeconds()
                             + " s; is a worker running? 'tidemark serve --role worker'");
                 }

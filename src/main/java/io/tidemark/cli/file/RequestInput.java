@@ -19,6 +19,9 @@ public sealed interface RequestInput {
     /** Whether this is the same file as the output. */
     boolean isSameFile(Path output) throws IOException;
 
+    /** What a later run needs beside the same command, for messages. */
+    String again();
+
     /** @param output what distinguishes the output of this run */
     LineIds ids(String output);
 
@@ -65,6 +68,11 @@ public sealed interface RequestInput {
         }
 
         @Override
+        public String again() {
+            return "";
+        }
+
+        @Override
         public LineIds ids(String output) {
             return LineIds.of(path);
         }
@@ -91,6 +99,11 @@ public sealed interface RequestInput {
         @Override
         public boolean isSameFile(Path output) {
             return false;
+        }
+
+        @Override
+        public String again() {
+            return " with the same lines on stdin";
         }
 
         @Override

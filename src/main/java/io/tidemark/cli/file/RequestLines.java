@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.cli.console.FailureText;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
@@ -115,7 +116,7 @@ final class RequestLines {
             }
             return invalid(lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "is not a JSON object");
         } catch (JacksonException e) {
-            return noJson(lineId, "invalid_json", "is not JSON: " + e.getOriginalMessage());
+            return noJson(lineId, "invalid_json", "is not JSON: " + FailureText.ofJson(e));
         } catch (NumberFormatException e) {
             return invalid(
                     lineId, lineId, LineFormat.TIDEMARK, "invalid_json", "has a number whose exponent is too large");

@@ -12,6 +12,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
@@ -49,6 +50,10 @@ final class ResultFile implements ResultSink, AutoCloseable {
      *     results
      */
     static ResultFile open(Path path, FinishedIds finished) {
+        Path parent = path.toAbsolutePath().getParent();
+        if (parent != null && !Files.isDirectory(parent)) {
+            throw new CommandException(path + " cannot be written: there is no folder " + parent);
+        }
         ResultFile file = null;
         try {
             file = new ResultFile(

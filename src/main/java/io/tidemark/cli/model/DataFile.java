@@ -57,9 +57,17 @@ public record DataFile(Path path) {
         return readLines(lines -> reader.apply(lines.map(Line::object)));
     }
 
-    /** Counts the objects, without keeping them; fails as {@link #objects} does. */
-    public long count() {
-        return read(objects -> objects.mapToLong(object -> 1).sum());
+    /**
+     * Counts the first examples, without keeping or tokenizing them; lines behind them are not read.
+     *
+     * @throws CommandException when {@link #objects} fails, or a field of an example is missing or wrong, with file,
+     *     line and field
+     */
+    public long countExamples(int maximum) {
+        return readLines(lines -> lines.limit(maximum)
+                .map(DataFile::parse)
+                .mapToLong(example -> 1)
+                .sum());
     }
 
     /**
@@ -94,7 +102,7 @@ public record DataFile(Path path) {
                     .peek(text -> numbers[1]++)
                     .map(text -> line(text, path + ":" + numbers[0])));
             if (numbers[1] == 0) {
-                throw new CommandException(path + " contains no JSON object");
+                throw new CommandException(path + " is empty; each line must be a JSON object");
             }
             return read;
         });
@@ -124,17 +132,21 @@ public record DataFile(Path path) {
             }
             throw new CommandException(place + " is not a JSON object");
         } catch (JsonProcessingException e) {
-            throw new CommandException(place + " is not JSON: " + e.getOriginalMessage(), e);
+            throw new CommandException(place + " is not JSON: " + FailureText.ofJson(e), e);
         }
     }
 
-    private static LabelledExample example(InputEncoder encoder, Line line) {
+    private static ValidationBatch.Example parse(Line line) {
         byte[] value = line.text().getBytes(StandardCharsets.UTF_8);
         Parsed<ValidationBatch.Example> parsed = ValidationBatch.Example.parse(value, TopicSettings.MAX_RECORD_BYTES);
         if (parsed instanceof Parsed.Invalid<ValidationBatch.Example> invalid) {
             throw new CommandException(line.place() + ": " + invalid.error().message());
         }
-        ValidationBatch.Example example = ((Parsed.Valid<ValidationBatch.Example>) parsed).record();
+        return ((Parsed.Valid<ValidationBatch.Example>) parsed).record();
+    }
+
+    private static LabelledExample example(InputEncoder encoder, Line line) {
+        ValidationBatch.Example example = parse(line);
         try {
             return new LabelledExample(
                     encoder.encode(example, ""), references(line.object(), example), answer(line.object()));

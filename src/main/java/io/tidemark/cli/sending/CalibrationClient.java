@@ -20,7 +20,6 @@ import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.function.BiConsumer;
 import java.util.function.IntConsumer;
 
 /** Sends validation batches and waits until the calibrators have processed them. */
@@ -37,6 +36,19 @@ public final class CalibrationClient {
         this.cluster = cluster;
         this.topics = topics;
         this.group = group;
+    }
+
+    /** Receives refused batches. */
+    @FunctionalInterface
+    public interface RefusalListener {
+
+        /**
+         * A batch was refused.
+         *
+         * @param first  the place of its first example among those of all batches, from 1
+         * @param reason why, for people
+         */
+        void onRefused(RawValidationBatch batch, long first, String reason);
     }
 
     /**
@@ -82,16 +94,13 @@ public final class CalibrationClient {
     /**
      * Sends all batches, with at most 64 of them in memory, and returns when each is processed.
      *
-     * @param refused  receives each refused batch and the reason
+     * @param refused  receives each refused batch, on the calling thread
      * @param progress receives the number of processed examples whenever it grows, on the calling thread
      * @param timeout  maximum time without progress
      * @throws ClientException when no batch was processed for that long
      */
     public CountedBatch calibrate(
-            Iterator<RawValidationBatch> batches,
-            BiConsumer<RawValidationBatch, String> refused,
-            IntConsumer progress,
-            Duration timeout) {
+            Iterator<RawValidationBatch> batches, RefusalListener refused, IntConsumer progress, Duration timeout) {
         int examples = 0;
         CountedBatch counted = new CountedBatch(0, OptionalInt.of(0));
         TidemarkClient client = KafkaTidemarkClient.builder(cluster)
@@ -110,7 +119,7 @@ public final class CalibrationClient {
                 if (outcome instanceof BatchOutcome.Counted batch) {
                     counted = counted.plus(batch);
                 } else if (outcome instanceof BatchOutcome.Rejected rejected) {
-                    refused.accept(rejected.batch(), rejected.message());
+                    refused.onRefused(rejected.batch(), examples + 1, rejected.message());
                 }
                 examples += outcome.batch().examples().size();
                 progress.accept(examples);

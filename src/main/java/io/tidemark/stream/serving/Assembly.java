@@ -242,7 +242,7 @@ final class Assembly implements AutoCloseable {
                 settings.engine(),
                 settings.role().calibrates() ? settings.calibrator().tokensPerSlice() : 0);
         LOG.infof(
-                "engine: %d threads, up to %d sequences, steps of %d s at most",
+                "engine: %d threads, up to %d sequences; a step that takes longer than %d s ends the process",
                 loaded.model().decoder().threads(), sizes.limits().maxNumSeqs(), stepLimit.toSeconds());
         GenerationEngine started = GenerationEngine.start(loaded.model(), sizes.limits());
         started.failure().thenRun(onFailure);
