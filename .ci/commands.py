@@ -134,6 +134,7 @@ class Block:
         port = self.broker.rpartition(":")[2]
         command = re.sub(r"\b(localhost|kafka):(9092|19092)\b", self.broker, command)
         command = re.sub(r"\blocalhost:8080\b", f"localhost:{self.http}", command)
+        command = re.sub(r"--broker embedded(?!.*--broker-port)", "--broker embedded --broker-port 9092", command)
         command = re.sub(r"--broker-port \d+", f"--broker-port {port}", command)
         command = re.sub(r"--port (9092|19092)\b", f"--port {port}", command)
         return re.sub(r"--port (8080|18080)\b", f"--port {self.http}", command)
