@@ -126,6 +126,9 @@ final class BoundariesCommand extends ConsoleCommand {
         public Integer call() {
             BoundaryTopic topic = cluster().boundaries();
             topic.remove(adapter());
+            out().println("removed the record of '" + adapter() + "': workers apply it in all layers. The examples so"
+                    + " far still count, so the next batch with a new example may move the boundary; 'tidemark"
+                    + " boundaries reset " + adapter() + "' discards them");
             print(topic.read(), false, out());
             return 0;
         }

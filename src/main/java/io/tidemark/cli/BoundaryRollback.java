@@ -42,11 +42,12 @@ final class BoundaryRollback extends AdapterBoundaryCommand {
                 Instant.now().truncatedTo(ChronoUnit.SECONDS)));
         out().println("took back " + move + " of '" + adapter() + "': boundary " + moved.boundary() + " → " + before
                 + ", pinned: calibrators do not move it");
-        out().println("'tidemark boundaries reset " + adapter()
-                + "' ends the pin with full LoRA, and discards the examples so far. 'tidemark boundaries unset "
-                + adapter()
-                + "' keeps them: the next batch with a new example may move the boundary at once, also back to "
+        out().println("two commands end the pin, both with full LoRA:");
+        out().println("  tidemark boundaries unset " + adapter()
+                + "  keeps the examples so far: the next batch with a new example may move the boundary at once, also back to "
                 + moved.boundary());
+        out().println("  tidemark boundaries reset " + adapter()
+                + "  discards the examples so far: a move needs new evidence");
         BoundariesCommand.print(topic.read(), false, out());
         return 0;
     }

@@ -5,6 +5,7 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.Cluster;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -38,6 +39,9 @@ final class BrokerCommand extends ConsoleCommand {
     public Integer call() throws InterruptedException {
         if (port < 0 || port > 65_535) {
             throw wrongUse("--port must be 0 to 65535, not " + port);
+        }
+        if (folder.filter(dir -> Files.exists(dir) && !Files.isDirectory(dir)).isPresent()) {
+            throw wrongUse("--dir must be a folder, and " + folder.get() + " is a file");
         }
         EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(port, folder));
         Runtime.getRuntime().addShutdownHook(new Thread(broker::close, "tidemark-broker-stop"));

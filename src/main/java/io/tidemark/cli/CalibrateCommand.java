@@ -108,9 +108,9 @@ final class CalibrateCommand extends ConsoleCommand {
             batches++;
             examples += batch.examples().size();
             if (batches <= SHOWN) {
-                err().println("refused: examples " + first + " to "
-                        + (first + batch.examples().size() - 1) + " of " + data + " (batch " + batch.batchId() + "): "
-                        + reason);
+                long last = first + batch.examples().size() - 1;
+                err().println("refused: " + (first == last ? "example " + first : "examples " + first + " to " + last)
+                        + " of " + data + " (batch " + batch.batchId() + "): " + reason);
             } else if (batches == SHOWN + 1) {
                 err().println("further refusals are on topic '"
                         + cluster.topics().validationDeadLetters() + "'");

@@ -47,6 +47,9 @@ final class SamplingOptions {
 
     /** The parameters of a request with a fixed id, so that the default of the seed is fixed. */
     GenerationParams params() {
+        if (maxTokens.filter(tokens -> tokens < 1).isPresent()) {
+            throw new IllegalArgumentException("--max-tokens must be 1 or more");
+        }
         return new GenerationParams(
                 StopConditions.after(maxTokens.orElse(EndingFields.DEFAULT_MAX_TOKENS))
                         .withStop(stop),

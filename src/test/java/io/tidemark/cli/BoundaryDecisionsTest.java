@@ -138,9 +138,9 @@ class BoundaryDecisionsTest {
         assertThat(run.out())
                 .contains(
                         "took back move 3 of 'moved': boundary 2 → 3, pinned",
-                        "'tidemark boundaries reset moved' ends the pin with full LoRA, and discards the examples so far",
-                        "'tidemark boundaries unset moved' keeps them",
-                        "may move the boundary at once, also back to 2");
+                        "tidemark boundaries unset moved  keeps the examples so far",
+                        "may move the boundary at once, also back to 2",
+                        "tidemark boundaries reset moved  discards the examples so far");
         BoundaryRecord pin = record("moved");
         assertThat(pin.boundary()).isEqualTo(3);
         assertThat(pin.pins()).isTrue();

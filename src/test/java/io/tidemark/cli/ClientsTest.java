@@ -174,11 +174,11 @@ class ClientsTest {
                             "5 of 5 examples were refused and have no effect: nothing has changed");
             assertThat(refused.out()).isEmpty();
             CommandLineRun many = run("calibrate", "--adapter", "no", "--data", more.toString(), "--batch-size", "1");
-            assertThat(many.err().lines().filter(line -> line.startsWith("refused: examples")))
+            assertThat(many.err().lines().filter(line -> line.startsWith("refused: example ")))
                     .hasSize(5)
                     .last()
                     .asString()
-                    .startsWith("refused: examples 5 to 5 of ");
+                    .startsWith("refused: example 5 of ");
             assertThat(many.err())
                     .containsOnlyOnce("further refusals are on topic 'validation-dead-letters'")
                     .contains("8 of 8 examples were refused");

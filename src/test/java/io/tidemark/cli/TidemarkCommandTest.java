@@ -79,16 +79,18 @@ class TidemarkCommandTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @CsvSource(quoteCharacter = '"', value = {
-        "send --adapter a --prompt hello world, unexpected argument 'world'; put a value with blanks in quotes",
-        "send --prompt p, --adapter is missing",
-        "send --adapter a --prompt p --timeout 0, --timeout must be 1 or more",
-        "send --adapter a --prompt p --deadline noon, 'noon' is no time such as 2026-12-01T12:00:00Z",
-        "send --adapter a --prompt p --temperature hot, 'hot' is not a number",
-        "boundaries set a x, 'x' is not a whole number",
-        "generate --model m --prompt p --max-tokens 0, max_tokens must be 1 or more",
-        "broker --port 99999, --port must be 0 to 65535"
-    })
+    @CsvSource(
+            quoteCharacter = '"',
+            value = {
+                "send --adapter a --prompt hello world, unexpected argument 'world'; put a value with blanks in quotes",
+                "send --prompt p, --adapter is missing",
+                "send --adapter a --prompt p --timeout 0, --timeout must be 1 or more",
+                "send --adapter a --prompt p --deadline noon, 'noon' is no time such as 2026-12-01T12:00:00Z",
+                "send --adapter a --prompt p --temperature hot, 'hot' is not a number",
+                "boundaries set a x, 'x' is not a whole number",
+                "generate --model m --prompt p --max-tokens 0, --max-tokens must be 1 or more",
+                "broker --port 99999, --port must be 0 to 65535"
+            })
     @DisplayName("A wrong value exits with 2 and what is expected, without names of Java's types")
     void wrongValue(String line, String problem) {
         CommandLineRun run = CommandLineRun.of(line.split(" "));

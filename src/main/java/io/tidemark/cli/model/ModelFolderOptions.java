@@ -1,7 +1,9 @@
 package io.tidemark.cli.model;
 
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.model.ModelOptions;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import picocli.CommandLine.Mixin;
@@ -26,8 +28,15 @@ public class ModelFolderOptions {
     @Mixin
     private ThreadsOption threads = new ThreadsOption();
 
-    /** Loads the model; the caller closes it. */
+    /**
+     * Loads the model; the caller closes it.
+     *
+     * @throws CommandException when there is no folder
+     */
     public final LocalModel open(ModelOptions compute) {
+        if (!Files.isDirectory(folder)) {
+            throw new CommandException("--model: there is no folder " + folder);
+        }
         return LocalModel.open(folder, threads.torch(), compute);
     }
 
