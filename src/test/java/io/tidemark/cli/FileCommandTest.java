@@ -106,7 +106,11 @@ class FileCommandTest {
         Files.writeString(input, lines);
         CommandLineRun first = run("--timeout", "1", "--max-open", "20");
         assertThat(first.exitCode()).isEqualTo(1);
-        assertThat(first.err()).contains("20 requests are open, and none had a result for 1 s", "tidemark serve");
+        assertThat(first.err())
+                .contains(
+                        "0 of 50 lines have a result; the same command continues " + output,
+                        "no result for 1 s (open requests: 20)",
+                        "tidemark serve");
         assertThat(Files.readString(output)).isEmpty();
         try (ScriptedWorker worker = ScriptedWorker.start(address)) {
             CommandLineRun second = run("--max-open", "5");

@@ -50,7 +50,7 @@ class FileRightsTest {
                         .all()
                         .get();
             }
-            assertThat(run(cluster, input, output).err()).contains("1 requests are open");
+            assertThat(run(cluster, input, output).err()).contains("(open requests: 1)");
             CommandLineRun second = run(cluster, input, output);
             assertThat(second.exitCode()).isEqualTo(1);
             assertThat(second.err())

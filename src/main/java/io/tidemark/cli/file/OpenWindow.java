@@ -89,10 +89,9 @@ final class OpenWindow {
                     return;
                 }
                 if (nanoTime.getAsLong() - progress > limits.timeout().toNanos()) {
-                    throw new CommandException(open.size() + (open.size() == 1 ? " request is" : " requests are")
-                            + " open without a result for "
-                            + limits.timeout().toSeconds()
-                            + " s; is a worker running? 'tidemark serve --role worker'");
+                    throw new CommandException(
+                            "no result for " + limits.timeout().toSeconds() + " s (open requests: " + open.size()
+                                    + "); is a worker running? 'tidemark serve --role worker'");
                 }
                 TimeUnit.MILLISECONDS.timedWait(this, TICK_MILLIS);
             }

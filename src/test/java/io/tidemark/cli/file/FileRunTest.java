@@ -204,7 +204,7 @@ class FileRunTest {
                         service.answer("f:0:1", CannedAnswer.text("x"));
                     }
                 }))
-                .hasMessageContaining("2 requests are open, and none had a result for 300 s");
+                .hasMessageContaining("no result for 300 s (open requests: 2)");
         assertThat(ticks[0]).as("steps of 2 minutes").isEqualTo(5);
         assertThat(results).hasSize(1);
     }
