@@ -3,6 +3,7 @@ package io.tidemark.cli.model;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.TorchOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
@@ -34,10 +35,11 @@ public class ModelFolderOptions {
      * @throws CommandException when there is no folder
      */
     public final LocalModel open(ModelOptions compute) {
+        TorchOptions options = threads.torch();
         if (!Files.isDirectory(folder)) {
             throw new CommandException("--model: there is no folder " + folder);
         }
-        return LocalModel.open(folder, threads.torch(), compute);
+        return LocalModel.open(folder, options, compute);
     }
 
     public final Path folder() {
