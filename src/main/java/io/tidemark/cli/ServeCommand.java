@@ -16,6 +16,7 @@ import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -38,6 +39,8 @@ final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
 
     private static final String EMBEDDED = "embedded";
     private static final int DEFAULT_BROKER_PORT = 9092;
+    private static final String HTTP_HOST = "quarkus.http.host";
+    private static final String LOOPBACK = "127.0.0.1";
 
     @ParentCommand
     private Verbosity root;
@@ -134,7 +137,11 @@ final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
         try (EmbeddedBroker running =
                 EmbeddedBroker.start(new BrokerOptions(brokerPort.orElse(DEFAULT_BROKER_PORT), brokerFolder))) {
             err().println("broker at " + running.bootstrapServers());
-            return new ServingProcess(options.settings(Optional.of(running.bootstrapServers()))).run();
+            Map<String, String> settings = options.settings(Optional.of(running.bootstrapServers()));
+            if (!CommandSettings.isSet(HTTP_HOST)) {
+                settings.put(HTTP_HOST, LOOPBACK); // as the broker
+            }
+            return new ServingProcess(settings).run();
         }
     }
 }

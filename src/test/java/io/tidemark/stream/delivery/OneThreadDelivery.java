@@ -58,7 +58,7 @@ final class OneThreadDelivery implements AutoCloseable {
     private final NewThreads threads = new NewThreads();
     private final VirtualTime time = new VirtualTime();
     private final RecordingEngine engine = new RecordingEngine();
-    private final LoopControl control = new LoopControl(Duration.ofSeconds(30), time);
+    private final LoopControl control = new LoopControl(Duration.ofSeconds(30), () -> false, time);
     private final DeliveryStatus status = new DeliveryStatus(time);
     private final List<Answer> committed = new ArrayList<>();
     private final List<Throwable> failures = new ArrayList<>();
