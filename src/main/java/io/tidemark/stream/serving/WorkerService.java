@@ -294,8 +294,8 @@ final class WorkerService implements Service {
         }
         if (control.isCutOff()) {
             LOG.warnf(
-                    "worker stopped while no broker answers: %d open requests have no result; the next worker that reads"
-                            + " their partitions answers them",
+                    "worker stopped while no Kafka broker answers: %d requests were open; another worker answers them, or"
+                            + " this one after its next start",
                     status.abandonedRequests());
         } else {
             LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
