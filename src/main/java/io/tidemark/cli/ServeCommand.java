@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.console.StartsQuarkus;
@@ -12,6 +13,7 @@ import io.tidemark.cli.serving.ShutdownGuard;
 import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.stream.serving.ModelPreloader;
+import io.tidemark.stream.serving.ServedFolders;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -120,11 +122,16 @@ final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
         if (model.isEmpty() && !CommandSettings.isSet("tidemark.model.dir")) {
             throw wrongUse("Missing option '--model=DIR', and TIDEMARK_MODEL_DIR is not set");
         }
+        ServingProcess.Options options = new ServingProcess.Options(
+                role, model, modelName, adapters, adapterFolder, computeType, kernels, httpPort);
+        try {
+            ServedFolders.require(options.settings(Optional.empty()));
+        } catch (IllegalArgumentException e) {
+            throw new CommandException(ServingProcess.START_FAILED + e.getMessage(), e);
+        }
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
-        ServingProcess.Options options = new ServingProcess.Options(
-                role, model, modelName, adapters, adapterFolder, computeType, kernels, httpPort);
         return ShutdownGuard.run(() -> {
             try (ModelPreloader preloader = ModelPreloader.start(options.settings(Optional.empty()))) {
                 return preloader.call(

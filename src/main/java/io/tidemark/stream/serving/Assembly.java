@@ -20,7 +20,6 @@ import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
-import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.RuleOfSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
@@ -151,7 +150,7 @@ final class Assembly implements AutoCloseable {
      * Returns early after {@link #stop}.
      */
     synchronized void open() {
-        folders = AdapterFolders.of(settings);
+        folders = ServedFolders.require(settings);
         tenants = TenantShares.of(settings);
         ClusterWatch cluster = ClusterWatch.start(KafkaThread.named("tidemark-cluster", kafka));
         services.push(service(cluster, "the thread that watches the cluster has ended", Optional::empty));

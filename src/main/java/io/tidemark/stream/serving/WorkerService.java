@@ -294,9 +294,11 @@ final class WorkerService implements Service {
         }
         if (control.isCutOff()) {
             LOG.warnf(
-                    "worker stopped while no Kafka broker answers: %d requests were open; another worker answers them, or"
-                            + " this one after its next start",
-                    status.abandonedRequests());
+                    "worker stopped while no Kafka broker answers; open requests: %d%s",
+                    status.abandonedRequests(),
+                    status.abandonedRequests() == 0
+                            ? ""
+                            : ", which another worker answers, or this one after its next start");
         } else {
             LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
         }
