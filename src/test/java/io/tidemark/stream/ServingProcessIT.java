@@ -133,7 +133,8 @@ class ServingProcessIT {
     }
 
     @Test
-    @DisplayName("A process without a broker names the address in log and health within 10 s, and starts when one comes")
+    @DisplayName(
+            "A process without a broker names the address in log and health within 10 s, and starts when one comes")
     void startsBeforeItsBroker() throws Exception {
         int port;
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {

@@ -6,9 +6,11 @@ import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.net.ConnectException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -225,15 +227,30 @@ public final class ClusterWatch extends TurnLoop {
     }
 
     /**
-     * Connects to an address and sends the first request of every Kafka client.
+     * Connects to an address and sends the first request of every Kafka client. Tries all addresses of the host, as a
+     * Kafka client does.
      *
      * @param plain whether the connection is without TLS; with TLS, no request is sent
      */
     static Optional<String> fault(String address, boolean plain) {
-        InetSocketAddress target = new InetSocketAddress(Utils.getHost(address), Utils.getPort(address));
-        if (target.isUnresolved()) {
+        InetAddress[] hosts;
+        try {
+            hosts = InetAddress.getAllByName(Utils.getHost(address));
+        } catch (UnknownHostException e) {
             return Optional.of("the host is unknown");
         }
+        List<String> faults = new ArrayList<>();
+        for (InetAddress host : hosts) {
+            Optional<String> found = fault(new InetSocketAddress(host, Utils.getPort(address)), plain);
+            if (found.isEmpty()) {
+                return found;
+            }
+            faults.add(found.get());
+        }
+        return Optional.of(faults.get(0));
+    }
+
+    private static Optional<String> fault(InetSocketAddress target, boolean plain) {
         try (Socket socket = new Socket()) {
             socket.connect(target, CONNECT_MS);
             socket.setSoTimeout(CONNECT_MS);

@@ -43,7 +43,8 @@ class ClusterWatchTest {
     private final Map<String, String> faults = new HashMap<>();
     private Optional<KafkaException> refusal = Optional.empty();
     private final ClusterWatch watch = new ClusterWatch(
-            new KafkaThread(clients(this::newAdmin), time, task -> {}), address -> Optional.ofNullable(faults.get(address)));
+            new KafkaThread(clients(this::newAdmin), time, task -> {}),
+            address -> Optional.ofNullable(faults.get(address)));
 
     @Test
     @DisplayName("Logs one line with the addresses and their faults after 5 s, and one when a broker answers")
@@ -54,9 +55,10 @@ class ClusterWatchTest {
             assertThat(watch.outage()).isEmpty();
             turnFor(LONG_SECONDS);
             assertThat(watch.outage())
-                    .contains("no Kafka broker answers at one:9092,two:9092 (one:9092: the host is unknown; two:9092: the"
-                            + " connection is refused); start one with 'tidemark broker', or check the address (--broker"
-                            + " or KAFKA_BOOTSTRAP_SERVERS)");
+                    .contains(
+                            "no Kafka broker answers at one:9092,two:9092 (one:9092: the host is unknown; two:9092: the"
+                                    + " connection is refused); start one with 'tidemark broker', or check the address (--broker"
+                                    + " or KAFKA_BOOTSTRAP_SERVERS)");
             faults.remove("two:9092");
             watch.turn();
             watch.awaitCluster();
@@ -94,7 +96,8 @@ class ClusterWatchTest {
         watch.turn();
         assertThat(watch.outage()).isEmpty();
         watch.turn();
-        assertThat(watch.outage()).hasValueSatisfying(sentence -> assertThat(sentence).contains("advertised.listeners"));
+        assertThat(watch.outage())
+                .hasValueSatisfying(sentence -> assertThat(sentence).contains("advertised.listeners"));
     }
 
     @Test
