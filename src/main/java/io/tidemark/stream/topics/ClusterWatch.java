@@ -2,8 +2,6 @@ package io.tidemark.stream.topics;
 
 import io.tidemark.time.Time;
 import java.io.DataInputStream;
-import java.io.DataOutputStream;
-import java.io.EOFException;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
@@ -11,6 +9,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -268,21 +267,23 @@ public final class ClusterWatch extends TurnLoop {
     }
 
     /** Sends ApiVersions without a client id. A broker of any version returns its size and the same correlation id. */
-    private static boolean isBroker(Socket socket) throws IOException {
-        DataOutputStream out = new DataOutputStream(socket.getOutputStream());
+    private static boolean isBroker(Socket socket) throws SocketTimeoutException {
         int correlationId = 1;
-        out.writeInt(2 * Short.BYTES + Integer.BYTES + Short.BYTES);
-        out.writeShort(ApiKeys.API_VERSIONS.id);
-        out.writeShort(0);
-        out.writeInt(correlationId);
-        out.writeShort(-1);
-        out.flush();
+        ByteBuffer request = ByteBuffer.allocate(14)
+                .putInt(10)
+                .putShort(ApiKeys.API_VERSIONS.id)
+                .putShort((short) 0)
+                .putInt(correlationId)
+                .putShort((short) -1);
         try {
+            socket.getOutputStream().write(request.array());
             DataInputStream in = new DataInputStream(socket.getInputStream());
             int size = in.readInt();
             return size > 0 && size <= MAX_ANSWER_BYTES && in.readInt() == correlationId;
-        } catch (EOFException e) {
-            return false;
+        } catch (SocketTimeoutException e) {
+            throw e;
+        } catch (IOException e) {
+            return false; // the server has closed the connection
         }
     }
 
