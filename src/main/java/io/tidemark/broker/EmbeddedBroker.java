@@ -172,7 +172,11 @@ public final class EmbeddedBroker implements AutoCloseable {
         try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         } catch (IOException e) {
-            throw new IOException("port " + port + " is taken", e);
+            throw new IOException(
+                    "port " + port
+                            + " is taken; choose another one with --broker-port (--port of 'tidemark broker'), or 0"
+                            + " for a free one",
+                    e);
         }
     }
 

@@ -2,6 +2,7 @@ package io.tidemark.cli;
 
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.console.StartsQuarkus;
@@ -12,10 +13,12 @@ import io.tidemark.cli.serving.ShutdownGuard;
 import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.stream.serving.ModelPreloader;
+import io.tidemark.stream.serving.ServedFolders;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -38,6 +41,8 @@ final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
 
     private static final String EMBEDDED = "embedded";
     private static final int DEFAULT_BROKER_PORT = 9092;
+    private static final String HTTP_HOST = "quarkus.http.host";
+    private static final String LOOPBACK = "127.0.0.1";
 
     @ParentCommand
     private Verbosity root;
@@ -117,11 +122,16 @@ final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
         if (model.isEmpty() && !CommandSettings.isSet("tidemark.model.dir")) {
             throw wrongUse("Missing option '--model=DIR', and TIDEMARK_MODEL_DIR is not set");
         }
+        ServingProcess.Options options = new ServingProcess.Options(
+                role, model, modelName, adapters, adapterFolder, computeType, kernels, httpPort);
+        try {
+            ServedFolders.require(options.settings(Optional.empty()));
+        } catch (IllegalArgumentException e) {
+            throw new CommandException(ServingProcess.START_FAILED + e.getMessage(), e);
+        }
         if (root.verbose()) {
             System.setProperty("quarkus.log.category.\"io.tidemark\".level", "DEBUG");
         }
-        ServingProcess.Options options = new ServingProcess.Options(
-                role, model, modelName, adapters, adapterFolder, computeType, kernels, httpPort);
         return ShutdownGuard.run(() -> {
             try (ModelPreloader preloader = ModelPreloader.start(options.settings(Optional.empty()))) {
                 return preloader.call(
@@ -134,7 +144,11 @@ final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
         try (EmbeddedBroker running =
                 EmbeddedBroker.start(new BrokerOptions(brokerPort.orElse(DEFAULT_BROKER_PORT), brokerFolder))) {
             err().println("broker at " + running.bootstrapServers());
-            return new ServingProcess(options.settings(Optional.of(running.bootstrapServers()))).run();
+            Map<String, String> settings = options.settings(Optional.of(running.bootstrapServers()));
+            if (!CommandSettings.isSet(HTTP_HOST)) {
+                settings.put(HTTP_HOST, LOOPBACK); // as the broker
+            }
+            return new ServingProcess(settings).run();
         }
     }
 }

@@ -51,12 +51,12 @@ class EmbeddedBrokerTest {
     }
 
     @Test
-    @DisplayName("A port that is taken is refused by number")
+    @DisplayName("A port that is taken is refused by number, and the message names the option")
     void takenPort() {
         try (EmbeddedBroker first = EmbeddedBroker.start(BrokerOptions.TEMPORARY)) {
             assertThatThrownBy(() -> EmbeddedBroker.start(new BrokerOptions(first.port(), Optional.empty())))
                     .isInstanceOf(BrokerException.class)
-                    .hasMessageContaining("port " + first.port() + " is taken");
+                    .hasMessageContaining("port " + first.port() + " is taken; choose another one with --broker-port");
         }
     }
 

@@ -119,14 +119,15 @@ class LauncherTest {
     }
 
     @Test
-    @DisplayName("Lets serve and demo write a class data archive when they end, and lets every command use it")
+    @DisplayName(
+            "Lets serve write a class data archive when it ends and demo before it waits, and lets every command use it")
     void sharesClasses() throws Exception {
         String launcher = install.resolve("bin/tidemark").toString();
         assertThat(run(jdk(), launcher, "send").out).noneMatch(flag -> flag.contains("Archive"));
-        Path archive = archiveThatIsLeft("demo");
-        assertThat(archive)
-                .isEqualTo(archiveThatIsLeft("serve"))
-                .hasParentRaw(install.toRealPath().resolve("app"));
+        Path archive = archiveThatIsLeft("serve");
+        assertThat(run(jdk(), launcher, "demo").out)
+                .contains("-XX:+RecordDynamicDumpInfo", "-Dio.tidemark.class-archive=" + archive);
+        assertThat(archive).hasParentRaw(install.toRealPath().resolve("app"));
         writeArchive(archive, WHOLE);
         assertThat(run(jdk(), launcher, "send").out).contains("-XX:SharedArchiveFile=" + archive, "-Xlog:cds=off");
         assertThat(run(jdk(), launcher, "serve").out)

@@ -70,6 +70,16 @@ final class ServedProcess implements AutoCloseable {
         return this;
     }
 
+    /** The body of the response at a path. */
+    String body(String path) throws IOException, InterruptedException {
+        return HttpClient.newHttpClient()
+                .send(
+                        HttpRequest.newBuilder(URI.create("http://localhost:" + port + path))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString())
+                .body();
+    }
+
     /** The HTTP status at a path; -1 without a response. */
     int status(String path) throws InterruptedException {
         try {

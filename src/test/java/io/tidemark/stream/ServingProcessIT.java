@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.grammar.GrammarCompiler;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.junit.jupiter.api.AfterAll;
@@ -131,7 +134,31 @@ class ServingProcessIT {
 
     @Test
     @DisplayName(
-            "A setting out of range, a missing folder and a topic with the wrong cleanup policy end the process with exit code 1, and the reason is the last line")
+            "A process without a broker names the address in log and health within 10 s, and starts when one comes")
+    void startsBeforeItsBroker() throws Exception {
+        int port;
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = free.getLocalPort();
+        }
+        String sentence = "no Kafka broker answers at 127.0.0.1:" + port + " (the connection is refused)";
+        try (ServedProcess process = ServedProcess.start("127.0.0.1:" + port, Map.of())) {
+            process.awaitLog(sentence);
+            assertThat(process.body("/q/health/started")).contains(sentence);
+            assertThat(process.body("/q/health/ready")).contains(sentence);
+            try (EmbeddedBroker late = EmbeddedBroker.start(new BrokerOptions(port, Optional.empty()))) {
+                process.awaitReady();
+                assertThat(process.log())
+                        .containsOnlyOnce(sentence)
+                        .contains("a Kafka broker answers at 127.0.0.1:" + port + " again");
+                process.terminate();
+                assertThat(process.awaitExit()).isEqualTo(143);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "A setting out of range, a missing folder, a taken port and a topic with the wrong cleanup policy end the process with exit code 1, and the reason is the last line")
     void startsThatFail() throws Exception {
         try (ServedProcess slots =
                         ServedProcess.start(broker.bootstrapServers(), Map.of("TIDEMARK_ENGINE_MAX_NUM_SEQS", "1025"));
@@ -142,6 +169,12 @@ class ServingProcessIT {
             assertFails(slots, "tidemark.engine.max-num-seqs");
             assertFails(model, "/no/such/folder");
             assertFails(adapters, "tidemark.adapter-folder (--adapters): can't list '/no/such/folder'");
+            assertThat(adapters.log()).doesNotContain("Installed features");
+        }
+        try (ServerSocket taken = new ServerSocket(0);
+                ServedProcess process = ServedProcess.start(
+                        broker.bootstrapServers(), Map.of("QUARKUS_HTTP_PORT", "" + taken.getLocalPort()))) {
+            assertFails(process, "the HTTP port " + taken.getLocalPort() + " is taken; choose another one with --port");
         }
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
             admin.createTopics(List.of(new NewTopic("wrong.adapter-boundaries", 1, (short) 1)))

@@ -1,6 +1,7 @@
 package io.tidemark.cli.serving;
 
 import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.QuarkusBindException;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
 import io.tidemark.cli.console.NamedFolder;
@@ -19,6 +20,9 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /** Runs Quarkus with the worker and the calibrator in this process; possible once per process. */
 public final class ServingProcess {
+
+    /** What the message of a failed start begins with. */
+    public static final String START_FAILED = "the start has failed: ";
 
     private final Map<String, String> settings;
 
@@ -82,9 +86,19 @@ public final class ServingProcess {
             failed.set(failure);
         });
         if (failed.get() != null) {
-            throw new CommandException("the start has failed: " + FailureText.ofRootCause(failed.get()), failed.get());
+            throw new CommandException(START_FAILED + reason(failed.get()), failed.get());
         }
         return exitCode.get();
+    }
+
+    private static String reason(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof QuarkusBindException taken) {
+                return "the HTTP port " + taken.getPort()
+                        + " is taken; choose another one with --port (QUARKUS_HTTP_PORT)";
+            }
+        }
+        return FailureText.ofRootCause(failure);
     }
 
     /** Ends a running application; {@link #run} returns afterwards. */

@@ -99,6 +99,10 @@ public final class DeliveryLoop {
     /** Runs until the loop is stopped or has crashed. */
     public void run() {
         while (!control.isOver()) {
+            if (control.isOutage()) {
+                time.sleep(RETRY); // a session could not be opened
+                continue;
+            }
             try (GroupSession session = open()) {
                 session.subscribe(cluster.topics().requestTopics());
                 run(session);

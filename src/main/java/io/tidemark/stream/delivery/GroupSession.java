@@ -51,13 +51,14 @@ final class GroupSession implements AutoCloseable {
     /** One turn. Returns false when the session has ended: after a crash, or when it has released its partitions. */
     boolean turn() {
         if (control.isCrashed()) {
-            report.stopped();
+            report.stopped(false);
             return false;
         }
         running.takeAnswers();
         commits.turn(intake.group());
         if (control.isStopping() && (running.isAllAnswered() || control.isGraceOver())) {
-            report.stopped();
+            control.releases();
+            report.stopped(control.isCutOff());
             ownership.releaseAll();
             return false;
         }
@@ -77,9 +78,12 @@ final class GroupSession implements AutoCloseable {
         return true;
     }
 
-    /** Releases what is still owned, if the session has failed. Leaves the group. */
+    /** Releases what is still owned, if the session has failed. Leaves the group. In an outage, waits for nothing. */
     @Override
     public void close() {
+        if (control.isCutOff()) {
+            commits.cutOff();
+        }
         ownership.end();
         report.ended();
         try (logs;

@@ -203,6 +203,6 @@ final class Intake implements AutoCloseable {
     /** Leaves the group. */
     @Override
     public void close() {
-        consumer.close(CloseOptions.timeout(CLIENT_CLOSE));
+        consumer.close(CloseOptions.timeout(control.isCutOff() ? Duration.ZERO : CLIENT_CLOSE));
     }
 }

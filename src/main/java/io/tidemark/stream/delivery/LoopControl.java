@@ -3,6 +3,7 @@ package io.tidemark.stream.delivery;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.Consumer;
 
 /**
@@ -22,9 +23,11 @@ public final class LoopControl {
     static final Duration LAST_CALLS = Duration.ofSeconds(20);
 
     private final Duration grace;
+    private final BooleanSupplier outage;
     private final Time time;
     private volatile Phase phase = new Phase.Running();
     private volatile boolean ownsPartitions;
+    private volatile boolean releasing;
     private final Object wakeLock = new Object();
     /** The consumer that polls at the moment. Guarded by {@code wakeLock}. */
     private Optional<Consumer<?, ?>> polling = Optional.empty();
@@ -37,9 +40,13 @@ public final class LoopControl {
         record Crashed() implements Phase {}
     }
 
-    /** @param grace time that open requests have to end after {@link #stop} */
-    public LoopControl(Duration grace, Time time) {
+    /**
+     * @param grace  time that open requests have to end after {@link #stop}
+     * @param outage whether no broker has responded for some seconds
+     */
+    public LoopControl(Duration grace, BooleanSupplier outage, Time time) {
         this.grace = grace;
+        this.outage = outage;
         this.time = time;
     }
 
@@ -80,6 +87,24 @@ public final class LoopControl {
         ownsPartitions = partitions;
     }
 
+    /** Says that no request is open any more, or that the grace period is over: only the release is left. */
+    void releases() {
+        releasing = true;
+    }
+
+    /** Whether no broker has responded for some seconds. */
+    boolean isOutage() {
+        return outage.getAsBoolean();
+    }
+
+    /**
+     * Whether the loop ends in an outage and no request can end any more: further calls would only delay the end of the
+     * process. The partitions keep the name of this process, and the next owner ends its transaction.
+     */
+    public boolean isCutOff() {
+        return isStopping() && (releasing || !ownsPartitions || isGraceOver()) && isOutage();
+    }
+
     /** Whether the loop should end. */
     boolean isOver() {
         return !(phase instanceof Phase.Running);
@@ -99,7 +124,7 @@ public final class LoopControl {
 
     /** Whether a broker that does not respond should no longer delay the end of the process. */
     boolean givesUp() {
-        return isCrashed() || hasStoppedFor(grace.plus(LAST_CALLS));
+        return isCrashed() || isCutOff() || hasStoppedFor(grace.plus(LAST_CALLS));
     }
 
     /** Whether the wait for a producer should end: also when the loop ends and has no partitions to release. */

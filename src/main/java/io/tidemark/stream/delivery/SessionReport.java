@@ -99,9 +99,13 @@ final class SessionReport {
         work.unstarted(counts);
     }
 
-    /** Reports how many requests run when the loop ends, before they are abandoned. */
-    void stopped() {
-        status.abandoned(running.size());
+    /**
+     * Reports how many requests are open when the loop ends, before they are abandoned.
+     *
+     * @param cutOff whether answers that wait for their commit are lost, too
+     */
+    void stopped(boolean cutOff) {
+        status.abandoned(cutOff ? Math.toIntExact(running.started().count()) : running.size());
     }
 
     /** Reports that the session has ended and nothing runs. */

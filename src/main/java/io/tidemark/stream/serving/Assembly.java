@@ -20,7 +20,6 @@ import io.tidemark.stream.metrics.AdapterMetrics;
 import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
-import io.tidemark.stream.settings.AdapterFolders;
 import io.tidemark.stream.settings.RuleOfSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
@@ -29,6 +28,7 @@ import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.ClusterSettings;
+import io.tidemark.stream.topics.ClusterWatch;
 import io.tidemark.stream.topics.KafkaConnection;
 import io.tidemark.stream.topics.KafkaThread;
 import io.tidemark.stream.topics.ReplyTopics;
@@ -88,6 +88,9 @@ final class Assembly implements AutoCloseable {
 
     private volatile boolean stopping;
 
+    /** Empty until the start asks the cluster for the first time. */
+    private volatile Optional<ClusterWatch> watch = Optional.empty();
+
     // set before the services that use them are opened
     private Optional<ReplyTopics> replies = Optional.empty();
     private SortedMap<String, Path> folders = new TreeMap<>();
@@ -143,12 +146,16 @@ final class Assembly implements AutoCloseable {
     }
 
     /**
-     * Creates or checks the topics, then opens the services of the role one after the other. Returns early after {@link
-     * #stop}.
+     * Waits for the cluster, creates or checks the topics, then opens the services of the role one after the other.
+     * Returns early after {@link #stop}.
      */
     synchronized void open() {
-        folders = AdapterFolders.of(settings);
+        folders = ServedFolders.require(settings);
         tenants = TenantShares.of(settings);
+        ClusterWatch cluster = ClusterWatch.start(KafkaThread.named("tidemark-cluster", kafka));
+        services.push(service(cluster, "the thread that watches the cluster has ended", Optional::empty));
+        watch = Optional.of(cluster);
+        cluster.awaitCluster();
         try (Admin admin = kafka.newAdmin()) {
             ClusterSettings.check(admin, settings.role().generates());
             TopicSetup.ensure(admin, topics, settings.role(), settings.topics().create(), Time.system());
@@ -310,7 +317,8 @@ final class Assembly implements AutoCloseable {
     private Service worker() {
         WorkerService worker = new WorkerService(
                 settings,
-                new WorkerService.WorkerCluster(processName, kafka, topics, tenants, replies.orElseThrow(), events),
+                new WorkerService.WorkerCluster(
+                        processName, kafka, topics, tenants, replies.orElseThrow(), events, () -> outage().isPresent()),
                 new WorkerService.Backend(
                         loaded.model(),
                         store,
@@ -370,8 +378,17 @@ final class Assembly implements AutoCloseable {
         return services.stream().flatMap(service -> service.failure().stream()).findFirst();
     }
 
-    /** Disruptions that may resolve themselves. */
+    /** Why the cluster does not answer; empty if it does. */
+    Optional<String> outage() {
+        return watch.flatMap(ClusterWatch::outage);
+    }
+
+    /** Disruptions that may resolve themselves. While the cluster does not answer, only that: the others follow. */
     Optional<String> disruption() {
+        Optional<String> outage = outage();
+        if (outage.isPresent()) {
+            return outage;
+        }
         List<String> reasons = services.stream()
                 .flatMap(service -> service.disruption().stream())
                 .toList();

@@ -132,7 +132,11 @@ public class ServingLifecycle {
                 LOG.infof("the start was interrupted by the shutdown: %s", e.getMessage());
                 return;
             }
-            String reason = Optional.ofNullable(e.getMessage()).orElse(e.toString());
+            String failed = Optional.ofNullable(e.getMessage()).orElse(e.toString());
+            // a call that has timed out does not name the address
+            String reason = assembly.flatMap(Assembly::outage)
+                    .map(outage -> failed + ": " + outage)
+                    .orElse(failed);
             LOG.errorf("the start has failed: %s", reason);
             LOG.debug("the start has failed", e);
             startFailure = Optional.of(reason);

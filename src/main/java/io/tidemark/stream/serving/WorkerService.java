@@ -41,6 +41,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
@@ -83,6 +84,7 @@ final class WorkerService implements Service {
      * @param tenants who may send requests
      * @param replies the topics that results may go to
      * @param events  the channel of events; throws an exception if its buffer is full
+     * @param outage  whether no broker has responded for some seconds
      */
     record WorkerCluster(
             String worker,
@@ -90,7 +92,8 @@ final class WorkerService implements Service {
             TopicLayout topics,
             Tenants tenants,
             ReplyTopics replies,
-            Consumer<Message<byte[]>> events) {}
+            Consumer<Message<byte[]>> events,
+            BooleanSupplier outage) {}
 
     /**
      * The parts of a process that answer requests. They must stay open until the service is closed.
@@ -126,7 +129,7 @@ final class WorkerService implements Service {
         AdapterStore adapters = backend.adapters();
         Time time = Time.system();
         grace = settings.worker().shutdownGrace();
-        control = new LoopControl(grace, time);
+        control = new LoopControl(grace, cluster.outage(), time);
         TenantWeights weights = cluster.tenants().weights(settings.worker().lowPriorityShare());
         admissionThreads = Executors.newFixedThreadPool(ADMISSION_THREADS, lowPriority(model, "tidemark-admission-"));
         formatThreads = Executors.newFixedThreadPool(FORMAT_THREADS, lowPriority(model, "tidemark-formats-"));
@@ -289,7 +292,16 @@ final class WorkerService implements Service {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
+        if (control.isCutOff()) {
+            LOG.warnf(
+                    "worker stopped while no Kafka broker answers; open requests: %d%s",
+                    status.abandonedRequests(),
+                    status.abandonedRequests() == 0
+                            ? ""
+                            : ", which another worker answers, or this one after its next start");
+        } else {
+            LOG.infof("worker stopped: %d open requests abandoned for redelivery", status.abandonedRequests());
+        }
         cancellations.close();
         admissionThreads.shutdownNow();
         // an interrupt would look like a failure of the opening

@@ -1,7 +1,6 @@
 package io.tidemark.stream.settings;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,8 +16,8 @@ public final class AdapterFolders {
     /**
      * Returns all PEFT folders by adapter id.
      *
-     * @throws IllegalArgumentException when an id has two folders, or a list entry is not {@code ID=FOLDER}
-     * @throws UncheckedIOException when the adapter folder can't be listed
+     * @throws IllegalArgumentException when an id has two folders, a list entry is not {@code ID=FOLDER}, or the
+     *     adapter folder can't be listed
      */
     public static SortedMap<String, Path> of(TidemarkSettings settings) {
         SortedMap<String, Path> folders = new TreeMap<>();
@@ -42,7 +41,7 @@ public final class AdapterFolders {
             children.filter(child -> Files.isRegularFile(child.resolve("adapter_config.json")))
                     .forEach(child -> add(folders, child.getFileName().toString(), child));
         } catch (IOException e) {
-            throw new UncheckedIOException(
+            throw new IllegalArgumentException(
                     "tidemark.adapter-folder (--adapters): can't list '" + parent
                             + "'; name a folder whose sub-folders are adapters",
                     e);

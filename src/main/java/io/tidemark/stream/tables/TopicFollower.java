@@ -39,7 +39,6 @@ public final class TopicFollower extends TurnLoop {
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration RETRY = Duration.ofSeconds(1);
     private static final Duration MAX_WATCH = Duration.ofSeconds(2);
-    private static final Duration ADMIN_CLOSE_TIMEOUT = Duration.ofSeconds(1);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
     private static final Duration ENDS_TIMEOUT = Duration.ofSeconds(5);
 
@@ -236,7 +235,7 @@ public final class TopicFollower extends TurnLoop {
 
     @Override
     protected void end() {
-        admin.close(ADMIN_CLOSE_TIMEOUT);
+        admin.close(Duration.ZERO); // its calls only read
         reader.close();
     }
 

@@ -18,6 +18,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.SslAuthenticationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -181,6 +182,13 @@ public record KafkaConnection(Map<String, Object> properties) implements KafkaCl
         if (failure instanceof AuthorizationException) {
             return "not authorized: " + failure.getMessage()
                     + "; grant it to the principal of the settings kafka.* with kafka-acls.sh";
+        }
+        if (failure instanceof SslAuthenticationException) {
+            return failure.getMessage() + ": "
+                    + Optional.ofNullable(failure.getCause())
+                            .map(Throwable::getMessage)
+                            .orElse("the brokers ended it")
+                    + "; check the port and the settings kafka.security.protocol and kafka.ssl.*";
         }
         if (failure instanceof AuthenticationException) {
             return "the brokers refuse the credentials: " + failure.getMessage()

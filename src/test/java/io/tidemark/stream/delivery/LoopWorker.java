@@ -82,7 +82,7 @@ final class LoopWorker {
     LoopWorker(LoopFixture cluster, LoopTopics of, Setup setup, String name) {
         this.name = name;
         this.transactionalId = of.group() + "/" + name;
-        control = new LoopControl(setup.grace, Time.system());
+        control = new LoopControl(setup.grace, () -> false, Time.system());
         requests = Deliveries.runner(
                 cluster.model(),
                 cluster.adapters(),

@@ -58,7 +58,8 @@ final class OneThreadDelivery implements AutoCloseable {
     private final NewThreads threads = new NewThreads();
     private final VirtualTime time = new VirtualTime();
     private final RecordingEngine engine = new RecordingEngine();
-    private final LoopControl control = new LoopControl(Duration.ofSeconds(30), time);
+    private boolean outage;
+    private final LoopControl control = new LoopControl(Duration.ofSeconds(30), () -> outage, time);
     private final DeliveryStatus status = new DeliveryStatus(time);
     private final List<Answer> committed = new ArrayList<>();
     private final List<Throwable> failures = new ArrayList<>();
@@ -119,6 +120,11 @@ final class OneThreadDelivery implements AutoCloseable {
 
     RecordingEngine engine() {
         return engine;
+    }
+
+    /** No broker responds, as the watch of the cluster says. */
+    void beginOutage() {
+        outage = true;
     }
 
     LoopControl control() {

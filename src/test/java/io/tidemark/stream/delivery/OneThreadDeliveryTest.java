@@ -135,6 +135,41 @@ class OneThreadDeliveryTest {
     }
 
     @Test
+    @DisplayName("Ends at once when it is stopped in an outage without open requests, and commits no release")
+    void stopsInAnOutage() {
+        delivery.send(FIRST);
+        delivery.turns(3);
+        delivery.finish("0@0");
+        delivery.turns(3);
+        delivery.beginOutage();
+        Instant stopped = time.instant();
+        control.stop();
+        assertThat(delivery.turn()).isFalse();
+        delivery.closeSession();
+        assertThat(time.instant()).isEqualTo(stopped);
+        assertThat(delivery.metadata(FIRST).owner()).contains(OneThreadDelivery.OWNER);
+        assertThat(status.abandonedRequests()).isZero();
+        assertThat(kafka.openClients()).isZero();
+    }
+
+    @Test
+    @DisplayName("Waits for open requests in an outage until the grace is over, then ends without further calls")
+    void graceInAnOutage() {
+        delivery.send(FIRST);
+        delivery.turns(3);
+        delivery.beginOutage();
+        control.stop();
+        while (delivery.turn()) {
+            assertThat(time.instant()).isBefore(START.plusSeconds(32));
+        }
+        assertThat(time.instant()).isAfter(START.plusSeconds(30));
+        assertThat(status.abandonedRequests()).isEqualTo(1);
+        delivery.closeSession();
+        assertThat(time.instant()).isBefore(START.plusSeconds(32));
+        assertThat(delivery.metadata(FIRST).owner()).contains(OneThreadDelivery.OWNER);
+    }
+
+    @Test
     @DisplayName("Abandons what has not ended within the grace period of the first stop, and its offset stays")
     void graceIsOver() {
         delivery.send(FIRST);

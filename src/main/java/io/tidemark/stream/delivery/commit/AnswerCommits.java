@@ -315,6 +315,11 @@ public final class AnswerCommits implements AutoCloseable {
         ended.forEach(answer -> onCommitted.accept(answer.answer()));
     }
 
+    /** Ends the running transaction without its outcome: the next owner of its partitions ends it. */
+    public void cutOff() {
+        transactions.cutOff();
+    }
+
     /** Waits up to 6 s for the current transaction, then closes the producer. */
     @Override
     public void close() {

@@ -245,6 +245,7 @@ public final class AnswerTransactions implements AutoCloseable {
     private Producer<byte[], byte[]> open() {
         while (true) {
             Producer<byte[], byte[]> opened = producers.open();
+            producer = opened; // for cutOff()
             try {
                 opened.initTransactions();
                 if (closed) {
@@ -306,6 +307,12 @@ public final class AnswerTransactions implements AutoCloseable {
             bytes += header.key().length() + header.value().length;
         }
         return bytes > KafkaConnection.MAX_REQUEST_BYTES;
+    }
+
+    /** Closes the producer without a call to the brokers. Another thread that writes then throws. */
+    void cutOff() {
+        closed = true;
+        producer.close(Duration.ZERO);
     }
 
     /** Aborts an open transaction. May be called while another thread writes, which then throws. */
