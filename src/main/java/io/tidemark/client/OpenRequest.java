@@ -4,12 +4,14 @@ import io.tidemark.message.CompletionResult;
 import io.tidemark.message.ErrorResult;
 import io.tidemark.message.Provenance.Source;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * A request that was sent, or attached by its id, and its result. Thread-safe. Stages and subscribers are called by the
@@ -27,6 +29,11 @@ public final class OpenRequest {
     private final CompletableFuture<Source> record = new CompletableFuture<>();
     private final CompletableFuture<RequestResult> result = new CompletableFuture<>();
     private final TextStream events;
+
+    /** The record while it waits for the producer, and after; empty before it is added, and of attached requests. */
+    private Optional<RecordSender.Ticket> ticket = Optional.empty();
+
+    private boolean withdrawn;
 
     /** @param correlation names the request among all of the client */
     OpenRequest(
@@ -78,12 +85,32 @@ public final class OpenRequest {
 
     /**
      * Asks the service to end the request. The result has the text so far and the finish reason {@code cancelled},
-     * unless the request ended before.
+     * unless the request ended before. A request whose record still waits in the client is not sent, and its stages
+     * fail with {@link ClientException.Cancelled}. Does not wait.
      *
-     * @return when the broker has acknowledged the cancellation
+     * @return when the broker has acknowledged the cancellation, or at once if the request is not sent. It fails with
+     *     {@link ClientException.TooManyOpen} if as many cancellations as there may be open requests wait
      */
     public CompletionStage<Void> cancel() {
         return canceller.apply(this);
+    }
+
+    /** Adds the record to those that wait for the producer, unless the request was withdrawn. */
+    synchronized void send(Supplier<RecordSender.Ticket> record) {
+        if (!withdrawn) {
+            ticket = Optional.of(record.get());
+        }
+    }
+
+    /** Returns whether the record of a request that was not attached is not sent, now or later. */
+    synchronized boolean withdraw() {
+        withdrawn = true;
+        return ticket.map(RecordSender.Ticket::withdraw).orElse(true);
+    }
+
+    /** Whether the record waits for the producer, which ends it when its time is over. */
+    synchronized boolean isWaiting() {
+        return ticket.filter(RecordSender.Ticket::isWaiting).isPresent();
     }
 
     ByteBuffer correlation() {
