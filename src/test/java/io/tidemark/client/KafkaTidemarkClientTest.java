@@ -187,6 +187,7 @@ class KafkaTidemarkClientTest {
     void cancel() throws Exception {
         try (FakeService cancellations = new FakeService(cluster, Topics.DEFAULT.cancellations())) {
             OpenRequest request = client.submit(prompt("p"));
+            get(request.record());
             get(request.cancel());
             JsonNode source =
                     GenerationRequestTest.parse(cancellations.await().value()).path("source");
