@@ -87,6 +87,20 @@ public abstract sealed class ClientException extends RuntimeException {
         }
     }
 
+    /** The answer is not the JSON of the class that the program reads. */
+    public static final class Unreadable extends ClientException {
+
+        private static final long serialVersionUID = 1L;
+
+        Unreadable(String message) {
+            super(message, null);
+        }
+
+        Unreadable(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+
     /** The request was cancelled before its record was sent; the service never sees it. */
     public static final class Cancelled extends ClientException {
 

@@ -77,13 +77,10 @@ public record Cluster(String brokers, Map<String, String> properties) {
         Set<String> missing = new TreeSet<>(Set.of(names));
         missing.removeAll(topicNames());
         if (!missing.isEmpty()) {
-            throw new ClientException.Failed(noTopic(String.join(", ", missing)));
+            throw new ClientException.Failed("topic " + String.join(", ", missing) + " does not exist at " + brokers
+                    + ", or this principal has no right on it; 'tidemark serve' and 'tidemark broker' create the"
+                    + " topics");
         }
-    }
-
-    private String noTopic(String names) {
-        return "topic " + names + " does not exist at " + brokers + ", or this principal has no right on it; 'tidemark"
-                + " serve' and 'tidemark broker' create the topics";
     }
 
     private String noBroker() {
@@ -98,7 +95,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
                         + " does not acknowledge its records";
             }
             if (cause instanceof UnknownTopicOrPartitionException) {
-                return noTopic(stalled.get().getMessage());
+                return "at " + brokers + ", " + cause.getMessage();
             }
         }
         return noBroker();

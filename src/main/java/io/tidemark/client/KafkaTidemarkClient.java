@@ -238,7 +238,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         GenerationRequest named = request.hasId() ? request : request.id(idPrefix + ids.incrementAndGet());
         byte[] value = named.toBytes();
         String id = named.id().orElseGet(() -> named.field("id").asText());
-        OpenRequest handle = handle(id, this::cancelRecord);
+        OpenRequest handle = handle(id, named.isStreaming(), this::cancelRecord);
         Optional<ClientException> refused = open.add(handle, named.id().isPresent(), value.length, maxWait);
         if (refused.isPresent()) {
             handle.fail(refused.get(), () -> {});
@@ -265,10 +265,10 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         return "request '" + handle.id() + "'";
     }
 
-    private OpenRequest handle(String id, Function<OpenRequest, CompletionStage<Void>> canceller) {
+    private OpenRequest handle(String id, boolean streaming, Function<OpenRequest, CompletionStage<Void>> canceller) {
         byte[] correlation = new byte[CORRELATION_BYTES];
         random.nextBytes(correlation);
-        return new OpenRequest(id, ByteBuffer.wrap(correlation), callbacks, streamBudget, canceller);
+        return new OpenRequest(id, ByteBuffer.wrap(correlation), streaming, callbacks, streamBudget, canceller);
     }
 
     private ResultReader requireReader() {
@@ -302,7 +302,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     public List<OpenRequest> attach(Collection<String> attached, Instant since) {
         ResultReader results = requireReader();
         List<OpenRequest> handles =
-                attached.stream().map(id -> handle(id, this::cancelId)).toList();
+                attached.stream().map(id -> handle(id, true, this::cancelId)).toList();
         if (isAttached(handles, Map.of())) {
             results.followEvents();
             readSince(results, since, handles);
@@ -314,7 +314,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
         ResultReader results = requireReader();
         Map<OpenRequest, Source> sources = new LinkedHashMap<>();
-        records.forEach((id, record) -> sources.put(handle(id, this::cancelSource), record));
+        records.forEach((id, record) -> sources.put(handle(id, true, this::cancelSource), record));
         List<OpenRequest> handles = List.copyOf(sources.keySet());
         if (isAttached(handles, sources)) {
             sources.forEach(OpenRequest::acknowledge);

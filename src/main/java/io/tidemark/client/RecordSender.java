@@ -1,5 +1,6 @@
 package io.tidemark.client;
 
+import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -16,6 +17,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
  * Passes the records of a client to its producer, so that no other thread waits for the producer: neither for the
@@ -211,7 +213,10 @@ final class RecordSender implements Runnable {
             producer.partitionsFor(next.record.topic());
             stalled = Optional.empty();
         } catch (TimeoutException e) {
-            stalled = Optional.of(e);
+            stalled = Optional.of(
+                    e.getCause() instanceof UnknownTopicOrPartitionException
+                            ? TopicReader.doesNotExist(next.record.topic())
+                            : e);
             return false;
         } catch (CompletionException e) {
             return end(ticket, next, e.getCause());

@@ -78,7 +78,7 @@ class OpenRequestsTest {
     void unusableIds() throws Exception {
         OpenRequest first = sent("7", false, 1, 7);
         OpenRequest second =
-                watched(new OpenRequest("7", correlation("other"), HERE, new AtomicLong(), each -> done()));
+                watched(new OpenRequest("7", correlation("other"), true, HERE, new AtomicLong(), each -> done()));
         assertThat(open.add(second, false, 1, Duration.ZERO)).isEmpty();
         result(second, "generation-requests-1-8", at(1, 8), "text");
         result(first, "generation-requests-1-7", at(1, 7), "text");
@@ -150,8 +150,8 @@ class OpenRequestsTest {
         List<Runnable> waiting = new ArrayList<>();
         for (int i = 0; i < 16; i++) {
             assertThat(many.holdsTooMuch()).isFalse();
-            OpenRequest slow =
-                    new OpenRequest("s" + i, correlation("s" + i), waiting::add, new AtomicLong(), request -> done());
+            OpenRequest slow = new OpenRequest(
+                    "s" + i, correlation("s" + i), true, waiting::add, new AtomicLong(), request -> done());
             many.add(slow, true, 1, Duration.ZERO);
             many.onResult(record(
                     slow.correlation(),
@@ -210,7 +210,7 @@ class OpenRequestsTest {
         open.acknowledge(open("b"), at(0, 2));
         List<Runnable> waiting = new ArrayList<>();
         OpenRequest slow =
-                new OpenRequest("slow", correlation("slow"), waiting::add, new AtomicLong(), request -> done());
+                new OpenRequest("slow", correlation("slow"), true, waiting::add, new AtomicLong(), request -> done());
         open.add(slow, true, 1, Duration.ZERO);
         open.acknowledge(slow, at(0, 3));
         result(slow, "slow", at(0, 3), "text");
@@ -291,7 +291,7 @@ class OpenRequestsTest {
     }
 
     private OpenRequest handle(String id) {
-        return new OpenRequest(id, correlation(id), HERE, new AtomicLong(1000), request -> done());
+        return new OpenRequest(id, correlation(id), true, HERE, new AtomicLong(1000), request -> done());
     }
 
     private OpenRequest watched(OpenRequest request) {

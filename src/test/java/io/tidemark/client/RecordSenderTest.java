@@ -187,7 +187,7 @@ class RecordSenderTest {
         producer.awaitTries(2);
         now.addAndGet(Duration.ofSeconds(11).toNanos());
         await().until(() -> !calls.isEmpty());
-        assertThat(calls.element()).contains("topic requests does not exist at kafka:9092", "'tidemark serve'");
+        assertThat(calls.element()).contains("at kafka:9092, topic 'requests' does not exist", "'tidemark serve'");
     }
 
     @Test

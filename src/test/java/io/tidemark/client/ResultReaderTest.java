@@ -78,7 +78,7 @@ class ResultReaderTest {
     @DisplayName("That ends by an error fails the open requests, and no later request is accepted")
     void dies() throws Exception {
         OpenRequest request =
-                new OpenRequest("a", ByteBuffer.allocate(16), Runnable::run, new AtomicLong(), each -> null);
+                new OpenRequest("a", ByteBuffer.allocate(16), true, Runnable::run, new AtomicLong(), each -> null);
         open.attach(List.of(request), Map.of());
         consumer.schedulePollTask(() -> {
             throw new IllegalStateException("a mistake");
