@@ -3,11 +3,14 @@ package io.tidemark.client;
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import com.github.victools.jsonschema.generator.CustomDefinition;
 import com.github.victools.jsonschema.generator.FieldScope;
 import com.github.victools.jsonschema.generator.Option;
 import com.github.victools.jsonschema.generator.OptionPreset;
@@ -44,26 +47,36 @@ final class AnswerSchema {
     private static SchemaGenerator generator() {
         SchemaGeneratorConfigBuilder config = new SchemaGeneratorConfigBuilder(
                         JSON, SchemaVersion.DRAFT_2020_12, OptionPreset.PLAIN_JSON)
-                .without(Option.SCHEMA_VERSION_INDICATOR)
+                .without(Option.SCHEMA_VERSION_INDICATOR, Option.FLATTENED_ENUMS)
                 .with(
                         Option.FORBIDDEN_ADDITIONAL_PROPERTIES_BY_DEFAULT,
                         Option.MAP_VALUES_AS_ADDITIONAL_PROPERTIES,
                         Option.FLATTENED_OPTIONALS,
                         Option.STANDARD_FORMATS)
-                .with(new JacksonModule(
-                        JacksonOption.FLATTENED_ENUMS_FROM_JSONPROPERTY,
-                        JacksonOption.FLATTENED_ENUMS_FROM_JSONVALUE,
-                        JacksonOption.RESPECT_JSONPROPERTY_ORDER));
+                .with(new JacksonModule(JacksonOption.RESPECT_JSONPROPERTY_ORDER));
         config.forFields().withRequiredCheck(field -> !isOptional(field));
+        config.forTypesInGeneral().withCustomDefinitionProvider((type, context) -> constants(type.getErasedType()));
         // the model writes fields in the order of the schema: that of the class, not the alphabetical one
         config.forTypesInGeneral().withPropertySorter((first, second) -> 0);
         return new SchemaGenerator(config.build());
     }
 
+    /** The constants of an enum as Jackson reads them; null for another class, as the generator has it. */
+    private static CustomDefinition constants(Class<?> type) {
+        if (!type.isEnum()) {
+            return null;
+        }
+        ObjectNode definition = JSON.createObjectNode();
+        ArrayNode constants = definition.putArray("enum");
+        for (Object constant : type.getEnumConstants()) {
+            constants.add(JSON.<JsonNode>valueToTree(constant));
+        }
+        return new CustomDefinition(
+                definition, CustomDefinition.DefinitionType.INLINE, CustomDefinition.AttributeInclusion.NO);
+    }
+
     private static boolean isOptional(FieldScope field) {
-        return field.getOverriddenType() == null
-                && field.getDeclaredType() != null
-                && field.getDeclaredType().getErasedType() == Optional.class;
+        return field.getRawMember().getType() == Optional.class;
     }
 
     /** @throws ClientException.Unreadable if the text of the first choice is not such JSON */

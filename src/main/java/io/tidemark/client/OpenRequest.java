@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.Spliterator;
 import java.util.Spliterators;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -40,6 +41,10 @@ public final class OpenRequest {
     private Optional<RecordSender.Ticket> ticket = Optional.empty();
 
     private boolean withdrawn;
+
+    /** The last cancellation; a failed one if there is none. */
+    private volatile CompletableFuture<Void> cancellation =
+            CompletableFuture.failedFuture(new CancellationException("not cancelled"));
 
     /**
      * @param correlation names the request among all of the client
@@ -129,13 +134,18 @@ public final class OpenRequest {
     /**
      * Asks the service to end the request. The result has the text so far and the finish reason {@code cancelled},
      * unless the request ended before. A request whose record still waits in the client is not sent, and its stages
-     * fail with {@link ClientException.Cancelled}. Does not wait.
+     * fail with {@link ClientException.Cancelled}. Does not wait. Further calls have no effect, unless it failed.
      *
      * @return when the broker has acknowledged the cancellation, or at once if the request is not sent. It fails with
      *     {@link ClientException.TooManyOpen} if as many cancellations as there may be open requests wait
      */
     public CompletionStage<Void> cancel() {
-        return canceller.apply(this);
+        CompletableFuture<Void> last = cancellation;
+        if (last.isCompletedExceptionally()) {
+            last = canceller.apply(this).toCompletableFuture();
+            cancellation = last;
+        }
+        return last.minimalCompletionStage();
     }
 
     private static final class EventCalls implements Flow.Subscriber<RequestEvent> {

@@ -216,6 +216,7 @@ class KafkaTidemarkClientTest {
             OpenRequest request = client.submit(prompt("p"));
             get(request.record());
             get(request.cancel());
+            get(request.cancel());
             JsonNode source =
                     GenerationRequestTest.parse(cancellations.await().value()).path("source");
             ConsumerRecord<String, byte[]> record = service.await();

@@ -4,7 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.fixture.SampleResults;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.CompletionResult.Alternative;
+import io.tidemark.message.CompletionResult.Choice;
+import io.tidemark.message.CompletionResult.Logprobs;
+import io.tidemark.message.CompletionResult.TokenLogprob;
 import io.tidemark.message.EventMessage;
+import io.tidemark.message.Input;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
@@ -198,6 +204,26 @@ class OpenRequestsTest {
         assertThat(result.seconds()).isEqualTo(0.1);
         assertThat(result.tokensPerSecond()).isEqualTo(20);
         assertThat(result.error()).isEmpty();
+        assertThat(result.promptTokens()).isEqualTo(5);
+    }
+
+    @Test
+    @DisplayName("Have the log-probabilities of their tokens, if the result has them")
+    void logprobs() throws Exception {
+        OpenRequest a = sent("a", 0, 7);
+        TokenLogprob token = new TokenLogprob("x", 3, -0.5, List.of(new Alternative("y", 4, -1)));
+        CompletionResult plain = SampleResults.completion("a", "m", "x", at(0, 7));
+        CompletionResult result = new CompletionResult(
+                "a",
+                plain.object(),
+                plain.created(),
+                "m",
+                List.of(Choice.answering(
+                        new Input.Prompt("p"), 0, "x", "stop", Optional.of(new Logprobs(List.of(token))))),
+                plain.usage(),
+                plain.tidemark());
+        open.onResult(record(a.correlation(), "a", TopicJson.write(result)));
+        assertThat(a.result().toCompletableFuture().getNow(null).logprobs()).containsExactly(token);
     }
 
     @Test

@@ -51,6 +51,7 @@ class ContractPackagesTest {
                 "io.tidemark.topic..",
                 "com.fasterxml.jackson..",
                 "com.github.victools.jsonschema..",
+                "com.fasterxml.classmate..",
                 "org.apache.kafka.clients..",
                 "org.apache.kafka.common..");
     }
