@@ -33,4 +33,4 @@ grep 'exec:java' "$example/README.md" | sed "s/localhost:9092 describe/$broker $
 [[ $(wc -l <commands.sh) == 3 ]] || fail "$example/README.md has no 3 commands"
 bash -euo pipefail -x commands.sh | tee output.log
 grep -q 'refused: unknown_adapter' output.log || fail "the examples printed no refusal"
-grep -q 'of 400 tokens' output.log || fail "the examples cancelled no request"
+grep -q 'of 400 tokens' output.log || fail "the examples printed no cancelled request"

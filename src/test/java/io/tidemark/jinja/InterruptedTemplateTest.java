@@ -3,6 +3,7 @@ package io.tidemark.jinja;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.fixture.Bounds;
 import java.time.ZonedDateTime;
 import java.util.Collections;
 import java.util.List;
@@ -42,6 +43,17 @@ class InterruptedTemplateTest {
                     assertThat(e.isRaised()).isFalse();
                 });
         assertThat(asked).hasValue(1_001);
+    }
+
+    @Test
+    @DisplayName("Is split into words, and from the right, in linear time")
+    void splits() {
+        Bounds bounds = new Bounds(10, 100, 200, 1 << 20);
+        String text = "a ".repeat(500_000);
+        assertThat(bounds.call(text.length(), () -> PythonStrings.words(text, -1)))
+                .hasSize(500_000);
+        assertThat(bounds.call(text.length(), () -> PythonStrings.splitRight(text, " ", -1)))
+                .hasSize(500_001);
     }
 
     @Test
