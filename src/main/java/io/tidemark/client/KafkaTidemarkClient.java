@@ -39,15 +39,15 @@ import org.apache.kafka.common.errors.TimeoutException;
  * Sends requests to the topics of a Kafka cluster, with one idempotent producer, and reads the results of all of them
  * with one consumer and {@code read_committed}. It uses no consumer group.
  *
- * <p>One thread {@code tidemark-client} reads, and one thread {@code tidemark-client-sender} calls the producer, so that
- * callers do not wait for the cluster. Records wait for it within {@link Limits}. Callbacks and subscribers run on the executor of the builder, by default
- * on up to eight daemon threads {@code tidemark-callbacks-N}: callbacks that block take these threads from each other,
- * and never from the reader. If all of them block and others wait, there is one thread more each second, so that
- * callbacks can wait for other requests. These threads end when the client is closed and the last callback has run. A
- * callback that an executor refuses runs on the thread that has the result.
+ * <p>One thread {@code tidemark-client} reads, and one thread {@code tidemark-client-sender} calls the producer, so
+ * that callers do not wait for the cluster. Records wait for it within {@link Limits}. Callbacks and subscribers run on
+ * the executor of the builder, by default on up to eight daemon threads {@code tidemark-callbacks-N}: callbacks that
+ * block take these threads from each other, and never from the reader. If all of them block and others wait, there is
+ * one thread more each second, so that callbacks can wait for other requests. These threads end when the client is
+ * closed and the last callback has run. A callback that an executor refuses runs on the thread that has the result.
  *
- * <p>A result may be written before a client reads the topic. Therefore no request is sent before the ends of the topics
- * are known. Building a client waits for them, unless {@link Builder#connectLater} is set.
+ * <p>A result may be written before a client reads the topic. Therefore no request is sent before the ends of the
+ * topics are known. Building a client waits for them, unless {@link Builder#connectLater} is set.
  */
 public final class KafkaTidemarkClient implements TidemarkClient {
 

@@ -78,10 +78,10 @@ public interface TidemarkClient extends AutoCloseable {
     }
 
     /**
-     * Sends a validation batch. Waits for nothing. The stage completes when the calibrators have processed it. A batch counts once, so a
-     * program that did not get the outcome sends the batch with the same id again. The stage fails as that of a
-     * request does; the limits of the client apply to batches, too, and the limit of time to the time without an
-     * outcome of any batch.
+     * Sends a validation batch. Waits for nothing. The stage completes when the calibrators have processed the batch. A
+     * batch counts once, so a program that did not get the outcome sends the batch with the same id again. The stage
+     * fails as that of a request does; the limits of the client apply to batches, too, and the limit of time to the
+     * time without an outcome of any batch.
      */
     CompletionStage<BatchOutcome> validate(RawValidationBatch batch);
 
