@@ -6,15 +6,14 @@ import io.tidemark.message.RawValidationBatch;
 import io.tidemark.topic.TopicReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -24,12 +23,12 @@ import java.util.function.LongSupplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 
 /**
@@ -39,28 +38,34 @@ import org.apache.kafka.common.header.Header;
  * offset in the transaction that contains the batch's state and boundary, or its dead letter, so the outcome is
  * readable by then.
  *
- * <p>Callers add batches; the thread {@code tidemark-client-batches} does everything else. It starts with the first
- * batch.
+ * <p>Callers add batches, which {@link RecordSender} sends; the thread {@code tidemark-client-batches} does everything
+ * else. It starts with the first batch. No batch is sent before the thread reads the topics on which its outcome is.
  */
 final class BatchOutcomes implements Runnable {
 
     private static final long POLL_MILLIS = 100;
+    private static final long RETRY_MILLIS = 500;
 
     private final Cluster cluster;
     private final Topics topics;
     private final String group;
     private final Limits limits;
-    private final Producer<String, byte[]> producer;
+    private final RecordSender sender;
     private final Executor callbacks;
     private final LongSupplier nanoTime;
 
-    private final Queue<Pending> unsent = new ArrayDeque<>();
     private final Map<Source, Pending> sent = new HashMap<>();
-    private int unacknowledged;
+
+    /** The batches that the broker has not acknowledged. */
+    private final Set<Pending> unacknowledged = new HashSet<>();
+
+    /** Completes when the thread reads the outcomes of the open batches. */
+    private CompletableFuture<Void> ready = new CompletableFuture<>();
+
     private int open;
     private long bytes;
 
-    /** When a batch was processed last, or the first of the open ones was sent. */
+    /** When a batch was processed last, or the first of the open ones was acknowledged. */
     private long progress;
 
     private boolean started;
@@ -79,19 +84,31 @@ final class BatchOutcomes implements Runnable {
             Topics topics,
             String group,
             Limits limits,
-            Producer<String, byte[]> producer,
+            RecordSender sender,
             Executor callbacks,
             LongSupplier nanoTime) {
         this.cluster = cluster;
         this.topics = topics;
         this.group = group;
         this.limits = limits;
-        this.producer = producer;
+        this.sender = sender;
         this.callbacks = callbacks;
         this.nanoTime = nanoTime;
     }
 
-    private record Pending(RawValidationBatch batch, byte[] value, CompletableFuture<BatchOutcome> outcome) {}
+    private static final class Pending {
+
+        private final RawValidationBatch batch;
+        private final byte[] value;
+        private final CompletableFuture<BatchOutcome> outcome = new CompletableFuture<>();
+        private Optional<RecordSender.Ticket> ticket = Optional.empty();
+        private boolean ended;
+
+        private Pending(RawValidationBatch batch) {
+            this.batch = batch;
+            this.value = batch.toJson();
+        }
+    }
 
     /**
      * Adds a batch to send.
@@ -100,7 +117,7 @@ final class BatchOutcomes implements Runnable {
      */
     synchronized CompletionStage<BatchOutcome> add(RawValidationBatch batch, Duration maxWait)
             throws InterruptedException {
-        Pending pending = new Pending(batch, batch.toJson(), new CompletableFuture<>());
+        Pending pending = new Pending(batch);
         long nanos = Limits.nanos(maxWait);
         long end = nanoTime.getAsLong() + nanos;
         for (long left = nanos; !stopped && !hasPlace(pending) && left > 0; ) {
@@ -116,10 +133,18 @@ final class BatchOutcomes implements Runnable {
                             + " bytes are open, and the limit is " + limits.openRequests() + " batches of "
                             + limits.unsentBytes() + " bytes; wait for outcomes, or use validate(batch, maxWait)"));
         } else {
+            if (open == 0) {
+                ready = new CompletableFuture<>();
+            }
             bytes += pending.value.length;
             open++;
-            unsent.add(pending);
+            unacknowledged.add(pending);
             start();
+            pending.ticket = Optional.of(sender.add(
+                    name(pending),
+                    new ProducerRecord<>(topics.validationBatches(), batch.adapter(), pending.value),
+                    ready,
+                    (metadata, failure) -> acknowledge(pending, metadata, failure)));
             notifyAll();
         }
         return pending.outcome.minimalCompletionStage();
@@ -134,7 +159,14 @@ final class BatchOutcomes implements Runnable {
     synchronized void stop() {
         stopped = true;
         notifyAll();
-        failOpen(closed());
+        failSent(closed());
+        for (Pending pending : List.copyOf(unacknowledged)) {
+            if (pending.ticket.filter(RecordSender.Ticket::withdraw).isPresent()) {
+                ClientException cause =
+                        new ClientException.Closed(name(pending) + " was not sent: the client is closed");
+                end(pending, () -> pending.outcome.completeExceptionally(cause));
+            }
+        }
     }
 
     private void start() {
@@ -150,12 +182,13 @@ final class BatchOutcomes implements Runnable {
         try (TopicReader<String> deadLetters = cluster.reader();
                 BatchRepeats repeats = new BatchRepeats(cluster, topics.calibrationState(), nanoTime);
                 Admin admin = cluster.admin()) {
-            deadLetters.addFromEnd(topics.validationDeadLetters());
+            openWhenPossible(deadLetters);
             while (awaitWork()) {
-                if (hasSentNone()) {
+                CompletableFuture<Void> beginning = ready();
+                if (!beginning.isDone()) {
                     repeats.begin();
+                    beginning.complete(null);
                 }
-                sendAll();
                 List<Source> passed = passed(admin);
                 if (!passed.isEmpty()) {
                     deadLetters.readToHighWatermark(admin, this::keep, Cluster.READ_PAUSE);
@@ -173,66 +206,65 @@ final class BatchOutcomes implements Runnable {
         }
     }
 
+    private void openWhenPossible(TopicReader<String> deadLetters) throws InterruptedException {
+        while (awaitWork()) {
+            try {
+                deadLetters.addFromEnd(topics.validationDeadLetters());
+                return;
+            } catch (UnknownTopicOrPartitionException e) {
+                throw e;
+            } catch (RetriableException e) {
+                sender.stalled(e);
+                TimeUnit.MILLISECONDS.sleep(RETRY_MILLIS);
+            }
+        }
+    }
+
+    private synchronized CompletableFuture<Void> ready() {
+        return ready;
+    }
+
     private static ClientException closed() {
         return new ClientException.Closed("the client was closed while validation batches were open; the calibrators"
                 + " process them. A batch that is sent again counts once");
     }
 
     /** The next batch starts a new thread. */
-    private synchronized void restart(ClientException cause) {
-        started = false;
-        ended = cause;
-        failOpen(cause);
-        notifyAll();
+    private void restart(ClientException cause) {
+        CompletableFuture<Void> notBegun;
+        synchronized (this) {
+            started = false;
+            ended = cause;
+            failSent(cause);
+            notBegun = ready;
+            ready = new CompletableFuture<>();
+            notifyAll();
+        }
+        notBegun.completeExceptionally(cause);
     }
 
-    private void failOpen(ClientException cause) {
-        List<Pending> open = new ArrayList<>(unsent);
-        open.addAll(sent.values());
-        unsent.clear();
+    private void failSent(ClientException cause) {
+        List<Pending> open = List.copyOf(sent.values());
         sent.clear();
         open.forEach(pending -> end(pending, () -> pending.outcome.completeExceptionally(cause)));
     }
 
     /** Returns false when the client is closed. */
     private synchronized boolean awaitWork() throws InterruptedException {
-        while (!stopped && unsent.isEmpty() && sent.isEmpty() && unacknowledged == 0) {
+        while (!stopped && sent.isEmpty() && unacknowledged.isEmpty()) {
             wait();
         }
-        if (!stopped && unsent.isEmpty()) {
+        if (!stopped && ready.isDone()) {
             TimeUnit.MILLISECONDS.timedWait(this, POLL_MILLIS);
         }
         return !stopped;
     }
 
-    private synchronized boolean hasSentNone() {
-        return sent.isEmpty() && unacknowledged == 0;
-    }
-
-    private void sendAll() {
-        for (Pending pending = next(); pending != null; pending = next()) {
-            Pending sending = pending;
-            try {
-                producer.send(
-                        new ProducerRecord<>(topics.validationBatches(), pending.batch.adapter(), pending.value),
-                        (metadata, failure) -> acknowledge(sending, metadata, failure));
-            } catch (KafkaException | IllegalStateException e) {
-                // such as a closed producer
-                acknowledge(sending, null, e);
-            }
-        }
-    }
-
-    private synchronized Pending next() {
-        progress = hasSentNone() ? nanoTime.getAsLong() : progress;
-        unacknowledged += unsent.isEmpty() ? 0 : 1;
-        return unsent.poll();
-    }
-
     /** @param metadata null or without a position if there is a failure; as Kafka's callbacks have it */
     private synchronized void acknowledge(Pending pending, RecordMetadata metadata, Exception failure) {
-        unacknowledged--;
+        unacknowledged.remove(pending);
         if (failure == null && started && !stopped) {
+            progress = sent.isEmpty() ? nanoTime.getAsLong() : progress;
             sent.put(new Source(metadata.topic(), metadata.partition(), metadata.offset()), pending);
         } else {
             ClientException cause = failure == null ? stopped ? closed() : ended : notSent(pending, failure);
@@ -289,7 +321,7 @@ final class BatchOutcomes implements Runnable {
                 end(pending, () -> pending.outcome.complete(outcome));
             });
         }
-        if (unacknowledged == 0) {
+        if (unacknowledged.isEmpty()) {
             letters.keySet().retainAll(sent.keySet());
             repeats.retain(sent.keySet());
         }
@@ -329,6 +361,11 @@ final class BatchOutcomes implements Runnable {
     }
 
     private void end(Pending pending, Runnable completion) {
+        if (pending.ended) {
+            return;
+        }
+        pending.ended = true;
+        unacknowledged.remove(pending);
         bytes -= pending.value.length;
         open--;
         notifyAll();

@@ -74,12 +74,39 @@ public abstract sealed class ClientException extends RuntimeException {
         }
     }
 
-    /** The client waited for the longest permitted time. The service continues with the request. */
+    /**
+     * The client waited for the longest permitted time. The service continues with the request, unless the message says
+     * that it was not sent.
+     */
     public static final class TimedOut extends ClientException {
 
         private static final long serialVersionUID = 1L;
 
         TimedOut(String message) {
+            super(message, null);
+        }
+    }
+
+    /** The answer is not the JSON of the class that the program reads. */
+    public static final class Unreadable extends ClientException {
+
+        private static final long serialVersionUID = 1L;
+
+        Unreadable(String message) {
+            super(message, null);
+        }
+
+        Unreadable(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+
+    /** The request was cancelled before its record was sent; the service never sees it. */
+    public static final class Cancelled extends ClientException {
+
+        private static final long serialVersionUID = 1L;
+
+        Cancelled(String message) {
             super(message, null);
         }
     }

@@ -14,17 +14,20 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.BufferExhaustedException;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -41,7 +44,11 @@ public record Cluster(String brokers, Map<String, String> properties) {
     /** How long a read may stall: longer than the broker takes to abort a killed calibrator's transaction. */
     static final Duration READ_PAUSE = Duration.ofSeconds(30);
 
-    private static final int MAX_REQUEST_BYTES = 5 << 20;
+    /** The largest record that a producer takes. */
+    static final int MAX_REQUEST_BYTES = 5 << 20;
+
+    /** More than a request to a broker may take. */
+    private static final Duration SHORTEST_DELIVERY = Duration.ofSeconds(10);
 
     public Cluster {
         properties = Map.copyOf(properties);
@@ -76,6 +83,24 @@ public record Cluster(String brokers, Map<String, String> properties) {
         }
     }
 
+    private String noBroker() {
+        return "no Kafka broker answers at " + brokers + "; start one with 'tidemark broker', or check the address";
+    }
+
+    /** Why records wait for the cluster, and what to do, from the last failure of a thread that tried. */
+    String unreachable(Optional<KafkaException> stalled) {
+        for (Throwable cause = stalled.orElse(null); cause != null; cause = cause.getCause()) {
+            if (cause instanceof BufferExhaustedException) {
+                return "the producer's buffer is full, because the broker at " + brokers
+                        + " does not acknowledge its records";
+            }
+            if (cause instanceof UnknownTopicOrPartitionException) {
+                return "at " + brokers + ", " + cause.getMessage();
+            }
+        }
+        return noBroker();
+    }
+
     /**
      * Returns the names of all topics that this client may see, sorted.
      *
@@ -88,10 +113,7 @@ public record Cluster(String brokers, Map<String, String> properties) {
             if (e.getCause() instanceof AuthenticationException || e.getCause() instanceof AuthorizationException) {
                 throw ClientException.of("the topics at " + brokers + " cannot be listed", e.getCause());
             }
-            throw new ClientException.Failed(
-                    "no Kafka broker answers at " + brokers
-                            + "; start one with 'tidemark broker', or check the address",
-                    e);
+            throw new ClientException.Failed(noBroker(), e);
         } catch (InterruptedException e) {
             throw ClientException.interrupted(e);
         }
@@ -160,11 +182,27 @@ public record Cluster(String brokers, Map<String, String> properties) {
 
     /** Creates an idempotent producer with {@code acks=all} and the request size limit of the topics. */
     public Producer<String, byte[]> producer() {
+        return producer(settings(), Duration.ofSeconds(10));
+    }
+
+    /**
+     * A producer that waits for the metadata of a topic or for its buffer no longer than a second, so that its caller
+     * can do something else, and sends what it has taken for as long as a request may take.
+     */
+    Producer<String, byte[]> patientProducer(Duration longest) {
         Properties all = settings();
+        if (!all.containsKey("linger.ms") && !properties.containsKey("request.timeout.ms")) {
+            long millis = Math.max(SHORTEST_DELIVERY.toMillis(), TimeUnit.NANOSECONDS.toMillis(Limits.nanos(longest)));
+            all.putIfAbsent("delivery.timeout.ms", String.valueOf(Math.min(Integer.MAX_VALUE, millis)));
+        }
+        return producer(all, Duration.ofSeconds(1));
+    }
+
+    private Producer<String, byte[]> producer(Properties all, Duration maxBlock) {
         all.put("acks", "all");
         all.put("enable.idempotence", "true");
         all.remove("transactional.id");
-        all.put("max.block.ms", "10000");
+        all.put("max.block.ms", String.valueOf(maxBlock.toMillis()));
         all.put("max.request.size", MAX_REQUEST_BYTES);
         return create(() -> new KafkaProducer<>(all, new StringSerializer(), new ByteArraySerializer()));
     }

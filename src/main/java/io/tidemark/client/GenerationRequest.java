@@ -97,6 +97,20 @@ public final class GenerationRequest {
         return with("top_p", JsonNodeFactory.instance.numberNode(topP));
     }
 
+    /** Samples among the k most likely tokens; 0 for all. */
+    public GenerationRequest topK(int k) {
+        return with("top_k", JsonNodeFactory.instance.numberNode(k));
+    }
+
+    /**
+     * The result has the log-probability of each token ({@link RequestResult#logprobs}).
+     *
+     * @param alternatives how many of the most likely tokens are given for each token, 0 to 20
+     */
+    public GenerationRequest logprobs(int alternatives) {
+        return with("logprobs", JsonNodeFactory.instance.numberNode(alternatives));
+    }
+
     public GenerationRequest seed(long seed) {
         return with("seed", JsonNodeFactory.instance.numberNode(seed));
     }
@@ -116,7 +130,7 @@ public final class GenerationRequest {
     }
 
     /**
-     * A finished answer is JSON that the schema accepts. Each of the five formats replaces an earlier one.
+     * A finished answer is JSON that the schema accepts. Each of the formats replaces an earlier one.
      *
      * @param schema a JSON Schema; what the service can't enforce, it refuses with the code {@code unsupported_format}
      */
@@ -124,6 +138,17 @@ public final class GenerationRequest {
         ObjectNode format = JsonNodeFactory.instance.objectNode().put("type", "json_schema");
         format.putObject("json_schema").put("name", "answer").set("schema", schema.deepCopy());
         return format("response_format", format);
+    }
+
+    /**
+     * A finished answer is JSON of a class or record, which {@link RequestResult#value} reads. The schema has the
+     * fields in their order, and no others. All are required but those of type {@code Optional}. Annotations of
+     * Jackson, such as {@code @JsonProperty}, apply. The model does not see the schema: name the fields in the prompt.
+     *
+     * @throws IllegalArgumentException for a class without fields, such as {@code Object}
+     */
+    public GenerationRequest jsonSchema(Class<?> type) {
+        return jsonSchema(AnswerSchema.of(type));
     }
 
     /** A finished answer is a JSON object. */

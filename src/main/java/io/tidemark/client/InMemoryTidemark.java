@@ -128,7 +128,7 @@ public final class InMemoryTidemark implements TidemarkClient {
         int number = requests.size();
         GenerationRequest named = request.hasId() ? request : request.id("request-" + number);
         String id = named.id().orElseGet(() -> named.field("id").asText());
-        Pending pending = new Pending(handle(id), named, new Source(TOPIC, 0, number));
+        Pending pending = new Pending(handle(id, named.isStreaming()), named, new Source(TOPIC, 0, number));
         if (!closed) {
             requireNew(id);
             requests.add(named);
@@ -137,8 +137,9 @@ public final class InMemoryTidemark implements TidemarkClient {
         return pending;
     }
 
-    private OpenRequest handle(String id) {
-        return new OpenRequest(id, ByteBuffer.allocate(0), HERE, new AtomicLong(Long.MAX_VALUE >> 1), this::cancel);
+    private OpenRequest handle(String id, boolean streaming) {
+        return new OpenRequest(
+                id, ByteBuffer.allocate(0), streaming, HERE, new AtomicLong(Long.MAX_VALUE >> 1), this::cancel);
     }
 
     private void requireNew(String id) {
@@ -174,7 +175,8 @@ public final class InMemoryTidemark implements TidemarkClient {
     }
 
     private Pending pending(String id, Source source) {
-        return new Pending(handle(id), GenerationRequest.prompt(BASE_MODEL, "").id(id), source);
+        return new Pending(
+                handle(id, true), GenerationRequest.prompt(BASE_MODEL, "").id(id), source);
     }
 
     /** Adds all requests or none. */

@@ -25,25 +25,29 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TimeoutException;
 
 /**
  * Sends requests to the topics of a Kafka cluster, with one idempotent producer, and reads the results of all of them
  * with one consumer and {@code read_committed}. It uses no consumer group.
  *
- * <p>One thread {@code tidemark-client} reads. Callbacks and subscribers run on the executor of the builder, by default
- * on up to eight daemon threads {@code tidemark-callbacks-N}: callbacks that block take these threads from each other,
- * and never from the reader. If all of them block and others wait, there is one thread more each second, so that
- * callbacks can wait for other requests. These threads end when the client is closed and the last callback has run. A
- * callback that an executor refuses runs on the thread that has the result.
+ * <p>One thread {@code tidemark-client} reads, and one thread {@code tidemark-client-sender} calls the producer, so
+ * that callers do not wait for the cluster. Records wait for it within {@link Limits}. Callbacks and subscribers run on
+ * the executor of the builder, by default on up to eight daemon threads {@code tidemark-callbacks-N}: callbacks that
+ * block take these threads from each other, and never from the reader. If all of them block and others wait, there is
+ * one thread more each second, so that callbacks can wait for other requests. These threads end when the client is
+ * closed and the last callback has run. A callback that an executor refuses runs on the thread that has the result.
  *
- * <p>A result may be written before a client reads the topic. Therefore building a client waits until the ends of the
- * topics are known, and no request is sent before.
+ * <p>A result may be written before a client reads the topic. Therefore no request is sent before the ends of the
+ * topics are known. Building a client waits for them, unless {@link Builder#connectLater} is set.
  */
 public final class KafkaTidemarkClient implements TidemarkClient {
 
@@ -66,7 +70,13 @@ public final class KafkaTidemarkClient implements TidemarkClient {
 
     private final AtomicLong streamBudget;
     private final Producer<String, byte[]> producer;
+    private final RecordSender sender;
     private final OpenRequests open;
+    private final int maxCancellations;
+
+    /** How many cancellations wait for their acknowledgement. */
+    private final AtomicInteger cancellations = new AtomicInteger();
+
     private final BatchOutcomes batches;
     private final BoundaryTopic boundaries;
     private final BoundaryWatch watch;
@@ -90,11 +100,14 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         this.open = new OpenRequests(builder.limits, System::nanoTime);
         this.boundaries = new BoundaryTopic(builder.cluster, topics);
         this.watch = new BoundaryWatch(builder.cluster, topics);
-        this.producer = builder.cluster.producer();
+        this.maxCancellations = builder.limits.openRequests();
+        this.producer = builder.cluster.patientProducer(builder.limits.time());
+        this.sender = new RecordSender(builder.cluster, producer, builder.limits.time(), System::nanoTime);
         this.reader = builder.validationOnly ? Optional.empty() : Optional.of(reader(builder));
         this.thread = reader.map(loop -> CallbackThreads.daemon(loop, "tidemark-client"));
         this.batches = new BatchOutcomes(
-                builder.cluster, topics, builder.group, builder.limits, producer, callbacks, System::nanoTime);
+                builder.cluster, topics, builder.group, builder.limits, sender, callbacks, System::nanoTime);
+        sender.start();
         thread.ifPresent(Thread::start);
     }
 
@@ -105,10 +118,10 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         try {
             TopicReader<byte[]> readTopics = builder.cluster.resultReader();
             opened = Optional.of(readTopics);
-            ResultReader loop = new ResultReader(readTopics, results, topics.events(), open, System::nanoTime);
-            readTopics.partitionsOf(topics.requests());
-            // the first request would wait for the metadata
-            producer.partitionsFor(topics.requests());
+            ResultReader loop = new ResultReader(readTopics, topics, results, open, System::nanoTime, sender::stalled);
+            if (!builder.connectLater) {
+                loop.open();
+            }
             return loop;
         } catch (KafkaException | ClientException e) {
             opened.ifPresent(TopicReader::close);
@@ -142,6 +155,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         private Optional<Executor> callbacks = Optional.empty();
         private String group = "tidemark-calibrators";
         private boolean validationOnly;
+        private boolean connectLater;
 
         private Builder(Cluster cluster) {
             this.cluster = cluster;
@@ -191,7 +205,20 @@ public final class KafkaTidemarkClient implements TidemarkClient {
             return this;
         }
 
-        /** @throws ClientException if no broker answers, or a topic does not exist or cannot be read */
+        /**
+         * Builds the client without waiting for the cluster. Requests wait in the client until a broker answers and the
+         * topics exist, within {@link Limits}. What is wrong with the address fails the requests, and not the build.
+         */
+        public Builder connectLater() {
+            this.connectLater = true;
+            return this;
+        }
+
+        /**
+         * Waits until the cluster has told the topics, unless {@link #connectLater} is set.
+         *
+         * @throws ClientException if no broker answers, or a topic does not exist or cannot be read
+         */
         public KafkaTidemarkClient build() {
             return new KafkaTidemarkClient(this);
         }
@@ -212,28 +239,37 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         GenerationRequest named = request.hasId() ? request : request.id(idPrefix + ids.incrementAndGet());
         byte[] value = named.toBytes();
         String id = named.id().orElseGet(() -> named.field("id").asText());
-        OpenRequest handle = handle(id, this::cancelRecord);
+        OpenRequest handle = handle(id, named.isStreaming(), this::cancelRecord);
         Optional<ClientException> refused = open.add(handle, named.id().isPresent(), value.length, maxWait);
         if (refused.isPresent()) {
             handle.fail(refused.get(), () -> {});
-        } else if (named.isStreaming()) {
-            results.followEvents().whenComplete((followed, failure) -> {
-                if (failure == null) {
-                    send(handle, named, value);
-                } else {
-                    open.fail(handle, ClientException.of("request '" + id + "' was not sent", failure));
-                }
-            });
+        } else if (value.length > Cluster.MAX_REQUEST_BYTES) {
+            open.fail(
+                    handle,
+                    new ClientException.TooLarge(
+                            name(handle), value.length, topics.requests(), new RecordTooLargeException()));
         } else {
-            send(handle, named, value);
+            CompletableFuture<Void> after = named.isStreaming() ? results.followEvents() : results.opened();
+            ProducerRecord<String, byte[]> record = record(handle, named, value);
+            handle.send(() -> sender.add(name(handle), record, after, (metadata, failure) -> {
+                if (failure == null) {
+                    open.acknowledge(handle, source(metadata));
+                } else {
+                    open.fail(handle, notSent(handle, value.length, failure));
+                }
+            }));
         }
         return handle;
     }
 
-    private OpenRequest handle(String id, Function<OpenRequest, CompletionStage<Void>> canceller) {
+    private static String name(OpenRequest handle) {
+        return "request '" + handle.id() + "'";
+    }
+
+    private OpenRequest handle(String id, boolean streaming, Function<OpenRequest, CompletionStage<Void>> canceller) {
         byte[] correlation = new byte[CORRELATION_BYTES];
         random.nextBytes(correlation);
-        return new OpenRequest(id, ByteBuffer.wrap(correlation), callbacks, streamBudget, canceller);
+        return new OpenRequest(id, ByteBuffer.wrap(correlation), streaming, callbacks, streamBudget, canceller);
     }
 
     private ResultReader requireReader() {
@@ -241,28 +277,22 @@ public final class KafkaTidemarkClient implements TidemarkClient {
                 new IllegalStateException("this client was built for validation only; build another one for requests"));
     }
 
-    private void send(OpenRequest handle, GenerationRequest request, byte[] value) {
+    private ProducerRecord<String, byte[]> record(OpenRequest handle, GenerationRequest request, byte[] value) {
         ProducerRecord<String, byte[]> record =
                 new ProducerRecord<>(topics.requests(), request.key().orElse(null), value);
         request.headers().forEach((name, content) -> record.headers().add(name, content));
         record.headers()
                 .add(RequestMessage.CORRELATION_HEADER, handle.correlation().array());
         replyTopic.ifPresent(name -> record.headers().add("kafka_replyTopic", name));
-        try {
-            producer.send(record, (metadata, failure) -> {
-                if (failure == null) {
-                    open.acknowledge(handle, source(metadata));
-                } else {
-                    open.fail(handle, notSent(handle, value.length, failure));
-                }
-            });
-        } catch (KafkaException | IllegalStateException e) {
-            open.fail(handle, notSent(handle, value.length, e));
-        }
+        return record;
     }
 
     private ClientException notSent(OpenRequest handle, int bytes, Exception failure) {
-        return ClientException.ofRecord("request '" + handle.id() + "'", bytes, topics.requests(), failure);
+        if (failure instanceof TimeoutException) {
+            return new ClientException.TimedOut(name(handle) + " was not acknowledged by the broker: "
+                    + failure.getMessage() + "; it may have been sent: attach finds its result");
+        }
+        return ClientException.ofRecord(name(handle), bytes, topics.requests(), failure);
     }
 
     private static Source source(RecordMetadata metadata) {
@@ -273,7 +303,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     public List<OpenRequest> attach(Collection<String> attached, Instant since) {
         ResultReader results = requireReader();
         List<OpenRequest> handles =
-                attached.stream().map(id -> handle(id, this::cancelId)).toList();
+                attached.stream().map(id -> handle(id, true, this::cancelId)).toList();
         if (isAttached(handles, Map.of())) {
             results.followEvents();
             readSince(results, since, handles);
@@ -285,7 +315,7 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     public List<OpenRequest> attachRecords(Map<String, Source> records, Instant since) {
         ResultReader results = requireReader();
         Map<OpenRequest, Source> sources = new LinkedHashMap<>();
-        records.forEach((id, record) -> sources.put(handle(id, this::cancelRecord), record));
+        records.forEach((id, record) -> sources.put(handle(id, true, this::cancelSource), record));
         List<OpenRequest> handles = List.copyOf(sources.keySet());
         if (isAttached(handles, sources)) {
             sources.forEach(OpenRequest::acknowledge);
@@ -311,6 +341,14 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     }
 
     private CompletionStage<Void> cancelRecord(OpenRequest handle) {
+        if (handle.withdraw()) {
+            open.fail(handle, new ClientException.Cancelled(name(handle) + " was cancelled before it was sent"));
+            return CompletableFuture.completedStage(null);
+        }
+        return cancelSource(handle);
+    }
+
+    private CompletionStage<Void> cancelSource(OpenRequest handle) {
         return handle.record()
                 .thenCompose(record -> sendCancellation(handle.id(), CancellationMessage.ofSource(record)));
     }
@@ -320,21 +358,28 @@ public final class KafkaTidemarkClient implements TidemarkClient {
     }
 
     private CompletionStage<Void> sendCancellation(String id, CancellationMessage cancellation) {
+        String name = "the cancellation of '" + id + "'";
+        if (cancellations.incrementAndGet() > maxCancellations) {
+            cancellations.decrementAndGet();
+            return CompletableFuture.failedStage(new ClientException.TooManyOpen(
+                    name + " was not sent: " + maxCancellations + " wait for the broker, which is the limit of"
+                            + " Limits.openRequests; wait for their stages"));
+        }
         CompletableFuture<Void> acknowledged = new CompletableFuture<>();
-        try {
-            producer.send(
-                    new ProducerRecord<>(topics.cancellations(), id, TopicJson.write(cancellation)),
-                    (metadata, failure) -> callbacks.execute(() -> {
+        sender.add(
+                name,
+                new ProducerRecord<>(topics.cancellations(), id, TopicJson.write(cancellation)),
+                CompletableFuture.completedFuture(null),
+                (metadata, failure) -> {
+                    cancellations.decrementAndGet();
+                    callbacks.execute(() -> {
                         if (failure == null) {
                             acknowledged.complete(null);
                         } else {
-                            acknowledged.completeExceptionally(
-                                    ClientException.of("the cancellation of '" + id + "' was not sent", failure));
+                            acknowledged.completeExceptionally(ClientException.of(name + " was not sent", failure));
                         }
-                    }));
-        } catch (KafkaException | IllegalStateException e) {
-            acknowledged.completeExceptionally(ClientException.of("the cancellation of '" + id + "' was not sent", e));
-        }
+                    });
+                });
         return acknowledged.minimalCompletionStage();
     }
 
@@ -379,7 +424,13 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         reader.ifPresent(ResultReader::stop);
         batches.stop();
         watch.close();
-        producer.close(maxWait.compareTo(LONGEST_SEND) < 0 ? maxWait : LONGEST_SEND);
+        long end = System.nanoTime() + Math.min(Limits.nanos(maxWait), LONGEST_SEND.toNanos());
+        try {
+            sender.close(Duration.ofNanos(end - System.nanoTime()));
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        producer.close(Duration.ofNanos(Math.max(0, end - System.nanoTime())));
         ownCallbacks.ifPresent(CallbackThreads::shutdown);
         try {
             // a callback on the thread that reads cannot wait for its end

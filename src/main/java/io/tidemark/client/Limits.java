@@ -8,7 +8,7 @@ import java.time.Duration;
  * @param openRequests how many requests may be open, 1 or more. A request is open until the callbacks of its result
  *     have run
  * @param unsentBytes  how many bytes of requests may wait for the acknowledgement of the broker. It must be less than
- *     the producer's {@code buffer.memory}, which is 32 MiB by default; otherwise submitting waits for the producer
+ *     the producer's {@code buffer.memory}, which is 32 MiB by default; otherwise records wait for the producer
  * @param streamBytes  how many bytes of streamed text may wait for subscribers. Beyond it, a stream gets the rest of
  *     its text with the result
  * @param time         how long a request may be open. The service continues with a request that takes longer

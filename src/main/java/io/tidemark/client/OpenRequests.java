@@ -187,6 +187,7 @@ final class OpenRequests {
     /** Ends a request without a result; has no effect on a request that is not open. */
     void fail(OpenRequest request, ClientException cause) {
         if (remove(request)) {
+            request.withdraw();
             request.fail(cause, () -> release(0));
         }
     }
@@ -251,7 +252,7 @@ final class OpenRequests {
         return waitingBytes > MAX_WAITING_BYTES;
     }
 
-    /** Ends the requests that have been open for too long. */
+    /** Ends the requests that have been open for too long. {@link RecordSender} ends those that it has not sent. */
     void expire() {
         List<State> expired = new ArrayList<>();
         synchronized (this) {
@@ -265,6 +266,9 @@ final class OpenRequests {
         }
         String time = "within " + limits.time().toSeconds() + " s";
         for (State state : expired) {
+            if (state.request().isWaiting()) {
+                continue;
+            }
             String request = "request '" + state.request().id() + "' ";
             fail(
                     state.request(),
@@ -307,15 +311,21 @@ final class OpenRequests {
             awaitNone(maxWait);
         } finally {
             for (State state : all()) {
-                String id = state.request().id();
                 fail(
                         state.request(),
-                        new ClientException.Closed("the client was closed while request '" + id + "' was open"
-                                + (state.isSent()
-                                        ? "; the service answers it: attach waits again"
-                                        : " and not acknowledged by the broker; it may not have been sent")));
+                        new ClientException.Closed("the client was closed while request '"
+                                + state.request().id() + "' was open" + whatFollows(state)));
             }
         }
+    }
+
+    private static String whatFollows(State state) {
+        if (state.isSent()) {
+            return "; the service answers it: attach waits again";
+        }
+        return state.request().withdraw()
+                ? "; it was not sent"
+                : " and not acknowledged by the broker; it may not have been sent";
     }
 
     private synchronized void awaitNone(Duration maxWait) throws InterruptedException {

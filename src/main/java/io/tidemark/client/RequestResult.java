@@ -4,11 +4,13 @@ import io.tidemark.message.CompletionResult;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.ErrorResult;
 import io.tidemark.message.ResultMessage;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * The result of a request that {@link TidemarkClient} sent.
+ * The result of a request that {@link TidemarkClient} sent: an answer, or an error of the service. Methods that read
+ * the answer throw a {@link ClientException.Refused} with the error if there is none; {@link #failed} tells before.
  *
  * @param id      the id of the request, as it was sent
  * @param message the record of {@code generation-results}
@@ -25,21 +27,69 @@ public record RequestResult(String id, ResultMessage message, String json) {
                 : ((ErrorResult) message).model().orElse("");
     }
 
-    /** The text of the first choice; empty if the request failed. */
+    /** Whether the service answered with an error. */
+    public boolean failed() {
+        return message instanceof ErrorResult;
+    }
+
+    /**
+     * The text of the first choice.
+     *
+     * @throws ClientException.Refused if the request failed
+     */
     public String text() {
-        return first(CompletionResult.Choice::generated);
+        return first(CompletionResult.Choice::generated).orElse("");
     }
 
-    /** The finish reason of the first choice; empty if the request failed. */
+    /**
+     * The first choice, read from JSON, such as the answer of a request with
+     * {@link GenerationRequest#jsonSchema(Class)} of the same class.
+     *
+     * @throws ClientException.Refused if the request failed
+     * @throws ClientException.Unreadable if the text is not such JSON, or only its beginning
+     */
+    public <T> T value(Class<T> type) {
+        return AnswerSchema.read(this, type);
+    }
+
+    /**
+     * The finish reason of the first choice.
+     *
+     * @throws ClientException.Refused if the request failed
+     */
     public String finishReason() {
-        return first(CompletionResult.Choice::finishReason);
+        return first(CompletionResult.Choice::finishReason).orElse("");
     }
 
-    /** The number of generated tokens of all choices. */
+    /**
+     * The tokens of the first choice with their log-probabilities; empty unless the request has
+     * {@link GenerationRequest#logprobs}.
+     *
+     * @throws ClientException.Refused if the request failed
+     */
+    public List<CompletionResult.TokenLogprob> logprobs() {
+        return first(CompletionResult.Choice::logprobs)
+                .flatMap(found -> found)
+                .map(CompletionResult.Logprobs::content)
+                .orElse(List.of());
+    }
+
+    /**
+     * The number of tokens of the prompt.
+     *
+     * @throws ClientException.Refused if the request failed
+     */
+    public int promptTokens() {
+        return answer().usage().promptTokens();
+    }
+
+    /**
+     * The number of generated tokens of all choices.
+     *
+     * @throws ClientException.Refused if the request failed
+     */
     public int completionTokens() {
-        return message instanceof CompletionResult completion
-                ? completion.usage().completionTokens()
-                : 0;
+        return answer().usage().completionTokens();
     }
 
     /** The number of layers that used the adapter; 0 if the record does not contain it. */
@@ -59,9 +109,14 @@ public record RequestResult(String id, ResultMessage message, String json) {
         return Math.max(0, running) / MILLIS_PER_SECOND;
     }
 
-    /** The generated tokens over {@link #seconds}; 0 if no token was generated. */
+    /**
+     * The generated tokens over {@link #seconds}; 0 if no token was generated.
+     *
+     * @throws ClientException.Refused if the request failed
+     */
     public double tokensPerSecond() {
-        return seconds() == 0 ? 0 : completionTokens() / seconds();
+        int tokens = completionTokens();
+        return seconds() == 0 ? 0 : tokens / seconds();
     }
 
     /**
@@ -70,10 +125,15 @@ public record RequestResult(String id, ResultMessage message, String json) {
      * @throws ClientException.Refused if it failed
      */
     public RequestResult orThrow() {
+        answer();
+        return this;
+    }
+
+    private CompletionResult answer() {
         if (message instanceof ErrorResult failed) {
             throw new ClientException.Refused(id, failed.error());
         }
-        return this;
+        return (CompletionResult) message;
     }
 
     /** The error's code and message; empty if the request succeeded. */
@@ -85,9 +145,7 @@ public record RequestResult(String id, ResultMessage message, String json) {
         return Optional.empty();
     }
 
-    private String first(Function<CompletionResult.Choice, String> field) {
-        return message instanceof CompletionResult completion
-                ? completion.choices().stream().findFirst().map(field).orElse("")
-                : "";
+    private <T> Optional<T> first(Function<CompletionResult.Choice, T> field) {
+        return answer().choices().stream().findFirst().map(field);
     }
 }

@@ -28,12 +28,11 @@ import java.util.concurrent.Flow;
 public interface TidemarkClient extends AutoCloseable {
 
     /**
-     * Sends a request. Does not wait for the service, nor for the acknowledgement of the broker. It waits for up to 10
-     * seconds while the producer has no metadata of the topic, such as without a broker. The stages of the returned
-     * request fail with {@link ClientException.TooManyOpen} if a limit is reached, with
-     * {@link ClientException.TooLarge} or {@link ClientException.AccessDenied} if the broker refuses the record, with
-     * {@link ClientException.TimedOut} if there is no result in time, and with {@link ClientException.Closed} if the
-     * client is closed before.
+     * Sends a request. Waits for nothing: without a broker, the request waits in the client. Requests are sent in the
+     * order of the calls. The stages of the returned request fail with {@link ClientException.TooManyOpen} if a limit
+     * is reached, with {@link ClientException.TooLarge} or {@link ClientException.AccessDenied} if the broker refuses
+     * the record, with {@link ClientException.TimedOut} if it is not sent or has no result in time, and with
+     * {@link ClientException.Closed} if the client is closed before.
      *
      * @throws IllegalArgumentException if another request with this id is open
      */
@@ -79,10 +78,10 @@ public interface TidemarkClient extends AutoCloseable {
     }
 
     /**
-     * Sends a validation batch. The stage completes when the calibrators have processed it. A batch counts once, so a
-     * program that did not get the outcome sends the batch with the same id again. The stage fails as that of a
-     * request does; the limits of the client apply to batches, too, and the limit of time to the time without an
-     * outcome of any batch.
+     * Sends a validation batch. Waits for nothing. The stage completes when the calibrators have processed the batch. A
+     * batch counts once, so a program that did not get the outcome sends the batch with the same id again. The stage
+     * fails as that of a request does; the limits of the client apply to batches, too, and the limit of time to the
+     * time without an outcome of any batch.
      */
     CompletionStage<BatchOutcome> validate(RawValidationBatch batch);
 

@@ -134,13 +134,18 @@ public final class TopicReader<K> implements AutoCloseable {
         List<TopicPartition> partitions = knownPartitionsOf(topic);
         while (partitions.isEmpty()) {
             if (time.nanosSince(start) >= newTopic.toNanos()) {
-                throw new UnknownTopicOrPartitionException("topic '" + topic
-                        + "' does not exist; 'tidemark serve' and 'tidemark broker' create the topics");
+                throw doesNotExist(topic);
             }
             time.sleep(NEW_TOPIC_RETRY);
             partitions = knownPartitionsOf(topic);
         }
         return partitions;
+    }
+
+    /** The exception for a topic that the brokers do not know. */
+    public static UnknownTopicOrPartitionException doesNotExist(String topic) {
+        return new UnknownTopicOrPartitionException(
+                "topic '" + topic + "' does not exist; 'tidemark serve' and 'tidemark broker' create the topics");
     }
 
     private List<TopicPartition> knownPartitionsOf(String topic) {

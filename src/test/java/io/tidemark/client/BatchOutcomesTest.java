@@ -21,6 +21,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -32,8 +33,9 @@ class BatchOutcomesTest {
 
     private final MockProducer<String, byte[]> producer =
             new MockProducer<>(false, null, new StringSerializer(), new ByteArraySerializer());
+    private final RecordSender sender = new RecordSender(cluster, producer, Limits.DEFAULT.time(), System::nanoTime);
     private final BatchOutcomes outcomes = new BatchOutcomes(
-            cluster, Topics.DEFAULT, "calibrators", Limits.DEFAULT, producer, Runnable::run, System::nanoTime);
+            cluster, Topics.DEFAULT, "calibrators", Limits.DEFAULT, sender, Runnable::run, System::nanoTime);
 
     @BeforeAll
     static void startBroker() throws Exception {
@@ -47,9 +49,15 @@ class BatchOutcomesTest {
         broker.close();
     }
 
+    @BeforeEach
+    void start() {
+        sender.start();
+    }
+
     @AfterEach
-    void stop() {
+    void stop() throws Exception {
         outcomes.stop();
+        sender.close(Duration.ZERO);
     }
 
     @Test
@@ -96,7 +104,7 @@ class BatchOutcomesTest {
                 Topics.DEFAULT,
                 "calibrators",
                 Limits.DEFAULT,
-                producer,
+                sender,
                 Runnable::run,
                 () -> Thread.currentThread().getName().equals("tidemark-client-batches") && looks.getAndIncrement() == 0
                         ? now.addAndGet(tooLong)

@@ -143,6 +143,7 @@ class CallbackThreadsTest {
         OpenRequest request = new OpenRequest(
                 id,
                 OpenRequestsTest.correlation(id),
+                true,
                 threads,
                 new AtomicLong(1000),
                 each -> CompletableFuture.completedFuture(null));

@@ -39,12 +39,25 @@ final class FakeService implements AutoCloseable {
 
     /** Reads the records that are written to a topic from now on. */
     FakeService(Cluster cluster, String topic) {
+        this(cluster, topic, false);
+    }
+
+    /** Reads all records of a topic. */
+    static FakeService fromBeginning(Cluster cluster, String topic) {
+        return new FakeService(cluster, topic, true);
+    }
+
+    private FakeService(Cluster cluster, String topic, boolean all) {
         requests = cluster.consumer();
         List<TopicPartition> partitions = requests.partitionsFor(topic).stream()
                 .map(info -> new TopicPartition(topic, info.partition()))
                 .toList();
         requests.assign(partitions);
-        requests.seekToEnd(partitions);
+        if (all) {
+            requests.seekToBeginning(partitions);
+        } else {
+            requests.seekToEnd(partitions);
+        }
         partitions.forEach(requests::position);
         events = cluster.producer();
         results = new KafkaProducer<>(

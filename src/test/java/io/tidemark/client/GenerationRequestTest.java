@@ -62,6 +62,8 @@ class GenerationRequestTest {
                 .maxTokens(5)
                 .temperature(0)
                 .topP(0.5)
+                .topK(7)
+                .logprobs(2)
                 .seed(-3)
                 .stop("x", "y")
                 .choices(2)
@@ -77,6 +79,8 @@ class GenerationRequestTest {
         assertThat(message.ending().stop()).containsExactly("x", "y");
         assertThat(message.sampling().temperature()).isZero();
         assertThat(message.sampling().topP()).isEqualTo(0.5);
+        assertThat(message.sampling().topK()).isEqualTo(7);
+        assertThat(message.logprobs()).isEqualTo(OptionalInt.of(2));
         assertThat(message.sampling().seed()).isEqualTo(OptionalLong.of(-3));
         assertThat(message.n()).isEqualTo(2);
         assertThat(message.head().priority()).isEqualTo(-1);

@@ -12,10 +12,15 @@ import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -61,6 +66,84 @@ class InMemoryTidemarkTest {
                 .cause()
                 .satisfies(failure ->
                         assertThat(((ClientException.Refused) failure).code()).isEqualTo("unknown_model"));
+    }
+
+    @Test
+    @DisplayName("A failed result has no text, finish reason or tokens: reading one throws its error")
+    void failedResult() {
+        RequestResult failed = tidemark.submit(GenerationRequest.prompt("a", "refuse"))
+                .result()
+                .toCompletableFuture()
+                .join();
+        assertThat(failed.failed()).isTrue();
+        assertThat(failed.error()).contains("unknown_model: no such adapter");
+        for (Function<RequestResult, Object> reading : List.<Function<RequestResult, Object>>of(
+                RequestResult::text,
+                RequestResult::finishReason,
+                RequestResult::promptTokens,
+                RequestResult::completionTokens,
+                RequestResult::tokensPerSecond,
+                RequestResult::logprobs,
+                RequestResult::orThrow)) {
+            assertThatThrownBy(() -> reading.apply(failed))
+                    .isInstanceOf(ClientException.Refused.class)
+                    .hasMessageContaining("unknown_model: no such adapter");
+        }
+        RequestResult answered = join(GenerationRequest.prompt("a", "p"));
+        assertThat(answered.failed()).isFalse();
+        assertThat(answered.logprobs()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A request without streaming() has no events, and says what is missing")
+    void notStreaming() {
+        OpenRequest plain = tidemark.submit(GenerationRequest.prompt("a", "p").id("r"));
+        for (Consumer<OpenRequest> reading : List.<Consumer<OpenRequest>>of(
+                OpenRequest::events, OpenRequest::eventStream, request -> request.onEvents(event -> {}))) {
+            assertThatThrownBy(() -> reading.accept(plain))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContainingAll("'r'", "without streaming()");
+        }
+    }
+
+    @Test
+    @DisplayName("Calls back with the events of a request, then completes with its result")
+    void onEvents() {
+        List<String> texts = new ArrayList<>();
+        CompletionStage<RequestResult> result = tidemark.submit(
+                        GenerationRequest.prompt("a", "p").streaming())
+                .onEvents(event -> texts.add(((RequestEvent.Text) event).text()));
+        assertThat(result.toCompletableFuture().join().text()).isEqualTo("one a");
+        assertThat(String.join("", texts)).isEqualTo("one a");
+        assertThatThrownBy(() -> tidemark.submit(
+                                GenerationRequest.prompt("a", "refuse").streaming())
+                        .onEvents(event -> {})
+                        .toCompletableFuture()
+                        .join())
+                .hasCauseInstanceOf(ClientException.Refused.class);
+        assertThatThrownBy(
+                        () -> tidemark.submit(GenerationRequest.prompt("a", "p").streaming())
+                                .onEvents(event -> {
+                                    throw new IllegalStateException("a mistake");
+                                })
+                                .toCompletableFuture()
+                                .join())
+                .hasRootCauseMessage("a mistake");
+    }
+
+    @Test
+    @DisplayName("Gives the events of a request as a stream, which throws what the request failed with")
+    void eventStream() {
+        try (Stream<RequestEvent> events =
+                tidemark.submit(GenerationRequest.prompt("a", "p").streaming()).eventStream()) {
+            assertThat(events.map(event -> ((RequestEvent.Text) event).text()).collect(Collectors.joining()))
+                    .isEqualTo("one a");
+        }
+        try (Stream<RequestEvent> events = tidemark.submit(
+                        GenerationRequest.prompt("a", "refuse").streaming())
+                .eventStream()) {
+            assertThatThrownBy(events::toList).isInstanceOf(ClientException.Refused.class);
+        }
     }
 
     @Test

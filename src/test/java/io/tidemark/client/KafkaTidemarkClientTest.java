@@ -14,6 +14,7 @@ import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -26,6 +27,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.management.ObjectName;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -168,6 +170,31 @@ class KafkaTidemarkClientTest {
     }
 
     @Test
+    @DisplayName(
+            "A stream of events waits for each, and joins the texts that come while the program does another thing")
+    void eventStream() throws Exception {
+        OpenRequest request = client.submit(prompt("p").streaming());
+        ConsumerRecord<String, byte[]> record = service.await();
+        List<String> texts = new ArrayList<>();
+        try (Stream<RequestEvent> events = request.eventStream()) {
+            Iterator<RequestEvent> each = events.iterator();
+            service.event(record, 1, 0, "one");
+            texts.add(((RequestEvent.Text) each.next()).text());
+            service.event(record, 1, 1, " two");
+            service.event(record, 1, 2, " three");
+            service.answer(record, "one two three four");
+            get(request.result());
+            each.forEachRemaining(event -> texts.add(((RequestEvent.Text) event).text()));
+        }
+        assertThat(texts).containsExactly("one", " two three four");
+        OpenRequest ended = client.submit(prompt("p").streaming());
+        try (Stream<RequestEvent> events = ended.eventStream()) {
+            service.event(service.await(), 1, 0, "first");
+            assertThat(events.findFirst()).contains(new RequestEvent.Text(0, "first"));
+        }
+    }
+
+    @Test
     @DisplayName("Text starts over when another worker runs the request, and the result completes it")
     void takeover() throws Exception {
         OpenRequest request = client.submit(prompt("p").streaming());
@@ -187,6 +214,8 @@ class KafkaTidemarkClientTest {
     void cancel() throws Exception {
         try (FakeService cancellations = new FakeService(cluster, Topics.DEFAULT.cancellations())) {
             OpenRequest request = client.submit(prompt("p"));
+            get(request.record());
+            get(request.cancel());
             get(request.cancel());
             JsonNode source =
                     GenerationRequestTest.parse(cancellations.await().value()).path("source");
@@ -216,7 +245,7 @@ class KafkaTidemarkClientTest {
     @Test
     @DisplayName("An error of the service is a result, and fails generate and the stream with its code")
     void refused() throws Exception {
-        OpenRequest request = client.submit(prompt("p"));
+        OpenRequest request = client.submit(prompt("p").streaming());
         service.refuse(service.await(), "unknown_model");
         assertThat(get(request.result()).error()).contains("unknown_model: this one is wrong");
         Collector texts = Collector.of(request);

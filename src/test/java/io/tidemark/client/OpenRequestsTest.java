@@ -4,7 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidemark.fixture.SampleResults;
+import io.tidemark.message.CompletionResult;
+import io.tidemark.message.CompletionResult.Alternative;
+import io.tidemark.message.CompletionResult.Choice;
+import io.tidemark.message.CompletionResult.Logprobs;
+import io.tidemark.message.CompletionResult.TokenLogprob;
 import io.tidemark.message.EventMessage;
+import io.tidemark.message.Input;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
@@ -78,7 +84,7 @@ class OpenRequestsTest {
     void unusableIds() throws Exception {
         OpenRequest first = sent("7", false, 1, 7);
         OpenRequest second =
-                watched(new OpenRequest("7", correlation("other"), HERE, new AtomicLong(), each -> done()));
+                watched(new OpenRequest("7", correlation("other"), true, HERE, new AtomicLong(), each -> done()));
         assertThat(open.add(second, false, 1, Duration.ZERO)).isEmpty();
         result(second, "generation-requests-1-8", at(1, 8), "text");
         result(first, "generation-requests-1-7", at(1, 7), "text");
@@ -150,8 +156,8 @@ class OpenRequestsTest {
         List<Runnable> waiting = new ArrayList<>();
         for (int i = 0; i < 16; i++) {
             assertThat(many.holdsTooMuch()).isFalse();
-            OpenRequest slow =
-                    new OpenRequest("s" + i, correlation("s" + i), waiting::add, new AtomicLong(), request -> done());
+            OpenRequest slow = new OpenRequest(
+                    "s" + i, correlation("s" + i), true, waiting::add, new AtomicLong(), request -> done());
             many.add(slow, true, 1, Duration.ZERO);
             many.onResult(record(
                     slow.correlation(),
@@ -198,6 +204,26 @@ class OpenRequestsTest {
         assertThat(result.seconds()).isEqualTo(0.1);
         assertThat(result.tokensPerSecond()).isEqualTo(20);
         assertThat(result.error()).isEmpty();
+        assertThat(result.promptTokens()).isEqualTo(5);
+    }
+
+    @Test
+    @DisplayName("Have the log-probabilities of their tokens, if the result has them")
+    void logprobs() throws Exception {
+        OpenRequest a = sent("a", 0, 7);
+        TokenLogprob token = new TokenLogprob("x", 3, -0.5, List.of(new Alternative("y", 4, -1)));
+        CompletionResult plain = SampleResults.completion("a", "m", "x", at(0, 7));
+        CompletionResult result = new CompletionResult(
+                "a",
+                plain.object(),
+                plain.created(),
+                "m",
+                List.of(Choice.answering(
+                        new Input.Prompt("p"), 0, "x", "stop", Optional.of(new Logprobs(List.of(token))))),
+                plain.usage(),
+                plain.tidemark());
+        open.onResult(record(a.correlation(), "a", TopicJson.write(result)));
+        assertThat(a.result().toCompletableFuture().getNow(null).logprobs()).containsExactly(token);
     }
 
     @Test
@@ -210,7 +236,7 @@ class OpenRequestsTest {
         open.acknowledge(open("b"), at(0, 2));
         List<Runnable> waiting = new ArrayList<>();
         OpenRequest slow =
-                new OpenRequest("slow", correlation("slow"), waiting::add, new AtomicLong(), request -> done());
+                new OpenRequest("slow", correlation("slow"), true, waiting::add, new AtomicLong(), request -> done());
         open.add(slow, true, 1, Duration.ZERO);
         open.acknowledge(slow, at(0, 3));
         result(slow, "slow", at(0, 3), "text");
@@ -291,7 +317,7 @@ class OpenRequestsTest {
     }
 
     private OpenRequest handle(String id) {
-        return new OpenRequest(id, correlation(id), HERE, new AtomicLong(1000), request -> done());
+        return new OpenRequest(id, correlation(id), true, HERE, new AtomicLong(1000), request -> done());
     }
 
     private OpenRequest watched(OpenRequest request) {

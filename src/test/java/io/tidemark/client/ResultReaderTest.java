@@ -10,9 +10,11 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
@@ -22,27 +24,31 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The reader of results")
 class ResultReaderTest {
 
-    private static final TopicPartition RESULTS = new TopicPartition("results", 0);
-    private static final TopicPartition EVENTS = new TopicPartition("events", 0);
+    private static final TopicPartition RESULTS = new TopicPartition(Topics.DEFAULT.results(), 0);
+    private static final TopicPartition EVENTS = new TopicPartition(Topics.DEFAULT.events(), 0);
 
     private final AtomicLong now = new AtomicLong();
     private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
     private final OpenRequests open = new OpenRequests(Limits.DEFAULT, now::get);
+    private final List<KafkaException> stalled = new CopyOnWriteArrayList<>();
     private final ResultReader reader = reader();
     private final Thread thread = new Thread(reader, "tidemark-client");
 
     private ResultReader reader() {
-        for (TopicPartition each : List.of(RESULTS, EVENTS)) {
+        for (TopicPartition each : List.of(RESULTS, EVENTS, new TopicPartition(Topics.DEFAULT.requests(), 0))) {
             consumer.updatePartitions(
                     each.topic(), List.of(new PartitionInfo(each.topic(), each.partition(), null, null, null)));
         }
         consumer.updateEndOffsets(Map.of(RESULTS, 7L));
-        return new ResultReader(
+        ResultReader opened = new ResultReader(
                 new TopicReader<>(consumer, Time.system(), Duration.ZERO),
-                List.of("results"),
-                "events",
+                Topics.DEFAULT,
+                List.of(RESULTS.topic()),
                 open,
-                now::get);
+                now::get,
+                stalled::add);
+        opened.open();
+        return opened;
     }
 
     @AfterEach
@@ -72,7 +78,7 @@ class ResultReaderTest {
     @DisplayName("That ends by an error fails the open requests, and no later request is accepted")
     void dies() throws Exception {
         OpenRequest request =
-                new OpenRequest("a", ByteBuffer.allocate(16), Runnable::run, new AtomicLong(), each -> null);
+                new OpenRequest("a", ByteBuffer.allocate(16), true, Runnable::run, new AtomicLong(), each -> null);
         open.attach(List.of(request), Map.of());
         consumer.schedulePollTask(() -> {
             throw new IllegalStateException("a mistake");

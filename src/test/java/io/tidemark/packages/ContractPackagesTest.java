@@ -42,7 +42,7 @@ class ContractPackagesTest {
     }
 
     @Test
-    @DisplayName("The client needs the records, the reader of topics, Jackson and Kafka's clients only")
+    @DisplayName("The client needs the records, the reader of topics, Jackson, Kafka's clients and victools only")
     void client() {
         dependOnlyOn(
                 "io.tidemark.client..",
@@ -50,6 +50,8 @@ class ContractPackagesTest {
                 "io.tidemark.time..",
                 "io.tidemark.topic..",
                 "com.fasterxml.jackson..",
+                "com.github.victools.jsonschema..",
+                "com.fasterxml.classmate..",
                 "org.apache.kafka.clients..",
                 "org.apache.kafka.common..");
     }

@@ -29,7 +29,9 @@ class ClientArtifactTest {
                         "@kafka.version@",
                         "@jackson.version@",
                         "@jackson.version@",
-                        "@jackson.version@");
+                        "@jackson.version@",
+                        "@victools.version@",
+                        "@victools.version@");
     }
 
     @Test
@@ -54,7 +56,7 @@ class ClientArtifactTest {
     }
 
     @Test
-    @DisplayName("Depends on kafka-clients and Jackson only")
+    @DisplayName("Depends on kafka-clients, Jackson and the generator of schemas only")
     void dependencies() {
         assertThat(all(client, "<artifactId>([^<]*)</artifactId>"))
                 .containsExactly(
@@ -62,7 +64,9 @@ class ClientArtifactTest {
                         "kafka-clients",
                         "jackson-databind",
                         "jackson-datatype-jdk8",
-                        "jackson-datatype-jsr310");
+                        "jackson-datatype-jsr310",
+                        "jsonschema-generator",
+                        "jsonschema-module-jackson");
     }
 
     @Test
