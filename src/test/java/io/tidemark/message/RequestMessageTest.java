@@ -49,7 +49,8 @@ class RequestMessageTest {
                         OptionalInt.of(3),
                         Optional.of("u"),
                         true,
-                        OptionalInt.of(12)));
+                        OptionalInt.of(12),
+                        List.of()));
     }
 
     @Test
@@ -67,7 +68,8 @@ class RequestMessageTest {
                         OptionalInt.empty(),
                         Optional.empty(),
                         false,
-                        OptionalInt.empty()));
+                        OptionalInt.empty(),
+                        List.of()));
     }
 
     @Test
