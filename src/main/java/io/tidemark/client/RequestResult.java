@@ -4,6 +4,7 @@ import io.tidemark.message.CompletionResult;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.ErrorResult;
 import io.tidemark.message.ResultMessage;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
@@ -74,6 +75,14 @@ public record RequestResult(String id, ResultMessage message, String json) {
             throw new ClientException.Refused(id, failed.error());
         }
         return this;
+    }
+
+    /**
+     * The fields of the request that had no effect, such as {@code max_token} or {@code messages[0].nmae}: the first
+     * 16, empty if the worker is older than this client.
+     */
+    public List<String> ignoredFields() {
+        return message.ignoredFields();
     }
 
     /** The error's code and message; empty if the request succeeded. */
