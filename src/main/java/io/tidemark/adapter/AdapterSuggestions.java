@@ -43,7 +43,7 @@ public final class AdapterSuggestions {
             return "; the adapters are " + quoted(ids, ", ");
         }
         List<String> similar = nearest.to(name, NEAREST);
-        return (similar.isEmpty() ? "" : "; did you mean " + quoted(similar, " or ") + "?") + " " + where
+        return (similar.isEmpty() ? "; " : "; did you mean " + quoted(similar, " or ") + "? ") + where
                 + " shows all " + ids.size() + " adapters";
     }
 

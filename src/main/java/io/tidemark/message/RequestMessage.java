@@ -84,7 +84,7 @@ public record RequestMessage(
         ignoredFields = List.copyOf(ignoredFields);
     }
 
-    /** Parses a value of the topic as {@link #parse(byte[], int, UnknownField.Rule)} does; unknown fields are ignored. */
+    /** Parses as {@link #parse(byte[], int, UnknownField.Rule)} does, and ignores unknown fields. */
     public static Parsed<RequestMessage> parse(byte[] value, int maxBytes) {
         return parse(value, maxBytes, UnknownField.Rule.IGNORE);
     }
