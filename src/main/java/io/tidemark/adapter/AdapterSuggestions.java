@@ -43,8 +43,8 @@ public final class AdapterSuggestions {
             return "; the adapters are " + quoted(ids, ", ");
         }
         List<String> similar = nearest.to(name, NEAREST);
-        return (similar.isEmpty() ? "; " : "; did you mean " + quoted(similar, " or ") + "? ") + where
-                + " shows all " + ids.size() + " adapters";
+        return (similar.isEmpty() ? "; " : "; did you mean " + quoted(similar, " or ") + "? ") + where + " shows all "
+                + ids.size() + " adapters";
     }
 
     private static String quoted(List<String> names, String separator) {

@@ -172,7 +172,8 @@ class FileCommandTest {
     }
 
     @Test
-    @DisplayName("A field that a worker ignored is printed once, and is in the output, also beside an error of an OpenAI line")
+    @DisplayName(
+            "A field that a worker ignored is printed once, and is in the output, also beside an error of an OpenAI line")
     void ignoredFields() throws Exception {
         Files.writeString(input, """
                 {"id": "typo-1", "prompt": "a", "max_token": 1}

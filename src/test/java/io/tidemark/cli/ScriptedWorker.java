@@ -28,9 +28,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Answers a prompt with the prompt, sends its first character as an event, and fails the prompt {@code fail}. Results of
- * an id that begins with {@code typo} have ignored fields. Before
+ * Answers a prompt with the prompt, sends its first character as an event, and fails the prompt {@code fail}. Before
  * each result it writes two others with the same id: one of another record, and one in a transaction that it aborts.
+ * Results of an id that begins with {@code typo} have ignored fields.
  */
 final class ScriptedWorker extends ScriptedService {
 

@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.fixture.Bounds;
 import io.tidemark.schema.AsyncApi;
-import io.tidemark.schema.Schema;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;

@@ -88,9 +88,7 @@ class IgnoredFieldsTest {
         assertThat(lines).hasSize(2).noneMatch(line -> line.contains("secret"));
         JsonNode failed = new ObjectMapper().readTree(lines.get(0));
         assertThat(failed.path("message").asText()).isEqualTo("request 'r' failed: engine_error (no field)");
-        assertThat(failed.path("mdc"))
-                .isEqualTo(new ObjectMapper().readTree(
-                        """
+        assertThat(failed.path("mdc")).isEqualTo(new ObjectMapper().readTree("""
                         {"id": "r", "tenant": "requests", "adapter": "warm", "boundary": "6"}"""));
         // nothing is left from the record before
         assertThat(new ObjectMapper().readTree(lines.get(1)).path("mdc").has("adapter"))

@@ -88,10 +88,12 @@ class WorkerTest {
     @Test
     @DisplayName("Answers a request for a misspelled adapter with the nearest id, and names its unknown field")
     void unknownAdapter() {
-        client.send(REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\", \"max_token\": 1}");
+        client.send(
+                REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\", \"max_token\": 1}");
         JsonNode result = client.await(RESULTS, "misspelled");
         assertThat(result.at("/error/message").asText())
-                .startsWith("no adapter 'alll'; did you mean 'all'? the metric tidemark_boundary of a worker shows all ");
+                .startsWith(
+                        "no adapter 'alll'; did you mean 'all'? the metric tidemark_boundary of a worker shows all ");
         assertThat(result.path("ignored_fields")).hasToString("[\"max_token\"]");
     }
 
