@@ -86,14 +86,13 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("Answers a request for a misspelled adapter with the nearest id, and names its unknown field")
+    @DisplayName("Answers a request for a misspelled adapter with the ids of all adapters, and names its unknown field")
     void unknownAdapter() {
         client.send(
                 REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\", \"max_token\": 1}");
         JsonNode result = client.await(RESULTS, "misspelled");
         assertThat(result.at("/error/message").asText())
-                .startsWith(
-                        "no adapter 'alll'; did you mean 'all'? the metric tidemark_boundary of a worker shows all ");
+                .isEqualTo("no adapter 'alll'; the adapters are 'all', 'qv', 'some-layers'");
         assertThat(result.path("ignored_fields")).hasToString("[\"max_token\"]");
     }
 
