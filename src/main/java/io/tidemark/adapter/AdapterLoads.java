@@ -1,6 +1,7 @@
 package io.tidemark.adapter;
 
 import io.tidemark.tenant.TenantWeights;
+import io.tidemark.text.LogFields;
 import io.tidemark.time.RunningTime;
 import io.tidemark.torch.BackgroundExecutor;
 import java.nio.file.Path;
@@ -321,10 +322,11 @@ final class AdapterLoads implements AutoCloseable {
         cache.cancelReservation(registration.id);
         // may end a read from a volume that responds again
         load.running.ifPresent(Thread::interrupt);
-        LOG.log(
-                System.Logger.Level.ERROR,
-                "the load of adapter '" + registration.id + "' has not ended within " + loadLimit.toSeconds()
-                        + " s (tidemark.engine.adapter-load-limit): " + registration.folder);
+        LogFields.adapter(registration.id)
+                .during(() -> LOG.log(
+                        System.Logger.Level.ERROR,
+                        "the load of adapter '" + registration.id + "' has not ended within " + loadLimit.toSeconds()
+                                + " s (tidemark.engine.adapter-load-limit): " + registration.folder));
         return fail(registration, timeout(registration));
     }
 
@@ -466,7 +468,9 @@ final class AdapterLoads implements AutoCloseable {
             failed(load, notLoaded(registration, e));
         } catch (Error e) {
             // whoever waits for the adapter ends the process
-            LOG.log(System.Logger.Level.ERROR, "the load of adapter '" + registration.id + "' has failed", e);
+            LogFields.adapter(registration.id)
+                    .during(() -> LOG.log(
+                            System.Logger.Level.ERROR, "the load of adapter '" + registration.id + "' has failed", e));
             failed(load, e);
         }
         passSoon();
@@ -540,9 +544,10 @@ final class AdapterLoads implements AutoCloseable {
         return () -> {
             if (reason instanceof InvalidAdapterException) {
                 // once for each load: senders are not told the reason
-                LOG.log(
-                        System.Logger.Level.WARNING,
-                        "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage());
+                LogFields.adapter(registration.id)
+                        .during(() -> LOG.log(
+                                System.Logger.Level.WARNING,
+                                "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage()));
             }
             leases.forEach(lease -> lease.completeExceptionally(reason));
         };

@@ -12,11 +12,13 @@ import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.Topics;
+import io.tidemark.text.LogText;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -161,6 +163,7 @@ final class SendCommand extends ConsoleCommand {
             throw new CommandException("the request had no result within " + timeout.orElse(DEFAULT_TIMEOUT)
                     + " s; is a worker running? 'tidemark serve --role worker'");
         }
+        warnOfIgnored(results.get(0).ignoredFields());
         return results.get(0).error().isEmpty() ? 0 : 1;
     }
 
@@ -224,6 +227,7 @@ final class SendCommand extends ConsoleCommand {
         }
         results.ifPresent(path -> err().println(path + " has " + summary.results() + " results, " + summary.errors()
                 + " of them errors; " + summary.earlier() + " are of earlier runs"));
+        warnOfIgnored(summary.ignored());
         summary.unfinished()
                 .ifPresent(number -> err().println("line " + number + " of " + requests
                         + " was not sent: it has no line end and is not JSON, so it may be still being written. When it"
@@ -233,6 +237,12 @@ final class SendCommand extends ConsoleCommand {
             return 1;
         }
         return summary.errors() == 0 ? 0 : ERRORS;
+    }
+
+    private void warnOfIgnored(Collection<String> fields) {
+        fields.forEach(
+                field -> err().println("warning: the field '" + LogText.of(field) + "' is unknown and had no effect"));
+        err().flush();
     }
 
     private void notices(PrintWriter err) {

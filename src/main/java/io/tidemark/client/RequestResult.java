@@ -136,6 +136,14 @@ public record RequestResult(String id, ResultMessage message, String json) {
         return (CompletionResult) message;
     }
 
+    /**
+     * The fields of the request that had no effect, such as {@code max_token} or {@code messages[0].nmae}: the first
+     * 16, empty if the worker is older than this client.
+     */
+    public List<String> ignoredFields() {
+        return message.ignoredFields();
+    }
+
     /** The error's code and message; empty if the request succeeded. */
     public Optional<String> error() {
         if (message instanceof ErrorResult failed) {

@@ -1,5 +1,9 @@
 package io.tidemark.message;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
@@ -10,10 +14,21 @@ import java.util.Optional;
  *
  * @param object  {@link #TEXT_COMPLETION} for a prompt, {@link #CHAT_COMPLETION} for messages
  * @param created seconds since 1970
- * @param model   the {@code model} of the request
+ * @param model         the {@code model} of the request
+ * @param ignoredFields the fields of the request that have no effect
  */
 public record CompletionResult(
-        String id, String object, long created, String model, List<Choice> choices, Usage usage, Provenance tidemark)
+        String id,
+        String object,
+        long created,
+        String model,
+        List<Choice> choices,
+        Usage usage,
+
+        @JsonProperty("ignored_fields") @JsonSetter(nulls = Nulls.AS_EMPTY) @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        List<String> ignoredFields,
+
+        Provenance tidemark)
         implements ResultMessage {
 
     public static final String TEXT_COMPLETION = "text_completion";
@@ -21,6 +36,19 @@ public record CompletionResult(
 
     public CompletionResult {
         choices = List.copyOf(choices);
+        ignoredFields = List.copyOf(ignoredFields);
+    }
+
+    /** The result of a request without ignored fields. */
+    public CompletionResult(
+            String id,
+            String object,
+            long created,
+            String model,
+            List<Choice> choices,
+            Usage usage,
+            Provenance tidemark) {
+        this(id, object, created, model, choices, usage, List.of(), tidemark);
     }
 
     /**

@@ -29,7 +29,7 @@ public record FormatFields(
     private static final List<String> FORMATS = List.of("json", "regex", "choice", "grammar");
 
     /** Fields of vLLM and others that change the format. Null and false have no effect. */
-    private static final List<String> UNSUPPORTED = List.of(
+    static final List<String> UNSUPPORTED = List.of(
             "json_object",
             "structural_tag",
             "whitespace_pattern",

@@ -1,9 +1,12 @@
 package io.tidemark.message;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -25,6 +28,8 @@ import java.util.function.Predicate;
  * @param user     a label of the sender, at most 256 characters; Tidemark does not read it
  * @param stream   whether the worker sends events while it generates; default false
  * @param boundary overrides the boundary table for this request, 0 or more; the worker checks the upper end
+ * @param ignoredFields the fields of the record that have no effect, as paths; the first {@value
+ *                      KnownFields#MAX_NAMES}, each cut to {@value KnownFields#MAX_NAME_LENGTH} characters
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record RequestMessage(
@@ -38,7 +43,8 @@ public record RequestMessage(
         OptionalInt logprobs,
         Optional<String> user,
         boolean stream,
-        OptionalInt boundary) {
+        OptionalInt boundary,
+        @JsonIgnore List<String> ignoredFields) {
 
     /** The header that names a request of the Java client by 16 random bytes. Its events and its result repeat it. */
     public static final String CORRELATION_HEADER = "tidemark-correlation";
@@ -55,7 +61,7 @@ public record RequestMessage(
      * OpenAI's API, and vLLM's earlier names of {@code structured_outputs}. If another value were ignored, the client
      * would get other text than it asked for.
      */
-    private static final Map<String, Predicate<JsonNode>> UNSUPPORTED = Map.ofEntries(
+    static final Map<String, Predicate<JsonNode>> UNSUPPORTED = Map.ofEntries(
             Map.entry("best_of", value -> value.isNumber() && value.doubleValue() == 1),
             Map.entry("echo", value -> value.isBoolean() && !value.booleanValue()),
             Map.entry("suffix", value -> value.isTextual() && value.textValue().isEmpty()),
@@ -74,17 +80,38 @@ public record RequestMessage(
             Map.entry("guided_choice", value -> false),
             Map.entry("guided_grammar", value -> false));
 
+    public RequestMessage {
+        ignoredFields = List.copyOf(ignoredFields);
+    }
+
+    /** Parses as {@link #parse(byte[], int, UnknownField.Rule)} does, and ignores unknown fields. */
+    public static Parsed<RequestMessage> parse(byte[] value, int maxBytes) {
+        return parse(value, maxBytes, UnknownField.Rule.IGNORE);
+    }
+
     /**
      * Parses a value of the topic. Errors have the type {@link ErrorBody#INVALID_REQUEST} and one of the codes
      * {@code empty_value}, {@code request_too_large}, {@code invalid_utf8}, {@code invalid_json},
      * {@code missing_field}, {@code conflicting_fields}, {@code unsupported_field}, {@code invalid_type},
-     * {@code invalid_value} and {@code out_of_range}.
+     * {@code invalid_value} and {@code out_of_range}, or are those of the rule.
      *
      * @param value    the value of the Kafka record, which may be null
      * @param maxBytes larger values are rejected without parsing, {@code tidemark.limits.request-bytes}
+     * @param rule     applies to the first unknown field, before the known fields are checked
      */
-    public static Parsed<RequestMessage> parse(byte[] value, int maxBytes) {
-        return TopicJson.parseRequest(value, maxBytes, RequestMessage::read);
+    public static Parsed<RequestMessage> parse(byte[] value, int maxBytes, UnknownField.Rule rule) {
+        List<String> ignored = List.of();
+        try {
+            ObjectNode document = TopicJson.requestDocument(value, maxBytes);
+            List<UnknownField> unknown = KnownFields.REQUEST.others(document);
+            ignored = unknown.stream().map(UnknownField::path).toList();
+            Optional<ErrorBody> refusal = unknown.stream().findFirst().flatMap(rule::refusal);
+            return refusal.isPresent()
+                    ? new Parsed.Invalid<>(refusal.get(), ignored)
+                    : new Parsed.Valid<>(read(new Fields(document, ""), ignored));
+        } catch (Fields.InvalidField invalid) {
+            return new Parsed.Invalid<>(invalid.asError(), ignored);
+        }
     }
 
     /** The error of a value above the limit, of which only a part was read. */
@@ -92,9 +119,9 @@ public record RequestMessage(
         return new Parsed.Invalid<>(TopicJson.tooLarge(bytes, maxBytes).asError());
     }
 
-    private static RequestMessage read(Fields fields) throws Fields.InvalidField {
+    private static RequestMessage read(Fields fields, List<String> ignored) throws Fields.InvalidField {
         rejectUnsupported(fields);
-        RequestMessage message = readAll(fields);
+        RequestMessage message = readAll(fields, ignored);
         if (message.maxLogprobs() > MAX_LOGPROBS) {
             throw new Fields.InvalidField(
                     "out_of_range",
@@ -110,7 +137,7 @@ public record RequestMessage(
         return logprobs.isEmpty() ? 0 : (logprobs.getAsInt() + 1L) * n * ending.maxTokens();
     }
 
-    private static RequestMessage readAll(Fields fields) throws Fields.InvalidField {
+    private static RequestMessage readAll(Fields fields, List<String> ignored) throws Fields.InvalidField {
         return new RequestMessage(
                 RequestHead.read(fields),
                 fields.requireText("model", 1, Fields.MAX_NAME_LENGTH),
@@ -122,7 +149,8 @@ public record RequestMessage(
                 logprobs(fields),
                 fields.text("user", 0, Fields.MAX_NAME_LENGTH),
                 fields.flag("stream", false),
-                fields.smallInteger("boundary", 0, Integer.MAX_VALUE));
+                fields.smallInteger("boundary", 0, Integer.MAX_VALUE),
+                ignored);
     }
 
     private static void rejectUnsupported(Fields fields) throws Fields.InvalidField {

@@ -2,6 +2,7 @@ package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import java.util.List;
 
 /**
  * One value of the topic {@code generation-results}. A consumer with {@code isolation.level=read_committed} reads one
@@ -25,6 +26,12 @@ public sealed interface ResultMessage permits CompletionResult, ErrorResult {
 
     /** When the result was made, in seconds since 1970. */
     long created();
+
+    /**
+     * The fields of the request that had no effect, as in {@link RequestMessage#ignoredFields}; empty in results of
+     * older workers.
+     */
+    List<String> ignoredFields();
 
     /** The request's record, versions, placement and timings. */
     Provenance tidemark();

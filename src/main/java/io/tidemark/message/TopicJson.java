@@ -149,23 +149,19 @@ public final class TopicJson {
      * @param maxBytes  larger values are rejected without parsing
      */
     static <T> Parsed<T> parse(byte[] value, int maxBytes, Fields.Reader<T> reader) {
-        return parse(CLIENT_READER, value, maxBytes, reader);
-    }
-
-    /** Parses as {@link #parse(byte[], int, Fields.Reader)} does, up to {@link #MAX_TOKENS} tokens. */
-    static <T> Parsed<T> parseRequest(byte[] value, int maxBytes, Fields.Reader<T> reader) {
-        return parse(REQUEST_READER, value, maxBytes, reader);
-    }
-
-    private static <T> Parsed<T> parse(ObjectReader json, byte[] value, int maxBytes, Fields.Reader<T> reader) {
         try {
-            return new Parsed.Valid<>(reader.read(new Fields(document(json, value, maxBytes), "")));
+            return new Parsed.Valid<>(reader.read(new Fields(document(CLIENT_READER, value, maxBytes), "")));
         } catch (Fields.InvalidField invalid) {
             return new Parsed.Invalid<>(invalid.asError());
         }
     }
 
-    /** Reads the tokens of a request as {@link #parseRequest} does, but permits that a field appears twice. */
+    /** The JSON object of a request, with up to {@link #MAX_TOKENS} tokens. */
+    static ObjectNode requestDocument(byte[] value, int maxBytes) throws Fields.InvalidField {
+        return document(REQUEST_READER, value, maxBytes);
+    }
+
+    /** Reads the tokens of a request as {@link #requestDocument} does, but permits that a field appears twice. */
     static JsonParser requestParser(String text) throws IOException {
         return REQUEST_FACTORY.createParser(text).disable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
     }

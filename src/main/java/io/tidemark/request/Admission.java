@@ -1,6 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
@@ -175,15 +176,7 @@ public final class Admission {
         if (request.model().equals(model.name())) {
             return Optional.empty();
         }
-        throw new RejectedException("unknown_adapter", "model", unknownAdapter(request.model()));
-    }
-
-    private String unknownAdapter(String name) {
-        return "no adapter '" + name + "'"
-                + suggestions
-                        .similarTo(name)
-                        .map(id -> "; did you mean '" + id + "'?")
-                        .orElse("");
+        throw new RejectedException("unknown_adapter", "model", suggestions.unknown(request.model()));
     }
 
     private PinnedAdapter pin(LoadedAdapter loaded, RequestMessage request) {

@@ -66,7 +66,14 @@ public record Answer(
     public Answer replacedBy(ErrorBody replacement) {
         return new Answer(
                 request,
-                ErrorResult.of(result.id(), result.created(), model(), replacement, result.tidemark()),
+                new ErrorResult(
+                        result.id(),
+                        ErrorResult.ERROR,
+                        result.created(),
+                        model(),
+                        replacement,
+                        result.ignoredFields(),
+                        result.tidemark()),
                 Optional.of(replacement),
                 outcome,
                 completion,

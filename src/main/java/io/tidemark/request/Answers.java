@@ -49,6 +49,7 @@ public final class Answers {
                     admitted.id(),
                     Optional.of(admitted.message().model()),
                     error,
+                    admitted.message().ignoredFields(),
                     provenance(request, admitted, Optional.empty()));
         }
         long ended = time.nanoTime();
@@ -64,6 +65,7 @@ public final class Answers {
                         .map(choice -> choice(input, choice, admitted))
                         .toList(),
                 CompletionResult.Usage.of(usage.promptTokens(), usage.completionTokens(), usage.cachedTokens()),
+                admitted.message().ignoredFields(),
                 provenance(request, admitted, Optional.of(completion)));
         return new Answer(
                 request,
@@ -87,20 +89,31 @@ public final class Answers {
                 message.model(),
                 choices,
                 CompletionResult.Usage.of(0, 0, 0),
+                message.ignoredFields(),
                 rejected(request));
         return new Answer(request, result, Optional.empty(), label(reason), Optional.empty(), time.nanoTime());
     }
 
-    /** The answer of a request that was not generated. */
-    public Answer rejected(ReceivedRequest request, String id, Optional<String> model, ErrorBody error) {
-        return failed(request, id, model, error, rejected(request));
+    /**
+     * The answer of a request that was not generated.
+     *
+     * @param ignoredFields the fields of the request that have no effect, as far as they are known
+     */
+    public Answer rejected(
+            ReceivedRequest request, String id, Optional<String> model, ErrorBody error, List<String> ignoredFields) {
+        return failed(request, id, model, error, ignoredFields, rejected(request));
     }
 
     private Answer failed(
-            ReceivedRequest request, String id, Optional<String> model, ErrorBody error, Provenance provenance) {
+            ReceivedRequest request,
+            String id,
+            Optional<String> model,
+            ErrorBody error,
+            List<String> ignoredFields,
+            Provenance provenance) {
         return new Answer(
                 request,
-                ErrorResult.of(id, now(), model, error, provenance),
+                new ErrorResult(id, ErrorResult.ERROR, now(), model, error, ignoredFields, provenance),
                 Optional.of(error),
                 error.code(),
                 Optional.empty(),

@@ -2,6 +2,7 @@ package io.tidemark.request;
 
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RequestHead;
+import io.tidemark.text.LogFields;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -32,6 +33,11 @@ public record ReceivedRequest(
     /** The id in the record, or the one derived from its position. */
     String id() {
         return head.id().orElseGet(this::derivedId);
+    }
+
+    /** The id and the tenant, for log records about the request. */
+    public LogFields logFields() {
+        return LogFields.request(id(), tenant.name());
     }
 
     /** When the request ends, whatever it waits for; empty without an end. */

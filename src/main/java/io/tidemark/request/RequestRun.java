@@ -10,13 +10,16 @@ import io.tidemark.generation.RequestRejectedException;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.request.RequestState.Known;
 import io.tidemark.request.RequestState.Prepared;
 import io.tidemark.request.RequestState.Validated;
 import io.tidemark.tenant.TenantTurns;
+import io.tidemark.text.LogFields;
 import io.tidemark.text.LogText;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
@@ -243,9 +246,14 @@ final class RequestRun {
         }
     }
 
+    /** Received to Answered: the record is no valid request. */
+    void invalid(Parsed.Invalid<RequestMessage> parsed) {
+        answer(() -> answers.rejected(request, id(), Optional.empty(), parsed.error(), parsed.ignoredFields()));
+    }
+
     /** Each open state to Answered, with an error. */
     void reject(String id, ErrorBody error) {
-        answer(() -> answers.rejected(request, id, model(), error));
+        answer(() -> answers.rejected(request, id, model(), error, ignoredFields()));
     }
 
     /** Each open state to Answered: an exception becomes the answer. An {@link Error} ends the process. */
@@ -276,12 +284,7 @@ final class RequestRun {
         try {
             Answer answer = made(making);
             if (answered()) {
-                answer.error()
-                        .ifPresent(error -> LOG.infof(
-                                "request '%s' failed: %s (%s)",
-                                LogText.of(id()),
-                                error.code(),
-                                LogText.of(error.param().orElse("no field"))));
+                answer.error().ifPresent(error -> logFailure(answer, error));
                 taker.accept(answer);
             }
         } catch (RuntimeException | Error e) {
@@ -289,12 +292,26 @@ final class RequestRun {
         }
     }
 
+    private void logFailure(Answer answer, ErrorBody error) {
+        request.logFields()
+                .withAdapter(answer.model())
+                .withBoundary(answer.result().tidemark().boundary())
+                .during(() -> LOG.infof(
+                        "request '%s' failed: %s (%s)",
+                        LogText.of(id()), error.code(), LogText.of(error.param().orElse("no field"))));
+    }
+
+    /** The fields of a log record about the request while it has no answer. */
+    private LogFields logFields() {
+        return request.logFields().withAdapter(model());
+    }
+
     private Answer made(Supplier<Answer> making) {
         try {
             return making.get();
         } catch (RuntimeException | StackOverflowError e) {
-            LOG.errorf(e, "the result of request '%s' could not be built", LogText.of(id()));
-            return answers.rejected(request, id(), model(), ANSWER_FAILED);
+            logFields().during(() -> LOG.errorf(e, "the result of request '%s' could not be built", LogText.of(id())));
+            return answers.rejected(request, id(), model(), ANSWER_FAILED, ignoredFields());
         }
     }
 
@@ -327,12 +344,18 @@ final class RequestRun {
     }
 
     private void endProcess(Throwable reason) {
-        LOG.errorf(reason, "request '%s' could not be answered; the process ends", LogText.of(id()));
+        logFields()
+                .during(() ->
+                        LOG.errorf(reason, "request '%s' could not be answered; the process ends", LogText.of(id())));
         onFailure.accept(reason);
     }
 
     private Optional<String> model() {
         return state instanceof Known known ? Optional.of(known.message().model()) : Optional.empty();
+    }
+
+    private List<String> ignoredFields() {
+        return state instanceof Known known ? known.message().ignoredFields() : List.of();
     }
 
     /** The error for the sender. Exceptions other than rejections are logged, and the error has no details of them. */
@@ -352,7 +375,9 @@ final class RequestRun {
                 return ErrorBody.adapterUnusable(known.message().model());
             }
         }
-        LOG.errorf(reason, "request '%s' at %s could not be admitted", LogText.of(id()), request.position());
+        logFields()
+                .during(() -> LOG.errorf(
+                        reason, "request '%s' at %s could not be admitted", LogText.of(id()), request.position()));
         return ADMISSION_FAILED;
     }
 }

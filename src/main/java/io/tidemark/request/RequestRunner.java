@@ -14,6 +14,7 @@ import io.tidemark.tenant.TenantTurns;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -59,7 +60,7 @@ public final class RequestRunner {
             "worker_crashed",
             "the worker process ended each time it ran this request alone; the request is not repeated");
 
-    private final int maxRequestBytes;
+    private final RequestParser parser;
     private final Admission admission;
     private final Adapters adapters;
     private final Engine engine;
@@ -102,11 +103,10 @@ public final class RequestRunner {
             TenantTurns admission, TenantTurns formats, Timer deadlines, Watchdog.TimeLimits limits) {}
 
     /**
-     * @param maxRequestBytes larger requests are rejected without parsing
      * @param onFailure       ends the process
      */
     public RequestRunner(
-            int maxRequestBytes,
+            RequestParser parser,
             Admission admission,
             Adapters adapters,
             Engine engine,
@@ -114,7 +114,7 @@ public final class RequestRunner {
             RequestThreads threads,
             Time time,
             Consumer<Throwable> onFailure) {
-        this.maxRequestBytes = maxRequestBytes;
+        this.parser = parser;
         this.admission = admission;
         this.adapters = adapters;
         this.engine = engine;
@@ -178,15 +178,20 @@ public final class RequestRunner {
     /** The answer of a crashing request, which is not run again. */
     public Answer crashed(ReceivedRequest request) {
         Optional<String> model = Optional.empty();
+        List<String> ignoredFields = List.of();
         try {
-            if (parse(request) instanceof Parsed.Valid<RequestMessage> valid) {
+            if (parser.parse(request) instanceof Parsed.Valid<RequestMessage> valid) {
                 model = Optional.of(valid.record().model());
+                ignoredFields = valid.record().ignoredFields();
             }
         } catch (RuntimeException | StackOverflowError e) {
-            LOG.errorf(e, "the request at %s could not be parsed", request.position());
+            request.logFields()
+                    .during(() -> LOG.errorf(e, "the request at %s could not be parsed", request.position()));
         }
-        LOG.infof("request '%s' failed: %s", LogText.of(request.id()), CRASHED.code());
-        return answers.rejected(request, request.id(), model, CRASHED);
+        request.logFields()
+                .withAdapter(model)
+                .during(() -> LOG.infof("request '%s' failed: %s", LogText.of(request.id()), CRASHED.code()));
+        return answers.rejected(request, request.id(), model, CRASHED, ignoredFields);
     }
 
     /**
@@ -255,12 +260,6 @@ public final class RequestRunner {
                 .collect(Collectors.joining(", "));
     }
 
-    private Parsed<RequestMessage> parse(ReceivedRequest request) {
-        return request.size() > maxRequestBytes
-                ? RequestMessage.tooLarge(request.size(), maxRequestBytes)
-                : RequestMessage.parse(request.value().orElse(null), maxRequestBytes);
-    }
-
     private interface Step {
         /** @param interrupted whether the admission has taken too long */
         void run(BooleanSupplier interrupted) throws RejectedException, RequestRejectedException;
@@ -283,9 +282,9 @@ public final class RequestRunner {
         if (!run.isReceived() || run.isAbandoned()) {
             return;
         }
-        Parsed<RequestMessage> parsed = parse(run.request());
+        Parsed<RequestMessage> parsed = parser.parse(run.request());
         if (parsed instanceof Parsed.Invalid<RequestMessage> invalid) {
-            run.reject(run.id(), invalid.error());
+            run.invalid(invalid);
             return;
         }
         Optional<RequestState.Validated> valid = run.validated(((Parsed.Valid<RequestMessage>) parsed).record());

@@ -176,6 +176,30 @@ class FileCommandTest {
     }
 
     @Test
+    @DisplayName(
+            "A field that a worker ignored is printed once, and is in the output, also beside an error of an OpenAI line")
+    void ignoredFields() throws Exception {
+        Files.writeString(input, """
+                {"id": "typo-1", "prompt": "a", "max_token": 1}
+                {"id": "typo-2", "prompt": "b", "max_token": 1}
+                {"custom_id": "typo-3", "method": "POST", "url": "/v1/completions", "body": {"model": "m", "prompt": "fail"}}
+                """);
+        try (ScriptedWorker worker = ScriptedWorker.start(address)) {
+            CommandLineRun run = run();
+            assertThat(run.err())
+                    .containsOnlyOnce("warning: the field 'max_token' is unknown and had no effect")
+                    .containsOnlyOnce("warning: the field 'messages[].nmae' is unknown and had no effect");
+            assertThat(line("typo-3").at("/response/body/ignored_fields/0").asText())
+                    .isEqualTo("max_token");
+            assertThat(Files.readString(output).split("ignored_fields")).hasSize(4);
+            CommandLineRun one = execute("send", "--adapter", "m", "--prompt", "a", "--id", "typo-4");
+            assertThat(one.exitCode()).as(one.err()).isZero();
+            assertThat(one.err()).containsOnlyOnce("warning: the field 'max_token' is unknown");
+            assertThat(worker.seen()).hasSize(4);
+        }
+    }
+
+    @Test
     @DisplayName("The format of an answer is that of the line, of the body of an OpenAI line, or of the option")
     void formats() throws Exception {
         Files.writeString(input, """

@@ -30,6 +30,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /**
  * Answers a prompt with the prompt, sends its first character as an event, and fails the prompt {@code fail}. Before
  * each result it writes two others with the same id: one of another record, and one in a transaction that it aborts.
+ * Results of an id that begins with {@code typo} have ignored fields.
  */
 final class ScriptedWorker extends ScriptedService {
 
@@ -95,7 +96,9 @@ final class ScriptedWorker extends ScriptedService {
     /** Writes the result of a newer worker, in a form that differs from that of Jackson. */
     private void produceResult(ResultMessage result, List<Header> headers) {
         String written = new String(TopicJson.write(result), StandardCharsets.UTF_8);
-        String newer = "{\"newer\": 1.50, " + written.substring(1);
+        String ignored =
+                result.id().startsWith("typo") ? "\"ignored_fields\": [\"max_token\", \"messages[7].nmae\"], " : "";
+        String newer = "{\"newer\": 1.50, " + ignored + written.substring(1);
         results.send(new ProducerRecord<>(
                 "generation-results", null, result.id(), newer.getBytes(StandardCharsets.UTF_8), headers));
     }

@@ -25,7 +25,8 @@ final class Samples {
                 OptionalInt.empty(),
                 Optional.empty(),
                 true,
-                boundary);
+                boundary,
+                List.of());
     }
 
     static Input.Messages chat(ChatTurn... messages) {

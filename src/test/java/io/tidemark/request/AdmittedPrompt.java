@@ -1,6 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.LanguageModel;

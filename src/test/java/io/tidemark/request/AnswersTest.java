@@ -28,7 +28,7 @@ class AnswersTest {
     @Test
     @DisplayName("A request that the engine has not run counts with a quarter of its bytes as tokens")
     void chargedByBytes() {
-        Answer answer = answers.rejected(request, "r", Optional.empty(), ErrorBody.serverError("c", "m"));
+        Answer answer = answers.rejected(request, "r", Optional.empty(), ErrorBody.serverError("c", "m"), List.of());
         assertThat(answer.tokens()).isEqualTo(request.size() / 4).isPositive();
     }
 
@@ -46,7 +46,8 @@ class AnswersTest {
                 answers.finished(request, admitted, completion).result(),
                 answers.finished(request, admitted, new Failure("r", "engine_error", "it broke"))
                         .result(),
-                answers.rejected(request, "r", Optional.empty(), error).result());
+                answers.rejected(request, "r", Optional.empty(), error, List.of())
+                        .result());
         assertThat(all).allSatisfy(result -> {
             assertThat(result.tidemark().source()).isEqualTo(new Provenance.Source("requests", 0, 17));
             assertThat(result.tidemark().attempt()).isEqualTo(3);

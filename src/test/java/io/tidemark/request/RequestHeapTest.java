@@ -19,6 +19,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +58,7 @@ class RequestHeapTest {
                 Arguments.of("short texts", tools("\"ab\",".repeat(90_000) + "1")),
                 Arguments.of("names", tools(names(30_000))),
                 Arguments.of("objects in objects", tools("{\"a\":{\"a\":{}}},".repeat(12_000) + "{}")),
+                Arguments.of("unknown fields", unknown()),
                 Arguments.of("schemas", schema("{},".repeat(45_000) + "{}")),
                 Arguments.of("schemas with short numbers", schema("\"\u0142\"," + "1e6,".repeat(90_000) + "1")),
                 Arguments.of("schemas in a text", schemaText("\\\"\u0142\\\"," + "1e6,".repeat(90_000) + "1")),
@@ -63,6 +66,13 @@ class RequestHeapTest {
                 Arguments.of("different choices", choices(numbered(60_000))),
                 Arguments.of("text", prompt("x".repeat(1_000_000))),
                 Arguments.of("UTF-16", prompt("\u0142" + "x".repeat(1_000_000))));
+    }
+
+    /** As many names as a result has, each as long as it may be, of characters with two bytes. */
+    private static String unknown() {
+        return IntStream.range(10, 26)
+                .mapToObj(i -> "\"" + "\u0142".repeat(62) + i + "\": 1")
+                .collect(Collectors.joining(", ", "{\"model\": \"m\", \"prompt\": \"p\", ", "}"));
     }
 
     @ParameterizedTest(name = "Is at least what {0} use")

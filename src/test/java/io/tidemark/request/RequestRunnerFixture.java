@@ -2,6 +2,7 @@ package io.tidemark.request;
 
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.sampling.SamplingParams;
@@ -21,6 +22,7 @@ import io.tidemark.message.Parsed;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TopicJson;
+import io.tidemark.message.UnknownField;
 import io.tidemark.time.Time;
 import io.tidemark.time.VirtualTime;
 import java.nio.charset.StandardCharsets;
@@ -88,7 +90,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                         Boundary.full(version.numLayers()), AppliedBoundary.FullLoraReason.NO_RECORD),
                 OptionalLong.empty());
         requests = new RequestRunner(
-                10_000,
+                new RequestParser(10_000, UnknownField.Rule.IGNORE),
                 new Admission(
                         fixture.model(),
                         store,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
@@ -94,7 +95,13 @@ final class RunningCalibrator implements AutoCloseable {
                         Duration.ZERO),
                 KafkaThread.named("tidemark-calibrator", kafka),
                 new BatchScorer(
-                        model.model(), model.adapters(), MAX_EXAMPLES, SweepLimits.DEFAULT, executor, Time.system()),
+                        model.model(),
+                        model.adapters(),
+                        AdapterSuggestions.NONE,
+                        MAX_EXAMPLES,
+                        SweepLimits.DEFAULT,
+                        executor,
+                        Time.system()),
                 new CalibrationMetrics(new SimpleMeterRegistry()));
     }
 

@@ -3,9 +3,13 @@ package io.tidemark.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.grammar.GrammarCompiler;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.List;
@@ -153,6 +157,40 @@ class ServingProcessIT {
                 process.terminate();
                 assertThat(process.awaitExit()).isEqualTo(143);
             }
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "The log is text; a setting makes each line JSON, and that of a failed request has its id and no prompt")
+    void jsonLogs() throws Exception {
+        String failing = ", \"top_p\": 7, \"user\": \"secret\"";
+        try (ServedProcess text = group.serve("text", "1S").awaitReady()) {
+            group.produce(0, "plain", failing);
+            text.awaitLog("request 'plain' failed: out_of_range (top_p)");
+            assertThat(text.log()).doesNotContain("\"mdc\"");
+        }
+        Map<String, String> setting = Map.of("QUARKUS_LOG_CONSOLE_JSON_ENABLED", "true");
+        try (ServedProcess json = group.serve("json", setting).awaitReady()) {
+            group.produce(0, "structured", failing);
+            json.awaitLog("request 'structured' failed: out_of_range (top_p)");
+            JsonNode failed = json.log()
+                    .lines()
+                    .filter(line -> line.contains("'structured' failed"))
+                    .map(ServingProcessIT::parse)
+                    .findFirst()
+                    .orElseThrow();
+            assertThat(failed.at("/mdc/id").asText()).isEqualTo("structured");
+            assertThat(failed.at("/mdc/tenant").asText()).endsWith("generation-requests");
+            assertThat(json.log()).doesNotContain("secret");
+        }
+    }
+
+    private static JsonNode parse(String line) {
+        try {
+            return new ObjectMapper().readTree(line);
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -86,14 +86,14 @@ class WorkerTest {
     }
 
     @Test
-    @DisplayName("Answers a request for a misspelled adapter without the id of another one")
+    @DisplayName("Answers a request for a misspelled adapter with the ids of all adapters, and names its unknown field")
     void unknownAdapter() {
-        client.send(REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\"}");
-        assertThat(client.await(RESULTS, "misspelled")
-                        .path("error")
-                        .path("message")
-                        .asText())
-                .isEqualTo("no adapter 'alll'");
+        client.send(
+                REQUESTS, null, "{\"id\": \"misspelled\", \"model\": \"alll\", \"prompt\": \"x\", \"max_token\": 1}");
+        JsonNode result = client.await(RESULTS, "misspelled");
+        assertThat(result.at("/error/message").asText())
+                .isEqualTo("no adapter 'alll'; the adapters are 'all', 'qv', 'some-layers'");
+        assertThat(result.path("ignored_fields")).hasToString("[\"max_token\"]");
     }
 
     @Test

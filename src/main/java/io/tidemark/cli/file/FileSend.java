@@ -23,6 +23,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.SortedSet;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -38,6 +40,8 @@ public final class FileSend {
 
     private static final Duration NEVER = Duration.ofDays(365);
     private static final long SAVE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private static final int MAX_IGNORED = 100;
 
     private final Cluster cluster;
     private final Topics topics;
@@ -65,8 +69,11 @@ public final class FileSend {
      * @param errors     how many of them are errors
      * @param earlier    how many results earlier runs have written
      * @param unfinished the number of the last line if it has no result, because it has no line feed and is not JSON
+     * @param ignored    the fields that the workers ignored in this run, without the places in lists; at most {@value
+     *                   #MAX_IGNORED}
      */
-    public record Summary(long results, long errors, long earlier, OptionalLong unfinished) {}
+    public record Summary(
+            long results, long errors, long earlier, OptionalLong unfinished, SortedSet<String> ignored) {}
 
     /**
      * Sends the lines that have no result in a file, and waits until each has one. Requests that an earlier run has
@@ -124,6 +131,7 @@ public final class FileSend {
         private final Optional<Journal> journal;
         private final String restart;
         private final OpenWindow window = new OpenWindow(limits, System::nanoTime);
+        private final SortedSet<String> ignored = new ConcurrentSkipListSet<>();
         private final long earlier;
         private volatile long results;
         private volatile long errors;
@@ -149,12 +157,18 @@ public final class FileSend {
         }
 
         private Summary summary() {
-            return new Summary(results, errors, earlier, unfinished);
+            return new Summary(results, errors, earlier, unfinished, ignored);
         }
 
         /** Writes and counts a result. One thread at a time calls this. */
         private void write(LineResult result) throws IOException {
             sink.write(result);
+            if (result instanceof LineResult.Answered answered) {
+                answered.result().ignoredFields().stream()
+                        .map(path -> path.replaceAll("\\[\\d+]", "[]"))
+                        .filter(path -> ignored.size() < MAX_IGNORED)
+                        .forEach(ignored::add);
+            }
             errors += result.isError() ? 1 : 0;
             results++;
         }

@@ -50,6 +50,9 @@ public enum LineFormat {
                 status = failed.error().type().equals(ErrorBody.INVALID_REQUEST) ? 400 : 500;
                 ObjectNode error = object();
                 error.set("error", error(failed.error()));
+                if (!failed.ignoredFields().isEmpty()) {
+                    failed.ignoredFields().forEach(error.putArray("ignored_fields")::add);
+                }
                 body = error.toString();
             }
             ObjectNode names = object().put("id", REQUEST_PREFIX + request).put("custom_id", id);

@@ -71,7 +71,9 @@ public final class CommandSettings {
         SmallRyeConfigBuilder sources = new SmallRyeConfigBuilder()
                 .addDefaultSources()
                 .addDefaultInterceptors()
-                .addDiscoveredCustomizers();
+                .addDiscoveredCustomizers()
+                // a customizer may map a part of them only
+                .withMappingIgnore("quarkus.**");
         try {
             return Files.isRegularFile(FILE)
                     ? sources.withSources(

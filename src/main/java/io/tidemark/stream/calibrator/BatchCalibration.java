@@ -16,6 +16,7 @@ import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.calibrator.BatchScorer.BatchScores;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
+import io.tidemark.text.LogFields;
 import io.tidemark.text.LogText;
 import java.util.List;
 import java.util.Map;
@@ -266,7 +267,8 @@ final class BatchCalibration {
             return;
         }
         pins.forEach((adapter, pin) -> {
-            LOG.infof("publishing the overwritten pin of '%s' again", LogText.of(adapter));
+            LogFields.adapter(adapter)
+                    .during(() -> LOG.infof("publishing the overwritten pin of '%s' again", LogText.of(adapter)));
             transactions.publishBoundary(adapter, pin, position);
         });
     }

@@ -2,6 +2,7 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.curve.ExampleScore;
@@ -19,6 +20,7 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
+import io.tidemark.text.LogFields;
 import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
@@ -118,6 +120,7 @@ public final class BatchScorer {
     private final LanguageModel model;
     private final InputEncoder encoder;
     private final AdapterStore adapters;
+    private final AdapterSuggestions suggestions;
     private final int maxExamples;
     private final BoundarySweep sweep;
     private final SweepExecutor executor;
@@ -125,6 +128,7 @@ public final class BatchScorer {
 
     /**
      * @param model       must stay open as long as the scorer is used, and so must {@code adapters}
+     * @param suggestions what errors for unknown adapters say
      * @param maxExamples the most examples of a batch; a larger batch is rejected
      * @param limits      the batch size and the threads of a sweep
      * @param time        waits for an adapter that loads, and measures sweeps
@@ -132,6 +136,7 @@ public final class BatchScorer {
     public BatchScorer(
             LanguageModel model,
             AdapterStore adapters,
+            AdapterSuggestions suggestions,
             int maxExamples,
             SweepLimits limits,
             SweepExecutor executor,
@@ -139,6 +144,7 @@ public final class BatchScorer {
         this.model = model;
         this.encoder = new InputEncoder(model);
         this.adapters = adapters;
+        this.suggestions = suggestions;
         this.maxExamples = maxExamples;
         this.sweep = new BoundarySweep(model, limits);
         this.executor = executor;
@@ -169,7 +175,7 @@ public final class BatchScorer {
     TokenizedBatch prepare(ValidationBatch batch, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
         if (!adapters.isRegistered(batch.adapter())) {
-            throw new RejectedException("unknown_adapter", "adapter", "no adapter '" + batch.adapter() + "'");
+            throw new RejectedException("unknown_adapter", "adapter", suggestions.unknown(batch.adapter()));
         }
         List<TokenizedExample> examples = encode(batch.examples());
         AdapterLease lease = lease(batch.adapter(), heartbeat);
@@ -201,7 +207,8 @@ public final class BatchScorer {
         } catch (KafkaException e) {
             throw e;
         } catch (RuntimeException e) {
-            LOG.errorf(e, "the sweep of batch '%s' failed", LogText.of(batch.batchId()));
+            LogFields.adapter(batch.adapter().id())
+                    .during(() -> LOG.errorf(e, "the sweep of batch '%s' failed", LogText.of(batch.batchId())));
             throw new RejectedException(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
         }
     }

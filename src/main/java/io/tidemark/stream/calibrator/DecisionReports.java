@@ -4,10 +4,12 @@ import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleDecision.EpochEnd;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
+import io.tidemark.text.LogFields;
 import io.tidemark.text.LogText;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jboss.logging.Logger;
 
@@ -40,12 +42,13 @@ final class DecisionReports {
     void counted(FinishedBatch.Scored scored) {
         String adapter = scored.decided().adapter();
         if (scored.repeats() > scored.examples()) {
-            LOG.warnf(
-                    "%d of %d examples of batch '%s' for '%s' were counted before; they add nothing within an epoch",
-                    scored.repeats(),
-                    scored.repeats() + scored.examples(),
-                    LogText.of(scored.decided().batch().batchId()),
-                    LogText.of(adapter));
+            LogFields.adapter(adapter)
+                    .during(() -> LOG.warnf(
+                            "%d of %d examples of batch '%s' for '%s' were counted before; they add nothing within an epoch",
+                            scored.repeats(),
+                            scored.repeats() + scored.examples(),
+                            LogText.of(scored.decided().batch().batchId()),
+                            LogText.of(adapter)));
         }
         listener.onCounted(adapter, scored.examples(), scored.repeats(), scored.seconds());
         decided(scored.decided());
@@ -54,17 +57,20 @@ final class DecisionReports {
     /** The decisions are committed. */
     void decided(DecidedBatch decided) {
         if (isConflict(decided)) {
-            LOG.warnf(
-                    "another calibrator has begun an epoch of '%s' with other settings or another mode; give all"
-                            + " calibrators of group '%s' the same tidemark.calibrator settings",
-                    LogText.of(decided.adapter()), options.process().group());
+            LogFields.adapter(decided.adapter())
+                    .during(() -> LOG.warnf(
+                            "another calibrator has begun an epoch of '%s' with other settings or another mode; give all"
+                                    + " calibrators of group '%s' the same tidemark.calibrator settings",
+                            LogText.of(decided.adapter()), options.process().group()));
             listener.onConflict(decided.adapter());
         }
         if (!decided.decisions().isEmpty()) {
             own.put(decided.adapter(), decided.version().digest());
         }
         decided.decisions().forEach(decision -> {
-            LOG.info(summary(decided.adapter(), decision));
+            LogFields.adapter(decided.adapter())
+                    .withBoundary(OptionalInt.of(decision.inForce().boundary()))
+                    .during(() -> LOG.info(summary(decided.adapter(), decision)));
             listener.onDecision(decided.adapter(), decision);
         });
     }

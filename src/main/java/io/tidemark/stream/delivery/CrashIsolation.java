@@ -98,7 +98,7 @@ final class CrashIsolation {
         Delivery next = readAhead.peek(progress.partition()).orElseThrow();
         setOthersIdle(owned, progress);
         if (!isTried(next)) {
-            LOG.infof("the request at %s runs alone", next);
+            next.request().logFields().during(() -> LOG.infof("the request at %s runs alone", next));
         }
         progress.tryAlone(next.offset());
         if (needsClaim(owned)) {
@@ -106,7 +106,9 @@ final class CrashIsolation {
         }
         Delivery delivery = readAhead.take(progress.partition()).orElseThrow();
         if (progress.crashes().isCrashing(delivery.offset())) {
-            LOG.errorf("the request at %s has ended workers and is not repeated", delivery);
+            delivery.request()
+                    .logFields()
+                    .during(() -> LOG.errorf("the request at %s has ended workers and is not repeated", delivery));
             return new Permit.Crashing(delivery);
         }
         return new Permit.Alone(delivery);

@@ -219,7 +219,10 @@ final class RunningRequests {
         running.remove(delivery);
         readAhead.ended(delivery, 0);
         if (runner.watchdog().seemsToHang(delivery.request())) {
-            LOG.warnf("the request at %s seems to hang; while it does, its partition is not released", delivery);
+            delivery.request()
+                    .logFields()
+                    .during(() -> LOG.warnf(
+                            "the request at %s seems to hang; while it does, its partition is not released", delivery));
             seemedToHang.add(delivery);
         }
         runner.abandon(delivery.request());

@@ -109,6 +109,10 @@ public final class WorkerMetrics implements RequestListener {
         answer.error()
                 .ifPresent(error -> registry.counter("tidemark.request.errors", "code", error.code())
                         .increment());
+        if (!answer.result().ignoredFields().isEmpty()) {
+            registry.counter("tidemark.requests.ignored.fields", "adapter", adapter)
+                    .increment();
+        }
         recordAge(answer.request().timestamp());
         answer.completion().ifPresent(completion -> record(answer, completion, adapter, nanos));
     }

@@ -2,6 +2,7 @@ package io.tidemark.stream.serving;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.grammar.GrammarCompiler;
@@ -322,6 +323,7 @@ final class Assembly implements AutoCloseable {
                 new WorkerService.Backend(
                         loaded.model(),
                         store,
+                        suggestions(),
                         table,
                         formats,
                         engine.orElseThrow(),
@@ -336,6 +338,16 @@ final class Assembly implements AutoCloseable {
 
     private TenantWeights weights() {
         return tenants.weights(settings.worker().lowPriorityShare());
+    }
+
+    /** Tenants do not learn the adapters of each other, unless a setting permits it. */
+    private AdapterSuggestions suggestions() {
+        boolean named = settings.limits()
+                .suggestAdapters()
+                .orElseGet(() -> tenants.all().size() == 1);
+        return named
+                ? new AdapterSuggestions(store.ids(), "the metric tidemark_boundary of a worker")
+                : AdapterSuggestions.NONE;
     }
 
     private boolean isModel(String name) {
@@ -359,7 +371,14 @@ final class Assembly implements AutoCloseable {
         CalibratorService calibrator = CalibratorService.start(
                 options,
                 KafkaThread.named("tidemark-calibrator", kafka),
-                new BatchScorer(loaded.model(), store, calibration.maxExamples(), limits, executor, Time.system()),
+                new BatchScorer(
+                        loaded.model(),
+                        store,
+                        suggestions(),
+                        calibration.maxExamples(),
+                        limits,
+                        executor,
+                        Time.system()),
                 new CalibrationMetrics(registry));
         return service(
                 calibrator,

@@ -1,14 +1,16 @@
 package io.tidemark.stream.serving;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
-import io.tidemark.request.AdapterSuggestions;
+import io.tidemark.message.UnknownField;
 import io.tidemark.request.Admission;
 import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.Answers;
+import io.tidemark.request.RequestParser;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Watchdog;
 import io.tidemark.stream.delivery.CancellationReader;
@@ -21,6 +23,7 @@ import io.tidemark.stream.delivery.reply.EventWriter;
 import io.tidemark.stream.delivery.reply.ReplyRouting;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.TidemarkSettings;
+import io.tidemark.stream.settings.TidemarkSettings.LimitSettings.UnknownFields;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.KafkaConnection;
@@ -98,6 +101,7 @@ final class WorkerService implements Service {
     /**
      * The parts of a process that answer requests. They must stay open until the service is closed.
      *
+     * @param suggestions what errors for unknown adapters say
      * @param boundaries the boundary table, read to the end of its topic
      * @param formats    compiles the formats that answers may have
      * @param maxRunning requests that may run and wait in the engine together
@@ -106,6 +110,7 @@ final class WorkerService implements Service {
     record Backend(
             LanguageModel model,
             AdapterStore adapters,
+            AdapterSuggestions suggestions,
             BoundaryTable boundaries,
             AnswerFormats formats,
             GenerationEngine engine,
@@ -133,15 +138,14 @@ final class WorkerService implements Service {
         TenantWeights weights = cluster.tenants().weights(settings.worker().lowPriorityShare());
         admissionThreads = Executors.newFixedThreadPool(ADMISSION_THREADS, lowPriority(model, "tidemark-admission-"));
         formatThreads = Executors.newFixedThreadPool(FORMAT_THREADS, lowPriority(model, "tidemark-formats-"));
-        Admission admission = new Admission(
-                model,
-                adapters,
-                backend.boundaries(),
-                backend.formats(),
-                settings.limits().suggestAdapters() ? new AdapterSuggestions(adapters.ids()) : AdapterSuggestions.NONE,
-                metrics);
+        Admission admission =
+                new Admission(model, adapters, backend.boundaries(), backend.formats(), backend.suggestions(), metrics);
         requests = new RequestRunner(
-                maxRequestBytes,
+                new RequestParser(
+                        maxRequestBytes,
+                        settings.limits().unknownFields() == UnknownFields.REFUSE
+                                ? field -> Optional.of(RequestParser.refusal(field))
+                                : UnknownField.Rule.IGNORE),
                 admission,
                 adapters::lease,
                 backend.engine(),

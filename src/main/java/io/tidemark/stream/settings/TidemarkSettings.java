@@ -204,9 +204,21 @@ public interface TidemarkSettings {
         @WithDefault("256M")
         MemorySize formatCacheBytes();
 
-        /** Whether errors for unknown adapters name a similar id, which may be that of another tenant. */
-        @WithDefault("false")
-        boolean suggestAdapters();
+        /** What happens to requests with fields that Tidemark does not have. */
+        @WithDefault("ignore")
+        UnknownFields unknownFields();
+
+        /** Whether unknown fields of a request are named in its result, or the request is refused. */
+        enum UnknownFields {
+            IGNORE,
+            REFUSE
+        }
+
+        /**
+         * Whether errors for unknown adapters name similar ids, which may be those of another tenant. Absent: if there
+         * is only one tenant.
+         */
+        Optional<Boolean> suggestAdapters();
     }
 
     /**

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
@@ -33,7 +34,13 @@ class BatchScorerTest {
             adapters.register("mine", adapter);
             Files.delete(adapter.resolve("adapter_model.safetensors"));
             BatchScorer scorer = new BatchScorer(
-                    fixture.model(), adapters, 10, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
+                    fixture.model(),
+                    adapters,
+                    AdapterSuggestions.NONE,
+                    10,
+                    SweepLimits.DEFAULT,
+                    SweepExecutor.onOwnThreads(),
+                    Time.system());
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"mine\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);
@@ -53,7 +60,13 @@ class BatchScorerTest {
             adapters.register("first", Folders.adapter(FAMILY, "qv"));
             adapters.register("second", Folders.adapter(FAMILY, "qv"));
             BatchScorer scorer = new BatchScorer(
-                    fixture.model(), adapters, 10, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
+                    fixture.model(),
+                    adapters,
+                    AdapterSuggestions.NONE,
+                    10,
+                    SweepLimits.DEFAULT,
+                    SweepExecutor.onOwnThreads(),
+                    Time.system());
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"second\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.Objective;
@@ -214,7 +215,7 @@ final class OneThreadCalibrator implements AutoCloseable {
                 new KafkaThread(kafka, time, task -> {
                     throw new AssertionError("the test runs the calibrator");
                 }),
-                new BatchScorer(model, adapters, 10, SweepLimits.DEFAULT, this::sweep, time),
+                new BatchScorer(model, adapters, AdapterSuggestions.NONE, 10, SweepLimits.DEFAULT, this::sweep, time),
                 new CalibrationListener() {
                     @Override
                     public void onProgress(String adapter, String batchId, double progress) {}

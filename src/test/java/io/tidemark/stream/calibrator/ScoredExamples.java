@@ -1,6 +1,7 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
@@ -14,8 +15,14 @@ public final class ScoredExamples {
 
     /** @param value the value of a valid record */
     public static List<TokenizedExample> of(LanguageModel model, AdapterStore adapters, byte[] value) throws Exception {
-        BatchScorer scorer =
-                new BatchScorer(model, adapters, 100, SweepLimits.DEFAULT, SweepExecutor.onOwnThreads(), Time.system());
+        BatchScorer scorer = new BatchScorer(
+                model,
+                adapters,
+                AdapterSuggestions.NONE,
+                100,
+                SweepLimits.DEFAULT,
+                SweepExecutor.onOwnThreads(),
+                Time.system());
         try (BatchScorer.TokenizedBatch batch = scorer.prepare(scorer.parse(value), progress -> true)) {
             return batch.examples();
         }

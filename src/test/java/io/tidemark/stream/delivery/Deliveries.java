@@ -2,15 +2,17 @@ package io.tidemark.stream.delivery;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.Engine;
 import io.tidemark.message.ErrorBody;
-import io.tidemark.request.AdapterSuggestions;
+import io.tidemark.message.UnknownField;
 import io.tidemark.request.Admission;
 import io.tidemark.request.Answer;
 import io.tidemark.request.Answers;
 import io.tidemark.request.RequestFixtures;
 import io.tidemark.request.RequestListener;
+import io.tidemark.request.RequestParser;
 import io.tidemark.request.RequestRunner;
 import io.tidemark.request.Tenant;
 import io.tidemark.stream.delivery.partition.CommitMetadata;
@@ -69,7 +71,7 @@ public final class Deliveries {
             Time time,
             Consumer<Throwable> onFailure) {
         return new RequestRunner(
-                MAX_REQUEST_BYTES,
+                new RequestParser(MAX_REQUEST_BYTES, UnknownField.Rule.IGNORE),
                 new Admission(
                         model,
                         adapters,
@@ -130,6 +132,7 @@ public final class Deliveries {
                         delivery.request(),
                         "r" + delivery.offset(),
                         Optional.empty(),
-                        ErrorBody.serverError("engine_error", "it broke"));
+                        ErrorBody.serverError("engine_error", "it broke"),
+                        List.of());
     }
 }

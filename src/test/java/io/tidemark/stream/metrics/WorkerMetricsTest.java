@@ -8,6 +8,7 @@ import io.tidemark.generation.Completion;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.message.CompletionResult;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.ErrorResult;
 import io.tidemark.message.EventMessage;
 import io.tidemark.message.Provenance;
 import io.tidemark.message.Provenance.Source;
@@ -161,6 +162,26 @@ class WorkerMetricsTest {
         double sum = registry.get("tidemark.request.age").summary().totalAmount();
         assertThat(sum).isEqualTo(20 * time.instant().toEpochMilli() / 1e3);
         assertThat(registry.scrape()).contains("tidemark_request_age_seconds_bucket{le=\"+Inf\",} 20");
+    }
+
+    @Test
+    @DisplayName("Count the requests with ignored fields, whose names are no tags")
+    void ignoredFields() {
+        Answer answer = answer("a", new Completion.Timing(1, 1, 2), 1);
+        ErrorBody error = ErrorBody.serverError("code", "message");
+        ErrorResult result = new ErrorResult(
+                "r",
+                ErrorResult.ERROR,
+                0,
+                Optional.of("a"),
+                error,
+                List.of("max_token", "promt"),
+                answer.result().tidemark());
+        metrics.onCommitted(answer, 0);
+        metrics.onCommitted(new Answer(answer.request(), result, Optional.of(error), "code", Optional.empty(), 0), 0);
+        assertThat(registry.scrape())
+                .contains("tidemark_requests_ignored_fields_total{adapter=\"a\",} 1")
+                .doesNotContain("max_token");
     }
 
     @Test

@@ -278,7 +278,10 @@ public final class AnswerTransactions implements AutoCloseable {
         try {
             result = answer.result();
         } catch (UncheckedIOException e) {
-            LOG.errorf(e, "the result of the request at %s can't be encoded", answer.delivery());
+            answer.delivery()
+                    .request()
+                    .logFields()
+                    .during(() -> LOG.errorf(e, "the result of the request at %s can't be encoded", answer.delivery()));
             answer.replaceBy(NOT_ENCODED);
             result = answer.result();
         }
