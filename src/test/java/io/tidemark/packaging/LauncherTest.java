@@ -162,6 +162,30 @@ class LauncherTest {
                 .noneMatch(flag -> flag.contains("Archive") || flag.startsWith("-Xlog"));
     }
 
+    @Test
+    @DisplayName("Starts a Java runtime without class data of its own, which jlink makes, without an archive")
+    void runtimeWithoutClassData() throws Exception {
+        java("17.0.15", "mixed mode");
+        String launcher = install.resolve("bin/tidemark").toString();
+        for (String command : List.of("serve", "demo")) {
+            assertThat(run(jdk(), launcher, command).out)
+                    .contains(command)
+                    .noneMatch(flag -> flag.contains("Archive") || flag.contains("DynamicDump"));
+        }
+    }
+
+    @Test
+    @DisplayName("Uses an archive with the same time as the build, as in an image whose files all have one time")
+    void usesArchiveOfTheSameTime() throws Exception {
+        Path archive = archiveThatIsLeft("serve");
+        writeArchive(archive, WHOLE);
+        FileTime time = FileTime.fromMillis(1_767_225_600_000L);
+        Files.setLastModifiedTime(archive, time);
+        Files.setLastModifiedTime(install.resolve("app/quarkus-run.jar"), time);
+        assertThat(run(jdk(), install.resolve("bin/tidemark").toString(), "send").out)
+                .contains("-XX:SharedArchiveFile=" + archive);
+    }
+
     private static void writeArchive(Path archive, int length) throws IOException {
         byte[] bytes = new byte[length];
         bytes[0] = 1;
@@ -271,10 +295,14 @@ class LauncherTest {
     }
 
     private void javaOfVersion(String version) throws IOException {
+        java(version, "mixed mode, sharing");
+    }
+
+    private void java(String version, String mode) throws IOException {
         script(
                 work.resolve("jdk/bin/java"),
-                "if [ \"$1\" = -version ]; then echo 'openjdk version \"" + version
-                        + "\"' >&2; else printf '%s\\n' \"$@\"; fi");
+                "if [ \"$1\" = -version ]; then printf '%s\\n' 'openjdk version \"" + version
+                        + "\"' 'OpenJDK 64-Bit Server VM (" + mode + ")' >&2; else printf '%s\\n' \"$@\"; fi");
     }
 
     private static void script(Path file, String body) throws IOException {
