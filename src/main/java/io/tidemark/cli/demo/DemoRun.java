@@ -56,7 +56,6 @@ final class DemoRun {
                         topics,
                         Duration.between(start, Instant.now()).toMillis() / 1000.0);
                 view.finished(new DemoSession(folder, view, cluster, serving).run(topics));
-                ClassArchive.write();
                 if (keep) {
                     keep(cluster.brokers());
                 }
