@@ -126,6 +126,9 @@ public final class KafkaTidemarkClient implements TidemarkClient {
         } catch (KafkaException | ClientException e) {
             opened.ifPresent(TopicReader::close);
             producer.close(Duration.ZERO);
+            if (e instanceof TimeoutException timeout) {
+                throw new ClientException.Failed(builder.cluster.unreachable(Optional.of(timeout)), e);
+            }
             throw ClientException.of("results cannot be read at " + builder.cluster.brokers(), e);
         }
     }

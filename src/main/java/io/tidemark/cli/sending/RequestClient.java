@@ -54,7 +54,7 @@ public final class RequestClient implements AutoCloseable {
     /**
      * Sends all requests and waits for their results.
      *
-     * @param requests each with a unique {@code id}
+     * @param requests each with a unique {@code id}; the listener gets the text of those with {@code stream}
      * @param timeout  maximum time to wait for the last result
      * @return the results that arrived in time, in the order of the requests
      * @throws ClientException when a request cannot be sent
@@ -66,13 +66,16 @@ public final class RequestClient implements AutoCloseable {
         int[] done = {0};
         while (done[0] < requests.size() && Instant.now().isBefore(end)) {
             while (unsent.hasNext() && outcomes.size() - done[0] < MAX_OPEN) {
-                Outcome outcome = new Outcome(client.submit(GenerationRequest.json(unsent.next())), listener);
+                ObjectNode request = unsent.next();
+                Outcome outcome = new Outcome(client.submit(GenerationRequest.json(request)), listener);
                 outcomes.add(outcome);
                 outcome.request.result().whenComplete((result, failure) -> {
                     done[0]++;
                     outcome.end(result, failure);
                 });
-                outcome.request.events().subscribe(outcome);
+                if (request.path("stream").asBoolean()) {
+                    outcome.request.events().subscribe(outcome);
+                }
             }
             callBack(end);
             failure.ifPresent(cause -> {

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.slf4j.LoggerFactory;
 
 /** Runs Quarkus with the worker and the calibrator in this process; possible once per process. */
 public final class ServingProcess {
@@ -79,6 +80,7 @@ public final class ServingProcess {
      */
     public int run() {
         settings.forEach(System::setProperty);
+        LoggerFactory.getILoggerFactory(); // first use by two threads would print a list of loggers
         AtomicInteger exitCode = new AtomicInteger();
         AtomicReference<Throwable> failed = new AtomicReference<>();
         Quarkus.run(ServeApplication.class, (code, failure) -> {
