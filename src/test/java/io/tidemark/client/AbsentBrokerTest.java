@@ -101,10 +101,12 @@ class AbsentBrokerTest {
     @Test
     @DisplayName("Refuses at once what is above its limits, or too large for a broker")
     void limits() {
-        try (TidemarkClient client = later(Limits.DEFAULT.withOpenRequests(1))) {
+        try (TidemarkClient client = later(Limits.DEFAULT)) {
             assertThatThrownBy(() ->
                             get(client.submit(prompt("x".repeat(6_000_000))).result()))
                     .hasCauseInstanceOf(ClientException.TooLarge.class);
+        }
+        try (TidemarkClient client = later(Limits.DEFAULT.withOpenRequests(1))) {
             OpenRequest waiting = client.submit(prompt("p"));
             assertThatThrownBy(() -> get(client.submit(prompt("p")).result()))
                     .hasCauseInstanceOf(ClientException.TooManyOpen.class);

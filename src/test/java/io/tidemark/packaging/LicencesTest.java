@@ -87,8 +87,8 @@ class LicencesTest {
     @Test
     @DisplayName("Are in the archive")
     void archive() throws IOException {
-        assertThat(Files.readString(Path.of("src/main/assembly/dist.xml")))
-                .contains("<include>LICENSE</include>", "<include>NOTICE</include>", "<directory>demo</directory>");
+        assertThat(Files.readString(Path.of("src/main/assembly/archive.xml")))
+                .contains("<include>LICENSE</include>", "<include>NOTICE</include>", "<include>demo/**</include>");
     }
 
     @ParameterizedTest(name = "{0}")
