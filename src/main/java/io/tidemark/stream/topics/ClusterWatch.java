@@ -39,9 +39,8 @@ import org.jboss.logging.Logger;
  *      └── an answer that no retry changes ──▶ Refused
  * </pre>
  *
- * <p>The first connection is not one of a Kafka client: it would take the first bytes of an HTTP or TLS server for the
- * size of a record, and exhaust the heap. Turns run on the thread {@code tidemark-cluster}; the other methods may be
- * called from any thread.
+ * <p>The first connection is not one of a Kafka client, whose error does not say that a port is open without a Kafka
+ * broker. Turns run on the thread {@code tidemark-cluster}; the other methods may be called from any thread.
  */
 public final class ClusterWatch extends TurnLoop {
 
