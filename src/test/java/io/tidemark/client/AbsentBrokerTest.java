@@ -121,23 +121,24 @@ class AbsentBrokerTest {
     @Test
     @DisplayName("Takes validation batches at once, and sends them when a broker starts")
     void batches() throws Exception {
+        BrokerOptions kept = new BrokerOptions(port, Optional.of(folder));
+        try (EmbeddedBroker first = EmbeddedBroker.start(kept)) {
+            CommandSettings.createTopics(cluster); // a batch fails if a topic does not exist
+        }
         try (TidemarkClient client =
                 KafkaTidemarkClient.builder(cluster).validationOnly().build()) {
             RawValidationBatch batch = new RawValidationBatch("b", "a", List.of());
             CompletionStage<BatchOutcome> outcome = client.validate(batch);
-            try (EmbeddedBroker broker = EmbeddedBroker.start(new BrokerOptions(port, Optional.empty()))) {
-                CommandSettings.createTopics(cluster);
-                try (FakeService calibrator = FakeService.fromBeginning(cluster, Topics.DEFAULT.validationBatches());
-                        Admin admin = cluster.admin()) {
-                    ConsumerRecord<String, byte[]> record = calibrator.await();
-                    TopicPartition partition = new TopicPartition(record.topic(), record.partition());
-                    admin.alterConsumerGroupOffsets(
-                                    "tidemark-calibrators",
-                                    Map.of(partition, new OffsetAndMetadata(record.offset() + 1)))
-                            .all()
-                            .get();
-                    assertThat(get(outcome)).isInstanceOf(BatchOutcome.Counted.class);
-                }
+            try (EmbeddedBroker second = EmbeddedBroker.start(kept);
+                    FakeService calibrator = FakeService.fromBeginning(cluster, Topics.DEFAULT.validationBatches());
+                    Admin admin = cluster.admin()) {
+                ConsumerRecord<String, byte[]> record = calibrator.await();
+                TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+                admin.alterConsumerGroupOffsets(
+                                "tidemark-calibrators", Map.of(partition, new OffsetAndMetadata(record.offset() + 1)))
+                        .all()
+                        .get();
+                assertThat(get(outcome)).isInstanceOf(BatchOutcome.Counted.class);
             }
         }
     }
