@@ -12,8 +12,8 @@ import java.util.Optional;
 /**
  * The result of a successful request.
  *
- * @param object  {@link #TEXT_COMPLETION} for a prompt, {@link #CHAT_COMPLETION} for messages
- * @param created seconds since 1970
+ * @param object        {@link #TEXT_COMPLETION} for a prompt, {@link #CHAT_COMPLETION} for messages
+ * @param created       seconds since 1970
  * @param model         the {@code model} of the request
  * @param ignoredFields the fields of the request that have no effect
  */

@@ -33,14 +33,7 @@ class BatchScorerTest {
                 AdapterStore adapters = new AdapterStore(fixture.model())) {
             adapters.register("mine", adapter);
             Files.delete(adapter.resolve("adapter_model.safetensors"));
-            BatchScorer scorer = new BatchScorer(
-                    fixture.model(),
-                    adapters,
-                    AdapterSuggestions.NONE,
-                    10,
-                    SweepLimits.DEFAULT,
-                    SweepExecutor.onOwnThreads(),
-                    Time.system());
+            BatchScorer scorer = scorer(fixture, adapters);
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"mine\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);
@@ -59,14 +52,7 @@ class BatchScorerTest {
                         new AdapterStore(fixture.model(), fixture.adapter("qv").bytes())) {
             adapters.register("first", Folders.adapter(FAMILY, "qv"));
             adapters.register("second", Folders.adapter(FAMILY, "qv"));
-            BatchScorer scorer = new BatchScorer(
-                    fixture.model(),
-                    adapters,
-                    AdapterSuggestions.NONE,
-                    10,
-                    SweepLimits.DEFAULT,
-                    SweepExecutor.onOwnThreads(),
-                    Time.system());
+            BatchScorer scorer = scorer(fixture, adapters);
             byte[] batch = ("{\"batch_id\": \"b\", \"adapter\": \"second\","
                             + " \"examples\": [{\"prompt\": \"x\", \"completion\": \"y\"}]}")
                     .getBytes(UTF_8);
@@ -80,5 +66,16 @@ class BatchScorerTest {
             adapters.awaitLease("second").close();
             assertThat(adapters.lease("first")).succeedsWithin(Duration.ofSeconds(30));
         }
+    }
+
+    private static BatchScorer scorer(FixtureModel fixture, AdapterStore adapters) {
+        return new BatchScorer(
+                fixture.model(),
+                adapters,
+                AdapterSuggestions.NONE,
+                10,
+                SweepLimits.DEFAULT,
+                SweepExecutor.onOwnThreads(),
+                Time.system());
     }
 }
