@@ -6,7 +6,9 @@ import io.tidemark.cli.console.CommandException;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryDecisionRecord.Epoch;
 import io.tidemark.message.BoundaryDecisionRecord.EvidenceRow;
+import io.tidemark.message.DroppedBoundary;
 import io.tidemark.message.HarmTestRecord;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.plot.CharacterPlot;
 import java.io.PrintWriter;
 import java.time.temporal.ChronoUnit;
@@ -59,7 +61,7 @@ final class BoundaryExplanation extends AdapterBoundaryCommand {
                 + (decision.published() ? "" : "; shadow mode: not published"));
         out.printf(
                 Locale.ROOT,
-                "epoch %d, %d examples in %d batches%s; margin %s, loss cap %s, gain cap %s, unit %s, alpha %s%n",
+                "epoch %d, %d examples in %d batches%s; margin %s, loss cap %s, gain cap %s, alpha %s%n",
                 epoch.number(),
                 epoch.examples(),
                 epoch.batches(),
@@ -67,8 +69,23 @@ final class BoundaryExplanation extends AdapterBoundaryCommand {
                 test.margin(),
                 test.lossCap(),
                 test.gainCap(),
-                test.unit(),
                 decision.certification().alpha());
+        UncountedExamples uncounted = epoch.uncounted();
+        if (!uncounted.equals(UncountedExamples.NONE)) {
+            out.println("not counted: " + uncounted.repeats() + " examples that were counted before"
+                    + (uncounted.repeatedGroups() > 0
+                            ? " or are of " + uncounted.repeatedGroups() + " groups that were"
+                            : "")
+                    + ", " + uncounted.refused()
+                    + " refused (too long, or their score with full LoRA is not finite)");
+        }
+        decision.conflict().ifPresent(conflict -> out.println("another calibrator has other settings: " + conflict));
+        if (decision.reason().equals("other_compute_type")) {
+            out.println("a calibrator of another compute type than "
+                    + decision.version().computeType()
+                    + " decides, because its record applies; 'tidemark boundaries unset " + decision.adapter()
+                    + "' ends that");
+        }
         if (decision.watch().value() > 0) {
             out.printf(
                     Locale.ROOT,
@@ -117,6 +134,19 @@ final class BoundaryExplanation extends AdapterBoundaryCommand {
                                     row.logE().getAsDouble(),
                                     decision.certification().threshold()),
                     further(decision, row));
+        }
+        for (DroppedBoundary row : decision.dropped()) {
+            out.printf(
+                    ROW,
+                    row.boundary(),
+                    "-",
+                    String.format(Locale.ROOT, "%+.4f", row.difference()),
+                    String.format(
+                            Locale.ROOT,
+                            "%.2f / %.2f",
+                            row.logE(),
+                            decision.certification().threshold()),
+                    "dropped after " + row.examples() + " until the next epoch");
         }
     }
 

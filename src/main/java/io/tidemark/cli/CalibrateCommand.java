@@ -8,6 +8,7 @@ import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.client.Topics;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
+import io.tidemark.message.UncountedExamples;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -127,12 +128,15 @@ final class CalibrateCommand extends ConsoleCommand {
     }
 
     private void printRepeats(CalibrationClient.CountedBatch counted, String states) {
-        if (counted.repeats().isEmpty()) {
-            err().println("the number of examples that were counted before is unknown: topic '" + states
+        if (counted.uncounted().isEmpty()) {
+            err().println("the number of examples that add nothing is unknown: topic '" + states
                     + "' could not be read, such as without READ on it");
-        } else if (counted.repeats().getAsInt() > 0) {
-            err().println(counted.examples() + " examples, of which "
-                    + counted.repeats().getAsInt() + " were counted before and add nothing");
+            return;
+        }
+        UncountedExamples uncounted = counted.uncounted().get();
+        if (uncounted.repeats() > 0) {
+            err().println(counted.examples() + " examples, of which " + uncounted.repeats()
+                    + " were counted before and add nothing");
         }
     }
 

@@ -1,7 +1,8 @@
 package io.tidemark.client;
 
 import io.tidemark.message.RawValidationBatch;
-import java.util.OptionalInt;
+import io.tidemark.message.UncountedExamples;
+import java.util.Optional;
 
 /** What the calibrators did with a validation batch. Its state and boundary are readable by then. */
 public sealed interface BatchOutcome {
@@ -12,11 +13,10 @@ public sealed interface BatchOutcome {
     /**
      * The batch was counted.
      *
-     * @param repeats how many of its examples add nothing: the epoch of the adapter had counted them before, or they
-     *                are in the batch more than once. Empty if it is unknown, because {@code calibration-state} could
-     *                not be read, such as without the right
+     * @param uncounted the examples that add nothing; empty if they are unknown, because {@code calibration-state}
+     *                  could not be read, such as without the right
      */
-    record Counted(RawValidationBatch batch, OptionalInt repeats) implements BatchOutcome {}
+    record Counted(RawValidationBatch batch, Optional<UncountedExamples> uncounted) implements BatchOutcome {}
 
     /**
      * The batch became a dead letter.

@@ -3,6 +3,7 @@ package io.tidemark.client;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.topic.TopicReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -12,7 +13,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -180,20 +180,20 @@ final class BatchOutcomes implements Runnable {
     public void run() {
         ClientException end = closed();
         try (TopicReader<String> deadLetters = cluster.reader();
-                BatchRepeats repeats = new BatchRepeats(cluster, topics.calibrationState(), nanoTime);
+                CountedBatches counted = new CountedBatches(cluster, topics.calibrationState(), nanoTime);
                 Admin admin = cluster.admin()) {
             openWhenPossible(deadLetters);
             while (awaitWork()) {
                 CompletableFuture<Void> beginning = ready();
                 if (!beginning.isDone()) {
-                    repeats.begin();
+                    counted.begin();
                     beginning.complete(null);
                 }
                 List<Source> passed = passed(admin);
                 if (!passed.isEmpty()) {
                     deadLetters.readToHighWatermark(admin, this::keep, Cluster.READ_PAUSE);
-                    repeats.read();
-                    complete(passed, repeats);
+                    counted.read();
+                    complete(passed, counted);
                 }
                 expire();
             }
@@ -308,11 +308,11 @@ final class BatchOutcomes implements Runnable {
         }
     }
 
-    private synchronized void complete(List<Source> passed, BatchRepeats repeats) {
+    private synchronized void complete(List<Source> passed, CountedBatches counted) {
         progress = nanoTime.getAsLong();
         for (Source source : passed) {
             Optional<DeadLetterHeaders> rejected = Optional.ofNullable(letters.remove(source));
-            OptionalInt known = repeats.remove(source);
+            Optional<UncountedExamples> known = counted.remove(source);
             // absent if the client was closed meanwhile
             Optional.ofNullable(sent.remove(source)).ifPresent(pending -> {
                 BatchOutcome outcome = rejected.<BatchOutcome>map(
@@ -323,7 +323,7 @@ final class BatchOutcomes implements Runnable {
         }
         if (unacknowledged.isEmpty()) {
             letters.keySet().retainAll(sent.keySet());
-            repeats.retain(sent.keySet());
+            counted.retain(sent.keySet());
         }
     }
 

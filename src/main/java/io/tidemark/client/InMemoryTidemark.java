@@ -14,6 +14,7 @@ import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.ResultMessage;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
+import io.tidemark.message.UncountedExamples;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -26,7 +27,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -302,7 +302,8 @@ public final class InMemoryTidemark implements TidemarkClient {
         for (JsonNode example : batch.examples()) {
             repeats += seen.add(example.toString()) ? 0 : 1;
         }
-        return CompletableFuture.completedStage(new BatchOutcome.Counted(batch, OptionalInt.of(repeats)));
+        return CompletableFuture.completedStage(
+                new BatchOutcome.Counted(batch, Optional.of(new UncountedExamples(repeats, 0, 0))));
     }
 
     /** Rejects a batch whose id was counted, as a calibrator does. */

@@ -20,6 +20,9 @@ import java.util.function.BooleanSupplier;
  */
 public final class InputEncoder {
 
+    /** The code of an input that is longer than the context of the model. */
+    public static final String TOO_LONG = "context_length_exceeded";
+
     private final LanguageModel model;
 
     /** @param model must stay open as long as the encoder is used */
@@ -72,7 +75,7 @@ public final class InputEncoder {
         int context = model.config().contextLength();
         if (encoded.tokens() > context) {
             throw new RejectedException(
-                    "context_length_exceeded",
+                    TOO_LONG,
                     path,
                     subject + " has " + encoded.tokens() + " tokens; the context length of the model is " + context);
         }
@@ -99,7 +102,7 @@ public final class InputEncoder {
         int bytes = text.getBytes(StandardCharsets.UTF_8).length;
         if (bytes > most.getAsLong()) {
             throw new RejectedException(
-                    "context_length_exceeded",
+                    TOO_LONG,
                     field,
                     "'" + field + "' has " + bytes + " bytes; a text of at most " + most.getAsLong()
                             + " bytes can fit into the model's context of " + context + " tokens");

@@ -24,7 +24,10 @@ import java.util.OptionalDouble;
  * @param test          what makes a boundary harmful
  * @param certification when a boundary is certified
  * @param watch         the e-detector of the boundary in force before the decision
- * @param boundaries    the boundaries of the epoch, ascending; the last one is full LoRA. Empty for a reset
+ * @param boundaries    the boundaries of the epoch that are not dropped, ascending; the last one is full LoRA. Empty
+ *                      for a reset
+ * @param dropped       the boundaries of the epoch that are no longer scored, ascending
+ * @param conflict      which settings of another calibrator of the group differ from those of this one
  * @param evidence      the batch after which the decision was made; absent for a reset
  * @param published     whether the boundary was published; false in shadow mode
  */
@@ -43,6 +46,8 @@ public record BoundaryDecisionRecord(
         Certification certification,
         Watch watch,
         List<EvidenceRow> boundaries,
+        List<DroppedBoundary> dropped,
+        Optional<String> conflict,
         Optional<BoundaryRecord.Evidence> evidence,
         @JsonProperty(required = true) boolean published) {
 
@@ -55,7 +60,8 @@ public record BoundaryDecisionRecord(
      * What was counted.
      *
      * @param number      k, from 1
-     * @param examples    examples so far
+     * @param examples    examples so far; a group counts as one
+     * @param uncounted   examples that were not counted
      * @param batches     batches so far
      * @param maxExamples the number of examples at which the epoch ends
      * @param end         why the epoch ended with the decision: {@code full}, {@code alarm} or {@code settings}; why
@@ -65,6 +71,7 @@ public record BoundaryDecisionRecord(
     public record Epoch(
             @JsonProperty(required = true) int number,
             @JsonProperty(required = true) long examples,
+            UncountedExamples uncounted,
             @JsonProperty(required = true) int batches,
             @JsonProperty(required = true) int maxExamples,
             Optional<String> end) {}
@@ -115,6 +122,7 @@ public record BoundaryDecisionRecord(
 
     public BoundaryDecisionRecord {
         boundaries = List.copyOf(boundaries);
+        dropped = List.copyOf(dropped);
     }
 
     /** Whether another boundary is in force after the decision. */

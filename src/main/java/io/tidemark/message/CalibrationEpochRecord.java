@@ -2,6 +2,7 @@ package io.tidemark.message;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -12,19 +13,25 @@ import java.util.OptionalInt;
  * @param test       what makes a boundary harmful
  * @param candidates the candidate boundaries of the settings, ascending, with 0 and L
  * @param kept       the boundary in force at the start of the epoch if it is no candidate
+ * @param dropped    the boundaries that are no longer scored; absent before this is decided
  * @param batches    number of batches
- * @param statistics the scores at the boundaries of the epoch
- * @param sums       five sums of logarithms for each boundary of the epoch below L, boundary by boundary
- * @param capped     the sum of the capped differences for each boundary of the epoch below L
+ * @param examples   number of examples; a group counts as one
+ * @param uncounted  examples that were not counted
+ * @param statistics the scores at the boundaries of the epoch that are not dropped
+ * @param sums       five sums of logarithms for each of these boundaries below L, boundary by boundary
+ * @param capped     the sum of the capped differences for each of these boundaries below L
  * @param watch      the e-detector of the last move
- * @param filter     base64 of the 8,192 bytes of the filter of counted examples
+ * @param filter     base64 of the 16,384 bytes of the filter of counted examples
  */
 public record CalibrationEpochRecord(
         @JsonProperty(required = true) int epoch,
         HarmTestRecord test,
         List<Integer> candidates,
         OptionalInt kept,
+        Optional<List<DroppedBoundary>> dropped,
         @JsonProperty(required = true) int batches,
+        @JsonProperty(required = true) long examples,
+        UncountedExamples uncounted,
         Statistics statistics,
         List<Double> sums,
         List<Double> capped,
@@ -66,6 +73,7 @@ public record CalibrationEpochRecord(
 
     public CalibrationEpochRecord {
         candidates = List.copyOf(candidates);
+        dropped = dropped.map(List::copyOf);
         sums = List.copyOf(sums);
         capped = List.copyOf(capped);
     }

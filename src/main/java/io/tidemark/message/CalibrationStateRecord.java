@@ -6,9 +6,11 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * One value of the topic {@code calibration-state}: the statistics of one version of an adapter over the batches of one
@@ -19,6 +21,7 @@ import java.util.Optional;
  * @param version        the version that scored the examples
  * @param countedBatches the last batches that were counted, oldest first: the hash of the id, a dot, and a digest of
  *                       the examples
+ * @param settings       the settings of the calibrator that wrote the record, by their names
  * @param claim          the batch that a calibrator scores, or scored last without counting it
  * @param epoch          what counts in the epoch; absent before the first batch is counted
  * @param shadow         the boundary that would be in force, if a calibrator wrote the record in shadow mode
@@ -30,6 +33,7 @@ public record CalibrationStateRecord(
         @JsonProperty(required = true) int inputPartition,
         AdapterVersion version,
         List<String> countedBatches,
+        Map<String, String> settings,
         Optional<Claim> claim,
         Optional<CalibrationEpochRecord> epoch,
         Optional<Shadow> shadow,
@@ -65,12 +69,13 @@ public record CalibrationStateRecord(
 
     public CalibrationStateRecord {
         countedBatches = List.copyOf(countedBatches);
+        settings = Collections.unmodifiableMap(new TreeMap<>(settings));
         otherFields = otherFields == null ? Map.of() : Map.copyOf(otherFields);
     }
 
     /**
-     * The key of the Kafka record: {@code ADAPTER/PARTITION/BASE_DIGEST/COMPUTE_TYPE}. Compaction therefore keeps the
-     * state of every partition, and calibrators with different base models do not replace each other's states.
+     * The key of the Kafka record: {@code ADAPTER/PARTITION/ADAPTER_DIGEST/BASE_DIGEST/COMPUTE_TYPE}. Compaction
+     * therefore keeps the state of every version on every partition.
      */
     public String key() {
         return key(adapter, inputPartition, version);
@@ -78,7 +83,13 @@ public record CalibrationStateRecord(
 
     /** The {@link #key()} of a record with these fields. */
     public static String key(String adapter, int inputPartition, AdapterVersion version) {
-        return String.join("/", adapter, Integer.toString(inputPartition), version.baseDigest(), version.computeType());
+        return String.join(
+                "/",
+                adapter,
+                Integer.toString(inputPartition),
+                version.adapterDigest(),
+                version.baseDigest(),
+                version.computeType());
     }
 
     /**

@@ -3,28 +3,25 @@ package io.tidemark.message;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The headers of a calibration state that a calibrator writes because it has counted a batch. States that are written
  * for another reason have none.
  *
- * @param source  the position of the record of the batch
- * @param repeats the number of examples of the batch that add nothing: the epoch had counted them before, or they are
- *                in the batch more than once
+ * @param source    the position of the record of the batch
+ * @param uncounted the examples of the batch that add nothing
  */
-public record CountedBatchHeaders(Provenance.Source source, int repeats) {
+public record CountedBatchHeaders(Provenance.Source source, UncountedExamples uncounted) {
 
     private static final String SOURCE_TOPIC = "tidemark.source.topic";
     private static final String SOURCE_PARTITION = "tidemark.source.partition";
     private static final String SOURCE_OFFSET = "tidemark.source.offset";
     private static final String REPEATS = "tidemark.repeats";
-
-    /** @throws IllegalArgumentException if {@code repeats} is negative */
-    public CountedBatchHeaders {
-        if (repeats < 0) {
-            throw new IllegalArgumentException("the header '" + REPEATS + "' must not be negative: " + repeats);
-        }
-    }
+    private static final String REPEATED_GROUPS = "tidemark.repeated-groups";
+    private static final String REFUSED = "tidemark.refused";
+    private static final Set<String> NAMES =
+            Set.of(SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET, REPEATS, REPEATED_GROUPS, REFUSED);
 
     /** The headers by name. Values are encoded as UTF-8. */
     public Map<String, String> asMap() {
@@ -32,7 +29,9 @@ public record CountedBatchHeaders(Provenance.Source source, int repeats) {
         headers.put(SOURCE_TOPIC, source.topic());
         headers.put(SOURCE_PARTITION, Integer.toString(source.partition()));
         headers.put(SOURCE_OFFSET, Long.toString(source.offset()));
-        headers.put(REPEATS, Integer.toString(repeats));
+        headers.put(REPEATS, Integer.toString(uncounted.repeats()));
+        headers.put(REPEATED_GROUPS, Integer.toString(uncounted.repeatedGroups()));
+        headers.put(REFUSED, Integer.toString(uncounted.refused()));
         return headers;
     }
 
@@ -44,14 +43,17 @@ public record CountedBatchHeaders(Provenance.Source source, int repeats) {
      * @throws IllegalArgumentException if a header is invalid
      */
     public static Optional<CountedBatchHeaders> parse(Map<String, String> headers) {
-        String topic = headers.get(SOURCE_TOPIC);
-        String partition = headers.get(SOURCE_PARTITION);
-        String offset = headers.get(SOURCE_OFFSET);
-        String repeats = headers.get(REPEATS);
-        return topic == null || partition == null || offset == null || repeats == null
-                ? Optional.empty()
-                : Optional.of(new CountedBatchHeaders(
-                        new Provenance.Source(topic, Integer.parseInt(partition), Long.parseLong(offset)),
-                        Integer.parseInt(repeats)));
+        if (!headers.keySet().containsAll(NAMES)) {
+            return Optional.empty();
+        }
+        return Optional.of(new CountedBatchHeaders(
+                new Provenance.Source(
+                        headers.get(SOURCE_TOPIC),
+                        Integer.parseInt(headers.get(SOURCE_PARTITION)),
+                        Long.parseLong(headers.get(SOURCE_OFFSET))),
+                new UncountedExamples(
+                        Integer.parseInt(headers.get(REPEATS)),
+                        Integer.parseInt(headers.get(REPEATED_GROUPS)),
+                        Integer.parseInt(headers.get(REFUSED)))));
     }
 }

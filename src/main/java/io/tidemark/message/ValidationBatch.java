@@ -4,7 +4,13 @@ import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.text.Normalizer;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * One value of the topic {@code validation-batches}: prompts with the completions that an adapter should predict.
@@ -23,8 +29,51 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
     /**
      * @param input      {@code prompt}, or {@code messages} and optionally {@code tools}
      * @param completion the gold text, not empty
+     * @param group      the name of a group of examples that depend on each other and count as one, such as the turns
+     *                   of a conversation, 1 to 256 characters; empty if the example counts by itself
      */
-    public record Example(@JsonUnwrapped Input input, String completion) {
+    public record Example(@JsonUnwrapped Input input, String completion, Optional<String> group) {
+
+        private static final Pattern WHITE_SPACE = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
+
+        /** An example that counts by itself. */
+        public Example(Input input, String completion) {
+            this(input, completion, Optional.empty());
+        }
+
+        /**
+         * What makes two examples the same: the input and the completion in Unicode's normalization form C, with each
+         * run of white space as one space, and none at the ends. The group is no part of it.
+         */
+        public String identity() {
+            String text = input instanceof Input.Prompt plain
+                    ? collapsed(plain.prompt())
+                    : TopicJson.text(collapsed(TopicJson.tree(input)));
+            return text + '\0' + collapsed(completion);
+        }
+
+        private static JsonNode collapsed(JsonNode node) {
+            JsonNodeFactory nodes = JsonNodeFactory.instance;
+            if (node.isTextual()) {
+                return nodes.textNode(collapsed(node.textValue()));
+            }
+            if (node.isArray()) {
+                ArrayNode list = nodes.arrayNode();
+                node.forEach(element -> list.add(collapsed(element)));
+                return list;
+            }
+            if (node.isObject()) {
+                ObjectNode object = nodes.objectNode();
+                node.properties().forEach(field -> object.set(field.getKey(), collapsed(field.getValue())));
+                return object;
+            }
+            return node;
+        }
+
+        private static String collapsed(String text) {
+            String composed = Normalizer.normalize(text, Normalizer.Form.NFC);
+            return WHITE_SPACE.matcher(composed).replaceAll(" ").strip();
+        }
 
         /**
          * Parses an example that stands alone, such as a line of a data file. The rules, error types and codes are
@@ -37,7 +86,10 @@ public record ValidationBatch(String batchId, String adapter, List<Example> exam
         }
 
         private static Example read(Fields fields) throws Fields.InvalidField {
-            return new Example(Input.read(fields), fields.requireText("completion", 1, Integer.MAX_VALUE));
+            return new Example(
+                    Input.read(fields),
+                    fields.requireText("completion", 1, Integer.MAX_VALUE),
+                    fields.text("group", 1, Fields.MAX_NAME_LENGTH));
         }
     }
 

@@ -23,6 +23,7 @@ import io.tidemark.message.BoundaryRecords;
 import io.tidemark.message.Certification;
 import io.tidemark.message.HarmTestRecord;
 import io.tidemark.message.TableEntry;
+import io.tidemark.message.UncountedExamples;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
@@ -102,7 +103,7 @@ class BoundaryDecisionsTest {
         assertThat(run.out())
                 .contains("'explained', decision of 2026-01-01T00:01:00Z after batch b?1 (validation-batches-1@41)")
                 .contains("boundary 4 → 2 of 4, reason preferred, objective balanced, move 1")
-                .contains("epoch 1, 212 examples in 5 batches; margin 0.02, loss cap 1.0, gain cap 0.5, unit example")
+                .contains("epoch 1, 212 examples in 5 batches; margin 0.02, loss cap 1.0, gain cap 0.5, alpha 0.05")
                 .contains("● certified, or full LoRA", "○ not certified", "┃", "^ in force 2", "^ before 4")
                 .contains("plain 95% interval", "not valid at a chosen time")
                 .doesNotContain("\u001b");
@@ -370,8 +371,13 @@ class BoundaryDecisionsTest {
                 "balanced",
                 1,
                 new BoundaryDecisionRecord.Epoch(
-                        epoch, 212, 5, maxExamples, Optional.of("alarm").filter(reason::equals)),
-                new HarmTestRecord(0.02, 1, 0.5, "example"),
+                        epoch,
+                        212,
+                        UncountedExamples.NONE,
+                        5,
+                        maxExamples,
+                        Optional.of("alarm").filter(reason::equals)),
+                new HarmTestRecord(0.02, 1, 0.5),
                 new Certification(0.05, LAYERS, Math.log(LAYERS * epoch * (epoch + 1) / 0.05)),
                 new BoundaryDecisionRecord.Watch(0, 10_000),
                 List.of(
@@ -388,6 +394,8 @@ class BoundaryDecisionsTest {
                                 OptionalDouble.empty(),
                                 true,
                                 Optional.empty())),
+                List.of(),
+                Optional.empty(),
                 Optional.of(BATCH),
                 published);
     }
@@ -416,13 +424,13 @@ class BoundaryDecisionsTest {
     private static void state(String adapter, int partition, String digest, int epoch, long move, int examples) {
         write(
                 topics.calibrationState(),
-                adapter + "/" + partition + "/b/fp32",
+                adapter + "/" + partition + "/" + digest + "/b/fp32",
                 ("""
                         {"adapter": "%s", "input_partition": %d, "version": {"adapter_digest": "%s", "base_model": "base",
                          "base_digest": "b", "compute_type": "fp32", "num_layers": 4}, "counted_batches": [],
-                         "epoch": {"epoch": %d, "test": {"margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5,
-                          "unit": "example"}, "candidates": [0,2,4], "batches": 0,
+                         "settings": {}, "epoch": {"epoch": %d, "test": {"margin": 0.03, "loss_cap": 1.0, "gain_cap": 0.5}, "candidates": [0,2,4], "batches": 0,
+                          "examples": %d, "uncounted": {"repeats": 0, "repeated_groups": 0, "refused": 0},
                           "statistics": {"count": %d, "means": [0,0,0], "comoments": [0,0,0,0,0,0]}, "sums": [],
-                          "capped": [], "watch": {"move": %d, "boundary": 4, "values": [0,0,0]}, "filter": ""}}""").formatted(adapter, partition, digest, epoch, examples, move));
+                          "capped": [], "watch": {"move": %d, "boundary": 4, "values": [0,0,0]}, "filter": ""}}""").formatted(adapter, partition, digest, epoch, examples, examples, move));
     }
 }

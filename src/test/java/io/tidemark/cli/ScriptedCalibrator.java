@@ -7,6 +7,7 @@ import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.DeadLetterHeaders;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.UncountedExamples;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -72,7 +73,7 @@ final class ScriptedCalibrator extends ScriptedService {
                 new ProducerRecord<>("calibration-state", adapter + "/" + record.partition(), bytes("{}"));
         if (!silent) {
             Source source = new Source(record.topic(), record.partition(), record.offset());
-            add(state, new CountedBatchHeaders(source, repeats).asMap());
+            add(state, new CountedBatchHeaders(source, new UncountedExamples(repeats, 0, 0)).asMap());
         }
         produce(state);
         produce(new ProducerRecord<>(

@@ -13,12 +13,13 @@ import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
+import io.tidemark.message.UncountedExamples;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Flow;
@@ -91,7 +92,7 @@ class ClientCalibrationTest {
                     .forEach((name, value) -> letter.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
             letters.send(letter).get();
             commit(admin, records.get(0).offset() + 1);
-            assertThat(get(first)).isEqualTo(new BatchOutcome.Counted(good, OptionalInt.empty()));
+            assertThat(get(first)).isEqualTo(new BatchOutcome.Counted(good, Optional.empty()));
             assertThat(second.toCompletableFuture()).isNotDone();
             commit(admin, rejected.offset() + 1);
             assertThat(get(second)).isEqualTo(new BatchOutcome.Rejected(bad, "unknown_adapter", "no adapter 'a'"));
@@ -113,16 +114,17 @@ class ClientCalibrationTest {
             CompletionStage<BatchOutcome> untold = client.validate(second);
             List<ConsumerRecord<String, byte[]>> records = calibrator.await(2);
             Source source = FakeService.source(records.get(0));
-            state(states, new CountedBatchHeaders(source, 3).asMap());
+            state(states, new CountedBatchHeaders(source, new UncountedExamples(3, 0, 0)).asMap());
             // other programs may write anything, and calibrators write states for claims
             state(states, Map.of());
-            Map<String, String> wrong =
-                    new HashMap<>(new CountedBatchHeaders(FakeService.source(records.get(1)), 1).asMap());
+            Map<String, String> wrong = new HashMap<>(
+                    new CountedBatchHeaders(FakeService.source(records.get(1)), UncountedExamples.NONE).asMap());
             wrong.put("tidemark.repeats", "some");
             state(states, wrong);
             commit(admin, records.get(1).offset() + 1);
-            assertThat(get(told)).isEqualTo(new BatchOutcome.Counted(first, OptionalInt.of(3)));
-            assertThat(get(untold)).isEqualTo(new BatchOutcome.Counted(second, OptionalInt.empty()));
+            assertThat(get(told))
+                    .isEqualTo(new BatchOutcome.Counted(first, Optional.of(new UncountedExamples(3, 0, 0))));
+            assertThat(get(untold)).isEqualTo(new BatchOutcome.Counted(second, Optional.empty()));
         }
     }
 
@@ -147,13 +149,13 @@ class ClientCalibrationTest {
                         .build()) {
             CompletionStage<BatchOutcome> outcome = blind.validate(batch);
             commit(admin, calibrator.await().offset() + 1);
-            assertThat(get(outcome)).isEqualTo(new BatchOutcome.Counted(batch, OptionalInt.empty()));
+            assertThat(get(outcome)).isEqualTo(new BatchOutcome.Counted(batch, Optional.empty()));
         }
     }
 
     private static void state(Producer<String, byte[]> producer, Map<String, String> headers) throws Exception {
         ProducerRecord<String, byte[]> state =
-                new ProducerRecord<>(Topics.DEFAULT.calibrationState(), "a/0/b/fp32", new byte[0]);
+                new ProducerRecord<>(Topics.DEFAULT.calibrationState(), "a/0/d/b/fp32", new byte[0]);
         headers.forEach((name, value) -> state.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
         producer.send(state).get();
     }

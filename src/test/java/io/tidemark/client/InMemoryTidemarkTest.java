@@ -10,12 +10,13 @@ import io.tidemark.client.TextStreamTest.Collector;
 import io.tidemark.message.ChatTurn;
 import io.tidemark.message.Provenance.Source;
 import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.UncountedExamples;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
@@ -200,9 +201,12 @@ class InMemoryTidemarkTest {
         RawValidationBatch first = batch("b1", "a", "x", "y", "x");
         RawValidationBatch second = batch("b2", "a", "y", "z", "x");
         RawValidationBatch other = batch("b3", "of another adapter", "x", "y");
-        assertThat(validate(first)).isEqualTo(new BatchOutcome.Counted(first, OptionalInt.of(1)));
-        assertThat(validate(second)).isEqualTo(new BatchOutcome.Counted(second, OptionalInt.of(2)));
-        assertThat(validate(other)).isEqualTo(new BatchOutcome.Counted(other, OptionalInt.of(0)));
+        assertThat(validate(first))
+                .isEqualTo(new BatchOutcome.Counted(first, Optional.of(new UncountedExamples(1, 0, 0))));
+        assertThat(validate(second))
+                .isEqualTo(new BatchOutcome.Counted(second, Optional.of(new UncountedExamples(2, 0, 0))));
+        assertThat(validate(other))
+                .isEqualTo(new BatchOutcome.Counted(other, Optional.of(new UncountedExamples(0, 0, 0))));
         assertThat(tidemark.batches()).containsExactly(first, second, other);
         assertThat(tidemark.boundaries()).isEmpty();
     }
@@ -222,9 +226,11 @@ class InMemoryTidemarkTest {
         assertThat(validate(first))
                 .isEqualTo(new BatchOutcome.Rejected(
                         first, "duplicate_batch", "a batch with this id and these examples was counted before"));
-        assertThat(validate(another)).isEqualTo(new BatchOutcome.Counted(another, OptionalInt.of(0)));
+        assertThat(validate(another))
+                .isEqualTo(new BatchOutcome.Counted(another, Optional.of(new UncountedExamples(0, 0, 0))));
         RawValidationBatch unused = batch("b2", "a", "new");
-        assertThat(validate(unused)).isEqualTo(new BatchOutcome.Counted(unused, OptionalInt.of(0)));
+        assertThat(validate(unused))
+                .isEqualTo(new BatchOutcome.Counted(unused, Optional.of(new UncountedExamples(0, 0, 0))));
         assertThat(tidemark.batches()).containsExactly(first, others, first, another, unused);
     }
 

@@ -27,13 +27,17 @@ class BoundaryDecisionRecordTest {
                         + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"num_layers\":2},"
                         + "\"decided_at\":\"2026-11-25T12:00:00.500Z\",\"before\":2,\"boundary\":1,"
                         + "\"reason\":\"preferred\",\"objective\":\"balanced\",\"move\":1,"
-                        + "\"epoch\":{\"number\":1,\"examples\":48,\"batches\":6,\"max_examples\":2000,\"end\":\"full\"},"
-                        + "\"test\":{\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\"},"
+                        + "\"epoch\":{\"number\":1,\"examples\":48,"
+                        + "\"uncounted\":{\"repeats\":3,\"repeated_groups\":1,\"refused\":2},"
+                        + "\"batches\":6,\"max_examples\":2000,\"end\":\"full\"},"
+                        + "\"test\":{\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5},"
                         + "\"certification\":{\"alpha\":0.05,\"tested\":1,\"threshold\":4.5},"
                         + "\"watch\":{\"value\":0.0,\"threshold\":10000.0},\"boundaries\":["
                         + "{\"boundary\":1,\"mean\":-1.0,\"difference\":0.5,\"interval\":0.25,\"capped\":0.375,\"log_e\":7.5,"
                         + "\"certified\":true,\"sums\":[8.0,5.0,2.5,1.0,0.5]},"
                         + "{\"boundary\":2,\"mean\":-1.5,\"difference\":0.0,\"certified\":true}],"
+                        + "\"dropped\":[{\"boundary\":0,\"examples\":32,\"difference\":-0.5,\"log_e\":-7.25}],"
+                        + "\"conflict\":\"alpha 0.1 there, 0.05 here\","
                         + "\"evidence\":{\"batch_id\":\"b1\",\"topic\":\"validation-batches\",\"partition\":3,"
                         + "\"offset\":41},\"published\":true}");
         assertThat(read("a", json)).isEqualTo(decision("preferred", Optional.of("full"), Optional.of(BATCH)));
@@ -83,8 +87,8 @@ class BoundaryDecisionRecordTest {
                 reason,
                 "balanced",
                 1,
-                new BoundaryDecisionRecord.Epoch(1, 48, 6, 2000, epochEnd),
-                new HarmTestRecord(0.02, 1, 0.5, "example"),
+                new BoundaryDecisionRecord.Epoch(1, 48, new UncountedExamples(3, 1, 2), 6, 2000, epochEnd),
+                new HarmTestRecord(0.02, 1, 0.5),
                 new Certification(0.05, 1, 4.5),
                 new BoundaryDecisionRecord.Watch(0, 10_000),
                 List.of(
@@ -106,6 +110,8 @@ class BoundaryDecisionRecordTest {
                                 OptionalDouble.empty(),
                                 true,
                                 Optional.empty())),
+                List.of(new DroppedBoundary(0, 32, -0.5, -7.25)),
+                Optional.of("alpha 0.1 there, 0.05 here"),
                 evidence,
                 true);
     }

@@ -33,7 +33,7 @@ class BoundaryRecordTest {
                         + "\"reason\":\"preferred\",\"decided_at\":\"1970-01-01T00:00:00Z\",\"decision\":{"
                         + "\"objective\":\"balanced\",\"samples\":48,\"previous_boundary\":4,\"epoch\":2,\"move\":3,"
                         + "\"examples_at_move\":48,\"boundary_before_move\":4,\"compute_type\":\"fp32\","
-                        + "\"test\":{\"margin\":0.5,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\"},"
+                        + "\"test\":{\"margin\":0.5,\"loss_cap\":1.0,\"gain_cap\":0.5},"
                         + "\"certification\":{\"alpha\":0.05,\"tested\":2,\"threshold\":4.5},\"log_e\":7.25,"
                         + "\"scores\":[{\"boundary\":0,\"mean\":-2.5},{\"boundary\":2,\"mean\":-1.0},"
                         + "{\"boundary\":4,\"mean\":-1.25}],\"evidence\":{\"batch_id\":\"b1\","
@@ -125,8 +125,6 @@ class BoundaryRecordTest {
             "samples":48             | "samples":-1
             "examples_at_move":48    | "examples_at_move":-1
             "boundary_before_move":4 | "boundary_before_move":-1
-            "unit":"example"         | "unit":null
-            "unit":"example"         | "unit":"token"
             "margin":0.5,            | ``
             "margin":0.5             | "margin":1.0
             "loss_cap":1.0           | "loss_cap":101.0

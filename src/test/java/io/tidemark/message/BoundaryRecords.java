@@ -14,7 +14,7 @@ import java.util.OptionalInt;
 public final class BoundaryRecords {
 
     /** Looser than every test of the settings of a test: a calibrator withdraws the boundary in the next epoch. */
-    public static final HarmTestRecord LOOSE = new HarmTestRecord(0.5, 1, 0.5, "example");
+    public static final HarmTestRecord LOOSE = new HarmTestRecord(0.5, 1, 0.5);
 
     public static final AdapterVersion VERSION = new AdapterVersion("d", "m", "ba5e", "fp32", 4);
 

@@ -18,12 +18,14 @@ class CalibrationStateRecordTest {
     private static final String VERSION = "\"version\":{\"adapter_digest\":\"3fa2\",\"base_model\":\"smollm2\","
             + "\"base_digest\":\"ba5e\",\"compute_type\":\"fp32\",\"num_layers\":1}";
     private static final String MINIMAL =
-            "{\"adapter\":\"gsm\",\"input_partition\":3," + VERSION + ",\"counted_batches\":[]}";
+            "{\"adapter\":\"gsm\",\"input_partition\":3," + VERSION + ",\"counted_batches\":[],\"settings\":{}}";
     private static final String FULL = "{\"adapter\":\"gsm\",\"input_partition\":3," + VERSION
-            + ",\"counted_batches\":[\"AAAAAAAAAAAAAAAA.aaaaaaaa\",\"BBBBBBBBBBBBBBBB.bbbbbbbb\"],"
+            + ",\"counted_batches\":[\"AAAAAAAAAAAAAAAA.aaaaaaaa\",\"BBBBBBBBBBBBBBBB.bbbbbbbb\"],\"settings\":{\"alpha\":\"0.05\"},"
             + "\"claim\":{\"batch\":\"CCCCCCCCCCCCCCCC\",\"offset\":17,\"content\":\"cccccccc\"},"
-            + "\"epoch\":{\"epoch\":1,\"test\":{\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5,\"unit\":\"example\"},"
-            + "\"candidates\":[0,1],\"batches\":2,\"statistics\":{\"count\":24,\"means\":[-0.1,1.0E-300],"
+            + "\"epoch\":{\"epoch\":1,\"test\":{\"margin\":0.02,\"loss_cap\":1.0,\"gain_cap\":0.5},"
+            + "\"candidates\":[0,1],"
+            + "\"dropped\":[{\"boundary\":0,\"examples\":9,\"difference\":-0.5,\"log_e\":-3.0}],\"batches\":2,\"examples\":24,"
+            + "\"uncounted\":{\"repeats\":1,\"repeated_groups\":0,\"refused\":2},\"statistics\":{\"count\":24,\"means\":[-0.1,1.0E-300],"
             + "\"comoments\":[0.30000000000000004,-0.0,1.7976931348623157E308]},\"sums\":[0.5],\"capped\":[0.5],"
             + "\"watch\":{\"move\":0,\"boundary\":1,\"values\":[0.0,0.0,0.0]},\"filter\":\"\"},"
             + "\"note\":{\"by\":[\"x\",1,2.5,null,12345678901234567890]}}";
@@ -32,7 +34,7 @@ class CalibrationStateRecordTest {
     @DisplayName("Has the same bytes when it is read and written again, its claim and unknown fields included")
     void sameBytes() {
         for (String written : List.of(MINIMAL, FULL)) {
-            assertThat(new String(TopicJson.write(parse("gsm/3/ba5e/fp32", written)), StandardCharsets.UTF_8))
+            assertThat(new String(TopicJson.write(parse("gsm/3/3fa2/ba5e/fp32", written)), StandardCharsets.UTF_8))
                     .isEqualTo(written);
             assertThat(Schema.named("calibration-state").problems(written)).isEmpty();
         }
@@ -44,7 +46,7 @@ class CalibrationStateRecordTest {
     @DisplayName("May have null in place of absent fields, integers as means, and a field that appears twice")
     void accepted() {
         CalibrationStateRecord state = parse(
-                "gsm/3/ba5e/fp32",
+                "gsm/3/3fa2/ba5e/fp32",
                 FULL.replace("{\"adapter\":\"gsm\"", "{\"adapter\":\"x\",\"adapter\":\"gsm\"")
                         .replaceFirst("\"claim\":\\{[^}]*}", "\"claim\":null,\"shadow\":null")
                         .replace("[-0.1,1.0E-300]", "[1,2]")
@@ -58,7 +60,7 @@ class CalibrationStateRecordTest {
     @DisplayName("Is rejected with a message if it is no object")
     @ValueSource(strings = {"", "x", "null", "[]", "{}", "{\"adapter\":\"gsm\"}"})
     void noState(String value) {
-        assertThatThrownBy(() -> parse("gsm/3/ba5e/fp32", value))
+        assertThatThrownBy(() -> parse("gsm/3/3fa2/ba5e/fp32", value))
                 .isInstanceOf(IllegalArgumentException.class)
                 .message()
                 .isNotBlank();
@@ -73,7 +75,11 @@ class CalibrationStateRecordTest {
             "input_partition":3      | "input_partition":"3"
             "version"                | "other"
             "adapter_digest":"3fa2"  | "adapter_digest":null
+            "adapter_digest":"3fa2"  | "adapter_digest":"ffff"
             "base_model":"smollm2",  | ``
+            "settings":{"alpha":"0.05"} | "settings":null
+            "refused":2              | "refused":-2
+            "examples":24,           | ``
             "base_digest":"ba5e",    | ``
             "base_digest":"ba5e"     | "base_digest":"ffff"
             "compute_type":"fp32",   | ``
@@ -86,11 +92,10 @@ class CalibrationStateRecordTest {
             [-0.1,1.0E-300]          | [-0.1,"2"]
             [-0.1,1.0E-300]          | [-0.1,NaN]
             "capped":[0.5],          | ``
-            "unit":"example"         | "unit":"token"
             """)
     void broken(String valid, String invalid) {
         assertThat(FULL).contains(valid);
-        assertThatThrownBy(() -> parse("gsm/3/ba5e/fp32", FULL.replace(valid, invalid)))
+        assertThatThrownBy(() -> parse("gsm/3/3fa2/ba5e/fp32", FULL.replace(valid, invalid)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .message()
                 .isNotBlank();

@@ -33,9 +33,9 @@ class NewerRecordsTest {
     private static final String UNKNOWN = "x_later";
 
     /** A map of token ids: its fields are not those of a record. */
-    private static final Set<String> MAPS = Set.of("logit_bias");
+    private static final Set<String> MAPS = Set.of("logit_bias", "settings");
     /** Also objects that readers pass on as they are: to chat templates, or as the message of an assistant. */
-    private static final Set<String> PASSED_ON = Set.of("logit_bias", "tools", "tool_calls", "message");
+    private static final Set<String> PASSED_ON = Set.of("logit_bias", "settings", "tools", "tool_calls", "message");
 
     private static final int MAX_BYTES = 1 << 20;
 
@@ -163,6 +163,7 @@ class NewerRecordsTest {
                 state.inputPartition(),
                 state.version(),
                 state.countedBatches(),
+                state.settings(),
                 state.claim(),
                 state.epoch(),
                 state.shadow(),

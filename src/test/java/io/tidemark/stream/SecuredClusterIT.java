@@ -29,6 +29,7 @@ import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.BoundaryRecords;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
+import io.tidemark.message.UncountedExamples;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -122,9 +123,9 @@ class SecuredClusterIT {
         pairs.forEach(examples::add);
         try (ServedProcess calibrator = serve("calibrator").awaitReady()) {
             calibrate(examples);
-            assertThat(repeats("again", examples, TOPICS)).hasValue(examples.size());
+            assertThat(uncounted("again", examples, TOPICS)).hasValue(new UncountedExamples(examples.size(), 0, 0));
             // the user may write to this topic and not read it
-            assertThat(repeats("unknown", examples, renamed(TOPICS.requests(), TOPICS.validationBatches())))
+            assertThat(uncounted("unknown", examples, renamed(TOPICS.requests(), TOPICS.validationBatches())))
                     .isEmpty();
             // with a looser test, so that the calibrator replaces it
             Cluster operator = cluster("tidemark-operator");
@@ -157,7 +158,7 @@ class SecuredClusterIT {
     }
 
     /** What a client tells about a batch that the calibrator counts. */
-    private OptionalInt repeats(String batchId, List<JsonNode> examples, Topics topics) {
+    private Optional<UncountedExamples> uncounted(String batchId, List<JsonNode> examples, Topics topics) {
         try (TidemarkClient client = KafkaTidemarkClient.builder(cluster("tidemark-validation"))
                 .topics(topics)
                 .validationOnly()
@@ -165,7 +166,7 @@ class SecuredClusterIT {
             BatchOutcome outcome = client.validate(new RawValidationBatch(batchId, "all", examples))
                     .toCompletableFuture()
                     .join();
-            return ((BatchOutcome.Counted) outcome).repeats();
+            return ((BatchOutcome.Counted) outcome).uncounted();
         }
     }
 

@@ -24,7 +24,7 @@ public final class CurveStatistics {
     private final double[] comoments;
 
     private CurveStatistics(long count, double[] means, double[] comoments) {
-        if (count < 0 || means.length < 2 || comoments.length != means.length * (means.length + 1) / 2) {
+        if (count < 0 || means.length < 1 || comoments.length != means.length * (means.length + 1) / 2) {
             throw new IllegalArgumentException("count, means and comoments are inconsistent");
         }
         if (!Arrays.stream(means).allMatch(Double::isFinite)
@@ -137,6 +137,19 @@ public final class CurveStatistics {
             }
         }
         return new CurveStatistics(total, mean, merged);
+    }
+
+    /** These statistics without some boundaries; {@code places} are those that stay, ascending, one or more. */
+    public CurveStatistics select(List<Integer> places) {
+        double[] mean = new double[places.size()];
+        double[] selected = new double[mean.length * (mean.length + 1) / 2];
+        for (int a = 0, cell = 0; a < mean.length; a++) {
+            mean[a] = means[places.get(a)];
+            for (int b = a; b < mean.length; b++, cell++) {
+                selected[cell] = comoment(places.get(a), places.get(b));
+            }
+        }
+        return new CurveStatistics(count, mean, selected);
     }
 
     /** The number of examples. */

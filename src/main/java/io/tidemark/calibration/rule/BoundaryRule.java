@@ -1,11 +1,17 @@
 package io.tidemark.calibration.rule;
 
-import io.tidemark.calibration.rule.HarmTest.Unit;
+import io.tidemark.calibration.curve.BoundaryCurve;
+import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.rule.RuleDecision.EpochEnd;
 import io.tidemark.calibration.rule.RuleDecision.Reason;
+import io.tidemark.calibration.rule.ScoredBatch.Unit;
+import io.tidemark.message.DroppedBoundary;
+import io.tidemark.message.UncountedExamples;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -14,11 +20,14 @@ import java.util.stream.IntStream;
  * batches, any objective and any correlation between boundaries, if the examples of an epoch are independent draws from
  * the traffic. All methods are pure functions.
  *
+ * <p>What adds one factor to a test is a unit: an example, or the mean of a group of examples that depend on each
+ * other. Which boundaries are scored for a unit, and whether it is left out as a repeat, follows from earlier units
+ * only, so each test stays a supermartingale.
+ *
  * <pre>
- *   batch ── open ──> the epoch with the boundaries to score
- *         ── fresh ─> the examples that are new
- *         ── score ─> ScoredBatch; open and fresh with the tables as of now: score again if these are not covered
- *         ── count ─> the partition's state, what is in force, and a decision for each part
+ *   batch ── count ─> Unscored: the examples of the next part and the boundaries to score; then count again, with the
+ *                     tables as of then
+ *                  ─> Counted: the partition's state, what is in force, and a decision for each part
  *   later ── decide ─> the decision that follows from the states of all partitions; after ──> the state with it
  * </pre>
  *
@@ -53,20 +62,6 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     }
 
     /**
-     * What a batch leads to.
-     *
-     * @param state     the partition's state to write
-     * @param inForce   what is in force afterwards
-     * @param decisions one for the end of an epoch by the settings, and one for each part; empty if there is neither
-     */
-    public record CountedState(EpochState state, InForce inForce, List<RuleDecision> decisions) {
-
-        public CountedState {
-            decisions = List.copyOf(decisions);
-        }
-    }
-
-    /**
      * Opens the epoch that counts for a partition. A change of margin, caps, unit or candidates begins a new one, and
      * so do states of one epoch that do not agree, and a boundary in force that the epoch does not score.
      */
@@ -89,10 +84,12 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
             return new Opened(begun, after, decisions);
         }
         EpochState like = present.get(0);
-        if (present.stream().allMatch(like::agrees) && isCurrent(like, inForce)) {
+        if (present.stream().allMatch(like::agrees) && isCurrent(states, like, inForce)) {
+            EpochSet set = states.set(like);
             EpochState own = states.of(partition)
                     .filter(like::agrees)
-                    .orElseGet(() -> later(states, partition, epoch, like.set()));
+                    .map(state -> state.without(set))
+                    .orElseGet(() -> later(states, partition, epoch, set));
             return new Opened(own, inForce, List.of());
         }
         boolean isStricter = isStricterThanRecord(inForce)
@@ -126,10 +123,10 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                 evidence(states, states.at(epoch).get(0), inForce));
     }
 
-    private boolean isCurrent(EpochState state, InForce inForce) {
+    private boolean isCurrent(PartitionStates states, EpochState state, InForce inForce) {
         return state.test().equals(settings.test())
                 && state.set().candidates().equals(settings.candidates(numLayers))
-                && state.set().indexOf(inForce.scored(numLayers)) >= 0;
+                && states.set(state).indexOf(inForce.scored(numLayers)) >= 0;
     }
 
     private boolean isStricterThanRecord(InForce inForce) {
@@ -168,55 +165,181 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     }
 
     /**
-     * The places of the examples of a batch that no partition has counted in the epoch, and that the batch has not
-     * before.
-     *
-     * @param opened what {@link #open} returned
-     */
-    public List<Integer> fresh(PartitionStates states, Opened opened, List<ExampleFilter.Bits> batch) {
-        ExampleFilter seen = ExampleFilter.EMPTY;
-        List<Integer> fresh = new ArrayList<>();
-        for (int i = 0; i < batch.size(); i++) {
-            ExampleFilter.Bits bits = batch.get(i);
-            if (!seen.contains(bits) && !states.contains(opened.state().epoch(), bits)) {
-                fresh.add(i);
-                seen = seen.plus(List.of(bits));
-            }
-        }
-        return fresh;
-    }
-
-    /**
-     * Counts a batch, in parts of {@code batch-examples} examples, and decides after each part.
+     * Counts a batch, in parts of {@code batch-examples} examples that split no group, and decides after each part.
      *
      * @param states    the states of all partitions, as of now
      * @param partition the partition of the batch
-     * @throws IllegalArgumentException if the batch does not cover the boundaries of the epoch; score it again
      */
-    public CountedState count(PartitionStates states, int partition, ScoredBatch batch, InForce inForce) {
+    public BatchCount count(PartitionStates states, int partition, ScoredBatch batch, InForce inForce) {
         Opened opened = open(states, partition, inForce);
-        if (!batch.covers(opened.state().set())) {
-            throw new IllegalArgumentException("the batch is scored at " + batch.boundaries() + ", not at all of "
-                    + opened.state().set().boundaries());
-        }
+        ScoredBatch.FreshUnits fresh = batch.fresh(states, opened.state().epoch());
+        UncountedExamples uncounted = new UncountedExamples(fresh.repeats(), fresh.repeatedGroups(), batch.refused());
         List<RuleDecision> decisions = new ArrayList<>(opened.decisions());
         InForce now = opened.inForce();
-        EpochState own = opened.state();
-        PartitionStates all = states.with(partition, own);
-        int size = batch.examples().size();
-        int part = settings.unit() == Unit.BATCH ? Math.max(1, size) : settings.batchExamples();
+        EpochState own = opened.state().plus(uncounted);
         boolean isFirst = true;
-        for (int from = 0; from < size; from += part) {
-            own = own.plus(batch, from, Math.min(size, from + part), isFirst, now);
-            all = all.with(partition, own);
-            RuleDecision decision = decide(all, now);
+        for (List<Unit> part : parts(fresh.units())) {
+            own = withoutDropped(states.with(partition, own), own, now);
+            List<Integer> boundaries = own.set().boundaries();
+            List<Integer> unscored = own.set().scored() == 0 ? List.of() : unscored(batch, part, boundaries);
+            if (!unscored.isEmpty()) {
+                return new BatchCount.Unscored(unscored, boundaries);
+            }
+            int refused = own.set().scored() == 0 ? 0 : refused(batch, part);
+            UncountedExamples more = new UncountedExamples(0, 0, refused);
+            uncounted = uncounted.plus(more);
+            EpochState before = own;
+            own = plus(own.plus(more), batch, part, isFirst, now);
+            isFirst &= own.units() == before.units();
+            RuleDecision decision = decide(states.with(partition, own), now);
             decisions.add(decision);
             own = after(own, decision);
-            all = all.with(partition, own);
             now = decision.inForce();
-            isFirst = decision.epochEnd().isPresent();
+            isFirst |= decision.epochEnd().isPresent();
         }
-        return new CountedState(own, now, decisions);
+        return new BatchCount.Counted(own, now, decisions, uncounted);
+    }
+
+    /** Splits units into parts. A part has more than {@code batch-examples} examples only if it is one group. */
+    private List<List<Unit>> parts(List<Unit> units) {
+        List<List<Unit>> parts = new ArrayList<>();
+        int examples = 0;
+        for (Unit unit : units) {
+            int size = unit.places().size();
+            if (parts.isEmpty() || examples + size > settings.batchExamples()) {
+                parts.add(new ArrayList<>());
+                examples = 0;
+            }
+            parts.get(parts.size() - 1).add(unit);
+            examples += size;
+        }
+        return parts;
+    }
+
+    private static List<Integer> unscored(ScoredBatch batch, List<Unit> part, List<Integer> boundaries) {
+        return part.stream()
+                .flatMap(unit -> unit.places().stream())
+                .filter(place -> !batch.examples().get(place).scores().covers(boundaries))
+                .toList();
+    }
+
+    private int refused(ScoredBatch batch, List<Unit> part) {
+        return (int) part.stream()
+                .flatMap(unit -> unit.places().stream())
+                .filter(place -> !isScoredAtFull(batch, place))
+                .count();
+    }
+
+    private boolean isScoredAtFull(ScoredBatch batch, int place) {
+        return batch.examples().get(place).scores().isFinite(numLayers);
+    }
+
+    /**
+     * A state with the units of a part. An example whose score with full LoRA is not finite is left out, and so is a
+     * unit of such examples only.
+     */
+    private EpochState plus(EpochState own, ScoredBatch batch, List<Unit> part, boolean isFirst, InForce inForce) {
+        if (own.set().scored() == 0) {
+            List<ExampleFilter.Bits> entries =
+                    part.stream().flatMap(unit -> unit.bits().stream()).toList();
+            return own.plus(new double[0][], new double[0][], part.size(), entries, isFirst, inForce);
+        }
+        List<Integer> boundaries = own.set().boundaries();
+        List<double[]> scores = new ArrayList<>();
+        List<double[]> observed = new ArrayList<>();
+        List<ExampleFilter.Bits> entries = new ArrayList<>();
+        for (Unit unit : part) {
+            List<double[]> rows = unit.places().stream()
+                    .filter(place -> isScoredAtFull(batch, place))
+                    .map(place -> batch.examples().get(place).scores().at(boundaries, settings.test()))
+                    .toList();
+            if (!rows.isEmpty()) {
+                scores.add(mean(rows));
+                observed.add(mean(rows.stream().map(this::capped).toList()));
+                entries.addAll(unit.bits());
+            }
+        }
+        return scores.isEmpty()
+                ? own
+                : own.plus(
+                        scores.toArray(double[][]::new),
+                        observed.toArray(double[][]::new),
+                        scores.size(),
+                        entries,
+                        isFirst,
+                        inForce);
+    }
+
+    /** The capped differences of an example at the boundaries below L. */
+    private double[] capped(double[] scores) {
+        double[] differences = new double[scores.length - 1];
+        Arrays.setAll(differences, b -> settings.test().capped(scores[b] - scores[scores.length - 1]));
+        return differences;
+    }
+
+    private static double[] mean(List<double[]> rows) {
+        if (rows.size() == 1) {
+            return rows.get(0);
+        }
+        double[] mean = new double[rows.get(0).length];
+        Arrays.setAll(
+                mean, b -> rows.stream().mapToDouble(row -> row[b]).average().orElseThrow());
+        return mean;
+    }
+
+    /**
+     * A state without the candidates that the epoch no longer scores, which is decided once, when all partitions
+     * together have {@code min-samples} units.
+     */
+    private EpochState withoutDropped(PartitionStates all, EpochState own, InForce inForce) {
+        if (settings.keptCandidates().isEmpty() || own.set().dropped().isPresent()) {
+            return own;
+        }
+        PartitionStates.Totals totals = all.totals(own);
+        return totals.units() < settings.minSamples()
+                ? own
+                : own.without(own.set().dropping(hopeless(totals, inForce)));
+    }
+
+    /**
+     * The candidates that are not among the best by their means, and those whose mean difference to L is below the
+     * margin by two standard errors. Means within 1e-6 nats tie, and the smaller boundary is better. The boundary in
+     * force is none of them.
+     */
+    private List<DroppedBoundary> hopeless(PartitionStates.Totals totals, InForce inForce) {
+        CurveStatistics statistics = totals.statistics();
+        List<Integer> boundaries = totals.set().boundaries();
+        int full = totals.set().scored();
+        List<Integer> best = best(statistics, full);
+        return IntStream.range(0, full)
+                .filter(place -> boundaries.get(place) != inForce.scored(numLayers))
+                .filter(place -> !best.contains(place)
+                        || statistics.mean(place)
+                                        - statistics.mean(full)
+                                        + EligibleChoice.STANDARD_ERRORS * statistics.standardError(place, full)
+                                < -settings.margin())
+                .mapToObj(place -> new DroppedBoundary(
+                        boundaries.get(place),
+                        totals.units(),
+                        statistics.mean(place) - statistics.mean(full),
+                        totals.sums().logValue(place)))
+                .toList();
+    }
+
+    /** The places of the {@code kept-candidates} boundaries below L with the highest means. */
+    private List<Integer> best(CurveStatistics statistics, int full) {
+        List<Integer> others = IntStream.range(0, full).boxed().collect(Collectors.toCollection(ArrayList::new));
+        List<Integer> best = new ArrayList<>();
+        while (best.size() < settings.keptCandidates().orElseThrow() && !others.isEmpty()) {
+            double highest = others.stream().mapToDouble(statistics::mean).max().orElseThrow();
+            Integer next = others.stream()
+                    .filter(place -> statistics.mean(place) >= highest - BoundaryCurve.TIE_NATS)
+                    .findFirst()
+                    .orElseThrow();
+            best.add(next);
+            others.remove(next);
+        }
+        return best;
     }
 
     /**
@@ -254,13 +377,17 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
             return overtaken(states, inForce);
         }
         RuleEvidence evidence = evidence(states, like, inForce);
-        if (!present.stream().allMatch(like::agrees) || !isCurrent(like, inForce)) {
+        if (!present.stream().allMatch(like::agrees) || !isCurrent(states, like, inForce)) {
             return new RuleDecision(inForce.boundary(), inForce, Reason.OTHER_SETTINGS, Optional.empty(), evidence);
         }
-        Optional<EpochEnd> end =
-                evidence.examples() >= settings.epochExamples() ? Optional.of(EpochEnd.FULL) : Optional.empty();
+        boolean isFull = evidence.examples() >= settings.epochExamples()
+                || present.stream().anyMatch(state -> state.filter().isFull());
+        Optional<EpochEnd> end = isFull ? Optional.of(EpochEnd.FULL) : Optional.empty();
         if (inForce.isPinned()) {
             return new RuleDecision(inForce.boundary(), inForce, Reason.PINNED, end, evidence);
+        }
+        if (inForce.source() == InForce.Origin.OTHER_COMPUTE_TYPE) {
+            return new RuleDecision(inForce.boundary(), inForce, Reason.OTHER_COMPUTE_TYPE, end, evidence);
         }
         if (evidence.watch() >= settings.falseAlarmExamples()) {
             return new RuleDecision(
@@ -276,7 +403,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     private RuleDecision choose(
             PartitionStates states, EpochState like, InForce inForce, Optional<EpochEnd> end, RuleEvidence evidence) {
         PartitionStates.Totals totals = states.totals(like);
-        int place = like.set().indexOf(inForce.boundary());
+        int place = totals.set().indexOf(inForce.boundary());
         List<Integer> eligible = IntStream.range(0, evidence.boundaries().size())
                 .filter(i -> i == place || evidence.boundaries().get(i).certified())
                 .boxed()

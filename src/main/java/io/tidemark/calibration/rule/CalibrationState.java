@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param version        the version that scored the examples
  * @param countedBatches the last batches that were counted, oldest first, which bounds the size of the record: the hash
  *                       of the id, a dot, and the digest of the examples
+ * @param settings       the settings of the calibrator that wrote the state, see {@link RuleSettings#shared}
  * @param claim          the batch that a calibrator scores, or scored last without counting it
  * @param epoch          what counts in the epoch; empty before the first batch is counted
  * @param shadow         in shadow mode, what would be in force if the decisions were published
@@ -36,6 +37,7 @@ public record CalibrationState(
         int inputPartition,
         LoadedVersion version,
         List<String> countedBatches,
+        Map<String, String> settings,
         Optional<Claim> claim,
         Optional<EpochState> epoch,
         Optional<InForce> shadow,
@@ -52,7 +54,7 @@ public record CalibrationState(
     }
 
     /** Maximum number of batches that a state lists. */
-    static final int MAX_COUNTED_BATCHES = 2048;
+    static final int MAX_COUNTED_BATCHES = 512;
 
     private static final int HASH_BYTES = 12;
 
@@ -64,6 +66,7 @@ public record CalibrationState(
                     "the epoch of the state must be of a model with " + version.numLayers() + " layers");
         }
         countedBatches = List.copyOf(countedBatches);
+        settings = Map.copyOf(settings);
         otherFields = Map.copyOf(otherFields);
     }
 
@@ -74,6 +77,7 @@ public record CalibrationState(
                 inputPartition,
                 version,
                 List.of(),
+                Map.of(),
                 Optional.empty(),
                 Optional.empty(),
                 Optional.empty(),
@@ -91,6 +95,7 @@ public record CalibrationState(
                 record.inputPartition(),
                 loaded(record.version()),
                 record.countedBatches(),
+                record.settings(),
                 record.claim(),
                 record.epoch().map(EpochState::of),
                 record.shadow().map(CalibrationState::inForce),
@@ -104,6 +109,7 @@ public record CalibrationState(
                 inputPartition,
                 recorded(version),
                 countedBatches,
+                settings,
                 claim,
                 epoch.map(EpochState::toRecord),
                 shadow.map(inForce -> new CalibrationStateRecord.Shadow(
@@ -200,6 +206,12 @@ public record CalibrationState(
         return with(countedBatches, Optional.of(new Claim(hash(batchId), offset, content)), epoch, shadow);
     }
 
+    /** This state as a calibrator with these settings writes it. */
+    public CalibrationState by(Map<String, String> writer) {
+        return new CalibrationState(
+                adapter, inputPartition, version, countedBatches, writer, claim, epoch, shadow, otherFields);
+    }
+
     /** Whether the claim is for a batch with this id. */
     public boolean claims(String batchId) {
         return claim.filter(claimed -> claimed.batch().equals(hash(batchId))).isPresent();
@@ -207,7 +219,8 @@ public record CalibrationState(
 
     private CalibrationState with(
             List<String> counted, Optional<Claim> open, Optional<EpochState> counting, Optional<InForce> wouldBe) {
-        return new CalibrationState(adapter, inputPartition, version, counted, open, counting, wouldBe, otherFields);
+        return new CalibrationState(
+                adapter, inputPartition, version, counted, settings, open, counting, wouldBe, otherFields);
     }
 
     private static String hash(String batchId) {

@@ -19,7 +19,8 @@ public record Candidates(OptionalInt count, List<Integer> list) {
     /** Models with at most this many layers are scored at all boundaries by default; others at this many. */
     private static final int DEFAULT_COUNT = 16;
 
-    private static final int MAX_COUNT = 100_000;
+    /** The largest number of candidates, which bounds the size of a state. */
+    static final int MAX_COUNT = 33;
 
     /** @throws IllegalArgumentException if a value is out of range; the message names the setting */
     public Candidates {
@@ -70,7 +71,7 @@ public record Candidates(OptionalInt count, List<Integer> list) {
      * to N - 1, halves up.
      *
      * @param configured empty for the default: all boundaries up to 16 layers, 16 boundaries above
-     * @throws IllegalArgumentException if a listed boundary is above {@code numLayers}
+     * @throws IllegalArgumentException if a listed boundary is above {@code numLayers}, or the list is too long
      */
     static List<Integer> of(Optional<Candidates> configured, int numLayers) {
         int byDefault = numLayers <= DEFAULT_COUNT ? numLayers + 1 : DEFAULT_COUNT;
@@ -82,6 +83,10 @@ public record Candidates(OptionalInt count, List<Integer> list) {
         }
         candidates.count.ifPresent(count -> evenlySpaced(count, numLayers).forEach(boundaries::add));
         boundaries.addAll(List.of(0, numLayers));
+        if (boundaries.size() > MAX_COUNT) {
+            throw new IllegalArgumentException("candidates must be at most " + MAX_COUNT + " with 0 and " + numLayers
+                    + ", not " + boundaries.size());
+        }
         return List.copyOf(boundaries);
     }
 

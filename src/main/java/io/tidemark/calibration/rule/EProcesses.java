@@ -115,6 +115,14 @@ public final class EProcesses {
         return sum + Math.log(product);
     }
 
+    /** The e-processes of some boundaries, by their places. */
+    EProcesses select(List<Integer> places) {
+        return of(
+                places.size(),
+                places.stream().flatMap(place -> sums(place).stream()).toList(),
+                places.stream().map(place -> capped[place]).toList());
+    }
+
     /** The e-processes of the observations of both. */
     EProcesses merge(EProcesses other) {
         if (other.sums.length != sums.length) {

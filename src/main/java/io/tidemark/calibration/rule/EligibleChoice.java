@@ -21,7 +21,7 @@ record EligibleChoice(Objective objective, double margin, int minSamples, int mi
     private static final double GROWTH = 1.25;
 
     /** A move to more layers needs a gain above this many standard errors. */
-    private static final double STANDARD_ERRORS = 2;
+    static final double STANDARD_ERRORS = 2;
 
     /**
      * A choice by the places of boundaries in the statistics.

@@ -12,6 +12,7 @@ import io.tidemark.message.CalibrationEpochRecord;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.Certification;
 import io.tidemark.message.HarmTestRecord;
+import io.tidemark.message.UncountedExamples;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -166,11 +167,18 @@ public record EpochReset(BoundaryRecord record, BoundaryDecisionRecord decision)
                         calibrated.objective(),
                         move,
                         new BoundaryDecisionRecord.Epoch(
-                                epoch, 0, 0, calibrated.epochExamples(), Optional.of(BoundaryDecisionRecord.RESET)),
+                                epoch,
+                                0,
+                                UncountedExamples.NONE,
+                                0,
+                                calibrated.epochExamples(),
+                                Optional.of(BoundaryDecisionRecord.RESET)),
                         calibrated.test(),
                         certification,
                         new BoundaryDecisionRecord.Watch(0, calibrated.watchThreshold()),
                         List.of(),
+                        List.of(),
+                        Optional.empty(),
                         Optional.empty(),
                         true));
     }

@@ -1,29 +1,34 @@
 package io.tidemark.calibration.rule;
 
+import io.tidemark.message.DroppedBoundary;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
- * The boundaries of an epoch, fixed at its start: the candidates of the settings and the boundary in force. Statistics
- * and test martingales cover these, and the correction for multiple tests is for their number.
+ * The boundaries of an epoch: the candidates of the settings and the boundary in force, less those that are dropped.
+ * Those of the start are fixed, and the correction for multiple tests is for their number. Statistics and test
+ * martingales cover those that are left.
  *
  * @param candidates the candidates of the settings, ascending, with 0 and L
  * @param kept       the boundary that the rule had put in force at the start of the epoch, if it is no candidate
+ * @param dropped    the boundaries that are no longer scored, ascending; empty before this is decided
  */
-public record EpochSet(List<Integer> candidates, OptionalInt kept) {
-
-    /** The largest number of candidates, which bounds the size of a state. No model has as many layers. */
-    private static final int MAX_BOUNDARIES = 1024;
+public record EpochSet(List<Integer> candidates, OptionalInt kept, Optional<List<DroppedBoundary>> dropped) {
 
     /** @throws IllegalArgumentException if the boundaries are not ascending from 0, or too many */
     public EpochSet {
         candidates = List.copyOf(candidates);
+        dropped = dropped.map(List::copyOf);
         boolean ascending = new ArrayList<>(new TreeSet<>(candidates)).equals(candidates);
-        if (!ascending || candidates.size() < 2 || candidates.size() > MAX_BOUNDARIES || candidates.get(0) != 0) {
+        if (!ascending || candidates.size() < 2 || candidates.size() > Candidates.MAX_COUNT || candidates.get(0) != 0) {
             throw new IllegalArgumentException("the candidates of an epoch must ascend from 0, and be 2 to "
-                    + MAX_BOUNDARIES + ": " + candidates.size() + " boundaries");
+                    + Candidates.MAX_COUNT + ": " + candidates.size() + " boundaries");
         }
         int layers = candidates.get(candidates.size() - 1);
         if (kept.isPresent()
@@ -31,25 +36,42 @@ public record EpochSet(List<Integer> candidates, OptionalInt kept) {
             throw new IllegalArgumentException(
                     "the kept boundary must be below " + layers + ", and no candidate: " + kept.getAsInt());
         }
+        List<Integer> gone = places(dropped);
+        List<Integer> atStart = atStart(candidates, kept);
+        if (!new ArrayList<>(new TreeSet<>(gone)).equals(gone) || !atStart.containsAll(gone) || gone.contains(layers)) {
+            throw new IllegalArgumentException(
+                    "the dropped boundaries must ascend, and be boundaries of the epoch below " + layers + ": " + gone);
+        }
     }
 
     /**
-     * The set of candidates and the boundary in force.
+     * The set of candidates and the boundary in force at the start of an epoch.
      *
      * @param inForce the boundary in force, or L if it is pinned
      */
     static EpochSet of(List<Integer> candidates, int inForce) {
-        return new EpochSet(candidates, candidates.contains(inForce) ? OptionalInt.empty() : OptionalInt.of(inForce));
+        return new EpochSet(
+                candidates,
+                candidates.contains(inForce) ? OptionalInt.empty() : OptionalInt.of(inForce),
+                Optional.empty());
     }
 
-    /** The candidates and the kept boundary, ascending. The last one is L. */
-    public List<Integer> boundaries() {
-        if (kept.isEmpty()) {
-            return candidates;
-        }
+    private static List<Integer> places(Optional<List<DroppedBoundary>> dropped) {
+        return dropped.orElse(List.of()).stream().map(DroppedBoundary::boundary).toList();
+    }
+
+    private static List<Integer> atStart(List<Integer> candidates, OptionalInt kept) {
         TreeSet<Integer> all = new TreeSet<>(candidates);
-        all.add(kept.getAsInt());
+        kept.ifPresent(all::add);
         return List.copyOf(all);
+    }
+
+    /** The boundaries that are scored, ascending. The last one is L. */
+    public List<Integer> boundaries() {
+        List<Integer> gone = places(dropped);
+        return atStart(candidates, kept).stream()
+                .filter(boundary -> !gone.contains(boundary))
+                .toList();
     }
 
     /** The number of layers L. */
@@ -57,13 +79,37 @@ public record EpochSet(List<Integer> candidates, OptionalInt kept) {
         return candidates.get(candidates.size() - 1);
     }
 
-    /** K, the number of boundaries below L. */
-    int tested() {
+    /** K, the number of boundaries below L at the start of the epoch. */
+    int hypotheses() {
         return candidates.size() - 1 + (kept.isPresent() ? 1 : 0);
+    }
+
+    /** The number of boundaries below L that are scored. */
+    int scored() {
+        return hypotheses() - places(dropped).size();
     }
 
     /** The place of a boundary among {@link #boundaries}; negative if it is not one of them. */
     int indexOf(int boundary) {
         return boundaries().indexOf(boundary);
+    }
+
+    /** Whether both are sets of the same start. */
+    boolean beginsAs(EpochSet other) {
+        return candidates.equals(other.candidates) && kept.equals(other.kept);
+    }
+
+    /** This set without some boundaries; with none, it is decided that none is dropped. */
+    EpochSet dropping(List<DroppedBoundary> more) {
+        TreeMap<Integer, DroppedBoundary> all = new TreeMap<>();
+        Stream.concat(dropped.orElse(List.of()).stream(), more.stream())
+                .sorted(Comparator.comparingLong(DroppedBoundary::examples))
+                .forEach(each -> all.putIfAbsent(each.boundary(), each));
+        return new EpochSet(candidates, kept, Optional.of(List.copyOf(all.values())));
+    }
+
+    /** The boundaries that are in both of two sets of the same start. */
+    EpochSet and(EpochSet other) {
+        return other.dropped.map(this::dropping).orElse(this);
     }
 }

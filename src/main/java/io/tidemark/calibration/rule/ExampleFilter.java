@@ -1,7 +1,7 @@
 package io.tidemark.calibration.rule;
 
-import io.tidemark.calibration.sweep.TokenizedExample;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
@@ -9,31 +9,38 @@ import java.util.Base64;
 import java.util.List;
 
 /**
- * A Bloom filter of the examples that a partition has counted in an epoch (Bloom 1970): 65,536 bits, four of them for
- * each example. An example whose bits are set is a repeat. A wrong skip has a probability of 0.02% at 2,000 examples;
- * it does not depend on scores. Immutable.
+ * A Bloom filter of the examples and groups that a partition has counted in an epoch (Bloom 1970): four slices of
+ * 32,768 bits, in each of which an entry has one bit. An entry whose bits are set is a repeat. A wrong skip has a
+ * probability of 0.02% at 4,000 entries and of 0.2% when the filter is full; it does not depend on scores. Immutable.
  */
 public final class ExampleFilter {
 
-    private static final int BYTES = 1 << 13;
+    private static final int SLICE = 1 << 15;
+    private static final int BYTES = 4 * SLICE / Byte.SIZE;
 
-    /** The filter without examples. */
+    /** A filter with this many bits is full: about 8,000 entries. */
+    private static final int FULL_BITS = 28_400;
+
+    /** The filter without entries. */
     static final ExampleFilter EMPTY = new ExampleFilter(new byte[BYTES]);
 
-    /** The bits of one example. */
+    /** The bits of one entry, by their places in the filter. */
     public record Bits(int first, int second, int third, int fourth) {
 
-        /**
-         * The first four big-endian 16-bit words of the SHA-256 over big-endian 32-bit numbers: the number of prompt
-         * ids, the prompt ids, and the completion ids.
-         */
-        public static Bits of(TokenizedExample example) {
-            ByteBuffer bytes = ByteBuffer.allocate((example.tokens() + 1) * Integer.BYTES);
-            bytes.putInt(example.prompt().size());
-            example.prompt().forEach(bytes::putInt);
-            example.completion().forEach(bytes::putInt);
+        /** @param identity see {@code ValidationBatch.Example.identity} */
+        public static Bits ofExample(String identity) {
+            return of("example\0" + identity);
+        }
+
+        /** The bits of a group, by its name. */
+        public static Bits ofGroup(String name) {
+            return of("group\0" + name);
+        }
+
+        /** Word i of 16 bits of the SHA-256, big-endian and without its highest bit, is the place in slice i. */
+        private static Bits of(String entry) {
             try {
-                byte[] digest = MessageDigest.getInstance("SHA-256").digest(bytes.array());
+                byte[] digest = MessageDigest.getInstance("SHA-256").digest(entry.getBytes(StandardCharsets.UTF_8));
                 return of(ByteBuffer.wrap(digest).getLong());
             } catch (NoSuchAlgorithmException e) {
                 throw new IllegalStateException("SHA-256 is part of every JDK", e);
@@ -42,8 +49,11 @@ public final class ExampleFilter {
 
         /** The bits of the first eight bytes of a digest. */
         public static Bits of(long digest) {
-            return new Bits((int) (digest >>> 48), (int) (digest >>> 32 & 0xffff), (int) (digest >>> 16 & 0xffff), (int)
-                    (digest & 0xffff));
+            return new Bits(place(digest, 0), place(digest, 1), place(digest, 2), place(digest, 3));
+        }
+
+        private static int place(long digest, int slice) {
+            return slice * SLICE + (int) (digest >>> 48 - 16 * slice & SLICE - 1);
         }
     }
 
@@ -54,7 +64,7 @@ public final class ExampleFilter {
         this.bytes = bytes;
     }
 
-    /** @throws IllegalArgumentException if the text is not base64 of 8,192 bytes */
+    /** @throws IllegalArgumentException if the text is not base64 of 16,384 bytes */
     static ExampleFilter parse(String base64) {
         byte[] bytes = Base64.getDecoder().decode(base64);
         if (bytes.length != BYTES) {
@@ -68,19 +78,24 @@ public final class ExampleFilter {
         return Base64.getEncoder().encodeToString(bytes);
     }
 
-    /** Whether the example was counted, or all its bits are set by others. */
-    boolean contains(Bits example) {
-        return isSet(example.first()) && isSet(example.second()) && isSet(example.third()) && isSet(example.fourth());
+    /** Whether the entry was counted, or all its bits are set by others. */
+    boolean contains(Bits entry) {
+        return isSet(entry.first()) && isSet(entry.second()) && isSet(entry.third()) && isSet(entry.fourth());
     }
 
-    /** This filter with more examples. */
-    ExampleFilter plus(List<Bits> examples) {
+    /** Whether so many bits are set that wrong skips would become frequent. */
+    boolean isFull() {
+        return bits() >= FULL_BITS;
+    }
+
+    /** This filter with more entries. */
+    ExampleFilter plus(List<Bits> entries) {
         byte[] next = bytes.clone();
-        for (Bits example : examples) {
-            set(next, example.first());
-            set(next, example.second());
-            set(next, example.third());
-            set(next, example.fourth());
+        for (Bits entry : entries) {
+            set(next, entry.first());
+            set(next, entry.second());
+            set(next, entry.third());
+            set(next, entry.fourth());
         }
         return new ExampleFilter(next);
     }
@@ -103,12 +118,16 @@ public final class ExampleFilter {
         return Arrays.hashCode(bytes);
     }
 
-    @Override
-    public String toString() {
+    private int bits() {
         int set = 0;
         for (byte each : bytes) {
             set += Integer.bitCount(each & 0xff);
         }
-        return "ExampleFilter(" + set + " bits)";
+        return set;
+    }
+
+    @Override
+    public String toString() {
+        return "ExampleFilter(" + bits() + " bits)";
     }
 }

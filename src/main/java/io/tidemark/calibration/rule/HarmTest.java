@@ -1,8 +1,6 @@
 package io.tidemark.calibration.rule;
 
 import io.tidemark.message.HarmTestRecord;
-import java.util.Arrays;
-import java.util.Locale;
 
 /**
  * The hypothesis that a boundary is harmful, and the bets against it. With x_b the score of an example at boundary b
@@ -13,31 +11,8 @@ import java.util.Locale;
  * @param margin  accepted loss in nats per gold token, 0 or more
  * @param lossCap largest loss of an example that counts, in nats per gold token, above {@code margin}
  * @param gainCap largest gain of an example that counts, in nats per gold token, above 0
- * @param unit    what adds one factor to the test martingales
  */
-public record HarmTest(double margin, double lossCap, double gainCap, Unit unit) {
-
-    /** What adds one factor to the test martingales. */
-    public enum Unit {
-        /** Each example: valid if the examples are independent. */
-        EXAMPLE,
-        /** The mean of each batch: valid for every dependence within a batch, and far slower. */
-        BATCH;
-
-        /** The form in settings and records. */
-        public String written() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-
-        /** @throws IllegalArgumentException if the text is neither {@code example} nor {@code batch} */
-        public static Unit parse(String text) {
-            return Arrays.stream(values())
-                    .filter(unit -> unit.written().equals(text.strip()))
-                    .findFirst()
-                    .orElseThrow(() ->
-                            new IllegalArgumentException("unit must be example or batch, not '" + text.strip() + "'"));
-        }
-    }
+public record HarmTest(double margin, double lossCap, double gainCap) {
 
     /** Number of bets of each e-process. */
     static final int BETS = 5;
@@ -65,17 +40,17 @@ public record HarmTest(double margin, double lossCap, double gainCap, Unit unit)
 
     /** Reads a test from a part of a Kafka record. */
     public static HarmTest of(HarmTestRecord record) {
-        return new HarmTest(record.margin(), record.lossCap(), record.gainCap(), Unit.parse(record.unit()));
+        return new HarmTest(record.margin(), record.lossCap(), record.gainCap());
     }
 
     /** This test as a part of a Kafka record. */
     public HarmTestRecord toRecord() {
-        return new HarmTestRecord(margin, lossCap, gainCap, unit.written());
+        return new HarmTestRecord(margin, lossCap, gainCap);
     }
 
-    /** The capped difference z of a difference to full LoRA. */
+    /** The capped difference z of a difference to full LoRA. One that is not finite is the largest loss. */
     public double capped(double difference) {
-        return Math.min(Math.max(difference, -lossCap), gainCap);
+        return Double.isFinite(difference) ? Math.min(Math.max(difference, -lossCap), gainCap) : -lossCap;
     }
 
     /**
@@ -98,9 +73,6 @@ public record HarmTest(double margin, double lossCap, double gainCap, Unit unit)
 
     /** Whether a boundary that is not harmful by {@code before} may be harmful by this. */
     boolean isStricterThan(HarmTest before) {
-        return margin < before.margin
-                || lossCap > before.lossCap
-                || gainCap < before.gainCap
-                || unit == Unit.BATCH && before.unit == Unit.EXAMPLE;
+        return margin < before.margin || lossCap > before.lossCap || gainCap < before.gainCap;
     }
 }

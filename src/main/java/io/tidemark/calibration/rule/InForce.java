@@ -23,7 +23,9 @@ public record InForce(int boundary, Origin source, int epoch, long move, long ex
         /** A calibrator with this rule. */
         RULE,
         /** An operator. */
-        PIN
+        PIN,
+        /** A calibrator of another compute type, which decides as long as its record applies. */
+        OTHER_COMPUTE_TYPE
     }
 
     /** @throws IllegalArgumentException if a number is negative */
@@ -41,6 +43,11 @@ public record InForce(int boundary, Origin source, int epoch, long move, long ex
     /** The boundary of an operator. */
     public static InForce pinned(int boundary) {
         return new InForce(boundary, Origin.PIN, 0, 0, 0, Optional.empty());
+    }
+
+    /** The boundary of a calibrator of another compute type. */
+    public static InForce ofOtherComputeType(int boundary) {
+        return new InForce(boundary, Origin.OTHER_COMPUTE_TYPE, 0, 0, 0, Optional.empty());
     }
 
     static InForce rule(int boundary, int epoch, long move, long examplesAtMove, HarmTest test) {

@@ -44,14 +44,18 @@ public record OfflineDecision(BoundaryRule rule, RuleDecision last, Optional<Nex
         InForce inForce = InForce.none(rule.numLayers());
         List<RuleDecision> decisions = new ArrayList<>();
         for (int from = 0; from < examples.size(); from += BATCH) {
-            List<ExampleFilter.Bits> bits = examples.subList(from, Math.min(examples.size(), from + BATCH)).stream()
-                    .map(ExampleFilter.Bits::of)
-                    .toList();
             List<ScoredBatch.ScoredExample> batch = new ArrayList<>();
-            for (int i : rule.fresh(states, rule.open(states, 0, inForce), bits)) {
-                batch.add(new ScoredBatch.ScoredExample(bits.get(i), scores.get(from + i)));
+            for (int i = from; i < Math.min(examples.size(), from + BATCH); i++) {
+                batch.add(new ScoredBatch.ScoredExample(
+                        ExampleFilter.Bits.ofExample(examples.get(i).toString()),
+                        Optional.empty(),
+                        BoundaryScores.of(
+                                boundaries,
+                                scores.get(i).meanLogprobByBoundary().stream()
+                                        .mapToDouble(Double::doubleValue)
+                                        .toArray())));
             }
-            BoundaryRule.CountedState counted = rule.count(states, 0, new ScoredBatch(boundaries, batch), inForce);
+            BatchCount.Counted counted = (BatchCount.Counted) rule.count(states, 0, new ScoredBatch(batch, 0), inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
             decisions.addAll(counted.decisions());

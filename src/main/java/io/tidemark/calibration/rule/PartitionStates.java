@@ -1,6 +1,7 @@
 package io.tidemark.calibration.rule;
 
 import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.message.UncountedExamples;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -25,13 +26,20 @@ public record PartitionStates(SortedMap<Integer, EpochState> byPartition) {
         return new PartitionStates(new TreeMap<>());
     }
 
-    /** All examples of an epoch together. */
-    record Totals(int batches, CurveStatistics statistics, EProcesses sums) {
-
-        long examples() {
-            return statistics.count();
-        }
-    }
+    /**
+     * All units of an epoch together.
+     *
+     * @param set        the boundaries that no partition has dropped
+     * @param units      what was counted
+     * @param statistics the scores of the units that were scored, at the boundaries of the set
+     */
+    record Totals(
+            EpochSet set,
+            int batches,
+            long units,
+            UncountedExamples uncounted,
+            CurveStatistics statistics,
+            EProcesses sums) {}
 
     /** These states with another state of one partition. */
     public PartitionStates with(int partition, EpochState state) {
@@ -64,23 +72,31 @@ public record PartitionStates(SortedMap<Integer, EpochState> byPartition) {
         return all().stream().filter(state -> state.epoch() == epoch).toList();
     }
 
-    /** Whether the state of any partition in the epoch has counted the example. */
-    boolean contains(int epoch, ExampleFilter.Bits example) {
-        return at(epoch).stream().anyMatch(state -> state.filter().contains(example));
+    /** Whether the state of any partition in the epoch has counted an example or a group. */
+    boolean contains(int epoch, ExampleFilter.Bits entry) {
+        return at(epoch).stream().anyMatch(state -> state.filter().contains(entry));
+    }
+
+    /** The boundaries of an epoch that no state which agrees with one has dropped. */
+    EpochSet set(EpochState like) {
+        return all().stream().filter(like::agrees).map(EpochState::set).reduce(like.set(), EpochSet::and);
     }
 
     /** The sums of all states that agree with one. */
     Totals totals(EpochState like) {
+        EpochSet set = set(like);
         Totals totals = new Totals(
-                0,
-                CurveStatistics.empty(like.set().tested()),
-                EProcesses.empty(like.set().tested()));
+                set, 0, 0, UncountedExamples.NONE, CurveStatistics.empty(set.scored()), EProcesses.empty(set.scored()));
         for (EpochState state : all()) {
             if (state.agrees(like)) {
+                EpochState left = state.without(set);
                 totals = new Totals(
-                        totals.batches + state.batches(),
-                        totals.statistics.merge(state.statistics()),
-                        totals.sums.merge(state.sums()));
+                        set,
+                        totals.batches + left.batches(),
+                        totals.units + left.units(),
+                        totals.uncounted.plus(left.uncounted()),
+                        totals.statistics.merge(left.statistics()),
+                        totals.sums.merge(left.sums()));
             }
         }
         return totals;

@@ -27,6 +27,8 @@ public record RuleDecision(
         OVERTAKEN(Effect.WITHDRAWAL),
         /** An operator has set the boundary. */
         PINNED(Effect.NONE),
+        /** The boundary in force is that of a calibrator of another compute type, which decides. */
+        OTHER_COMPUTE_TYPE(Effect.NONE),
         /** The objective prefers the boundary in force. */
         CHOSEN(Effect.NONE),
         /** Fewer examples than {@code min-samples}. */
@@ -60,11 +62,11 @@ public record RuleDecision(
 
     /** Why an epoch ends. */
     public enum EpochEnd {
-        /** The epoch has {@code epoch-examples} examples. */
+        /** The epoch has {@code epoch-examples} examples, or a filter of counted examples is full. */
         FULL,
         /** The e-detector has withdrawn the boundary, see {@link Reason#ALARM}. */
         ALARM,
-        /** The settings have another margin, caps, unit or candidates. */
+        /** The settings have another margin, caps or candidates. */
         SETTINGS
     }
 

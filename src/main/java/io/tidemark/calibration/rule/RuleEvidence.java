@@ -2,6 +2,8 @@ package io.tidemark.calibration.rule;
 
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.StudentT;
+import io.tidemark.message.DroppedBoundary;
+import io.tidemark.message.UncountedExamples;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -12,19 +14,25 @@ import java.util.OptionalDouble;
  * @param test       the test that the numbers belong to, that of the epoch
  * @param epoch      the epoch
  * @param batches    batches of the epoch
- * @param examples   examples of the epoch
+ * @param examples   examples of the epoch; a group counts as one
+ * @param uncounted  examples of the batches that add nothing
+ * @param tested     K, the number of boundaries below L at the start of the epoch
  * @param threshold  ln E from which on a boundary is certified
  * @param watch      the e-detector of the boundary in force, summed over the partitions; 0 if it is not watched
- * @param boundaries the boundaries of the epoch, ascending; the last one is L
+ * @param boundaries the boundaries of the epoch that are scored, ascending; the last one is L
+ * @param dropped    the other boundaries of the epoch, ascending
  */
 public record RuleEvidence(
         HarmTest test,
         int epoch,
         int batches,
         long examples,
+        UncountedExamples uncounted,
+        int tested,
         double threshold,
         double watch,
-        List<BoundaryEvidence> boundaries) {
+        List<BoundaryEvidence> boundaries,
+        List<DroppedBoundary> dropped) {
 
     /**
      * The evidence for one boundary.
@@ -55,16 +63,16 @@ public record RuleEvidence(
 
     public RuleEvidence {
         boundaries = List.copyOf(boundaries);
+        dropped = List.copyOf(dropped);
     }
 
     static RuleEvidence of(EpochState like, PartitionStates.Totals totals, double alpha, double watch) {
-        EpochSet set = like.set();
-        int full = set.tested();
+        EpochSet set = totals.set();
+        int full = set.scored();
         CurveStatistics statistics = totals.statistics();
-        double threshold = EProcesses.threshold(full, like.epoch(), alpha);
+        double threshold = EProcesses.threshold(set.hypotheses(), like.epoch(), alpha);
         List<Integer> boundaries = set.boundaries();
         BoundaryEvidence[] rows = new BoundaryEvidence[boundaries.size()];
-        long observations = like.test().unit() == HarmTest.Unit.BATCH ? totals.batches() : totals.examples();
         double quantile = StudentT.upper975(statistics.count() - 1);
         for (int i = 0; i < rows.length; i++) {
             OptionalDouble logE = i == full
@@ -76,23 +84,27 @@ public record RuleEvidence(
                     statistics.mean(i),
                     statistics.mean(i) - statistics.mean(full),
                     quantile * statistics.standardError(i, full),
-                    i == full || observations == 0
+                    i == full || statistics.count() == 0
                             ? OptionalDouble.empty()
-                            : OptionalDouble.of(totals.sums().capped().get(i) / observations),
+                            : OptionalDouble.of(totals.sums().capped().get(i) / statistics.count()),
                     logE,
                     certified,
                     i == full ? Optional.empty() : Optional.of(totals.sums().sums(i)));
         }
         return new RuleEvidence(
-                like.test(), like.epoch(), totals.batches(), statistics.count(), threshold, watch, List.of(rows));
+                like.test(),
+                like.epoch(),
+                totals.batches(),
+                totals.units(),
+                totals.uncounted(),
+                set.hypotheses(),
+                threshold,
+                watch,
+                List.of(rows),
+                set.dropped().orElse(List.of()));
     }
 
-    /** K, the number of boundaries below L that are tested. */
-    public int tested() {
-        return boundaries.size() - 1;
-    }
-
-    /** The row of a boundary of the epoch. */
+    /** The row of a boundary that is scored. */
     public Optional<BoundaryEvidence> row(int boundary) {
         return boundaries.stream().filter(row -> row.boundary() == boundary).findFirst();
     }

@@ -1,11 +1,14 @@
 package io.tidemark.calibration.rule;
 
-import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.TreeMap;
 
 /**
- * The settings of {@link BoundaryRule}, {@code tidemark.calibrator.*}.
+ * The settings of {@link BoundaryRule}, {@code tidemark.calibrator.*}. Where they count examples, a group counts as
+ * one.
  *
  * @param alpha              the probability with which a boundary that is worse than {@code -margin} is ever chosen,
  *                           per adapter version, between 0 and 1
@@ -15,11 +18,11 @@ import java.util.Optional;
  * @param minSamples         examples of an epoch before its first move, 2 or more
  * @param minBatches         batches of an epoch before its first move, 1 or more
  * @param batchExamples      a larger batch is decided in parts of this many examples
- * @param falseAlarmExamples examples, or batches with the unit {@code batch}, from a move to a false alarm, on average
- *                           at least
+ * @param falseAlarmExamples examples from a move to a false alarm, on average at least
  * @param epochExamples      an epoch ends at this many examples, from {@code minSamples} to 4000
- * @param unit               what adds one factor to the test martingales
  * @param candidates         the boundaries that are scored; empty for the default
+ * @param keptCandidates     how many of the best candidates are scored after {@code minSamples} examples; empty for all
+ *                           candidates, without dropping any
  */
 public record RuleSettings(
         double alpha,
@@ -31,8 +34,8 @@ public record RuleSettings(
         int batchExamples,
         double falseAlarmExamples,
         int epochExamples,
-        Unit unit,
-        Optional<Candidates> candidates) {
+        Optional<Candidates> candidates,
+        OptionalInt keptCandidates) {
 
     /** No epoch has more examples. Keeps wrong skips of {@link ExampleFilter} below 0.25%. */
     public static final int MAX_EPOCH_EXAMPLES = 4000;
@@ -42,14 +45,15 @@ public record RuleSettings(
     private static final double MAX_FALSE_ALARM = 1e9;
 
     public static final RuleSettings DEFAULT =
-            new RuleSettings(0.05, 0.02, 1, 0.5, 32, 4, 64, 10_000, 2000, Unit.EXAMPLE, Optional.empty());
+            new RuleSettings(0.05, 0.02, 1, 0.5, 32, 4, 64, 10_000, 2000, Optional.empty(), OptionalInt.of(3));
 
     /** @throws IllegalArgumentException if a value is out of range; the message names the setting */
     public RuleSettings {
         if (!(alpha > 0 && alpha < 1)) {
             throw new IllegalArgumentException("alpha must be above 0 and below 1: " + alpha);
         }
-        new HarmTest(margin, lossCap, gainCap, unit);
+        new HarmTest(margin, lossCap, gainCap);
+        keptCandidates.ifPresent(kept -> requireRange("kept-candidates", kept, 1, Candidates.MAX_COUNT));
         requireRange("min-samples", minSamples, 2, MAX_EPOCH_EXAMPLES);
         requireRange("min-batches", minBatches, 1, MAX_EPOCH_EXAMPLES);
         requireRange("batch-examples", batchExamples, 1, MAX_BATCH_EXAMPLES);
@@ -99,13 +103,13 @@ public record RuleSettings(
                 batchExamples,
                 falseAlarmExamples,
                 epochExamples,
-                unit,
-                otherCandidates);
+                otherCandidates,
+                keptCandidates);
     }
 
     /** The hypothesis that is tested for each boundary. */
     public HarmTest test() {
-        return new HarmTest(margin, lossCap, gainCap, unit);
+        return new HarmTest(margin, lossCap, gainCap);
     }
 
     /**
@@ -115,5 +119,19 @@ public record RuleSettings(
      */
     public List<Integer> candidates(int numLayers) {
         return Candidates.of(candidates, numLayers);
+    }
+
+    /** The settings that begin no new epoch, and the objective, by their names: calibrators must agree on them. */
+    public Map<String, String> shared(Objective objective) {
+        Map<String, String> shared = new TreeMap<>();
+        shared.put("alpha", Double.toString(alpha));
+        shared.put("min-samples", Integer.toString(minSamples));
+        shared.put("min-batches", Integer.toString(minBatches));
+        shared.put("batch-examples", Integer.toString(batchExamples));
+        shared.put("false-alarm-examples", Double.toString(falseAlarmExamples));
+        shared.put("epoch-examples", Integer.toString(epochExamples));
+        shared.put("kept-candidates", keptCandidates.isPresent() ? "" + keptCandidates.getAsInt() : "all");
+        shared.put("objective", objective.written());
+        return shared;
     }
 }

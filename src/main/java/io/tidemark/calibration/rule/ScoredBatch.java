@@ -1,50 +1,104 @@
 package io.tidemark.calibration.rule;
 
-import io.tidemark.calibration.curve.ExampleScore;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /**
- * The scores of a batch's examples at some boundaries, in the order of the batch and without repeats.
+ * The examples of a batch, with the scores that are known so far.
  *
- * @param boundaries the scored boundaries, ascending, with 0 and L
- * @param examples   none if all examples of the batch were repeats
+ * @param examples in the order of the batch, repeats included
+ * @param refused  examples of the batch that cannot be scored, and are not among {@code examples}
  */
-public record ScoredBatch(List<Integer> boundaries, List<ScoredExample> examples) {
+public record ScoredBatch(List<ScoredExample> examples, int refused) {
 
     /**
-     * One example with its scores.
+     * One example.
      *
-     * @param bits  identify the example in an {@link ExampleFilter}
-     * @param score the scores at the boundaries, in their order
+     * @param bits   identify the example in an {@link ExampleFilter}
+     * @param group  the group that the example belongs to; empty if the example counts by itself
+     * @param scores its scores at some boundaries, or {@link BoundaryScores#NONE}
      */
-    public record ScoredExample(ExampleFilter.Bits bits, ExampleScore score) {}
+    public record ScoredExample(ExampleFilter.Bits bits, Optional<String> group, BoundaryScores scores) {}
 
-    /** @throws IllegalArgumentException if a score has another number of boundaries */
     public ScoredBatch {
-        boundaries = List.copyOf(boundaries);
         examples = List.copyOf(examples);
-        int expected = boundaries.size();
-        if (examples.stream()
-                .anyMatch(example -> example.score().meanLogprobByBoundary().size() != expected)) {
-            throw new IllegalArgumentException("each example needs a score at each of " + expected + " boundaries");
+        if (refused < 0) {
+            throw new IllegalArgumentException("refused must not be negative: " + refused);
         }
     }
 
-    /** Whether the batch can be counted in an epoch with this set; otherwise it is scored again. */
-    public boolean covers(EpochSet set) {
-        return boundaries.containsAll(set.boundaries());
+    /**
+     * This batch with the scores of some examples.
+     *
+     * @param places the places of the examples
+     * @param scores the scores of the example at each place
+     */
+    public ScoredBatch with(List<Integer> places, List<BoundaryScores> scores) {
+        if (scores.size() != places.size()) {
+            throw new IllegalArgumentException(scores.size() + " examples have scores, not " + places.size());
+        }
+        List<ScoredExample> next = new ArrayList<>(examples);
+        for (int i = 0; i < places.size(); i++) {
+            ScoredExample example = examples.get(places.get(i));
+            next.set(places.get(i), new ScoredExample(example.bits(), example.group(), scores.get(i)));
+        }
+        return new ScoredBatch(next, refused);
     }
 
-    /** The scores of some of the examples at the boundaries of a set that the batch covers. */
-    double[][] scores(int from, int to, EpochSet set) {
-        int[] places = set.boundaries().stream().mapToInt(boundaries::indexOf).toArray();
-        double[][] rows = new double[to - from][places.length];
-        for (int i = from; i < to; i++) {
-            List<Double> values = examples.get(i).score().meanLogprobByBoundary();
-            for (int p = 0; p < places.length; p++) {
-                rows[i - from][p] = values.get(places[p]);
+    /**
+     * What adds one factor to the test martingales.
+     *
+     * @param bits   identify the unit's examples and its group
+     * @param places the places of the unit's examples in the batch, one or more
+     */
+    record Unit(List<ExampleFilter.Bits> bits, List<Integer> places) {}
+
+    /**
+     * The units that an epoch has not counted.
+     *
+     * @param units          in the order of their first examples
+     * @param repeats        examples that are left out
+     * @param repeatedGroups groups that are left out
+     */
+    record FreshUnits(List<Unit> units, int repeats, int repeatedGroups) {}
+
+    /** The units of this batch that no partition has counted in an epoch. */
+    FreshUnits fresh(PartitionStates states, int epoch) {
+        Set<ExampleFilter.Bits> seen = new HashSet<>();
+        Map<Object, Unit> units = new LinkedHashMap<>();
+        Map<String, Boolean> repeatedGroups = new LinkedHashMap<>();
+        int repeats = 0;
+        for (int place = 0; place < examples.size(); place++) {
+            ScoredExample example = examples.get(place);
+            boolean isOfRepeatedGroup = example.group()
+                    .map(name -> repeatedGroups.computeIfAbsent(
+                            name, group -> states.contains(epoch, ExampleFilter.Bits.ofGroup(group))))
+                    .orElse(false);
+            if (isOfRepeatedGroup || states.contains(epoch, example.bits()) || !seen.add(example.bits())) {
+                repeats++;
+                continue;
             }
+            Unit unit = new Unit(
+                    Stream.concat(Stream.of(example.bits()), example.group().map(ExampleFilter.Bits::ofGroup).stream())
+                            .toList(),
+                    List.of(place));
+            units.merge(example.group().<Object>map(name -> name).orElse(place), unit, ScoredBatch::merged);
         }
-        return rows;
+        int skipped = (int) repeatedGroups.values().stream()
+                .filter(isRepeated -> isRepeated)
+                .count();
+        return new FreshUnits(List.copyOf(units.values()), repeats, skipped);
+    }
+
+    private static Unit merged(Unit first, Unit second) {
+        return new Unit(
+                Stream.concat(first.bits.stream(), second.bits.stream()).toList(),
+                Stream.concat(first.places.stream(), second.places.stream()).toList());
     }
 }

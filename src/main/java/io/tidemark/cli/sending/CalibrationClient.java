@@ -10,12 +10,13 @@ import io.tidemark.client.Limits;
 import io.tidemark.client.TidemarkClient;
 import io.tidemark.client.Topics;
 import io.tidemark.message.RawValidationBatch;
+import io.tidemark.message.UncountedExamples;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
@@ -55,17 +56,14 @@ public final class CalibrationClient {
      * The examples of the batches that the calibrators have counted.
      *
      * @param examples number of examples, repeats included
-     * @param repeats  those that add nothing, as in {@link BatchOutcome.Counted}; empty if it is unknown for a batch
+     * @param uncounted those that add nothing; empty if they are unknown for a batch
      */
-    public record CountedBatch(int examples, OptionalInt repeats) {
+    public record CountedBatch(int examples, Optional<UncountedExamples> uncounted) {
 
         private CountedBatch plus(BatchOutcome.Counted batch) {
             return new CountedBatch(
                     examples + batch.batch().examples().size(),
-                    repeats.isPresent() && batch.repeats().isPresent()
-                            ? OptionalInt.of(
-                                    repeats.getAsInt() + batch.repeats().getAsInt())
-                            : OptionalInt.empty());
+                    uncounted.flatMap(before -> batch.uncounted().map(before::plus)));
         }
     }
 
@@ -102,7 +100,7 @@ public final class CalibrationClient {
     public CountedBatch calibrate(
             Iterator<RawValidationBatch> batches, RefusalListener refused, IntConsumer progress, Duration timeout) {
         int examples = 0;
-        CountedBatch counted = new CountedBatch(0, OptionalInt.of(0));
+        CountedBatch counted = new CountedBatch(0, Optional.of(UncountedExamples.NONE));
         TidemarkClient client = KafkaTidemarkClient.builder(cluster)
                 .topics(topics)
                 .calibratorGroup(group)

@@ -1,28 +1,30 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.boundary.LoadedVersion;
+import io.tidemark.calibration.rule.BatchCount;
 import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.calibration.rule.CalibrationState;
 import io.tidemark.calibration.rule.CalibrationState.CountedBefore;
-import io.tidemark.calibration.rule.EpochSet;
 import io.tidemark.calibration.rule.EpochState;
-import io.tidemark.calibration.rule.ExampleFilter;
 import io.tidemark.calibration.rule.RuleDecision;
+import io.tidemark.calibration.rule.ScoredBatch;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.message.ValidationBatch;
-import io.tidemark.stream.calibrator.BatchScorer.BatchScores;
 import io.tidemark.stream.calibrator.BatchScorer.TokenizedBatch;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.text.LogFields;
 import io.tidemark.text.LogText;
+import io.tidemark.time.Time;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.jboss.logging.Logger;
 
@@ -41,21 +43,27 @@ final class BatchCalibration {
     private final GroupMembership membership;
     private final CalibratorTables tables;
     private final OutcomeTransactions transactions;
+    private final Time time;
 
-    /** @param reports told about the progress of sweeps only */
+    /**
+     * @param reports told about the progress of sweeps only
+     * @param time    measures sweeps
+     */
     BatchCalibration(
             CalibratorOptions options,
             BatchScorer scorer,
             DecisionReports reports,
             GroupMembership membership,
             CalibratorTables tables,
-            OutcomeTransactions transactions) {
+            OutcomeTransactions transactions,
+            Time time) {
         this.options = options;
         this.scorer = scorer;
         this.reports = reports;
         this.membership = membership;
         this.tables = tables;
         this.transactions = transactions;
+        this.time = time;
     }
 
     /**
@@ -145,9 +153,9 @@ final class BatchCalibration {
     }
 
     /**
-     * Scores the examples of a batch that no partition has counted, and counts them in the epoch that counts then.
-     * Another calibrator may have begun another epoch in the meantime; the batch is scored again if that epoch has
-     * boundaries or examples that were not scored.
+     * Scores the examples of a batch that no partition has counted, part by part, and counts them in the epoch that
+     * counts then. Another calibrator may have begun another epoch in the meantime; the examples are scored again if
+     * that epoch has boundaries at which they were not scored.
      */
     private FinishedBatch score(
             ConsumerRecord<byte[], byte[]> record, TokenizedBatch batch, SweepExecutor.Heartbeat heartbeat)
@@ -155,50 +163,64 @@ final class BatchCalibration {
         String adapter = batch.adapter().id();
         int partition = record.partition();
         BoundaryRule rule = options.rule(batch.version().numLayers());
-        List<ExampleFilter.Bits> bits = batch.bits();
-        BatchScores scores = BatchScores.NONE;
+        ScoredBatch scored = batch.unscored();
+        int size = scored.examples().size();
+        int done = 0;
         double seconds = 0;
         while (true) {
             RuleSnapshot now = tables.snapshot(adapter, batch.version(), options.mode());
-            BoundaryRule.Opened epoch = rule.open(now.states(), partition, now.inForce());
-            List<Integer> fresh = rule.fresh(now.states(), epoch, bits);
-            EpochSet set = epoch.state().set();
-            if (scores.covers(fresh, set)) {
-                BoundaryRule.CountedState counted =
-                        rule.count(now.states(), partition, scores.select(fresh, set, bits), now.inForce());
-                CalibrationState state = tables.states()
-                        .get(adapter, partition, batch.version())
-                        .plus(
-                                batch.batchId(),
-                                batch.content(),
-                                counted.state(),
-                                RuleSnapshot.shadow(options.mode(), counted.inForce()));
-                DecidedBatch decided =
-                        decided(adapter, batch.version(), record, batch.batchId(), now, counted.decisions());
-                int repeats = bits.size() - fresh.size();
-                return new FinishedBatch.Scored(
-                        transactions.toRecords(
-                                state,
-                                decided,
-                                new CountedBatchHeaders(
-                                        new Source(record.topic(), record.partition(), record.offset()), repeats)),
-                        decided,
-                        fresh.size(),
-                        repeats,
-                        seconds);
+            BatchCount count = rule.count(now.states(), partition, scored, now.inForce());
+            if (count instanceof BatchCount.Counted counted) {
+                return counted(record, batch, now, counted, seconds);
             }
-            scores = scorer.score(batch, fresh, set.boundaries(), progress -> {
-                reports.progress(adapter, batch.batchId(), progress);
-                return heartbeat.beat(progress);
-            });
+            BatchCount.Unscored next = (BatchCount.Unscored) count;
+            int before = done;
+            long start = time.nanoTime();
+            scored = scored.with(next.places(), scorer.score(batch, next.places(), next.boundaries(), progress -> {
+                double share = (before + progress * next.places().size())
+                        / Math.max(size, before + next.places().size());
+                reports.progress(adapter, batch.batchId(), share);
+                return heartbeat.beat(share);
+            }));
+            seconds += time.nanosSince(start) / 1e9;
+            done += next.places().size();
             if (!membership.owns(partitionOf(record))) {
                 throw new SweepAbandonedException();
             }
-            seconds += scores.seconds();
         }
     }
 
-    private static DecidedBatch decided(
+    private FinishedBatch counted(
+            ConsumerRecord<byte[], byte[]> record,
+            TokenizedBatch batch,
+            RuleSnapshot now,
+            BatchCount.Counted counted,
+            double seconds) {
+        String adapter = batch.adapter().id();
+        CalibrationState state = tables.states()
+                .get(adapter, record.partition(), batch.version())
+                .plus(
+                        batch.batchId(),
+                        batch.content(),
+                        counted.state(),
+                        RuleSnapshot.shadow(options.mode(), counted.inForce()))
+                .by(options.shared());
+        DecidedBatch decided = decided(adapter, batch.version(), record, batch.batchId(), now, counted.decisions());
+        List<ProducerRecord<byte[], byte[]>> records = transactions.toRecords(
+                state,
+                decided,
+                new CountedBatchHeaders(
+                        new Source(record.topic(), record.partition(), record.offset()), counted.uncounted()));
+        records.addAll(transactions.tombstones(tables.states().outdated(state)));
+        UncountedExamples uncounted = counted.uncounted();
+        int examples = batch.unscored().examples().size()
+                + batch.unscored().refused()
+                - uncounted.repeats()
+                - uncounted.refused();
+        return new FinishedBatch.Scored(records, decided, examples, uncounted, seconds);
+    }
+
+    private DecidedBatch decided(
             String adapter,
             LoadedVersion version,
             ConsumerRecord<byte[], byte[]> record,
@@ -210,6 +232,7 @@ final class BatchCalibration {
                 version,
                 before,
                 decisions,
+                reports.conflict(adapter, before),
                 new BoundaryRecord.Evidence(batchId, record.topic(), record.partition(), record.offset()));
     }
 
@@ -242,7 +265,8 @@ final class BatchCalibration {
         EpochState own = rule.open(now.states(), partition, now.inForce()).state();
         CalibrationState state = tables.states()
                 .get(adapter, partition, version)
-                .with(rule.after(own, decision), RuleSnapshot.shadow(options.mode(), decision.inForce()));
+                .with(rule.after(own, decision), RuleSnapshot.shadow(options.mode(), decision.inForce()))
+                .by(options.shared());
         DecidedBatch second = decided(adapter, version, record, first.batch().batchId(), now, List.of(decision));
         transactions.publish(
                 Map.of(batches, membership.committed(batches).orElseThrow()),

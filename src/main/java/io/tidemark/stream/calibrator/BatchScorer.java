@@ -5,13 +5,11 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.LoadedVersion;
-import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.rule.EpochSet;
+import io.tidemark.calibration.rule.BoundaryScores;
 import io.tidemark.calibration.rule.ExampleFilter;
 import io.tidemark.calibration.rule.ScoredBatch;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
-import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.input.InputEncoder;
@@ -25,9 +23,8 @@ import io.tidemark.text.LogText;
 import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.apache.kafka.common.KafkaException;
@@ -42,8 +39,18 @@ public final class BatchScorer {
     private static final Logger LOG = Logger.getLogger(BatchScorer.class);
     private static final Duration POLL = Duration.ofMillis(20);
 
-    /** A batch that can be scored. Its adapter stays loaded until the batch is closed. */
-    record TokenizedBatch(String batchId, AdapterLease lease, LoadedVersion version, List<TokenizedExample> examples)
+    /**
+     * A batch that can be scored. Its adapter stays loaded until the batch is closed.
+     *
+     * @param examples the tokens of the examples that can be scored
+     * @param unscored these examples without scores, and the number of the others
+     */
+    record TokenizedBatch(
+            String batchId,
+            AdapterLease lease,
+            LoadedVersion version,
+            List<TokenizedExample> examples,
+            ScoredBatch unscored)
             implements AutoCloseable {
 
         TokenizedBatch {
@@ -55,11 +62,6 @@ public final class BatchScorer {
             return TokenizedExample.digest(examples);
         }
 
-        /** The bits of the examples, in their order. */
-        List<ExampleFilter.Bits> bits() {
-            return examples.stream().map(ExampleFilter.Bits::of).toList();
-        }
-
         LoadedAdapter adapter() {
             return lease.adapter();
         }
@@ -67,53 +69,6 @@ public final class BatchScorer {
         @Override
         public void close() {
             lease.close();
-        }
-    }
-
-    /**
-     * The scores of some examples of a batch. Immutable.
-     *
-     * @param boundaries the scored boundaries, ascending
-     * @param byPlace    the scores by the place of the example in the batch
-     * @param seconds    the duration of the sweep
-     */
-    record BatchScores(List<Integer> boundaries, Map<Integer, ExampleScore> byPlace, double seconds) {
-
-        static final BatchScores NONE = new BatchScores(List.of(), Map.of(), 0);
-
-        BatchScores {
-            boundaries = List.copyOf(boundaries);
-            byPlace = Map.copyOf(byPlace);
-        }
-
-        /** @param scores the scores of the examples at {@code places}, in their order */
-        static BatchScores of(
-                List<Integer> boundaries, List<Integer> places, List<ExampleScore> scores, double seconds) {
-            if (scores.size() != places.size()) {
-                throw new IllegalStateException(
-                        "the sweep has scored " + scores.size() + " examples, not " + places.size());
-            }
-            Map<Integer, ExampleScore> byPlace = new HashMap<>();
-            for (int i = 0; i < scores.size(); i++) {
-                byPlace.put(places.get(i), scores.get(i));
-            }
-            return new BatchScores(boundaries, byPlace, seconds);
-        }
-
-        /** Whether these examples can be counted in an epoch with this set. */
-        boolean covers(List<Integer> places, EpochSet set) {
-            return places.isEmpty()
-                    || boundaries.containsAll(set.boundaries())
-                            && byPlace.keySet().containsAll(places);
-        }
-
-        /** The examples to count. */
-        ScoredBatch select(List<Integer> places, EpochSet set, List<ExampleFilter.Bits> bits) {
-            return new ScoredBatch(
-                    places.isEmpty() ? set.boundaries() : boundaries,
-                    places.stream()
-                            .map(place -> new ScoredBatch.ScoredExample(bits.get(place), byPlace.get(place)))
-                            .toList());
         }
     }
 
@@ -131,7 +86,7 @@ public final class BatchScorer {
      * @param suggestions what errors for unknown adapters say
      * @param maxExamples the most examples of a batch; a larger batch is rejected
      * @param limits      the batch size and the threads of a sweep
-     * @param time        waits for an adapter that loads, and measures sweeps
+     * @param time        waits for an adapter that loads
      */
     public BatchScorer(
             LanguageModel model,
@@ -166,7 +121,8 @@ public final class BatchScorer {
     }
 
     /**
-     * Encodes the examples of a batch and waits until its adapter is loaded.
+     * Encodes the examples of a batch and waits until its adapter is loaded. Examples that are longer than the context
+     * are refused; the others are scored.
      *
      * @param heartbeat called every 20 ms while the adapter loads; false ends the wait
      * @throws RejectedException       if the adapter is unknown or cannot be loaded, or an example cannot be encoded
@@ -177,10 +133,11 @@ public final class BatchScorer {
         if (!adapters.isRegistered(batch.adapter())) {
             throw new RejectedException("unknown_adapter", "adapter", suggestions.unknown(batch.adapter()));
         }
-        List<TokenizedExample> examples = encode(batch.examples());
+        List<TokenizedExample> examples = new ArrayList<>();
+        ScoredBatch unscored = encode(batch.examples(), examples);
         AdapterLease lease = lease(batch.adapter(), heartbeat);
         LoadedVersion version = model.version(lease.adapter().digest());
-        return new TokenizedBatch(batch.batchId(), lease, version, examples);
+        return new TokenizedBatch(batch.batchId(), lease, version, examples, unscored);
     }
 
     /**
@@ -189,21 +146,19 @@ public final class BatchScorer {
      * @param places     the places of the examples in the batch, one or more
      * @param boundaries the boundaries at which they are scored, ascending
      * @param heartbeat  is called during the sweep, see {@link SweepExecutor#run}
-     * @return the scores of the examples
+     * @return the scores of the examples at the places
      * @throws RejectedException       if the sweep fails
      * @throws SweepAbandonedException if the sweep was ended
      * @throws KafkaException          from {@code heartbeat}
      */
-    BatchScores score(
+    List<BoundaryScores> score(
             TokenizedBatch batch, List<Integer> places, List<Integer> boundaries, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
         List<TokenizedExample> examples =
                 places.stream().map(batch.examples()::get).toList();
-        long start = time.nanoTime();
+        double[][] scores;
         try {
-            SweepRun run = sweep.start(batch.adapter().weights(), examples, boundaries);
-            List<ExampleScore> scores = executor.run(run, heartbeat);
-            return BatchScores.of(boundaries, places, scores, time.nanosSince(start) / 1e9);
+            scores = executor.run(sweep.start(batch.adapter().weights(), examples, boundaries), heartbeat);
         } catch (KafkaException e) {
             throw e;
         } catch (RuntimeException e) {
@@ -211,14 +166,27 @@ public final class BatchScorer {
                     .during(() -> LOG.errorf(e, "the sweep of batch '%s' failed", LogText.of(batch.batchId())));
             throw new RejectedException(ErrorBody.serverError("sweep_failed", "the batch could not be scored"));
         }
+        return Arrays.stream(scores)
+                .map(ofExample -> BoundaryScores.of(boundaries, ofExample))
+                .toList();
     }
 
-    private List<TokenizedExample> encode(List<ValidationBatch.Example> examples) throws RejectedException {
-        List<TokenizedExample> encoded = new ArrayList<>();
-        for (ValidationBatch.Example example : examples) {
-            encoded.add(encoder.encode(example, "examples[" + encoded.size() + "]"));
+    private ScoredBatch encode(List<ValidationBatch.Example> examples, List<TokenizedExample> encoded)
+            throws RejectedException {
+        List<ScoredBatch.ScoredExample> unscored = new ArrayList<>();
+        for (int i = 0; i < examples.size(); i++) {
+            ValidationBatch.Example example = examples.get(i);
+            try {
+                encoded.add(encoder.encode(example, "examples[" + i + "]"));
+                unscored.add(new ScoredBatch.ScoredExample(
+                        ExampleFilter.Bits.ofExample(example.identity()), example.group(), BoundaryScores.NONE));
+            } catch (RejectedException e) {
+                if (!e.error().code().equals(InputEncoder.TOO_LONG)) {
+                    throw e;
+                }
+            }
         }
-        return encoded;
+        return new ScoredBatch(unscored, examples.size() - encoded.size());
     }
 
     private AdapterLease lease(String id, SweepExecutor.Heartbeat heartbeat)

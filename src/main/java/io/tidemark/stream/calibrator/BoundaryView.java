@@ -48,8 +48,7 @@ final class BoundaryView {
 
     /**
      * The boundary that applies to a loaded version of an adapter, and what its record says about it. A pin stays a pin
-     * if it names another version. The numbers of epoch and move of another compute type have no effect, since each
-     * compute type has states of its own.
+     * if it names another version. Only calibrators of the record's compute type may replace it.
      */
     InForce inForce(String adapter, LoadedVersion loaded) {
         BoundaryTable.BoundaryRow row = table.row(adapter);
@@ -62,14 +61,15 @@ final class BoundaryView {
             return InForce.none(loaded.numLayers());
         }
         Decision decision = applied.get();
-        boolean sameType = decision.computeType().equals(loaded.computeType());
-        return new InForce(
-                boundary,
-                InForce.Origin.RULE,
-                sameType ? decision.epoch() : 0,
-                sameType ? decision.move() : 0,
-                sameType ? decision.examplesAtMove() : 0,
-                Optional.of(HarmTest.of(decision.test())));
+        return decision.computeType().equals(loaded.computeType())
+                ? new InForce(
+                        boundary,
+                        InForce.Origin.RULE,
+                        decision.epoch(),
+                        decision.move(),
+                        decision.examplesAtMove(),
+                        Optional.of(HarmTest.of(decision.test())))
+                : InForce.ofOtherComputeType(boundary);
     }
 
     /** The boundary that the last move of the rule has replaced, if the record that applies names it. */

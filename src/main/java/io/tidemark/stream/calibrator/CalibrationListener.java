@@ -2,6 +2,7 @@ package io.tidemark.stream.calibrator;
 
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.UncountedExamples;
 
 /** Receives the progress and the outcome of batches, on the calibrator's thread. Methods must not block or throw. */
 public interface CalibrationListener {
@@ -13,15 +14,15 @@ public interface CalibrationListener {
      * A batch was counted, and its transaction is committed.
      *
      * @param examples     counted examples
-     * @param repeats      examples that were counted before
+     * @param uncounted    examples that add nothing
      * @param sweepSeconds the duration of the sweep, 0 without one
      */
-    void onCounted(String adapter, int examples, int repeats, double sweepSeconds);
+    void onCounted(String adapter, int examples, UncountedExamples uncounted, double sweepSeconds);
 
     /** A decision was made, and its transaction is committed. Follows {@link #onCounted} for each part of a batch. */
     void onDecision(String adapter, RuleDecision decision);
 
-    /** Another calibrator has begun an epoch with other settings or in the other mode, and this one has ended it. */
+    /** Another calibrator has other settings, or has begun an epoch with other settings or in the other mode. */
     void onConflict(String adapter);
 
     /** A batch was rejected, and its dead letter is committed. */

@@ -22,6 +22,9 @@ final class CalibrationStateTable {
 
     private static final Logger LOG = Logger.getLogger(CalibrationStateTable.class);
 
+    /** The states of this many digests of an adapter stay, so that a version that comes back goes on. */
+    private static final int KEPT_DIGESTS = 8;
+
     /** @param offset place of the record, which orders the claims of all partitions: the topic has one partition */
     private record Row(CalibrationState state, long offset) {}
 
@@ -81,8 +84,14 @@ final class CalibrationStateTable {
                 .orElse(empty);
     }
 
-    /** What a partition counts in its epoch, and the offset at which it was written. */
-    record CountingRow(int partition, EpochState epoch, Optional<InForce> shadow, long offset) {}
+    /**
+     * What a partition counts in its epoch.
+     *
+     * @param settings those of the calibrator that wrote the state
+     * @param offset   where the state was written
+     */
+    record CountingRow(
+            int partition, EpochState epoch, Optional<InForce> shadow, Map<String, String> settings, long offset) {}
 
     /** What the partitions count of a version, in the order of the partitions. */
     List<CountingRow> counting(String adapter, LoadedVersion version) {
@@ -92,6 +101,7 @@ final class CalibrationStateTable {
                         row.state().inputPartition(),
                         row.state().epoch().orElseThrow(),
                         row.state().shadow(),
+                        row.state().settings(),
                         row.offset()))
                 .sorted(Comparator.comparingInt(CountingRow::partition))
                 .toList();
@@ -121,6 +131,29 @@ final class CalibrationStateTable {
         return rows(state.adapter(), version)
                 .filter(row -> row.offset() < ownOffset && row.state().claims(batchId))
                 .map(Row::state)
+                .toList();
+    }
+
+    /**
+     * The keys of the states that a new state makes outdated: those of the same adapter and partition whose adapter
+     * digest is not among the last eight digests of the adapter that were written.
+     */
+    List<String> outdated(CalibrationState written) {
+        Map<String, Row> rows = adapters.getOrDefault(written.adapter(), Map.of());
+        Map<String, Long> lastWritten = new HashMap<>();
+        rows.values().forEach(row -> lastWritten.merge(row.state().version().digest(), row.offset(), Math::max));
+        lastWritten.put(written.version().digest(), Long.MAX_VALUE);
+        List<String> kept = lastWritten.entrySet().stream()
+                .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+                .limit(KEPT_DIGESTS)
+                .map(Map.Entry::getKey)
+                .toList();
+        return rows.entrySet().stream()
+                .filter(entry -> entry.getValue().state().inputPartition() == written.inputPartition())
+                .filter(entry ->
+                        !kept.contains(entry.getValue().state().version().digest()))
+                .map(Map.Entry::getKey)
+                .sorted()
                 .toList();
     }
 }

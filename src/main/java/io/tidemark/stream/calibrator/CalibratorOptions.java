@@ -7,6 +7,7 @@ import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TransactionalId;
 import java.time.Duration;
+import java.util.Map;
 
 /**
  * The settings of a calibrator.
@@ -30,5 +31,10 @@ public record CalibratorOptions(
     /** The rule for a model with this number of layers. */
     BoundaryRule rule(int numLayers) {
         return new BoundaryRule(settings, objective, numLayers);
+    }
+
+    /** What calibrators of a group must have in common although a difference begins no new epoch. */
+    Map<String, String> shared() {
+        return settings.shared(objective);
     }
 }

@@ -103,7 +103,7 @@ final class CalibratorSession implements AutoCloseable {
             consumer.close();
             throw e;
         }
-        calibration = new BatchCalibration(options, scorer, reports, membership, tables, transactions);
+        calibration = new BatchCalibration(options, scorer, reports, membership, tables, transactions, thread.time());
         membership.join(options.topics().validationTopics().names(), new GroupMembership.Changes() {
             @Override
             public void assigned() {

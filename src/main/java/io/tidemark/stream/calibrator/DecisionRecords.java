@@ -40,6 +40,7 @@ final class DecisionRecords {
      *
      * @param before    what was in force, read when the decisions were made
      * @param decisions the first one first; may be none
+     * @param conflict  which settings of another calibrator of the group differ from those of this one
      * @param batch     the batch whose examples were counted last
      */
     record DecidedBatch(
@@ -47,6 +48,7 @@ final class DecisionRecords {
             LoadedVersion version,
             RuleSnapshot before,
             List<RuleDecision> decisions,
+            Optional<String> conflict,
             BoundaryRecord.Evidence batch) {
 
         DecidedBatch {
@@ -163,6 +165,7 @@ final class DecisionRecords {
                 new BoundaryDecisionRecord.Epoch(
                         evidence.epoch(),
                         evidence.examples(),
+                        evidence.uncounted(),
                         evidence.batches(),
                         options.settings().epochExamples(),
                         decision.epochEnd().map(end -> end.name().toLowerCase(Locale.ROOT))),
@@ -183,7 +186,9 @@ final class DecisionRecords {
                                 row.certified(),
                                 row.sums()))
                         .toList(),
+                evidence.dropped(),
+                decided.conflict(),
                 Optional.of(decided.batch()),
-                options.mode() == Mode.PUBLISH);
+                options.mode() == Mode.PUBLISH && decision.reason() != RuleDecision.Reason.OTHER_COMPUTE_TYPE);
     }
 }

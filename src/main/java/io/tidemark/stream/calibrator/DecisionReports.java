@@ -3,10 +3,12 @@ package io.tidemark.stream.calibrator;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleDecision.EpochEnd;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.text.LogFields;
 import io.tidemark.text.LogText;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -28,6 +30,9 @@ final class DecisionReports {
     /** The digest of each adapter's last version that has an epoch with the settings of this process. */
     private final Map<String, String> own = new HashMap<>();
 
+    /** The offset of the last state of each adapter when this process read its states for the first time. */
+    private final Map<String, Long> firstRead = new HashMap<>();
+
     DecisionReports(CalibratorOptions options, CalibrationListener listener) {
         this.options = options;
         this.listener = listener;
@@ -41,16 +46,21 @@ final class DecisionReports {
     /** The batch is counted. */
     void counted(FinishedBatch.Scored scored) {
         String adapter = scored.decided().adapter();
-        if (scored.repeats() > scored.examples()) {
+        UncountedExamples uncounted = scored.uncounted();
+        if (uncounted.repeats() > scored.examples() || uncounted.repeatedGroups() > 0 || uncounted.refused() > 0) {
             LogFields.adapter(adapter)
                     .during(() -> LOG.warnf(
-                            "%d of %d examples of batch '%s' for '%s' were counted before; they add nothing within an epoch",
-                            scored.repeats(),
-                            scored.repeats() + scored.examples(),
+                            "batch '%s' for '%s': %d examples are counted; %d were counted before in the epoch, %d groups"
+                                    + " have a name that was, and %d examples are refused (too long, or their score with"
+                                    + " full LoRA is not finite)",
                             LogText.of(scored.decided().batch().batchId()),
-                            LogText.of(adapter)));
+                            LogText.of(adapter),
+                            scored.examples(),
+                            uncounted.repeats(),
+                            uncounted.repeatedGroups(),
+                            uncounted.refused()));
         }
-        listener.onCounted(adapter, scored.examples(), scored.repeats(), scored.seconds());
+        listener.onCounted(adapter, scored.examples(), uncounted, scored.seconds());
         decided(scored.decided());
     }
 
@@ -59,9 +69,11 @@ final class DecisionReports {
         if (isConflict(decided)) {
             LogFields.adapter(decided.adapter())
                     .during(() -> LOG.warnf(
-                            "another calibrator has begun an epoch of '%s' with other settings or another mode; give all"
-                                    + " calibrators of group '%s' the same tidemark.calibrator settings",
-                            LogText.of(decided.adapter()), options.process().group()));
+                            "another calibrator of '%s' has other settings or another mode%s; give all calibrators of group"
+                                    + " '%s' the same tidemark.calibrator settings",
+                            LogText.of(decided.adapter()),
+                            decided.conflict().map(text -> " (" + text + ")").orElse(""),
+                            options.process().group()));
             listener.onConflict(decided.adapter());
         }
         if (!decided.decisions().isEmpty()) {
@@ -92,8 +104,35 @@ final class DecisionReports {
         listener.onRejected(error);
     }
 
-    /** Whether another calibrator had begun the epoch before, with other settings or in the other mode. */
+    /**
+     * Which settings another calibrator of the group has that this one has not. It has written a state since this
+     * process read the states of the adapter for the first time.
+     */
+    Optional<String> conflict(String adapter, RuleSnapshot now) {
+        long first = firstRead.computeIfAbsent(
+                adapter,
+                read -> now.offsets().values().stream()
+                        .mapToLong(Long::longValue)
+                        .max()
+                        .orElse(-1));
+        Map<String, String> mine = options.shared();
+        List<String> others = now.settings().entrySet().stream()
+                .filter(state -> now.offsets().get(state.getKey()) > first)
+                .flatMap(state -> state.getValue().entrySet().stream())
+                .filter(setting -> !setting.getValue().equals(mine.get(setting.getKey())))
+                .map(setting -> LogText.of(setting.getKey()) + " " + LogText.of(setting.getValue()) + " there, "
+                        + mine.getOrDefault(setting.getKey(), "unknown") + " here")
+                .distinct()
+                .sorted()
+                .toList();
+        return others.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", others));
+    }
+
+    /** Whether another calibrator has other settings, or had begun the epoch before with such or in the other mode. */
     private boolean isConflict(DecidedBatch decided) {
+        if (decided.conflict().isPresent()) {
+            return true;
+        }
         return !decided.decisions().isEmpty()
                 && decided.version().digest().equals(own.get(decided.adapter()))
                 && (decided.before().otherMode()

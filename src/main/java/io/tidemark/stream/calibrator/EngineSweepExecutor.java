@@ -1,11 +1,9 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.sweep.SweepRun;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.time.Time;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -27,8 +25,8 @@ public final class EngineSweepExecutor implements SweepExecutor {
 
     /** {@inheritDoc} If the engine fails, the sweep is abandoned: the failure is not caused by the batch. */
     @Override
-    public List<ExampleScore> run(SweepRun sweep, Heartbeat heartbeat) throws SweepAbandonedException {
-        CompletableFuture<List<ExampleScore>> scores = new CompletableFuture<>();
+    public double[][] run(SweepRun sweep, Heartbeat heartbeat) throws SweepAbandonedException {
+        CompletableFuture<double[][]> scores = new CompletableFuture<>();
         CompletableFuture<Void> closed = new CompletableFuture<>();
         submit(sweep, scores, closed);
         try {
@@ -46,7 +44,7 @@ public final class EngineSweepExecutor implements SweepExecutor {
         }
     }
 
-    private void submit(SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> closed)
+    private void submit(SweepRun sweep, CompletableFuture<double[][]> scores, CompletableFuture<Void> closed)
             throws SweepAbandonedException {
         try {
             engine.runInBackground(() -> runSlice(sweep, scores, closed));
@@ -65,13 +63,13 @@ public final class EngineSweepExecutor implements SweepExecutor {
 
     /** Runs on the engine's thread. The sweep is closed there too, since only one thread may use it. */
     private static boolean runSlice(
-            SweepRun sweep, CompletableFuture<List<ExampleScore>> scores, CompletableFuture<Void> closed) {
+            SweepRun sweep, CompletableFuture<double[][]> scores, CompletableFuture<Void> closed) {
         try {
             if (!scores.isCancelled() && sweep.runSlice()) {
                 return true;
             }
             if (!scores.isCancelled()) {
-                scores.complete(sweep.scores());
+                scores.complete(sweep.means());
             }
         } catch (RuntimeException e) {
             scores.completeExceptionally(e);

@@ -1,6 +1,7 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -11,17 +12,18 @@ sealed interface FinishedBatch {
     /**
      * The batch was scored and is counted.
      *
-     * @param records  the state that includes the batch, the boundary if it is published, and decisions
-     * @param decided  the decisions after the batch
-     * @param examples the number of counted examples
-     * @param repeats  the number of examples that were counted before
-     * @param seconds  the duration of the sweep, 0 without one
+     * @param records   the state that includes the batch, tombstones of states of older versions, the boundary if it
+     *                  is published, and decisions
+     * @param decided   the decisions after the batch
+     * @param examples  the number of counted examples
+     * @param uncounted the examples that add nothing
+     * @param seconds   the duration of the sweeps, 0 without one
      */
     record Scored(
             List<ProducerRecord<byte[], byte[]>> records,
             DecidedBatch decided,
             int examples,
-            int repeats,
+            UncountedExamples uncounted,
             double seconds)
             implements FinishedBatch {}
 

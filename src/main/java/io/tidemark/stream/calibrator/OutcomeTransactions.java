@@ -95,6 +95,13 @@ final class OutcomeTransactions implements AutoCloseable {
         return records;
     }
 
+    /** The tombstones of states, by their keys. */
+    List<ProducerRecord<byte[], byte[]>> tombstones(List<String> keys) {
+        return keys.stream()
+                .map(key -> new ProducerRecord<byte[], byte[]>(topics.calibrationState(), utf8(key), null))
+                .toList();
+    }
+
     /** Publishes the records of a batch that is counted. */
     void publish(ConsumerRecord<byte[], byte[]> batch, FinishedBatch.Scored scored) {
         publish(positionBehind(batch), scored.records(), scored.decided());

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
 
 /**
  * What the rule reads of the tables for one adapter version, at one time.
@@ -20,6 +21,7 @@ import java.util.OptionalInt;
  * @param inForce            what is in force; in shadow mode, what would be in force
  * @param boundaryBeforeMove what a rollback sets, from the record in force
  * @param offsets            the offset of each partition's state, which tells whether it has been written since
+ * @param settings           the settings behind each partition's state
  * @param otherMode          whether a calibrator in the other mode has counted in the last epoch
  * @param at                 when the tables were read
  */
@@ -28,11 +30,13 @@ record RuleSnapshot(
         InForce inForce,
         OptionalInt boundaryBeforeMove,
         Map<Integer, Long> offsets,
+        Map<Integer, Map<String, String>> settings,
         boolean otherMode,
         Instant at) {
 
     RuleSnapshot {
         offsets = Map.copyOf(offsets);
+        settings = Map.copyOf(settings);
     }
 
     /**
@@ -64,6 +68,7 @@ record RuleSnapshot(
                 otherMode ? fromEpoch(found, epoch + 1) : found,
                 isShadow ? OptionalInt.empty() : boundaries.boundaryBeforeMove(adapter, version),
                 offsets,
+                rows.stream().collect(Collectors.toMap(CountingRow::partition, CountingRow::settings)),
                 otherMode,
                 at);
     }

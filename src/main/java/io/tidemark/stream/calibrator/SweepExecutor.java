@@ -1,8 +1,6 @@
 package io.tidemark.stream.calibrator;
 
-import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.sweep.SweepRun;
-import java.util.List;
 
 /** Runs sweeps: on threads of their own, or between the steps of a generation engine. */
 public interface SweepExecutor {
@@ -19,10 +17,10 @@ public interface SweepExecutor {
      * the sweep.
      *
      * @param heartbeat called on the calling thread at least every 100 ms; false ends the sweep
-     * @return the scores in the order of the examples
+     * @return the scores {@code [examples][boundaries]}; may be infinite or not a number
      * @throws SweepAbandonedException if the sweep was ended
      */
-    List<ExampleScore> run(SweepRun sweep, Heartbeat heartbeat) throws SweepAbandonedException;
+    double[][] run(SweepRun sweep, Heartbeat heartbeat) throws SweepAbandonedException;
 
     /** Runs sweeps on threads of their own, for a process that does not generate. */
     static SweepExecutor onOwnThreads() {
@@ -31,7 +29,7 @@ public interface SweepExecutor {
                 if (!sweep.run(heartbeat::beat)) {
                     throw new SweepAbandonedException();
                 }
-                return sweep.scores();
+                return sweep.means();
             }
         };
     }

@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleEvidence;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.stream.calibrator.CalibrationListener;
 import java.util.List;
 import java.util.Locale;
@@ -56,9 +57,13 @@ public final class CalibrationMetrics implements CalibrationListener {
     }
 
     @Override
-    public void onCounted(String adapter, int examples, int repeats, double sweepSeconds) {
+    public void onCounted(String adapter, int examples, UncountedExamples uncounted, double sweepSeconds) {
         registry.counter("tidemark.calibration.examples", ADAPTER, adapter).increment(examples);
-        registry.counter("tidemark.calibration.repeats", ADAPTER, adapter).increment(repeats);
+        registry.counter("tidemark.calibration.repeats", ADAPTER, adapter).increment(uncounted.repeats());
+        registry.counter("tidemark.calibration.repeated.groups", ADAPTER, adapter)
+                .increment(uncounted.repeatedGroups());
+        registry.counter("tidemark.calibration.refused.examples", ADAPTER, adapter)
+                .increment(uncounted.refused());
         registry.timer("tidemark.calibration.sweep", ADAPTER, adapter)
                 .record((long) (sweepSeconds * 1e9), TimeUnit.NANOSECONDS);
         if (examples > 0) {

@@ -1,10 +1,10 @@
 package io.tidemark.stream.settings;
 
 import io.tidemark.calibration.rule.Candidates;
-import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
+import java.util.OptionalInt;
 import java.util.function.Supplier;
 
 /** The rule for boundaries that {@code tidemark.calibrator.*} describes. */
@@ -36,8 +36,8 @@ public final class RuleOfSettings {
                         settings.batchExamples(),
                         settings.falseAlarmExamples(),
                         settings.epochExamples(),
-                        HarmTest.Unit.parse(settings.unit()),
-                        settings.candidates().map(Candidates::parse))
+                        settings.candidates().map(Candidates::parse),
+                        keptCandidates(settings.keptCandidates()))
                 .forObjective(objective(settings)));
     }
 
@@ -50,6 +50,17 @@ public final class RuleOfSettings {
         RuleSettings rule = of(settings);
         named(() -> rule.candidates(numLayers));
         return rule;
+    }
+
+    private static OptionalInt keptCandidates(String text) {
+        if (text.strip().equals("all")) {
+            return OptionalInt.empty();
+        }
+        try {
+            return OptionalInt.of(Integer.parseInt(text.strip()));
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("kept-candidates must be a number such as 3, or all: '" + text + "'", e);
+        }
     }
 
     /** The messages of the rule name a setting without its prefix. */

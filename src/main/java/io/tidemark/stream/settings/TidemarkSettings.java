@@ -344,7 +344,7 @@ public interface TidemarkSettings {
         @WithDefault("64")
         int batchExamples();
 
-        /** Examples from a move to a false alarm, on average at least; batches with the unit {@code batch}. */
+        /** Examples from a move to a false alarm, on average at least. */
         @WithDefault("10000")
         double falseAlarmExamples();
 
@@ -352,15 +352,15 @@ public interface TidemarkSettings {
         @WithDefault("2000")
         int epochExamples();
 
-        /** {@code example} or {@code batch}: what adds one factor to the test. */
-        @WithDefault("example")
-        String unit();
-
         /**
          * The boundaries that are scored: a number of evenly spaced ones, or a list separated by commas. Absent: all up
          * to 16 layers, 16 above.
          */
         Optional<String> candidates();
+
+        /** How many of the best candidates are scored after {@code min-samples} examples, or {@code all}. */
+        @WithDefault("3")
+        String keptCandidates();
 
         /** {@code publish}, or {@code shadow} to decide and record without publishing boundaries. */
         @WithDefault("publish")

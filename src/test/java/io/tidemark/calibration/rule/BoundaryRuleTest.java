@@ -2,16 +2,19 @@ package io.tidemark.calibration.rule;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.calibration.curve.StudentT;
-import io.tidemark.calibration.rule.HarmTest.Unit;
 import io.tidemark.calibration.rule.RuleDecision.EpochEnd;
 import io.tidemark.calibration.rule.RuleDecision.Reason;
+import io.tidemark.message.DroppedBoundary;
+import io.tidemark.message.UncountedExamples;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
@@ -25,7 +28,8 @@ class BoundaryRuleTest {
     /** Layers, and the place of L. */
     private static final int L = 3;
 
-    private static final RuleSettings SETTINGS = RuleSettings.DEFAULT;
+    /** The default settings, without dropping candidates. */
+    private static final RuleSettings SETTINGS = test(0.02, 1, 0.5);
 
     /** The states of all partitions and what is in force, as tables would hold them. */
     private static final class Adapter {
@@ -43,8 +47,13 @@ class BoundaryRuleTest {
             return this;
         }
 
+        /** What a batch would lead to. */
+        BatchCount.Counted counted(int partition, ScoredBatch batch) {
+            return (BatchCount.Counted) rule.count(states, partition, batch, inForce);
+        }
+
         List<RuleDecision> count(int partition, ScoredBatch batch) {
-            BoundaryRule.CountedState counted = rule.count(states, partition, batch, inForce);
+            BatchCount.Counted counted = counted(partition, batch);
             states = states.with(partition, counted.state());
             inForce = counted.inForce();
             return counted.decisions();
@@ -79,12 +88,13 @@ class BoundaryRuleTest {
                 64,
                 falseAlarm,
                 epochExamples,
-                Unit.EXAMPLE,
-                Optional.empty());
+                Optional.empty(),
+                OptionalInt.empty());
     }
 
-    private static RuleSettings test(double margin, double lossCap, double gainCap, Unit unit) {
-        return new RuleSettings(0.05, margin, lossCap, gainCap, 32, 4, 64, 10_000, 2000, unit, Optional.empty());
+    private static RuleSettings test(double margin, double lossCap, double gainCap) {
+        return new RuleSettings(
+                0.05, margin, lossCap, gainCap, 32, 4, 64, 10_000, 2000, Optional.empty(), OptionalInt.empty());
     }
 
     @Test
@@ -346,23 +356,22 @@ class BoundaryRuleTest {
         assertThat(adapter.states.of(1).orElseThrow().statistics().count()).isEqualTo(8);
     }
 
-    @ParameterizedTest(name = "margin {0}, loss cap {1}, gain cap {2}, unit {3}: withdrawn {4}")
+    @ParameterizedTest(name = "margin {0}, loss cap {1}, gain cap {2}: withdrawn {3}")
     @CsvSource({
-        "0.03,1,0.5,EXAMPLE,false",
-        "0.02,0.9,0.5,EXAMPLE,false",
-        "0.02,1,0.6,EXAMPLE,false",
-        "0.01,1,0.5,EXAMPLE,true",
-        "0.02,2,0.5,EXAMPLE,true",
-        "0.02,1,0.4,EXAMPLE,true",
-        "0.02,1,0.5,BATCH,true"
+        "0.03,1,0.5,false",
+        "0.02,0.9,0.5,false",
+        "0.02,1,0.6,false",
+        "0.01,1,0.5,true",
+        "0.02,2,0.5,true",
+        "0.02,1,0.4,true"
     })
     @DisplayName("A change of the test begins an epoch; a stricter test withdraws the boundary")
-    void settingsChange(double margin, double lossCap, double gainCap, Unit unit, boolean withdrawn) {
+    void settingsChange(double margin, double lossCap, double gainCap, boolean withdrawn) {
         Adapter adapter = new Adapter(SETTINGS, "latency");
         adapter.count(0, 20, -0.2, 0.3, -0.2);
         assertThat(adapter.inForce.boundary()).isEqualTo(1);
         List<RuleDecision> decisions =
-                adapter.with(test(margin, lossCap, gainCap, unit), "latency").count(0, 1, -0.2, 0.3, -0.2);
+                adapter.with(test(margin, lossCap, gainCap), "latency").count(0, 1, -0.2, 0.3, -0.2);
         assertThat(decisions).hasSize(2);
         assertThat(decisions.get(0).epochEnd()).contains(EpochEnd.SETTINGS);
         assertThat(decisions.get(0).isWithdrawal()).isEqualTo(withdrawn);
@@ -377,7 +386,7 @@ class BoundaryRuleTest {
     @Test
     @DisplayName("The record in force withdraws its boundary under stricter settings although all states are lost")
     void lostStates() {
-        Adapter adapter = new Adapter(test(0.01, 1, 0.5, Unit.EXAMPLE), "latency");
+        Adapter adapter = new Adapter(test(0.01, 1, 0.5), "latency");
         adapter.inForce = InForce.rule(1, 4, 2, 60, SETTINGS.test());
         RuleDecision decision = adapter.count(0, 1, -0.2, 0.3, -0.2).get(0);
         assertThat(decision.reason()).isEqualTo(Reason.STRICTER_SETTINGS);
@@ -391,7 +400,7 @@ class BoundaryRuleTest {
         Adapter adapter = new Adapter(SETTINGS, "latency");
         adapter.count(0, 20, -0.2, 0.3, -0.2);
         RuleSettings two = new RuleSettings(
-                0.05, 0.02, 1, 0.5, 32, 4, 64, 10_000, 2000, Unit.EXAMPLE, Optional.of(Candidates.parse("0,2")));
+                0.05, 0.02, 1, 0.5, 32, 4, 64, 10_000, 2000, Optional.of(Candidates.parse("0,2")), OptionalInt.empty());
         adapter.with(two, "latency");
         BoundaryRule.Opened opened = adapter.rule.open(adapter.states, 0, adapter.inForce);
         assertThat(opened.state().set().boundaries()).containsExactly(0, 1, 2, 3);
@@ -423,22 +432,27 @@ class BoundaryRuleTest {
     }
 
     @Test
-    @DisplayName("A batch that was scored without a boundary of the epoch is refused, to be scored again")
+    @DisplayName("Examples that were scored without a boundary of the epoch must be scored again, part by part")
     void otherSet() {
         Adapter adapter = new Adapter(SETTINGS, "latency");
-        ScoredBatch batch = ScoredBatches.of(List.of(0, 2, 3), new double[4][2]);
-        assertThat(batch.covers(adapter.rule
-                        .open(adapter.states, 0, adapter.inForce)
-                        .state()
-                        .set()))
-                .isFalse();
-        assertThatThrownBy(() -> adapter.count(0, batch)).hasMessageContaining("[0, 2, 3]");
+        ScoredBatch batch = ScoredBatches.of(List.of(0, 2, 3), new double[100][2]);
+        BatchCount first = adapter.rule.count(adapter.states, 0, batch, adapter.inForce);
+        List<Integer> part = IntStream.range(0, 64).boxed().toList();
+        assertThat(first).isEqualTo(new BatchCount.Unscored(part, List.of(0, 1, 2, 3)));
+        ScoredBatch scored = batch.with(
+                part,
+                part.stream()
+                        .map(place -> BoundaryScores.of(List.of(0, 1, 2, 3), new double[4]))
+                        .toList());
+        assertThat(adapter.rule.count(adapter.states, 0, scored, adapter.inForce))
+                .isEqualTo(
+                        new BatchCount.Unscored(IntStream.range(64, 100).boxed().toList(), List.of(0, 1, 2, 3)));
     }
 
     @Test
     @DisplayName("Two calibrators with different settings alternate epochs, and neither keeps the other's boundary")
     void conflict() {
-        RuleSettings other = test(0.05, 1, 0.5, Unit.EXAMPLE);
+        RuleSettings other = test(0.05, 1, 0.5);
         Adapter adapter = new Adapter(SETTINGS, "latency");
         adapter.count(0, 3, 0.4, 0.4, 0.4);
         adapter.with(other, "latency").count(1, 1, 0.4, 0.4, 0.4);
@@ -472,7 +486,7 @@ class BoundaryRuleTest {
     @DisplayName("A move that another calibrator commits at the time of an alarm is withdrawn by either of them")
     void overtaken() {
         Adapter adapter = beforeAlarm();
-        BoundaryRule.CountedState alarm =
+        BatchCount.Counted alarm = (BatchCount.Counted)
                 adapter.rule.count(adapter.states, 0, ScoredBatches.constant(8, -0.2, -0.3, -0.2), adapter.inForce);
         // the other calibrator has not seen the alarm, and its record is the last one
         EpochState other = adapter.states.of(1).orElseThrow().watching(2, 0);
@@ -483,7 +497,7 @@ class BoundaryRuleTest {
         assertThat(afterCommit.inForce()).isEqualTo(InForce.rule(L, 2, 2, 0, SETTINGS.test()));
         // if it dies before it decides again, the next batch withdraws the boundary
         for (int partition = 0; partition < 3; partition++) {
-            BoundaryRule.CountedState next =
+            BatchCount.Counted next = (BatchCount.Counted)
                     adapter.rule.count(states, partition, ScoredBatches.constant(8, -0.2, 0.3, -0.2), moved);
             assertThat(next.decisions().get(0).reason()).isEqualTo(Reason.OVERTAKEN);
             assertThat(next.decisions()).hasSize(2);
@@ -496,13 +510,13 @@ class BoundaryRuleTest {
     @Test
     @DisplayName("A boundary that stays in force when an epoch begins is not withdrawn, whichever partition begins it")
     void notOvertaken() {
-        for (RuleSettings settings : List.of(test(0.03, 1, 0.5, Unit.EXAMPLE), settings(32, 4, 10_000, 176))) {
+        for (RuleSettings settings : List.of(test(0.03, 1, 0.5), settings(32, 4, 10_000, 176))) {
             Adapter adapter = new Adapter(SETTINGS, "latency");
             adapter.count(1, 1, -0.2, 0.3, -0.2);
             adapter.count(0, 20, -0.2, 0.3, -0.2);
             adapter.with(settings, "latency");
             // partition 2 has not counted anything, and all examples of its batch may be repeats
-            adapter.count(2, new ScoredBatch(List.of(0, 1, 2, 3), List.of()));
+            adapter.count(2, new ScoredBatch(List.of(), 0));
             for (int i = 0; i < 9; i++) {
                 assertThat(adapter.count(i % 3, 1, -0.2, 0.3, -0.2)).noneMatch(RuleDecision::isWithdrawal);
             }
@@ -515,7 +529,7 @@ class BoundaryRuleTest {
     @DisplayName("A pinned boundary is neither moved nor watched nor part of the epoch's set")
     void pinned() {
         RuleSettings settings = new RuleSettings(
-                0.05, 0.02, 1, 0.5, 32, 4, 64, 100, 2000, Unit.EXAMPLE, Optional.of(Candidates.parse("0,2")));
+                0.05, 0.02, 1, 0.5, 32, 4, 64, 100, 2000, Optional.of(Candidates.parse("0,2")), OptionalInt.empty());
         Adapter adapter = new Adapter(settings, "latency");
         adapter.inForce = InForce.pinned(1);
         List<RuleDecision> decisions = new ArrayList<>();
@@ -561,50 +575,292 @@ class BoundaryRuleTest {
     }
 
     @Test
-    @DisplayName("With the unit batch, a batch is one part and one factor, in the watch too")
-    void unitBatch() {
-        RuleSettings settings = new RuleSettings(0.05, 0.02, 1, 0.5, 32, 4, 2, 100, 2000, Unit.BATCH, Optional.empty());
-        Adapter adapter = new Adapter(settings, "latency");
-        List<RuleDecision> decisions = adapter.count(0, 60, -0.2, 0.3, -0.2);
-        assertThat(decisions).hasSize(60);
-        // as many batches as examples with the other unit, with equal examples
-        RuleDecision move = Adapter.move(decisions);
-        RuleDecision perExample =
-                Adapter.move(new Adapter(settings(8, 1, 10_000, 2000), "latency").count(0, 60, -0.2, 0.3, -0.2));
-        assertThat((long) move.evidence().batches())
-                .isBetween(
-                        perExample.evidence().examples() - 7,
-                        perExample.evidence().examples());
-        Watch before = adapter.states.of(0).orElseThrow().watch();
-        adapter.count(0, 1, -0.2, -0.3, -0.2);
-        assertThat(adapter.states.of(0).orElseThrow().watch().value())
-                .isEqualTo(
-                        before.plus(settings.test(), new double[][] {{-0.3}}, 0).value(), within(1e-9));
-        assertThat(adapter.count(0, 10, -0.2, -0.3, -0.2)).anyMatch(decision -> decision.reason() == Reason.ALARM);
-    }
-
-    @Test
     @DisplayName("Examples that any partition has counted in the epoch are skipped, and repeats within a batch, too")
     void repeats() {
         Adapter adapter = new Adapter(settings(32, 4, 10_000, 64), "latency");
         ScoredBatch first = ScoredBatches.constant(8, 0, 0, 0);
         adapter.count(3, first);
-        List<ExampleFilter.Bits> bits = new ArrayList<>(first.examples().stream()
-                .map(ScoredBatch.ScoredExample::bits)
-                .limit(2)
-                .toList());
-        ExampleFilter.Bits fresh = ExampleFilter.Bits.of(0x123456789abcdef0L);
-        bits.addAll(List.of(fresh, fresh));
-        BoundaryRule.Opened opened = adapter.rule.open(adapter.states, 0, adapter.inForce);
-        assertThat(adapter.rule.fresh(adapter.states, opened, bits)).containsExactly(2);
+        List<ScoredBatch.ScoredExample> examples =
+                new ArrayList<>(first.examples().subList(0, 2));
+        ScoredBatch.ScoredExample fresh =
+                ScoredBatches.constant(1, 0, 0, 0).examples().get(0);
+        examples.addAll(List.of(fresh, fresh));
+        ScoredBatch batch = new ScoredBatch(examples, 0);
+        BatchCount.Counted counted = adapter.counted(0, batch);
+        assertThat(counted.uncounted()).isEqualTo(new UncountedExamples(3, 0, 0));
+        assertThat(counted.state().units()).isEqualTo(1);
         // nothing of a batch of repeats is counted
-        assertThat(adapter.count(0, new ScoredBatch(List.of(0, 1, 2, 3), List.of())))
-                .isEmpty();
+        assertThat(adapter.count(0, first)).isEmpty();
+        assertThat(adapter.states.of(0).orElseThrow().uncounted()).isEqualTo(new UncountedExamples(8, 0, 0));
         // the next epoch counts them again
         adapter.count(0, 7, 0, 0, 0);
-        opened = adapter.rule.open(adapter.states, 0, adapter.inForce);
-        assertThat(opened.state().epoch()).isEqualTo(2);
-        assertThat(adapter.rule.fresh(adapter.states, opened, bits)).containsExactly(0, 1, 2);
+        assertThat(adapter.states.of(0).orElseThrow().epoch()).isEqualTo(2);
+        assertThat(adapter.counted(0, batch).uncounted()).isEqualTo(new UncountedExamples(1, 0, 0));
+    }
+
+    private static RuleSettings dropping(int keptCandidates, int epochExamples) {
+        return new RuleSettings(
+                0.05, 0.02, 1, 0.5, 32, 4, 64, 10_000, epochExamples, Optional.empty(), OptionalInt.of(keptCandidates));
+    }
+
+    private static List<Integer> boundaries(Adapter adapter, int partition) {
+        return adapter.states.of(partition).orElseThrow().set().boundaries();
+    }
+
+    @Test
+    @DisplayName("Once all partitions have min-samples examples, the next part is scored at the best candidates only")
+    void drops() {
+        Adapter adapter = new Adapter(dropping(1, 2000), "latency");
+        adapter.count(0, 2, 0, 0.1, 0.05);
+        adapter.count(1, 2, 0, 0.1, 0.05);
+        assertThat(boundaries(adapter, 1)).containsExactly(0, 1, 2, 3);
+        ScoredBatch unscored = new ScoredBatch(
+                ScoredBatches.constant(8, 0, 0, 0).examples().stream()
+                        .map(each -> new ScoredBatch.ScoredExample(each.bits(), each.group(), BoundaryScores.NONE))
+                        .toList(),
+                0);
+        assertThat(adapter.rule.count(adapter.states, 2, unscored, adapter.inForce))
+                .isEqualTo(new BatchCount.Unscored(IntStream.range(0, 8).boxed().toList(), List.of(1, 3)));
+        RuleEvidence evidence = adapter.count(2, 1, 0, 0.1, 0.05).get(0).evidence();
+        assertThat(boundaries(adapter, 2)).containsExactly(1, 3);
+        assertThat(evidence.examples()).isEqualTo(40);
+        assertThat(evidence.boundaries())
+                .extracting(RuleEvidence.BoundaryEvidence::boundary)
+                .containsExactly(1, 3);
+        assertThat(evidence.dropped())
+                .extracting(DroppedBoundary::boundary, DroppedBoundary::examples)
+                .containsExactly(tuple(0, 32L), tuple(2, 32L));
+        assertThat(evidence.dropped().get(1).difference()).isEqualTo(0.05, within(1e-12));
+        // the correction is for all boundaries of the epoch's start
+        assertThat(evidence.tested()).isEqualTo(3);
+        assertThat(evidence.threshold()).isEqualTo(EProcesses.threshold(3, 1, 0.05));
+        // a partition with older states is projected, and later ones agree
+        adapter.count(0, 1, 0, 0.1, 0.05);
+        assertThat(boundaries(adapter, 0)).containsExactly(1, 3);
+        assertThat(adapter.states.of(0).orElseThrow().statistics().count()).isEqualTo(24);
+    }
+
+    @Test
+    @DisplayName("A kept boundary has the same ln E as without dropping")
+    void sameTest() {
+        Adapter all = new Adapter(SETTINGS, "quality");
+        Adapter best = new Adapter(dropping(1, 2000), "quality");
+        for (int i = 0; i < 9; i++) {
+            ScoredBatch batch = ScoredBatches.constant(8, -0.1, 0.02 * Math.sin(i) + 0.03, 0);
+            RuleEvidence.BoundaryEvidence expected =
+                    all.count(0, batch).get(0).evidence().row(1).orElseThrow();
+            RuleEvidence.BoundaryEvidence row =
+                    best.count(0, batch).get(0).evidence().row(1).orElseThrow();
+            assertThat(row.logE().orElseThrow()).isEqualTo(expected.logE().orElseThrow(), within(1e-9));
+            assertThat(row.mean()).isEqualTo(expected.mean(), within(1e-9));
+        }
+    }
+
+    @Test
+    @DisplayName("A candidate whose mean is below the margin by two standard errors is dropped although it is the best")
+    void hopeless() {
+        Adapter adapter = new Adapter(dropping(3, 80), "latency");
+        for (int batch = 0; batch < 4; batch++) {
+            double[][] rows = new double[8][];
+            for (int i = 0; i < rows.length; i++) {
+                // the standard error of boundary 1 is 0.5 / sqrt(31)
+                rows[i] = new double[] {-0.1, i % 2 == 0 ? 0.35 : -0.65, -0.021};
+            }
+            adapter.count(0, ScoredBatches.of(rows));
+        }
+        adapter.count(0, 1, 0, 0, 0);
+        assertThat(boundaries(adapter, 0)).containsExactly(1, 3);
+        // with none left, examples are counted without scores, until the epoch ends and all return
+        Adapter none = new Adapter(dropping(3, 80), "latency");
+        none.count(0, 4, -0.1, -0.1, -0.1);
+        ScoredBatch unscored = new ScoredBatch(
+                ScoredBatches.constant(40, 0, 0, 0).examples().stream()
+                        .map(each -> new ScoredBatch.ScoredExample(each.bits(), each.group(), BoundaryScores.NONE))
+                        .toList(),
+                0);
+        RuleEvidence evidence = none.count(0, unscored).get(0).evidence();
+        assertThat(boundaries(none, 0)).containsExactly(3);
+        assertThat(evidence.examples()).isEqualTo(72);
+        assertThat(none.states.of(0).orElseThrow().statistics().count()).isEqualTo(32);
+        assertThat(EpochStateTest.readBack(none.states)).isEqualTo(none.states);
+        none.count(0, new ScoredBatch(unscored.examples().subList(0, 0), 0));
+        none.count(0, 1, 0, 0, 0);
+        assertThat(boundaries(none, 0)).containsExactly(0, 1, 2, 3);
+        assertThat(none.states.of(0).orElseThrow().epoch()).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName(
+            "The boundary in force is scored and watched although it is the worst, and kept ones stay after a move")
+    void keepsTheBoundaryInForce() {
+        Adapter adapter = new Adapter(dropping(1, 2000), "latency");
+        adapter.inForce = InForce.rule(0, 1, 1, 0, SETTINGS.test());
+        adapter.count(0, 5, -0.04, 0.1, 0.05);
+        assertThat(boundaries(adapter, 0)).containsExactly(0, 1, 3);
+        assertThat(adapter.states.watch(adapter.inForce, SETTINGS.test())).isPositive();
+    }
+
+    @Test
+    @DisplayName("If two partitions drop boundaries at the same time, what either has dropped is dropped")
+    void dropsAtTheSameTime() {
+        Adapter one = new Adapter(dropping(2, 2000), "latency");
+        one.count(0, 2, 0.01, 0.02, 0.03);
+        one.count(1, 2, 0.01, 0.02, 0.03);
+        Adapter other = new Adapter(dropping(2, 2000), "latency");
+        other.count(2, 2, 0.2, 0, 0);
+        PartitionStates before = one.states;
+        one.count(0, 1, 0.01, 0.02, 0.03);
+        assertThat(boundaries(one, 0)).containsExactly(1, 2, 3);
+        Adapter late = new Adapter(dropping(2, 2000), "latency");
+        late.states = before.with(2, other.states.of(2).orElseThrow());
+        late.count(1, 1, 0.01, 0.02, 0.03);
+        assertThat(boundaries(late, 1)).containsExactly(0, 2, 3);
+        // both are committed
+        PartitionStates both = one.states.with(1, late.states.of(1).orElseThrow());
+        one.states = both;
+        RuleEvidence evidence = one.rule.decide(both, one.inForce).evidence();
+        assertThat(evidence.boundaries())
+                .extracting(RuleEvidence.BoundaryEvidence::boundary)
+                .containsExactly(2, 3);
+        assertThat(evidence.examples()).isEqualTo(48);
+        one.count(1, 1, 0.01, 0.02, 0.03);
+        assertThat(boundaries(one, 1)).containsExactly(2, 3);
+        assertThat(one.states.epoch(one.inForce)).isEqualTo(1);
+    }
+
+    /** A batch whose examples belong to groups; a group of "" is none. */
+    private static ScoredBatch grouped(ScoredBatch batch, String... groups) {
+        return new ScoredBatch(
+                IntStream.range(0, groups.length)
+                        .mapToObj(i -> new ScoredBatch.ScoredExample(
+                                batch.examples().get(i).bits(),
+                                Optional.of(groups[i]).filter(name -> !name.isEmpty()),
+                                batch.examples().get(i).scores()))
+                        .toList(),
+                batch.refused());
+    }
+
+    @Test
+    @DisplayName("A group counts as one example with the mean of its capped differences")
+    void groups() {
+        double[][] rows = {{-0.2, 2, 0}, {0, 0, 0}, {0.4, -3, 0.1}, {0.1, 0.1, 0.1}};
+        Adapter grouped = new Adapter(SETTINGS, "latency");
+        EpochState state = grouped.counted(0, grouped(ScoredBatches.of(rows), "a", "", "a", "b"))
+                .state();
+        Adapter means = new Adapter(SETTINGS, "latency");
+        EpochState expected = means.counted(0, ScoredBatches.of(new double[][] {
+                    {0.1, (0.5 - 1) / 2, 0.05}, {0, 0, 0}, {0.1, 0.1, 0.1}
+                }))
+                .state();
+        assertThat(state.units()).isEqualTo(3);
+        assertThat(state.statistics().count()).isEqualTo(3);
+        for (int b = 0; b < L; b++) {
+            assertThat(state.sums().logValue(b)).isEqualTo(expected.sums().logValue(b), within(1e-12));
+        }
+        // the mean itself is not capped
+        assertThat(state.statistics().mean(1)).isEqualTo(-1 + (-0.5 + 0 + 0.1) / 3, within(1e-12));
+    }
+
+    @Test
+    @DisplayName("A group with a name of the epoch is skipped with all its examples, on any partition")
+    void repeatedGroups() {
+        Adapter adapter = new Adapter(SETTINGS, "latency");
+        adapter.count(1, grouped(ScoredBatches.constant(3, 0, 0, 0), "a", "a", ""));
+        BatchCount.Counted counted =
+                adapter.counted(0, grouped(ScoredBatches.constant(5, 0, 0, 0), "a", "c", "a", "c", ""));
+        assertThat(counted.uncounted()).isEqualTo(new UncountedExamples(2, 1, 0));
+        assertThat(counted.state().units()).isEqualTo(2);
+        assertThat(counted.decisions().get(0).evidence().uncounted()).isEqualTo(new UncountedExamples(2, 1, 0));
+        // a name is no example, and an example is no name
+        assertThat(adapter.counted(0, grouped(ScoredBatches.constant(1, 0, 0, 0), "b"))
+                        .uncounted())
+                .isEqualTo(UncountedExamples.NONE);
+    }
+
+    @Test
+    @DisplayName("A part splits no group, and has more than batch-examples examples only for a larger group")
+    void partsOfGroups() {
+        RuleSettings settings =
+                new RuleSettings(0.05, 0.02, 1, 0.5, 32, 4, 4, 10_000, 2000, Optional.empty(), OptionalInt.empty());
+        Adapter adapter = new Adapter(settings, "latency");
+        List<RuleDecision> decisions = adapter.count(
+                0,
+                grouped(
+                        ScoredBatches.constant(12, 0, 0, 0),
+                        "",
+                        "a",
+                        "b",
+                        "b",
+                        "b",
+                        "a",
+                        "c",
+                        "c",
+                        "c",
+                        "c",
+                        "c",
+                        "c"));
+        // [first, a], [b], [c]
+        assertThat(decisions)
+                .extracting(decision -> decision.evidence().examples())
+                .containsExactly(2L, 3L, 4L);
+    }
+
+    @Test
+    @DisplayName("A score that is not finite is the largest loss; without one at L, only the example is refused")
+    void notFinite() {
+        ScoredBatch batch = ScoredBatches.of(new double[][] {
+            {Double.NaN, Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY}, {0, 0, 0}, {0.1, 0.1, 0.1}
+        });
+        ScoredBatch withoutFull = batch.with(List.of(1), List.of(BoundaryScores.of(List.of(0, 1, 2, 3), new double[] {
+            -1, -1, -1, Double.NaN
+        })));
+        Adapter adapter = new Adapter(SETTINGS, "latency");
+        BatchCount.Counted counted = adapter.counted(0, new ScoredBatch(withoutFull.examples(), 2));
+        assertThat(counted.uncounted()).isEqualTo(new UncountedExamples(0, 0, 3));
+        EpochState expected = new Adapter(SETTINGS, "latency")
+                .counted(0, ScoredBatches.of(new double[][] {{-1, -1, -1}, {0.1, 0.1, 0.1}}))
+                .state();
+        assertThat(counted.state().sums().sums()).isEqualTo(expected.sums().sums());
+        assertThat(counted.state().statistics()).isEqualTo(expected.statistics());
+        // a refused example may be sent again
+        BatchCount.Counted again = new Adapter(SETTINGS, "latency").counted(0, withoutFull);
+        adapter.states = adapter.states.with(0, again.state());
+        assertThat(adapter.counted(0, batch).uncounted().repeats()).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("While a record of another compute type applies, examples count and nothing is decided")
+    void otherComputeType() {
+        Adapter adapter = new Adapter(SETTINGS, "latency");
+        adapter.inForce = InForce.ofOtherComputeType(2);
+        assertThat(adapter.count(0, 20, -0.2, 0.3, -0.2))
+                .allMatch(decision -> decision.reason() == Reason.OTHER_COMPUTE_TYPE && !decision.publishes());
+        assertThat(adapter.inForce).isEqualTo(InForce.ofOtherComputeType(2));
+        // when the record is gone, what was counted counts
+        adapter.inForce = InForce.none(L);
+        assertThat(adapter.rule
+                        .decide(adapter.states, adapter.inForce)
+                        .inForce()
+                        .boundary())
+                .isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("An epoch ends when the filter of a partition is full, whatever the number of groups is")
+    void fullFilter() {
+        Adapter adapter = new Adapter(SETTINGS, "latency");
+        Optional<RuleDecision> end = Optional.empty();
+        long examples = 0;
+        for (int batch = 0; end.isEmpty() && batch < 100; batch++) {
+            String[] groups = new String[100];
+            Arrays.fill(groups, "g" + batch);
+            examples += groups.length;
+            end = adapter.count(0, grouped(ScoredBatches.constant(100, 0, 0, 0), groups)).stream()
+                    .filter(decision -> decision.epochEnd().isPresent())
+                    .findFirst();
+        }
+        assertThat(end.orElseThrow().epochEnd()).contains(EpochEnd.FULL);
+        assertThat(examples).isBetween(7500L, 8500L);
     }
 
     @Test

@@ -35,7 +35,8 @@ class EpochStateTest {
         for (int i = 0; i < batches; i++) {
             double[] differences = new double[layers];
             Arrays.fill(differences, Math.sin(i) / 3 - 0.1);
-            BoundaryRule.CountedState counted = rule.count(states, 0, ScoredBatches.constant(8, differences), inForce);
+            BatchCount.Counted counted =
+                    (BatchCount.Counted) rule.count(states, 0, ScoredBatches.constant(8, differences), inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
         }
@@ -65,7 +66,6 @@ class EpochStateTest {
             "epoch":1                   | "epoch":0
             "batches":2                 | "batches":-1
             "margin":0.02               | "margin":2
-            "unit":"example"            | "unit":"token"
             "candidates":[0,1,2]        | "candidates":[0,2,1]
             "candidates":[0,1,2]        | "candidates":[1,2]
             "candidates":[0,1,2]        | "candidates":[0,1,2,3]

@@ -22,20 +22,28 @@ public final class EpochStates {
     static EpochState counting(LoadedVersion version, ScoredBatch batch) {
         RuleSettings all = RuleSettings.DEFAULT.withCandidates(Optional.of(Candidates.of(
                 IntStream.rangeClosed(0, version.numLayers()).boxed().toList())));
-        return new BoundaryRule(all, Objective.parse("balanced"), version.numLayers())
-                .count(PartitionStates.empty(), 0, batch, InForce.none(version.numLayers()))
+        BoundaryRule rule = new BoundaryRule(all, Objective.parse("balanced"), version.numLayers());
+        return ((BatchCount.Counted) rule.count(PartitionStates.empty(), 0, batch, InForce.none(version.numLayers())))
                 .state();
     }
 
     /** @param scores at the boundaries 0 to L */
     static EpochState counting(LoadedVersion version, List<ExampleScore> scores) {
+        List<Integer> boundaries =
+                IntStream.rangeClosed(0, version.numLayers()).boxed().toList();
         return counting(
                 version,
                 new ScoredBatch(
-                        IntStream.rangeClosed(0, version.numLayers()).boxed().toList(),
                         IntStream.range(0, scores.size())
                                 .mapToObj(i -> new ScoredBatch.ScoredExample(
-                                        ExampleFilter.Bits.of(0x1111222233334444L * (i + 1)), scores.get(i)))
-                                .toList()));
+                                        ExampleFilter.Bits.of(0x1111222233334444L * (i + 1)),
+                                        Optional.empty(),
+                                        BoundaryScores.of(
+                                                boundaries,
+                                                scores.get(i).meanLogprobByBoundary().stream()
+                                                        .mapToDouble(Double::doubleValue)
+                                                        .toArray())))
+                                .toList(),
+                        0));
     }
 }

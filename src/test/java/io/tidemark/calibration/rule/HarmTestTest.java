@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
@@ -16,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @DisplayName("The test of a harmful boundary")
 class HarmTestTest {
 
-    private static final HarmTest TEST = new HarmTest(0.02, 1, 0.5, Unit.EXAMPLE);
+    private static final HarmTest TEST = new HarmTest(0.02, 1, 0.5);
 
     @Test
     @DisplayName("Differences are capped, and no factor is negative even at the caps")
@@ -69,7 +68,7 @@ class HarmTestTest {
     @DisplayName(
             "Boundaries that are equal to full LoRA without noise are certified by the documented number of examples")
     void examplesNeeded(int boundaries, double margin, double lossCap, int documented) {
-        HarmTest test = new HarmTest(margin, lossCap, 0.5, Unit.EXAMPLE);
+        HarmTest test = new HarmTest(margin, lossCap, 0.5);
         EProcesses sums = EProcesses.empty(boundaries);
         int needed = 0;
         while (sums.logValue(boundaries - 1) < EProcesses.threshold(boundaries, 1, 0.05)) {
@@ -133,14 +132,13 @@ class HarmTestTest {
 
     @ParameterizedTest(name = "margin {0}, loss cap {1}, gain cap {2}, unit {3}: {4}")
     @CsvSource({
-        "0.02,1,0.5,EXAMPLE,false", "0.01,1,0.5,EXAMPLE,true", "0.03,1,0.5,EXAMPLE,false",
-        "0.02,2,0.5,EXAMPLE,true", "0.02,0.5,0.5,EXAMPLE,false", "0.02,1,0.4,EXAMPLE,true",
-        "0.02,1,0.6,EXAMPLE,false", "0.02,1,0.5,BATCH,true"
+        "0.02,1,0.5,false", "0.01,1,0.5,true", "0.03,1,0.5,false",
+        "0.02,2,0.5,true", "0.02,0.5,0.5,false", "0.02,1,0.4,true",
+        "0.02,1,0.6,false"
     })
-    @DisplayName("A smaller margin, a larger loss cap, a smaller gain cap and the unit batch are stricter")
-    void stricter(double margin, double lossCap, double gainCap, Unit unit, boolean stricter) {
-        assertThat(new HarmTest(margin, lossCap, gainCap, unit).isStricterThan(TEST))
-                .isEqualTo(stricter);
+    @DisplayName("A smaller margin, a larger loss cap, and a smaller gain cap are stricter")
+    void stricter(double margin, double lossCap, double gainCap, boolean stricter) {
+        assertThat(new HarmTest(margin, lossCap, gainCap).isStricterThan(TEST)).isEqualTo(stricter);
     }
 
     @Test

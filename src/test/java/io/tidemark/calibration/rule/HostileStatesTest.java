@@ -22,20 +22,20 @@ class HostileStatesTest {
 
     private static final Bounds BOUNDS = new Bounds(10, 2_000, 64, 4 << 20);
 
-    private static final String KEY = "a/0/ee/fp32";
+    private static final String KEY = "a/0/ff/ee/fp32";
 
     private static final List<String> SAMPLES =
             List.of("""
             {"adapter":"a","input_partition":0,"version":{"adapter_digest":"ff","base_model":"m","base_digest":"ee",
-            "compute_type":"fp32","num_layers":2},"counted_batches":["x.y","y.z"],
+            "compute_type":"fp32","num_layers":2},"counted_batches":["x.y","y.z"],"settings":{"alpha":"1"},
             "claim":{"batch":"x","offset":1,"content":"y"},"other":{"z":[1]}}""", """
             {"adapter":"a","input_partition":0,"version":{"adapter_digest":"ff","base_model":"m","base_digest":"ee",
-            "compute_type":"fp32","num_layers":1},"counted_batches":[],
-            "epoch":{"epoch":2,"test":{"margin":0.02,"loss_cap":1,"gain_cap":0.5,"unit":"example"},"candidates":[0,1],
-            "batches":1,"statistics":{"count":2,"means":[-1,-2],"comoments":[1,0,1]},"sums":[1,2,3,4,5],"capped":[0.5],
+            "compute_type":"fp32","num_layers":1},"counted_batches":[],"settings":{},
+            "epoch":{"epoch":2,"test":{"margin":0.02,"loss_cap":1,"gain_cap":0.5},"candidates":[0,1],
+            "batches":1,"examples":2,"uncounted":{"repeats":0,"repeated_groups":0,"refused":1},"statistics":{"count":2,"means":[-1,-2],"comoments":[1,0,1]},"sums":[1,2,3,4,5],"capped":[0.5],
             "watch":{"move":1,"boundary":0,"values":[1,2,3]},"filter":"%s"},
             "shadow":{"boundary":0,"epoch":2,"move":1,"examples_at_move":2,
-            "test":{"margin":0.02,"loss_cap":1,"gain_cap":0.5,"unit":"example"}}}""".formatted(Base64.getEncoder().encodeToString(new byte[8192])));
+            "test":{"margin":0.02,"loss_cap":1,"gain_cap":0.5}}}""".formatted(Base64.getEncoder().encodeToString(new byte[16_384])));
 
     /** The first call loads classes, which allocates. */
     @BeforeContainer

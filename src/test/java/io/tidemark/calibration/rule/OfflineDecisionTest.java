@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.calibration.curve.ExampleScore;
 import io.tidemark.calibration.sweep.TokenizedExample;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -26,10 +27,16 @@ class OfflineDecisionTest {
         RuleDecision last = null;
         for (int from = 0; from < 150; from += 16) {
             List<ScoredBatch.ScoredExample> batch = IntStream.range(from, Math.min(150, from + 16))
-                    .mapToObj(i -> new ScoredBatch.ScoredExample(ExampleFilter.Bits.of(examples.get(i)), scores.get(i)))
+                    .mapToObj(i -> new ScoredBatch.ScoredExample(
+                            ExampleFilter.Bits.ofExample("" + i),
+                            Optional.empty(),
+                            BoundaryScores.of(
+                                    List.of(0, 1, 2, 3),
+                                    scores.get(i).meanLogprobByBoundary().stream()
+                                            .mapToDouble(Double::doubleValue)
+                                            .toArray())))
                     .toList();
-            BoundaryRule.CountedState counted =
-                    RULE.count(states, 0, new ScoredBatch(List.of(0, 1, 2, 3), batch), inForce);
+            BatchCount.Counted counted = (BatchCount.Counted) RULE.count(states, 0, new ScoredBatch(batch, 0), inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
             last = counted.decisions().get(counted.decisions().size() - 1);

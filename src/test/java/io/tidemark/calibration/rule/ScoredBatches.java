@@ -1,9 +1,9 @@
 package io.tidemark.calibration.rule;
 
-import io.tidemark.calibration.curve.ExampleScore;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
@@ -37,14 +37,11 @@ final class ScoredBatches {
     static ScoredBatch of(List<Integer> boundaries, double[][] differences) {
         List<ScoredBatch.ScoredExample> examples = new ArrayList<>();
         for (double[] row : differences) {
-            List<Double> scores = new ArrayList<>();
-            for (double difference : row) {
-                scores.add(-1 + difference);
-            }
-            scores.add(-1.0);
-            examples.add(
-                    new ScoredBatch.ScoredExample(ExampleFilter.Bits.of(BITS.nextLong()), new ExampleScore(1, scores)));
+            double[] scores = new double[row.length + 1];
+            Arrays.setAll(scores, b -> b < row.length ? -1 + row[b] : -1.0);
+            examples.add(new ScoredBatch.ScoredExample(
+                    ExampleFilter.Bits.of(BITS.nextLong()), Optional.empty(), BoundaryScores.of(boundaries, scores)));
         }
-        return new ScoredBatch(boundaries, examples);
+        return new ScoredBatch(examples, 0);
     }
 }

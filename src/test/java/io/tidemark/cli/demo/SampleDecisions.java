@@ -6,6 +6,7 @@ import io.tidemark.message.BoundaryDecisionRecord.EvidenceRow;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.Certification;
 import io.tidemark.message.HarmTestRecord;
+import io.tidemark.message.UncountedExamples;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -91,11 +92,13 @@ final class SampleDecisions {
                 reason,
                 "balanced",
                 boundary == 4 ? 0 : 1,
-                new BoundaryDecisionRecord.Epoch(1, examples, batches, 2000, Optional.empty()),
-                new HarmTestRecord(0.02, 1, 0.5, "example"),
+                new BoundaryDecisionRecord.Epoch(1, examples, UncountedExamples.NONE, batches, 2000, Optional.empty()),
+                new HarmTestRecord(0.02, 1, 0.5),
                 new Certification(0.05, 4, 5.08),
                 new BoundaryDecisionRecord.Watch(0, 10_000),
                 boundaries,
+                List.of(),
+                Optional.empty(),
                 Optional.of(new BoundaryRecord.Evidence("a-" + batches, "validation-batches", 2, batches - 1)),
                 true);
     }

@@ -84,7 +84,7 @@ class BoundaryViewTest {
                 .isEqualTo(new InForce(1, InForce.Origin.RULE, 3, 2, 48, Optional.of(test)));
         assertThat(view.boundaryBeforeMove("a", LOADED)).hasValue(4);
         assertThat(view.inForce("a", new LoadedVersion("m", "ba5e", "int8", "d", 4)))
-                .isEqualTo(new InForce(1, InForce.Origin.RULE, 0, 0, 0, Optional.of(test)));
+                .isEqualTo(InForce.ofOtherComputeType(1));
         LoadedVersion retrained = new LoadedVersion("m", "ba5e", "fp32", "other", 4);
         assertThat(view.inForce("a", retrained)).isEqualTo(InForce.none(4));
         assertThat(view.boundaryBeforeMove("a", retrained)).isEmpty();

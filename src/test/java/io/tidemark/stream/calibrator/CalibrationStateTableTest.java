@@ -11,6 +11,7 @@ import io.tidemark.message.TopicJson;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
@@ -53,8 +54,8 @@ class CalibrationStateTableTest {
         apply(CalibrationState.empty("gsm", 2, VERSION).claiming("b3", "b8Xq0T_a", 7));
         assertThat(table.counting("gsm", VERSION))
                 .containsExactly(
-                        new CalibrationStateTable.CountingRow(0, ONE_EXAMPLE, Optional.empty(), 1),
-                        new CalibrationStateTable.CountingRow(1, ONE_EXAMPLE, Optional.empty(), 0));
+                        new CalibrationStateTable.CountingRow(0, ONE_EXAMPLE, Optional.empty(), Map.of(), 1),
+                        new CalibrationStateTable.CountingRow(1, ONE_EXAMPLE, Optional.empty(), Map.of(), 0));
     }
 
     @Test

@@ -10,7 +10,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.calibration.rule.Candidates;
-import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.fixture.FixtureModel;
@@ -27,6 +26,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -212,7 +212,8 @@ class CalibratorRuleTest {
                     Source source = counted.source();
                     assertThat(new TopicPartition(source.topic(), source.partition()))
                             .isEqualTo(PARTITION);
-                    return "offset " + source.offset() + ": " + counted.repeats();
+                    return "offset " + source.offset() + ": "
+                            + counted.uncounted().repeats();
                 })
                 .orElse(headers.isEmpty() ? "claim" : headers.toString());
     }
@@ -443,7 +444,7 @@ class CalibratorRuleTest {
     void smallerMargin() {
         moveToTwo();
         calibrator = fixture.newCalibrator(
-                new RuleSettings(0.05, 0.3, 0.5, 0.5, 2, 1, 64, 20, 2000, HarmTest.Unit.EXAMPLE, Optional.empty()),
+                new RuleSettings(0.05, 0.3, 0.5, 0.5, 2, 1, 64, 20, 2000, Optional.empty(), OptionalInt.empty()),
                 Mode.PUBLISH);
         batches(1);
         assertThat(last(boundaries()).path("reason").asText()).isEqualTo("stricter_settings");
@@ -563,7 +564,7 @@ class CalibratorRuleTest {
     /** The boundary records after six batches that move the boundary and then withdraw it. */
     private List<String> run(OneThreadCalibrator fixture, int failing, boolean isCommitted) {
         RuleSettings settings =
-                new RuleSettings(0.05, 0.4, 0.5, 0.5, 2, 1, 64, 10, 2000, HarmTest.Unit.EXAMPLE, Optional.empty());
+                new RuleSettings(0.05, 0.4, 0.5, 0.5, 2, 1, 64, 10, 2000, Optional.empty(), OptionalInt.empty());
         CalibratorService service = fixture.newCalibrator(settings, Mode.PUBLISH);
         fixture.failTransaction(failing, isCommitted);
         for (int i = 0; i < 6; i++) {
@@ -604,7 +605,7 @@ class CalibratorRuleTest {
                 of.batchExamples(),
                 of.falseAlarmExamples(),
                 epochExamples,
-                of.unit(),
-                of.candidates());
+                of.candidates(),
+                of.keptCandidates());
     }
 }

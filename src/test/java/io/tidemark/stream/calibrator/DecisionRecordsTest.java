@@ -12,6 +12,7 @@ import io.tidemark.calibration.rule.RuleDecision.Reason;
 import io.tidemark.calibration.rule.RuleEvidence;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.message.BoundaryRecord;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.stream.calibrator.DecisionRecords.DecidedBatch;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
 import io.tidemark.stream.topics.TransactionalId;
@@ -77,7 +78,8 @@ class DecisionRecordsTest {
                 inForce(boundary),
                 reason,
                 Optional.empty(),
-                new RuleEvidence(TEST, 1, 4, 48, 6, 0, List.of(row(0), row(LAYERS))));
+                new RuleEvidence(
+                        TEST, 1, 4, 48, UncountedExamples.NONE, 2, 6, 0, List.of(row(0), row(LAYERS)), List.of()));
     }
 
     private static RuleEvidence.BoundaryEvidence row(int boundary) {
@@ -98,9 +100,11 @@ class DecisionRecordsTest {
                         inForce(PUBLISHED),
                         OptionalInt.of(BEFORE_PUBLISHED),
                         Map.of(),
+                        Map.of(),
                         false,
                         Instant.EPOCH),
                 decisions,
+                Optional.empty(),
                 new BoundaryRecord.Evidence("b1", "validation-batches", 0, 41));
     }
 }

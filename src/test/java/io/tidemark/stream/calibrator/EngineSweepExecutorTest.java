@@ -28,7 +28,7 @@ class EngineSweepExecutorTest {
         try (FixtureModel fixture = FixtureModel.load("llama-gqa");
                 GenerationEngine engine = GenerationEngine.start(fixture.model(), new EngineLimits(2, 32, 1L << 30))) {
             EngineSweepExecutor executor = new EngineSweepExecutor(engine, Time.system());
-            assertThat(executor.run(sweep(fixture), progress -> true)).hasSize(1);
+            assertThat(executor.run(sweep(fixture), progress -> true)).hasNumberOfRows(1);
             engine.runInBackground(() -> {
                 throw new OutOfMemoryError("for this test");
             });

@@ -5,8 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
-import io.tidemark.calibration.curve.ExampleScore;
-import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleSettings;
@@ -17,6 +15,7 @@ import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.NewThreads;
 import io.tidemark.message.ErrorBody;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.stream.TestSettings;
 import io.tidemark.stream.TopicClient;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings.Mode;
@@ -32,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
@@ -53,7 +53,7 @@ final class OneThreadCalibrator implements AutoCloseable {
 
     /** Four examples without a difference to full LoRA certify a boundary. */
     static final RuleSettings SETTINGS =
-            new RuleSettings(0.05, 0.4, 0.5, 0.5, 2, 1, 64, 20, 2000, HarmTest.Unit.EXAMPLE, Optional.empty());
+            new RuleSettings(0.05, 0.4, 0.5, 0.5, 2, 1, 64, 20, 2000, Optional.empty(), OptionalInt.empty());
 
     private static final String FAMILY = "llama-gqa";
     private static final Duration STEP = Duration.ofMillis(50);
@@ -221,7 +221,8 @@ final class OneThreadCalibrator implements AutoCloseable {
                     public void onProgress(String adapter, String batchId, double progress) {}
 
                     @Override
-                    public void onCounted(String adapter, int examples, int repeats, double sweepSeconds) {
+                    public void onCounted(
+                            String adapter, int examples, UncountedExamples uncounted, double sweepSeconds) {
                         reported.add(adapter + " in " + sweepSeconds + " s");
                     }
 
@@ -256,7 +257,7 @@ final class OneThreadCalibrator implements AutoCloseable {
                 Duration.ofMinutes(1));
     }
 
-    private List<ExampleScore> sweep(SweepRun sweep, SweepExecutor.Heartbeat heartbeat) throws SweepAbandonedException {
+    private double[][] sweep(SweepRun sweep, SweepExecutor.Heartbeat heartbeat) throws SweepAbandonedException {
         sweeps++;
         try (sweep) {
             script.run(heartbeat);
@@ -264,14 +265,12 @@ final class OneThreadCalibrator implements AutoCloseable {
         lastBoundaries = Optional.of(sweep.boundaries());
         lastExamples = sweep.examples();
         return IntStream.range(0, sweep.examples())
-                .mapToObj(example -> new ExampleScore(
-                        3,
-                        sweep.boundaries().stream()
-                                .skip(missingBoundaries)
-                                .map(boundary -> -10.0 * (example + 1)
-                                        + (boundary == boundaries() - 1 ? 0 : differences.applyAsDouble(boundary)))
-                                .toList()))
-                .toList();
+                .mapToObj(example -> sweep.boundaries().stream()
+                        .skip(missingBoundaries)
+                        .mapToDouble(boundary -> -10.0 * (example + 1)
+                                + (boundary == boundaries() - 1 ? 0 : differences.applyAsDouble(boundary)))
+                        .toArray())
+                .toArray(double[][]::new);
     }
 
     /** Sweeps for this time, or until the sweep is ended. */

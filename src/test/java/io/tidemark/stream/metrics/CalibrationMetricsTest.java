@@ -7,6 +7,7 @@ import io.tidemark.calibration.rule.HarmTest;
 import io.tidemark.calibration.rule.InForce;
 import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleEvidence;
+import io.tidemark.message.UncountedExamples;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -17,7 +18,7 @@ import org.junit.jupiter.api.Test;
 @DisplayName("The meters of the calibrator")
 class CalibrationMetricsTest {
 
-    private static final HarmTest TEST = new HarmTest(0.02, 1, 0.5, HarmTest.Unit.EXAMPLE);
+    private static final HarmTest TEST = new HarmTest(0.02, 1, 0.5);
 
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     private final CalibrationMetrics metrics = new CalibrationMetrics(registry);
@@ -39,11 +40,13 @@ class CalibrationMetricsTest {
     @Test
     @DisplayName("Count examples, repeats and conflicts, and time examples without those of a batch of repeats")
     void batches() {
-        metrics.onCounted("a", 4, 2, 8);
-        metrics.onCounted("a", 0, 6, 0);
+        metrics.onCounted("a", 4, new UncountedExamples(2, 1, 3), 8);
+        metrics.onCounted("a", 0, new UncountedExamples(6, 0, 0), 0);
         metrics.onConflict("a");
         assertThat(counter("examples")).isEqualTo(4);
         assertThat(counter("repeats")).isEqualTo(8);
+        assertThat(counter("repeated.groups")).isEqualTo(1);
+        assertThat(counter("refused.examples")).isEqualTo(3);
         assertThat(counter("conflicts")).isEqualTo(1);
         assertThat(registry.get("tidemark.calibration.example").timer().count()).isEqualTo(1);
         assertThat(registry.get("tidemark.calibration.example").timer().totalTime(TimeUnit.SECONDS))
@@ -68,12 +71,15 @@ class CalibrationMetricsTest {
                 1,
                 4,
                 48,
+                UncountedExamples.NONE,
+                2,
                 6,
                 0,
                 List.of(
                         row(0, OptionalDouble.of(-9), false),
                         row(1, OptionalDouble.of(logE), logE >= 6),
-                        row(2, OptionalDouble.empty(), true)));
+                        row(2, OptionalDouble.empty(), true)),
+                List.of());
         return new RuleDecision(
                 1, new InForce(boundary, InForce.Origin.RULE, 1, 1, 48, Optional.of(TEST)), reason, end, evidence);
     }

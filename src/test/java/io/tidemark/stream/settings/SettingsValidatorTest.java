@@ -70,7 +70,8 @@ class SettingsValidatorTest {
         "tidemark.calibrator.batch-examples, 0",
         "tidemark.calibrator.false-alarm-examples, 9",
         "tidemark.calibrator.epoch-examples, 4001",
-        "tidemark.calibrator.unit, token",
+        "tidemark.calibrator.kept-candidates, none",
+        "tidemark.calibrator.kept-candidates, 0",
         "tidemark.calibrator.candidates, 1",
         "tidemark.calibrator.candidates, all"
     })

@@ -6,13 +6,13 @@ import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.UncountedExamples;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -27,7 +27,9 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 @DisplayName("Repeats of counted batches, from a topic that cannot always be read")
-class BatchRepeatsTest {
+class CountedBatchesTest {
+
+    private static final UncountedExamples UNCOUNTED = new UncountedExamples(3, 1, 2);
 
     private static final Source BATCH = new Source("validation-batches", 0, 7);
 
@@ -53,11 +55,11 @@ class BatchRepeatsTest {
     @Test
     @DisplayName("A topic that is created while batches are open is opened after a minute, and not before")
     void missingTopic() throws Exception {
-        try (BatchRepeats repeats = new BatchRepeats(cluster, "late", now::get);
+        try (CountedBatches counted = new CountedBatches(cluster, "late", now::get);
                 Producer<String, byte[]> calibrator = cluster.producer()) {
-            repeats.begin();
+            counted.begin();
             create("late");
-            assertOpenedAfterAMinute(repeats, calibrator, "late");
+            assertOpenedAfterAMinute(counted, calibrator, "late");
         }
     }
 
@@ -65,9 +67,9 @@ class BatchRepeatsTest {
     @DisplayName("An open transaction holds outcomes for seconds; when it has ended, repeats are known after a minute")
     void openTransaction() throws Exception {
         create("held");
-        try (BatchRepeats repeats = new BatchRepeats(cluster, "held", now::get);
+        try (CountedBatches counted = new CountedBatches(cluster, "held", now::get);
                 Producer<String, byte[]> calibrator = cluster.producer()) {
-            repeats.begin();
+            counted.begin();
             try (Producer<String, byte[]> other = new KafkaProducer<>(
                     Map.of("bootstrap.servers", cluster.brokers(), "transactional.id", "other"),
                     new StringSerializer(),
@@ -75,10 +77,10 @@ class BatchRepeatsTest {
                 other.initTransactions();
                 other.beginTransaction();
                 count(other, "held");
-                assertThat(elapsed(repeats::read)).isLessThan(SHORT);
+                assertThat(elapsed(counted::read)).isLessThan(SHORT);
                 other.abortTransaction();
             }
-            assertOpenedAfterAMinute(repeats, calibrator, "held");
+            assertOpenedAfterAMinute(counted, calibrator, "held");
         }
     }
 
@@ -89,8 +91,8 @@ class BatchRepeatsTest {
         try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             port = free.getLocalPort();
         }
-        try (BatchRepeats repeats = new BatchRepeats(patient("127.0.0.1:" + port), "any", now::get)) {
-            assertThat(elapsed(repeats::begin)).isLessThan(SHORT);
+        try (CountedBatches counted = new CountedBatches(patient("127.0.0.1:" + port), "any", now::get)) {
+            assertThat(elapsed(counted::begin)).isLessThan(SHORT);
         }
     }
 
@@ -98,18 +100,18 @@ class BatchRepeatsTest {
         return new Cluster(brokers, Map.of("default.api.timeout.ms", "40000", "request.timeout.ms", "30000"));
     }
 
-    private void assertOpenedAfterAMinute(BatchRepeats repeats, Producer<String, byte[]> calibrator, String topic)
+    private void assertOpenedAfterAMinute(CountedBatches counted, Producer<String, byte[]> calibrator, String topic)
             throws Exception {
         now.addAndGet(Duration.ofMinutes(1).toNanos() - 1);
-        repeats.read();
+        counted.read();
         count(calibrator, topic);
-        repeats.read();
-        assertThat(repeats.remove(BATCH)).isEmpty();
+        counted.read();
+        assertThat(counted.remove(BATCH)).isEmpty();
         now.incrementAndGet();
-        repeats.read();
+        counted.read();
         count(calibrator, topic);
-        repeats.read();
-        assertThat(repeats.remove(BATCH)).isEqualTo(OptionalInt.of(3));
+        counted.read();
+        assertThat(counted.remove(BATCH)).hasValue(UNCOUNTED);
     }
 
     private static Duration elapsed(Runnable action) {
@@ -127,7 +129,7 @@ class BatchRepeatsTest {
     /** Writes the state that counts the batch. */
     private static void count(Producer<String, byte[]> calibrator, String topic) throws Exception {
         ProducerRecord<String, byte[]> state = new ProducerRecord<>(topic, "a", new byte[0]);
-        new CountedBatchHeaders(BATCH, 3)
+        new CountedBatchHeaders(BATCH, UNCOUNTED)
                 .asMap()
                 .forEach((name, value) -> state.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
         calibrator.send(state).get();

@@ -2,13 +2,13 @@ package io.tidemark.client;
 
 import io.tidemark.message.CountedBatchHeaders;
 import io.tidemark.message.Provenance.Source;
+import io.tidemark.message.UncountedExamples;
 import io.tidemark.topic.TopicReader;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -16,11 +16,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * How many examples of counted batches add nothing, from the headers of the topic {@code calibration-state}. The number
- * informs only, so a topic that is missing or cannot be read, such as without the right, leaves it unknown, fails no
+ * The examples of counted batches that add nothing, from the headers of the topic {@code calibration-state}. They
+ * inform only, so a topic that is missing or cannot be read, such as without the right, leaves it unknown, fails no
  * batch, and delays batches by some seconds at most. Used by one thread.
  */
-final class BatchRepeats implements AutoCloseable {
+final class CountedBatches implements AutoCloseable {
 
     /** The longest time of a call to the brokers, and the longest time without progress of {@link #read}. */
     private static final Duration CALL = Duration.ofSeconds(5);
@@ -38,10 +38,10 @@ final class BatchRepeats implements AutoCloseable {
     /** When the topic was opened last, or could not be. */
     private OptionalLong opened = OptionalLong.empty();
 
-    /** The repeated examples of each batch, by its record; with other clients' batches until {@link #retain}. */
-    private final Map<Source, Integer> repeats = new HashMap<>();
+    /** The uncounted examples of each batch, by its record; with other clients' batches until {@link #retain}. */
+    private final Map<Source, UncountedExamples> uncounted = new HashMap<>();
 
-    BatchRepeats(Cluster cluster, String topic, LongSupplier nanoTime) {
+    CountedBatches(Cluster cluster, String topic, LongSupplier nanoTime) {
         this.cluster = cluster.withCallTimeout(CALL);
         this.topic = topic;
         this.nanoTime = nanoTime;
@@ -49,7 +49,7 @@ final class BatchRepeats implements AutoCloseable {
 
     /** Prepares for the first open batch: forgets all batches, and leaves out states that were written before. */
     void begin() {
-        repeats.clear();
+        uncounted.clear();
         openOr(TopicReader::seekToEnd);
     }
 
@@ -83,20 +83,20 @@ final class BatchRepeats implements AutoCloseable {
     private void keep(ConsumerRecord<String, byte[]> state) {
         try {
             CountedBatchHeaders.parse(BatchOutcomes.headers(state))
-                    .ifPresent(counted -> repeats.put(counted.source(), counted.repeats()));
+                    .ifPresent(counted -> uncounted.put(counted.source(), counted.uncounted()));
         } catch (IllegalArgumentException e) {
             // another producer wrote this record
         }
     }
 
     /** Removes what is known of a batch; empty if the calibrator or the topic does not tell. */
-    OptionalInt remove(Source batch) {
-        return Optional.ofNullable(repeats.remove(batch)).map(OptionalInt::of).orElse(OptionalInt.empty());
+    Optional<UncountedExamples> remove(Source batch) {
+        return Optional.ofNullable(uncounted.remove(batch));
     }
 
     /** Removes all other batches. */
     void retain(Collection<Source> batches) {
-        repeats.keySet().retainAll(batches);
+        uncounted.keySet().retainAll(batches);
     }
 
     @Override
