@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -302,15 +303,14 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     }
 
     /**
-     * The candidates that are not among the best by their means, and those whose mean difference to L is below the
-     * margin by two standard errors. Means within 1e-6 nats tie, and the smaller boundary is better. The boundary in
-     * force is none of them.
+     * The candidates that are not among the best, and those whose mean difference to L is below the margin by two
+     * standard errors. The boundary in force is none of them.
      */
     private List<DroppedBoundary> hopeless(PartitionStates.Totals totals, InForce inForce) {
         CurveStatistics statistics = totals.statistics();
         List<Integer> boundaries = totals.set().boundaries();
         int full = totals.set().scored();
-        List<Integer> best = best(statistics, full);
+        List<Integer> best = best(totals);
         return IntStream.range(0, full)
                 .filter(place -> boundaries.get(place) != inForce.scored(numLayers))
                 .filter(place -> !best.contains(place)
@@ -326,20 +326,31 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                 .toList();
     }
 
-    /** The places of the {@code kept-candidates} boundaries below L with the highest means. */
-    private List<Integer> best(CurveStatistics statistics, int full) {
-        List<Integer> others = IntStream.range(0, full).boxed().collect(Collectors.toCollection(ArrayList::new));
+    /**
+     * The places of the {@code kept-candidates} best boundaries below L: those with the highest means, and as the last
+     * one that with the highest ln E of the others, since one with less noise may be certified earlier.
+     */
+    private List<Integer> best(PartitionStates.Totals totals) {
+        List<Integer> others =
+                IntStream.range(0, totals.set().scored()).boxed().collect(Collectors.toCollection(ArrayList::new));
         List<Integer> best = new ArrayList<>();
-        while (best.size() < settings.keptCandidates().orElseThrow() && !others.isEmpty()) {
-            double highest = others.stream().mapToDouble(statistics::mean).max().orElseThrow();
-            Integer next = others.stream()
-                    .filter(place -> statistics.mean(place) >= highest - BoundaryCurve.TIE_NATS)
-                    .findFirst()
-                    .orElseThrow();
+        int kept = Math.min(settings.keptCandidates().orElseThrow(), others.size());
+        while (best.size() < kept) {
+            Integer next =
+                    highest(others, best.size() < kept - 1 ? totals.statistics()::mean : totals.sums()::logValue);
             best.add(next);
             others.remove(next);
         }
         return best;
+    }
+
+    /** The place with the highest value; the smallest one within 1e-6 of it. */
+    private static Integer highest(List<Integer> places, IntToDoubleFunction value) {
+        double highest = places.stream().mapToDouble(value::applyAsDouble).max().orElseThrow();
+        return places.stream()
+                .filter(place -> value.applyAsDouble(place) >= highest - BoundaryCurve.TIE_NATS)
+                .findFirst()
+                .orElseThrow();
     }
 
     /**

@@ -1,7 +1,7 @@
 package io.tidemark.benchmark.calibration;
 
 import io.tidemark.calibration.curve.CurveStatistics;
-import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.BoundaryScores;
 import io.tidemark.calibration.rule.ExampleFilter;
 import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
@@ -9,6 +9,7 @@ import io.tidemark.calibration.rule.ScoredBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -109,10 +110,9 @@ public record CalibrationSimulation(
         List<ScoredBatch.ScoredExample> batch = new ArrayList<>(scores.length);
         for (double[] score : scores) {
             batch.add(new ScoredBatch.ScoredExample(
-                    ExampleFilter.Bits.of(random.nextLong()),
-                    new ExampleScore(1, Arrays.stream(score).boxed().toList())));
+                    ExampleFilter.Bits.of(random.nextLong()), Optional.empty(), BoundaryScores.of(boundaries, score)));
         }
-        return new ScoredBatch(boundaries, batch);
+        return new ScoredBatch(batch, 0);
     }
 
     /**

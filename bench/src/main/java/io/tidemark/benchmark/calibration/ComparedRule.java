@@ -2,6 +2,7 @@ package io.tidemark.benchmark.calibration;
 
 import io.tidemark.calibration.curve.CurveStatistics;
 import io.tidemark.calibration.curve.OneStandardError;
+import io.tidemark.calibration.rule.BatchCount;
 import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.calibration.rule.Candidates;
 import io.tidemark.calibration.rule.InForce;
@@ -92,7 +93,7 @@ public enum ComparedRule {
 
         @Override
         public void count(ScoredBatch batch, CurveStatistics soFar, int batches) {
-            BoundaryRule.CountedState counted = rule.count(states, 0, batch, inForce);
+            BatchCount.Counted counted = (BatchCount.Counted) rule.count(states, 0, batch, inForce);
             states = states.with(0, counted.state());
             inForce = counted.inForce();
             withdrawals += (int) counted.decisions().stream()

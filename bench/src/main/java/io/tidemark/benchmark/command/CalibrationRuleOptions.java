@@ -1,7 +1,6 @@
 package io.tidemark.benchmark.command;
 
 import io.tidemark.calibration.rule.Candidates;
-import io.tidemark.calibration.rule.HarmTest.Unit;
 import io.tidemark.calibration.rule.RuleSettings;
 import java.util.Optional;
 import picocli.CommandLine.Option;
@@ -48,13 +47,6 @@ final class CalibrationRuleOptions {
     private int epochExamples = 2000;
 
     @Option(
-            names = "--unit",
-            paramLabel = "UNIT",
-            defaultValue = "example",
-            description = "What adds one factor to a test: example or batch. Default: ${DEFAULT-VALUE}.")
-    private String unit;
-
-    @Option(
             names = "--candidates",
             paramLabel = "N|LIST",
             description = "Number of scored boundaries, such as 8, or a list, such as 0,8,13,30. A number above the"
@@ -74,7 +66,7 @@ final class CalibrationRuleOptions {
                 defaults.batchExamples(),
                 falseAlarmExamples,
                 epochExamples,
-                Unit.parse(unit),
-                candidates.map(Candidates::parse));
+                candidates.map(Candidates::parse),
+                defaults.keptCandidates());
     }
 }

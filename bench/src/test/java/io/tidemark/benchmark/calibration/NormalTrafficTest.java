@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.benchmark.calibration.NormalTraffic.Kind;
 import io.tidemark.calibration.rule.HarmTest;
-import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.DisplayName;
@@ -17,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @DisplayName("Simulated examples")
 class NormalTrafficTest {
 
-    private static final HarmTest TEST = new HarmTest(0.02, 0.3, 0.2, Unit.EXAMPLE);
+    private static final HarmTest TEST = new HarmTest(0.02, 0.3, 0.2);
 
     private static NormalTraffic traffic(boolean independent, double noise, double batchNoise) {
         return new NormalTraffic(

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tidemark.calibration.rule.HarmTest;
-import io.tidemark.calibration.rule.HarmTest.Unit;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -73,7 +72,7 @@ class RecordedScoresTest {
         RecordedTraffic traffic =
                 new RecordedTraffic(new double[][] {{-1, -2, -3, -1}, {-1, -2, -3, -5}}, List.of(0, 2, 3));
         assertThat(traffic.means()).containsExactly(new double[] {2, 0}, within(1e-12));
-        assertThat(traffic.cappedMeans(new HarmTest(0.02, 1, 0.5, Unit.EXAMPLE)))
+        assertThat(traffic.cappedMeans(new HarmTest(0.02, 1, 0.5)))
                 .containsExactly(new double[] {0.25, -0.25}, within(1e-12));
         assertThat(traffic.shuffled(1, 5)).hasSize(2);
         assertThat(traffic.shuffled(1, 5).stream()
