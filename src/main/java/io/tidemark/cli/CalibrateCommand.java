@@ -5,15 +5,23 @@ import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.sending.CalibrationClient;
+import io.tidemark.cli.sending.ExampleOrder;
+import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.Topics;
-import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.UncountedExamples;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,7 +34,8 @@ import picocli.CommandLine.Option;
             "",
             "Example:",
             "  tidemark calibrate --adapter restaurants --data validation.jsonl --batch-size 16",
-            "A line of the file has 'prompt' or 'messages', and 'completion'. The command ends when the calibrators'",
+            "A line of the file has 'prompt' or 'messages', 'completion', and optionally 'group': a name that examples",
+            "which depend on each other share; they count as one. The command ends when the calibrators'",
             "group has committed past the last batch; state and boundary are in the transaction of that offset."
         })
 final class CalibrateCommand extends ConsoleCommand {
@@ -47,11 +56,41 @@ final class CalibrateCommand extends ConsoleCommand {
             description = "Examples per batch. Default: ${DEFAULT-VALUE}.")
     private int batchSize;
 
-    @Option(names = "--examples", paramLabel = "N", description = "Use only the first N examples. Default: all.")
+    @Option(
+            names = "--examples",
+            paramLabel = "N",
+            description = "Use only N examples of the file, drawn by the seed. Default: all.")
     private int count = Integer.MAX_VALUE;
 
+    @ArgGroup
+    private Order order = new Order();
+
+    /** Shuffled, unless the user wants the order of the file. */
+    static final class Order {
+
+        @Option(
+                names = "--seed",
+                paramLabel = "N",
+                description = "Seed of the order in which examples are sent. Default: random; it is printed.")
+        private OptionalLong seed = OptionalLong.empty();
+
+        @Option(
+                names = "--keep-order",
+                description = "Send the examples in the order of the file, which must be a random one.")
+        private boolean keep;
+
+        private OptionalLong seed() {
+            if (keep) {
+                return OptionalLong.empty();
+            }
+            return seed.isPresent()
+                    ? seed
+                    : OptionalLong.of(ThreadLocalRandom.current().nextInt(1_000_000));
+        }
+    }
+
     @Option(
-            names = "--group",
+            names = "--calibrator-group",
             paramLabel = "GROUP",
             defaultValue = "${env:TIDEMARK_CALIBRATOR_GROUP:-tidemark-calibrators}",
             description = "The calibrators' consumer group. Default: $TIDEMARK_CALIBRATOR_GROUP, otherwise "
@@ -76,67 +115,129 @@ final class CalibrateCommand extends ConsoleCommand {
         cluster.cluster()
                 .requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
         DataFile file = new DataFile(data);
-        long examples = file.countExamples(count);
-        Refusals refusals = new Refusals();
-        CalibrationClient.CountedBatch counted;
-        try (Progress progress = Progress.start("examples", examples, err())) {
-            CalibrationClient client = new CalibrationClient(cluster.cluster(), topics, group);
-            counted = file.read(objects -> client.calibrate(
-                    CalibrationClient.split(adapter, objects.limit(count).iterator(), batchSize),
-                    refusals::add,
-                    done -> progress.stepTo(done, done + " of " + examples + " examples"),
-                    Duration.ofSeconds(timeoutSeconds)));
+        OptionalLong seed = order.seed();
+        ExampleOrder examples = ExampleOrder.of(file.exampleLines(), seed, count);
+        seed.ifPresent(value -> err().println("the examples are shuffled by seed " + value + " (--seed " + value
+                + " sends them in this order again)"));
+        Outcomes outcomes = new Outcomes();
+        long all = examples.examples();
+        try (Progress progress = Progress.start("examples", all, err());
+                DataFile.LineReader lines = file.open()) {
+            new CalibrationClient(cluster.cluster(), topics, group)
+                    .calibrate(
+                            examples.batches(adapter, batchSize, lines),
+                            (outcome, numbers) -> {
+                                boolean isToContinue = outcomes.add(outcome, numbers);
+                                progress.stepTo(outcomes.processed, outcomes.processed + " of " + all + " examples");
+                                return isToContinue;
+                            },
+                            Duration.ofSeconds(timeoutSeconds));
         }
-        refusals.printSum(examples);
-        if (refusals.examples == examples) {
+        outcomes.print(all, topics.calibrationState());
+        if (outcomes.counted == 0) {
             return 1;
         }
-        printRepeats(counted, topics.calibrationState());
         printBoundary();
-        return refusals.examples == 0 ? 0 : 1;
+        return outcomes.hasRefused() ? 1 : 0;
     }
 
-    /** Prints refused batches: the examples of each of the first ones, and how many examples there are in all. */
-    private final class Refusals {
+    /** What the calibrators did with the batches. Prints the first refused ones at once, and the sums at the end. */
+    private final class Outcomes {
 
         private static final int SHOWN = 5;
 
-        private int batches;
-        private long examples;
+        /** Errors that all batches of the adapter have in common. */
+        private static final Set<String> OF_THE_ADAPTER =
+                Set.of("unknown_adapter", "adapter_not_allowed", "adapter_unusable");
 
-        /** @param first the place of the first example of the batch in the file, from 1, without blank lines */
-        private void add(RawValidationBatch batch, long first, String reason) {
-            batches++;
-            examples += batch.examples().size();
-            if (batches <= SHOWN) {
-                long last = first + batch.examples().size() - 1;
-                err().println("refused: " + (first == last ? "example " + first : "examples " + first + " to " + last)
-                        + " of " + data + " (batch " + batch.batchId() + "): " + reason);
-            } else if (batches == SHOWN + 1) {
+        private static final Pattern PLACE = Pattern.compile("examples\\[(\\d{1,9})]");
+
+        private int processed;
+        /** Examples of batches that were counted, repeats and refused ones included. */
+        private int counted;
+
+        private int rejectedBatches;
+        private int rejected;
+        private Optional<UncountedExamples> uncounted = Optional.of(UncountedExamples.NONE);
+
+        /** False if the other batches would be refused as well. */
+        private boolean add(BatchOutcome outcome, List<Integer> lines) {
+            processed += lines.size();
+            if (outcome instanceof BatchOutcome.Counted batch) {
+                counted += lines.size();
+                uncounted = uncounted.flatMap(before -> batch.uncounted().map(before::plus));
+                return true;
+            }
+            BatchOutcome.Rejected refused = (BatchOutcome.Rejected) outcome;
+            rejectedBatches++;
+            rejected += lines.size();
+            if (rejectedBatches <= SHOWN) {
+                err().println("refused: " + written(lines) + " of " + data + " (batch "
+                        + refused.batch().batchId() + "): " + refused.message() + place(refused.message(), lines));
+            } else if (rejectedBatches == SHOWN + 1) {
                 err().println("further refusals are on topic '"
                         + cluster.topics().validationDeadLetters() + "'");
             }
             err().flush();
+            return !OF_THE_ADAPTER.contains(refused.code());
         }
 
-        private void printSum(long sent) {
-            if (examples > 0) {
-                err().println(examples + " of " + sent + " examples were refused and have no effect"
-                        + (examples == sent ? ": nothing has changed" : ""));
+        private static String written(List<Integer> lines) {
+            List<Integer> sorted = lines.stream().sorted().toList();
+            return sorted.size() == 1
+                    ? "line " + sorted.get(0)
+                    : sorted.size() + " examples, lines "
+                            + String.join(
+                                    ", ",
+                                    sorted.stream()
+                                            .limit(SHOWN)
+                                            .map(String::valueOf)
+                                            .toList())
+                            + (sorted.size() > SHOWN ? ", …" : "");
+        }
+
+        /** The line of the example that an error names by its place in the batch. */
+        private static String place(String message, List<Integer> lines) {
+            Matcher example = PLACE.matcher(message);
+            if (!example.find() || Integer.parseInt(example.group(1)) >= lines.size()) {
+                return "";
             }
+            return "; " + example.group() + " is line " + lines.get(Integer.parseInt(example.group(1)));
         }
-    }
 
-    private void printRepeats(CalibrationClient.CountedBatch counted, String states) {
-        if (counted.uncounted().isEmpty()) {
-            err().println("the number of examples that add nothing is unknown: topic '" + states
-                    + "' could not be read, such as without READ on it");
-            return;
+        private boolean hasRefused() {
+            return rejected > 0
+                    || uncounted.filter(known -> known.refused() > 0).isPresent();
         }
-        UncountedExamples uncounted = counted.uncounted().get();
-        if (uncounted.repeats() > 0) {
-            err().println(counted.examples() + " examples, of which " + uncounted.repeats()
-                    + " were counted before and add nothing");
+
+        private void print(long all, String states) {
+            if (rejected > 0) {
+                err().println(rejected + " of " + all + " examples were refused and have no effect"
+                        + (counted == 0 ? ": nothing has changed" : ""));
+            }
+            if (processed < all) {
+                err().println((all - processed) + " examples were not sent, because they would be refused as well");
+            }
+            if (counted == 0) {
+                return;
+            }
+            if (uncounted.isEmpty()) {
+                err().println("the number of examples that add nothing is unknown: topic '" + states
+                        + "' could not be read, such as without READ on it");
+                return;
+            }
+            UncountedExamples known = uncounted.get();
+            if (known.repeats() > 0) {
+                err().println(counted + " examples, of which " + known.repeats()
+                        + " were counted before and add nothing"
+                        + (known.repeatedGroups() > 0
+                                ? "; " + known.repeatedGroups() + " groups have a name that was counted before"
+                                : ""));
+            }
+            if (known.refused() > 0) {
+                err().println(known.refused() + " examples are refused: they are longer than the model's context, or"
+                        + " their score with full LoRA is not finite");
+            }
         }
     }
 

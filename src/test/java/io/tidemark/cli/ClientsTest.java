@@ -169,19 +169,23 @@ class ClientsTest {
             assertThat(refused.err())
                     .doesNotContain("counted before", "boundary")
                     .contains(
-                            "refused: examples 1 to 5 of " + file + " (batch unknown-",
+                            "refused: 5 examples, lines 1, 2, 3, 4, 5 of " + file + " (batch unknown-",
                             "): no adapter 'unknown'",
                             "5 of 5 examples were refused and have no effect: nothing has changed");
             assertThat(refused.out()).isEmpty();
-            CommandLineRun many = run("calibrate", "--adapter", "no", "--data", more.toString(), "--batch-size", "1");
-            assertThat(many.err().lines().filter(line -> line.startsWith("refused: example ")))
+            String[] single = {
+                "calibrate", "--adapter", "no", "--data", more.toString(), "--batch-size", "1", "--keep-order"
+            };
+            CommandLineRun many = run(single);
+            assertThat(many.err().lines().filter(line -> line.startsWith("refused: line ")))
                     .hasSize(5)
                     .last()
                     .asString()
-                    .startsWith("refused: example 5 of ");
+                    .startsWith("refused: line 5 of ");
             assertThat(many.err())
                     .containsOnlyOnce("further refusals are on topic 'validation-dead-letters'")
-                    .contains("8 of 8 examples were refused");
+                    .contains("8 of 8 examples were refused")
+                    .doesNotContain("seed");
         }
     }
 
@@ -194,9 +198,20 @@ class ClientsTest {
                 {"prompt": "a", "completion": "b"}
                 """);
         String[] two = {
-            "calibrate", "--adapter", "again", "--data", file.toString(), "--batch-size", "2", "--examples", "2"
+            "calibrate",
+            "--adapter",
+            "again",
+            "--data",
+            file.toString(),
+            "--batch-size",
+            "2",
+            "--examples",
+            "2",
+            "--keep-order"
         };
-        String[] three = {"calibrate", "--adapter", "again", "--data", file.toString(), "--batch-size", "2"};
+        String[] three = {
+            "calibrate", "--adapter", "again", "--data", file.toString(), "--batch-size", "2", "--seed", "5"
+        };
         try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "again")) {
             assertThat(run(two).err()).contains("2 of 2 examples").doesNotContain("counted before");
             assertThat(run(three).err()).contains("3 examples, of which 3 were counted before and add nothing");
@@ -212,7 +227,7 @@ class ClientsTest {
             assertThat(run.exitCode()).as(run.err()).isZero();
             assertThat(run.err())
                     .contains(
-                            "the number of examples that were counted before is unknown",
+                            "the number of examples that add nothing is unknown",
                             "topic 'calibration-state' could not be read, such as without READ on it");
         }
     }

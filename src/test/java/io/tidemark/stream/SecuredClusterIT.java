@@ -2,13 +2,13 @@ package io.tidemark.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.fail;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.calibration.rule.EpochReset;
 import io.tidemark.cli.sending.CalibrationClient;
+import io.tidemark.cli.sending.ExampleOrder;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.client.BatchOutcome;
@@ -151,9 +151,14 @@ class SecuredClusterIT {
     private void calibrate(List<JsonNode> examples) {
         new CalibrationClient(cluster("tidemark-validation"), TOPICS, "tidemark-calibrators")
                 .calibrate(
-                        CalibrationClient.split("all", examples.iterator(), examples.size()),
-                        (batch, first, reason) -> fail(reason),
-                        progress -> {},
+                        List.of(new ExampleOrder.LinedBatch(
+                                        new RawValidationBatch(UUID.randomUUID().toString(), "all", examples),
+                                        List.of()))
+                                .iterator(),
+                        (outcome, lines) -> {
+                            assertThat(outcome).isInstanceOf(BatchOutcome.Counted.class);
+                            return true;
+                        },
                         TIMEOUT);
     }
 

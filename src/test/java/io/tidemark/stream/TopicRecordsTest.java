@@ -12,8 +12,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.tidemark.cli.sending.CalibrationClient;
+import io.tidemark.cli.sending.ExampleOrder;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
+import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
@@ -34,11 +36,11 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -185,13 +187,20 @@ class TopicRecordsTest {
     }
 
     /** Sends the examples as one batch, and returns the error if it is refused. */
-    private Map<RawValidationBatch, String> calibrate(String adapter, List<JsonNode> examples) {
-        Map<RawValidationBatch, String> refused = new HashMap<>();
+    private List<String> calibrate(String adapter, List<JsonNode> examples) {
+        List<String> refused = new ArrayList<>();
         new CalibrationClient(new Cluster(brokers), topics(), "tidemark-calibrators")
                 .calibrate(
-                        CalibrationClient.split(adapter, examples.iterator(), EXAMPLES),
-                        (batch, first, reason) -> refused.put(batch, reason),
-                        done -> {},
+                        List.of(new ExampleOrder.LinedBatch(
+                                        new RawValidationBatch(UUID.randomUUID().toString(), adapter, examples),
+                                        List.of()))
+                                .iterator(),
+                        (outcome, lines) -> {
+                            if (outcome instanceof BatchOutcome.Rejected rejected) {
+                                refused.add(rejected.message());
+                            }
+                            return true;
+                        },
                         TIMEOUT);
         return refused;
     }

@@ -44,8 +44,8 @@ record DemoFolder(Path root) {
     }
 
     /** Validation examples that are not in the training data. */
-    List<ObjectNode> validation(String adapter) {
-        return new DataFile(dataFile(adapter, "validation")).objects();
+    DataFile validation(String adapter) {
+        return new DataFile(dataFile(adapter, "validation"));
     }
 
     /** Requests whose answers have a format, for the adapters that they name; none if the folder has no such file. */

@@ -1,16 +1,18 @@
 package io.tidemark.cli.demo;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.demo.DemoReport.Calibration;
 import io.tidemark.cli.demo.DemoReport.Reply;
+import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.sending.CalibrationClient;
+import io.tidemark.cli.sending.ExampleOrder;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.cli.serving.CommandSettings;
+import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.RequestResult;
@@ -23,6 +25,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The client of the demo: it sends requests, calibrates, sends the same requests again, and asks for answers with a
@@ -142,17 +146,24 @@ final class DemoSession {
 
     private Calibration calibrate(String adapter, List<Reply> before) {
         Instant start = Instant.now();
-        List<JsonNode> examples = List.copyOf(folder.validation(adapter));
-        view.calibrating(adapter, examples.size(), BATCH_SIZE);
-        new CalibrationClient(cluster, topics, CALIBRATORS)
-                .calibrate(
-                        CalibrationClient.split(adapter, examples.iterator(), BATCH_SIZE),
-                        (batch, first, reason) -> {
-                            throw new CommandException(
-                                    "a validation batch of '" + adapter + "' was refused: " + reason);
-                        },
-                        view::progress,
-                        TIMEOUT);
+        DataFile file = folder.validation(adapter);
+        ExampleOrder examples = ExampleOrder.of(file.exampleLines(), OptionalLong.empty(), Long.MAX_VALUE);
+        view.calibrating(adapter, Math.toIntExact(examples.examples()), BATCH_SIZE);
+        AtomicInteger processed = new AtomicInteger();
+        try (DataFile.LineReader lines = file.open()) {
+            new CalibrationClient(cluster, topics, CALIBRATORS)
+                    .calibrate(
+                            examples.batches(adapter, BATCH_SIZE, lines),
+                            (outcome, numbers) -> {
+                                if (outcome instanceof BatchOutcome.Rejected refused) {
+                                    throw new CommandException("a validation batch of '" + adapter + "' was refused: "
+                                            + refused.message());
+                                }
+                                view.progress(processed.addAndGet(numbers.size()));
+                                return true;
+                            },
+                            TIMEOUT);
+        }
         List<BoundaryDecisionRecord> decisions = decisions(adapter);
         Calibration calibration = Calibration.of(
                 boundary(adapter, before),

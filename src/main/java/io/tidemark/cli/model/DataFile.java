@@ -14,13 +14,20 @@ import io.tidemark.input.RejectedException;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.ValidationBatch;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -58,16 +65,110 @@ public record DataFile(Path path) {
     }
 
     /**
-     * Counts the first examples, without keeping or tokenizing them; lines behind them are not read.
+     * Where an example is in the file.
+     *
+     * @param number the number of its line, from 1
+     * @param offset the offset of its first byte
+     * @param bytes  the length of the line, without its end
+     * @param group  the example's group, if it has one
+     */
+    public record ExampleLine(int number, long offset, int bytes, Optional<String> group) {}
+
+    /**
+     * Finds all examples, without keeping them.
      *
      * @throws CommandException when {@link #objects} fails, or a field of an example is missing or wrong, with file,
      *     line and field
      */
-    public long countExamples(int maximum) {
-        return readLines(lines -> lines.limit(maximum)
-                .map(DataFile::parse)
-                .mapToLong(example -> 1)
-                .sum());
+    public List<ExampleLine> exampleLines() {
+        List<ExampleLine> found = new ArrayList<>();
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(path))) {
+            ByteArrayOutputStream line = new ByteArrayOutputStream();
+            int number = 0;
+            long offset = 0;
+            int next = in.read();
+            while (next >= 0) {
+                line.reset();
+                for (; next >= 0 && next != '\n'; next = in.read()) {
+                    line.write(next);
+                }
+                number++;
+                String text = decoded(line.toByteArray());
+                if (!text.isBlank()) {
+                    ValidationBatch.Example example = parse(line(text, path + ":" + number));
+                    found.add(new ExampleLine(number, offset, line.size(), example.group()));
+                }
+                offset += line.size() + 1L;
+                next = next < 0 ? next : in.read();
+            }
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+        if (found.isEmpty()) {
+            throw empty();
+        }
+        return found;
+    }
+
+    /** Opens the file to read examples in any order, one at a time. */
+    public LineReader open() {
+        try {
+            return new LineReader(FileChannel.open(path));
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+    }
+
+    /** An open file. Used by one thread. */
+    public final class LineReader implements AutoCloseable {
+
+        private final FileChannel file;
+
+        private LineReader(FileChannel file) {
+            this.file = file;
+        }
+
+        /** @throws CommandException when the line cannot be read, or is no JSON object any more */
+        public ObjectNode object(ExampleLine line) {
+            ByteBuffer bytes = ByteBuffer.allocate(line.bytes());
+            try {
+                int read = 0;
+                while (bytes.hasRemaining() && read >= 0) {
+                    read = file.read(bytes, line.offset() + bytes.position());
+                }
+            } catch (IOException e) {
+                throw unreadable(e);
+            }
+            return DataFile.object(decoded(Arrays.copyOf(bytes.array(), bytes.position())), path + ":" + line.number());
+        }
+
+        @Override
+        public void close() {
+            try {
+                file.close();
+            } catch (IOException e) {
+                throw unreadable(e);
+            }
+        }
+    }
+
+    private String decoded(byte[] line) {
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(line))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw new CommandException(path + " is not UTF-8", e);
+        }
+    }
+
+    private CommandException unreadable(IOException e) {
+        return new CommandException(path + " cannot be read: " + FailureText.oneLine(e), e);
+    }
+
+    private CommandException empty() {
+        return new CommandException(path + " is empty; each line must be a JSON object");
     }
 
     /**
@@ -102,7 +203,7 @@ public record DataFile(Path path) {
                     .peek(text -> numbers[1]++)
                     .map(text -> line(text, path + ":" + numbers[0])));
             if (numbers[1] == 0) {
-                throw new CommandException(path + " is empty; each line must be a JSON object");
+                throw empty();
             }
             return read;
         });
@@ -112,11 +213,11 @@ public record DataFile(Path path) {
         try (Stream<String> texts = Files.lines(path)) {
             return reader.apply(texts);
         } catch (IOException e) {
-            throw new CommandException(path + " cannot be read: " + FailureText.oneLine(e), e);
+            throw unreadable(e);
         } catch (UncheckedIOException e) {
             throw e.getCause() instanceof MalformedInputException
                     ? new CommandException(path + " is not UTF-8", e)
-                    : new CommandException(path + " cannot be read: " + FailureText.oneLine(e.getCause()), e);
+                    : unreadable(e.getCause());
         }
     }
 

@@ -18,7 +18,7 @@ class DemoFolderTest {
     @DisplayName("Each adapter has 160 distinct validation examples, none of which is a request")
     void examples() {
         for (NamedFolder adapter : demo.adapters()) {
-            List<ObjectNode> examples = demo.validation(adapter.name());
+            List<ObjectNode> examples = demo.validation(adapter.name()).objects();
             assertThat(examples).as(adapter.name()).doesNotHaveDuplicates().hasSize(160);
             assertThat(prompts(examples)).doesNotContainAnyElementsOf(prompts(demo.requests(adapter.name())));
         }
@@ -31,7 +31,7 @@ class DemoFolderTest {
         assertThat(demo.formats()).hasSize(2).allSatisfy(line -> {
             assertThat(line.path("model").asText()).isIn(adapters);
             assertThat(line.path("structured_outputs").isObject()).isTrue();
-            assertThat(prompts(demo.validation(line.path("model").asText())))
+            assertThat(prompts(demo.validation(line.path("model").asText()).objects()))
                     .doesNotContain(line.path("prompt").asText());
         });
         assertThat(new DemoFolder(Path.of("src")).formats()).isEmpty();
