@@ -72,7 +72,7 @@ final class CalibrateCommand extends ConsoleCommand {
                 names = "--seed",
                 paramLabel = "N",
                 description = "Seed of the order in which examples are sent. Default: random; it is printed.")
-        private OptionalLong seed = OptionalLong.empty();
+        private Optional<Long> seed = Optional.empty();
 
         @Option(
                 names = "--keep-order",
