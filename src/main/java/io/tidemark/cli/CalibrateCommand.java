@@ -83,9 +83,8 @@ final class CalibrateCommand extends ConsoleCommand {
             if (keep) {
                 return OptionalLong.empty();
             }
-            return seed.isPresent()
-                    ? seed
-                    : OptionalLong.of(ThreadLocalRandom.current().nextInt(1_000_000));
+            return OptionalLong.of(
+                    seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000)));
         }
     }
 
