@@ -72,7 +72,7 @@ final class CalibrateCommand extends ConsoleCommand {
                 names = "--seed",
                 paramLabel = "N",
                 description = "Seed of the order in which examples are sent. Default: random; it is printed.")
-        private OptionalLong seed = OptionalLong.empty();
+        private Optional<Long> seed = Optional.empty();
 
         @Option(
                 names = "--keep-order",
@@ -83,9 +83,8 @@ final class CalibrateCommand extends ConsoleCommand {
             if (keep) {
                 return OptionalLong.empty();
             }
-            return seed.isPresent()
-                    ? seed
-                    : OptionalLong.of(ThreadLocalRandom.current().nextInt(1_000_000));
+            return OptionalLong.of(
+                    seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000)));
         }
     }
 

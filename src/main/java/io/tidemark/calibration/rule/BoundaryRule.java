@@ -327,17 +327,16 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
     }
 
     /**
-     * The places of the {@code kept-candidates} best boundaries below L: those with the highest means, and as the last
-     * one that with the highest ln E of the others, since one with less noise may be certified earlier.
+     * The places of the {@code kept-candidates} boundaries below L with the highest means, and of the one with the
+     * highest ln E: with less noise than those, it may be certified earlier.
      */
     private List<Integer> best(PartitionStates.Totals totals) {
         List<Integer> others =
                 IntStream.range(0, totals.set().scored()).boxed().collect(Collectors.toCollection(ArrayList::new));
         List<Integer> best = new ArrayList<>();
-        int kept = Math.min(settings.keptCandidates().orElseThrow(), others.size());
-        while (best.size() < kept) {
-            Integer next =
-                    highest(others, best.size() < kept - 1 ? totals.statistics()::mean : totals.sums()::logValue);
+        best.add(highest(others, totals.sums()::logValue));
+        for (int i = 0; i < settings.keptCandidates().orElseThrow() && !others.isEmpty(); i++) {
+            Integer next = highest(others, totals.statistics()::mean);
             best.add(next);
             others.remove(next);
         }

@@ -21,8 +21,8 @@ import java.util.TreeMap;
  * @param falseAlarmExamples examples from a move to a false alarm, on average at least
  * @param epochExamples      an epoch ends at this many examples, from {@code minSamples} to 4000
  * @param candidates         the boundaries that are scored; empty for the default
- * @param keptCandidates     how many of the best candidates are scored after {@code minSamples} examples; empty for all
- *                           candidates, without dropping any
+ * @param keptCandidates     how many candidates with the highest means are scored after {@code minSamples} examples,
+ *                           besides that with the highest ln E; empty for all candidates, without dropping any
  */
 public record RuleSettings(
         double alpha,
