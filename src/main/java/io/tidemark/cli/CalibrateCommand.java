@@ -1,15 +1,23 @@
 package io.tidemark.cli;
 
 import io.tidemark.calibration.rule.OfflineDecision;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.DataFile;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.ExampleOrder;
+import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.Topics;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.UncountedExamples;
+import io.tidemark.torch.TorchOptions;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -105,19 +113,58 @@ final class CalibrateCommand extends ConsoleCommand {
     @Option(names = "--json", description = "Print the boundary record as JSON.")
     private boolean json;
 
+    @ArgGroup(exclusive = false, heading = "Say what a first move needs, and send nothing:%n")
+    private Plan plan = new Plan();
+
+    /** The model that scores some of the examples in this process. */
+    static final class Plan {
+
+        @Option(
+                names = "--plan",
+                required = true,
+                description = "Score " + CalibrationForecast.UNITS + " examples in this process, and print how many"
+                        + " examples and minutes a first move needs.")
+        private boolean isWanted;
+
+        @Option(
+                names = "--model",
+                required = true,
+                paramLabel = "DIR",
+                description = "Hugging Face folder of the base model.")
+        private Path model;
+
+        @Option(
+                names = "--adapters",
+                required = true,
+                paramLabel = "DIR",
+                description = "The folder with the folder of the adapter.")
+        private Path adapters;
+    }
+
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
+    private ThreadsOption threads = new ThreadsOption();
+
     @Override
     public Integer call() {
         if (batchSize < 1 || count < 1) {
             throw wrongUse("--batch-size and --examples must be 1 or more");
         }
+        if (plan.isWanted) {
+            return plan();
+        }
+        for (String option : List.of("--compute-type", "--kernels", "--deterministic", "--threads")) {
+            if (spec().commandLine().getParseResult().hasMatchedOption(option)) {
+                throw wrongUse(option + " requires --plan");
+            }
+        }
         Topics topics = cluster.topics();
         cluster.cluster()
                 .requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
         DataFile file = new DataFile(data);
-        OptionalLong seed = order.seed();
-        ExampleOrder examples = ExampleOrder.of(file.exampleLines(), seed, count);
-        seed.ifPresent(value -> err().println("the examples are shuffled by seed " + value + " (--seed " + value
-                + " sends them in this order again)"));
+        ExampleOrder examples = ordered(file);
         Outcomes outcomes = new Outcomes();
         long all = examples.examples();
         try (Progress progress = Progress.start("examples", all, err());
@@ -138,6 +185,40 @@ final class CalibrateCommand extends ConsoleCommand {
         }
         printBoundary();
         return outcomes.hasRefused() ? 1 : 0;
+    }
+
+    private ExampleOrder ordered(DataFile file) {
+        OptionalLong seed = order.seed();
+        ExampleOrder examples = ExampleOrder.of(file.exampleLines(), seed, count);
+        if (examples.units().isEmpty()) {
+            throw new CommandException(
+                    "each group of " + data + " has more than " + count + " examples, the number of --examples");
+        }
+        seed.ifPresent(value -> err().println(
+                        "the examples are shuffled by seed " + value + " (--seed " + value + " repeats this order)"));
+        return examples;
+    }
+
+    private int plan() {
+        Path folder = plan.adapters.resolve(adapter);
+        if (!Files.isDirectory(folder)) {
+            throw new CommandException("--adapters: there is no folder " + folder);
+        }
+        TorchOptions torch = threads.torch();
+        DataFile file = new DataFile(data);
+        ExampleOrder examples = ordered(file);
+        try (LocalModel model = LocalModel.open(plan.model, torch, compute.options());
+                DataFile.LineReader lines = file.open()) {
+            CalibrationForecast forecast = new CalibrationForecast(
+                    model,
+                    CommandSettings.rule(model.layers()),
+                    new SweepLimits(SweepLimits.DEFAULT.tokensPerSlice(), torch.threads()),
+                    err());
+            out().print(forecast.of(adapter, model.lora(folder), examples, lines)
+                    .written(batchSize));
+            out().flush();
+        }
+        return 0;
     }
 
     /** What the calibrators did with the batches. Prints the first refused ones at once, and the sums at the end. */

@@ -51,7 +51,7 @@ public record CalibrationPlan(
         }
 
         /** The probability that n units certify this boundary, by the best bet. */
-        double probability(long n, int units) {
+        public double probability(long n, int units) {
             return bets.stream()
                     .mapToDouble(bet -> bet.probability(n, units))
                     .max()
@@ -99,7 +99,8 @@ public record CalibrationPlan(
                     + " examples or groups that differ and have a finite score, not " + units.size());
         }
         List<Integer> scored = scoredLater(rule, batch);
-        double threshold = EProcesses.threshold(candidates.size() - 1, 1, rule.settings().alpha());
+        double threshold =
+                EProcesses.threshold(candidates.size() - 1, 1, rule.settings().alpha());
         List<Growth> boundaries = IntStream.range(0, candidates.size() - 1)
                 .mapToObj(place -> growth(rule, candidates.get(place), scored, units, place, threshold))
                 .toList();
@@ -136,10 +137,10 @@ public record CalibrationPlan(
 
     /** The boundaries that the rule asks for after the batch. */
     private static List<Integer> scoredLater(BoundaryRule rule, ScoredBatch batch) {
-        BatchCount.Counted counted = (BatchCount.Counted)
-                rule.count(PartitionStates.empty(), 0, batch, InForce.none(rule.numLayers()));
-        ScoredExample later = new ScoredExample(
-                ExampleFilter.Bits.ofExample("\0later"), Optional.empty(), BoundaryScores.NONE);
+        BatchCount.Counted counted =
+                (BatchCount.Counted) rule.count(PartitionStates.empty(), 0, batch, InForce.none(rule.numLayers()));
+        ScoredExample later =
+                new ScoredExample(ExampleFilter.Bits.ofExample("\0later"), Optional.empty(), BoundaryScores.NONE);
         PartitionStates states = PartitionStates.empty().with(0, counted.state());
         return rule.count(states, 0, new ScoredBatch(List.of(later), 0), counted.inForce())
                         instanceof BatchCount.Unscored unscored
@@ -154,7 +155,8 @@ public record CalibrationPlan(
             List<Differences> units,
             int place,
             double threshold) {
-        double plain = units.stream().mapToDouble(unit -> unit.plain[place]).average().orElseThrow();
+        double plain =
+                units.stream().mapToDouble(unit -> unit.plain[place]).average().orElseThrow();
         double[] capped = units.stream().mapToDouble(unit -> unit.capped[place]).toArray();
         boolean isPreferred = rule.choice().preferred(List.of(0, 1), either -> either == 0 ? plain : 0) == 0;
         List<Bet> bets = IntStream.range(0, HarmTest.BETS)
@@ -215,8 +217,12 @@ public record CalibrationPlan(
     /** How often a calibrator applies a layer to an example for n examples, with dropping. */
     public long layerEvaluations(long n) {
         long first = Math.min(n, rule.settings().minSamples());
-        return first * evaluations(rule.settings().candidates(rule.numLayers()))
-                + (scored.size() == 1 ? 0 : (n - first) * evaluations(scored));
+        return layerEvaluationsOfAll(first) + (scored.size() == 1 ? 0 : (n - first) * evaluations(scored));
+    }
+
+    /** How often a layer is applied to an example for n examples at all candidates. */
+    public long layerEvaluationsOfAll(long n) {
+        return n * evaluations(rule.settings().candidates(rule.numLayers()));
     }
 
     private long evaluations(Collection<Integer> chosen) {
@@ -226,8 +232,8 @@ public record CalibrationPlan(
     /** The standard normal distribution function, with an error below 1e-7 (Abramowitz and Stegun 1964, 26.2.17). */
     private static double normal(double x) {
         double t = 1 / (1 + 0.2316419 * Math.abs(x));
-        double series = t
-                * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+        double series =
+                t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
         double tail = series * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
         return x < 0 ? tail : 1 - tail;
     }
