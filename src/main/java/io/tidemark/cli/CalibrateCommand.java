@@ -224,7 +224,11 @@ final class CalibrateCommand extends ConsoleCommand {
     /** What the calibrators did with the batches. Prints the first refused ones at once, and the sums at the end. */
     private final class Outcomes {
 
+        /** Refusals that are printed. */
         private static final int SHOWN = 5;
+
+        /** Lines of a batch that are printed. */
+        private static final int LINES = 16;
 
         /** Errors that all batches of the adapter have in common. */
         private static final Set<String> OF_THE_ADAPTER =
@@ -238,6 +242,7 @@ final class CalibrateCommand extends ConsoleCommand {
 
         private int rejectedBatches;
         private int rejected;
+        private int batchesWithRefused;
         private Optional<UncountedExamples> uncounted = Optional.of(UncountedExamples.NONE);
 
         /** False if the other batches would be refused as well. */
@@ -246,6 +251,9 @@ final class CalibrateCommand extends ConsoleCommand {
             if (outcome instanceof BatchOutcome.Counted batch) {
                 counted += lines.size();
                 uncounted = uncounted.flatMap(before -> batch.uncounted().map(before::plus));
+                batch.uncounted()
+                        .filter(known -> known.refused() > 0)
+                        .ifPresent(known -> addRefused(known.refused(), lines));
                 return true;
             }
             BatchOutcome.Rejected refused = (BatchOutcome.Rejected) outcome;
@@ -262,18 +270,23 @@ final class CalibrateCommand extends ConsoleCommand {
             return !OF_THE_ADAPTER.contains(refused.code());
         }
 
+        /** A batch was counted without some of its examples. */
+        private void addRefused(int refused, List<Integer> lines) {
+            batchesWithRefused++;
+            if (batchesWithRefused <= SHOWN) {
+                err().println("refused: " + (lines.size() == 1 ? "" : refused + " of ") + written(lines) + " of " + data
+                        + ": longer than the model's context, or its score with full LoRA is not finite");
+                err().flush();
+            }
+        }
+
         private static String written(List<Integer> lines) {
-            List<Integer> sorted = lines.stream().sorted().toList();
+            List<String> sorted = lines.stream().sorted().map(String::valueOf).toList();
             return sorted.size() == 1
                     ? "line " + sorted.get(0)
                     : sorted.size() + " examples, lines "
-                            + String.join(
-                                    ", ",
-                                    sorted.stream()
-                                            .limit(SHOWN)
-                                            .map(String::valueOf)
-                                            .toList())
-                            + (sorted.size() > SHOWN ? ", …" : "");
+                            + String.join(", ", sorted.subList(0, Math.min(LINES, sorted.size())))
+                            + (sorted.size() > LINES ? ", …" : "");
         }
 
         /** The line of the example that an error names by its place in the batch. */
@@ -315,8 +328,7 @@ final class CalibrateCommand extends ConsoleCommand {
                                 : ""));
             }
             if (known.refused() > 0) {
-                err().println(known.refused() + " examples are refused: they are longer than the model's context, or"
-                        + " their score with full LoRA is not finite");
+                err().println(known.refused() + " of " + counted + " examples were refused alone and add nothing");
             }
         }
     }

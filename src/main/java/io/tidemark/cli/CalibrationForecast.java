@@ -58,7 +58,7 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
      *
      * @param plan     the plan
      * @param scored   the number of scored examples
-     * @param tooLong  the number of examples before the last scored one that are longer than the context
+     * @param tooLong  the number of examples that were not scored because they are longer than the context
      * @param seconds  the time of the scores
      * @param inFile   the number of units in the file
      */
@@ -111,9 +111,11 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
                         + time(even.getAsLong());
             } else {
                 text = line(
-                                "A move of '%s' is not likely: full LoRA stays in force. The boundaries lose too much, or"
-                                        + " the examples differ too much from each other.",
-                                adapter)
+                                "A move of '%s' is not likely, and full LoRA stays in force: %s.",
+                                adapter,
+                                plan.boundaries().stream().anyMatch(CalibrationPlan.Growth::eligible)
+                                        ? "for the best boundaries, the examples differ too much from each other"
+                                        : "all boundaries lose too much")
                         + time(epoch);
             }
             return text
@@ -123,7 +125,9 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
                                     "With the %d examples of the file, it is %s.",
                                     inFile, percent(plan.probability(inFile)))
                             : "")
-                    + line("This is an estimate from %d examples; another --seed takes others.", plan.units());
+                    + line(
+                            "This is an estimate from %d examples; with another --seed, others are scored.",
+                            plan.units());
         }
 
         private int boundary(long units) {
@@ -152,7 +156,7 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
     }
 
     /**
-     * Scores the first units of an order.
+     * Scores the last units of an order: who chooses a seed by its forecast must not choose what is sent first.
      *
      * @throws CommandException when there are too few, or a calibrator would refuse a batch because of one
      */
@@ -189,15 +193,15 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
         }
     }
 
-    /** Tokenizes the examples of the first units, without repeats; returns how many are too long. */
+    /** Tokenizes the examples of the last units, without repeats; returns how many are too long. */
     private int sample(ExampleOrder order, DataFile.LineReader lines, List<Sampled> sampled) {
         InputEncoder encoder = new InputEncoder(model.language());
         Set<String> seen = new HashSet<>();
         int tooLong = 0;
         int units = 0;
-        for (List<ExampleLine> unit : order.units()) {
+        for (int i = order.units().size() - 1; i >= 0 && units < UNITS; i--) {
             int before = sampled.size();
-            for (ExampleLine line : unit) {
+            for (ExampleLine line : order.units().get(i)) {
                 ValidationBatch.Example example = lines.example(line);
                 if (!seen.add(example.identity())) {
                     continue;
@@ -215,9 +219,6 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
                 }
             }
             units += sampled.size() > before ? 1 : 0;
-            if (units == UNITS) {
-                break;
-            }
         }
         return tooLong;
     }
