@@ -72,11 +72,6 @@ public record PartitionStates(SortedMap<Integer, EpochState> byPartition) {
         return all().stream().filter(state -> state.epoch() == epoch).toList();
     }
 
-    /** Whether the state of any partition in the epoch has counted an example or a group. */
-    boolean contains(int epoch, ExampleFilter.Bits entry) {
-        return at(epoch).stream().anyMatch(state -> state.filter().contains(entry));
-    }
-
     /** The boundaries of an epoch that no state which agrees with one has dropped. */
     EpochSet set(EpochState like) {
         return all().stream().filter(like::agrees).map(EpochState::set).reduce(like.set(), EpochSet::and);

@@ -70,6 +70,8 @@ public record ScoredBatch(List<ScoredExample> examples, int refused) {
 
     /** The units of this batch that no partition has counted in an epoch. */
     FreshUnits fresh(PartitionStates states, int epoch) {
+        List<ExampleFilter> counted =
+                states.at(epoch).stream().map(EpochState::filter).toList();
         Set<ExampleFilter.Bits> seen = new HashSet<>();
         Map<Object, Unit> units = new LinkedHashMap<>();
         Map<String, Boolean> repeatedGroups = new LinkedHashMap<>();
@@ -78,9 +80,9 @@ public record ScoredBatch(List<ScoredExample> examples, int refused) {
             ScoredExample example = examples.get(place);
             boolean isOfRepeatedGroup = example.group()
                     .map(name -> repeatedGroups.computeIfAbsent(
-                            name, group -> states.contains(epoch, ExampleFilter.Bits.ofGroup(group))))
+                            name, group -> isIn(counted, ExampleFilter.Bits.ofGroup(group))))
                     .orElse(false);
-            if (isOfRepeatedGroup || states.contains(epoch, example.bits()) || !seen.add(example.bits())) {
+            if (isOfRepeatedGroup || isIn(counted, example.bits()) || !seen.add(example.bits())) {
                 repeats++;
                 continue;
             }
@@ -94,6 +96,15 @@ public record ScoredBatch(List<ScoredExample> examples, int refused) {
                 .filter(isRepeated -> isRepeated)
                 .count();
         return new FreshUnits(List.copyOf(units.values()), repeats, skipped);
+    }
+
+    private static boolean isIn(List<ExampleFilter> filters, ExampleFilter.Bits entry) {
+        for (ExampleFilter filter : filters) {
+            if (filter.contains(entry)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static Unit merged(Unit first, Unit second) {

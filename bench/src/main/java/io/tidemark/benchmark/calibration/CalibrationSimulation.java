@@ -1,16 +1,23 @@
 package io.tidemark.benchmark.calibration;
 
 import io.tidemark.calibration.curve.CurveStatistics;
+import io.tidemark.calibration.rule.BatchCount;
+import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.calibration.rule.BoundaryScores;
+import io.tidemark.calibration.rule.Candidates;
 import io.tidemark.calibration.rule.ExampleFilter;
+import io.tidemark.calibration.rule.InForce;
 import io.tidemark.calibration.rule.Objective;
+import io.tidemark.calibration.rule.PartitionStates;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.rule.ScoredBatch;
+import io.tidemark.calibration.sweep.SweepBoundaries;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 
 /**
  * Draws streams of batches from worlds with known means, and lets rules choose a boundary after every batch. All rules
@@ -116,23 +123,109 @@ public record CalibrationSimulation(
     }
 
     /**
-     * Runs one stream of all recorded examples once, in a random order.
+     * Runs one stream of all recorded examples once, in a random order, with the rule of the calibrator. Examples are
+     * scored as a calibrator scores them: those of the next part, at the boundaries that are left.
      *
      * @param boundaries the boundaries of {@code traffic}, and L
-     * @return the boundary in force after each batch
      */
-    public List<Integer> shuffle(
+    public Course shuffle(
             RecordedTraffic traffic, List<Integer> boundaries, Objective objective, int batchSize, long shuffle) {
         SplittableRandom bits = new SplittableRandom(shuffle);
-        SimulatedRule rule = ComparedRule.E_PROCESS.start(settings, objective, boundaries);
-        CurveStatistics soFar = CurveStatistics.empty(boundaries.size() - 1);
-        List<Integer> course = new ArrayList<>();
+        int numLayers = boundaries.get(boundaries.size() - 1);
+        BoundaryRule rule =
+                new BoundaryRule(settings.withCandidates(Optional.of(Candidates.of(boundaries))), objective, numLayers);
+        PartitionStates states = PartitionStates.empty();
+        InForce inForce = InForce.none(numLayers);
+        List<Integer> inForceAfter = new ArrayList<>();
+        long evaluations = 0;
         for (double[][] differences : traffic.shuffled(batchSize, shuffle)) {
-            double[][] scores = scores(differences);
-            soFar = soFar.plus(scores);
-            rule.count(batch(boundaries, scores, bits), soFar, course.size() + 1);
-            course.add(boundaries.get(rule.place()));
+            ScoredBatch scored = batch(boundaries, scores(differences), bits);
+            ScoredBatch known = unscored(scored);
+            BatchCount count = rule.count(states, 0, known, inForce);
+            while (count instanceof BatchCount.Unscored next) {
+                evaluations += next.places().size()
+                        * new SweepBoundaries(numLayers, new TreeSet<>(next.boundaries())).layerEvaluations();
+                known = known.with(
+                        next.places(),
+                        next.places().stream()
+                                .map(place -> scored.examples().get(place).scores())
+                                .toList());
+                count = rule.count(states, 0, known, inForce);
+            }
+            BatchCount.Counted counted = (BatchCount.Counted) count;
+            states = states.with(0, counted.state());
+            inForce = counted.inForce();
+            inForceAfter.add(inForce.boundary());
         }
-        return course;
+        return new Course(inForceAfter, evaluations);
+    }
+
+    /**
+     * What one stream of recorded examples led to.
+     *
+     * @param inForce          the boundary in force after each batch
+     * @param layerEvaluations how often a layer was applied to an example
+     */
+    public record Course(List<Integer> inForce, long layerEvaluations) {
+
+        public Course {
+            inForce = List.copyOf(inForce);
+        }
+    }
+
+    private static ScoredBatch unscored(ScoredBatch batch) {
+        return new ScoredBatch(
+                batch.examples().stream()
+                        .map(each -> new ScoredBatch.ScoredExample(each.bits(), each.group(), BoundaryScores.NONE))
+                        .toList(),
+                0);
+    }
+
+    /**
+     * How many streams of a world move, which harms in all of its worlds.
+     *
+     * @param boundaries the scored boundaries
+     * @param isRemedied whether the remedy of the world is applied
+     */
+    public int moved(SentWorld world, List<Integer> boundaries, Objective objective, boolean isRemedied) {
+        SplittableRandom random = new SplittableRandom(seed);
+        int moved = 0;
+        for (int stream = 0; stream < streams; stream++) {
+            SplittableRandom own = random.split();
+            List<List<SentWorld.SentExample>> batches = world.sent().draw(own);
+            RuleSettings rule = settings;
+            if (isRemedied) {
+                SentWorld.Remedy remedy = world.remedy().orElseThrow();
+                batches = remedy.resend()
+                        .apply(batches.stream().flatMap(List::stream).toList(), own);
+                rule = remedy.rule().apply(settings);
+            }
+            moved += moves(batches, boundaries, objective, rule) ? 1 : 0;
+        }
+        return moved;
+    }
+
+    private static boolean moves(
+            List<List<SentWorld.SentExample>> batches,
+            List<Integer> boundaries,
+            Objective objective,
+            RuleSettings settings) {
+        SimulatedRule rule = ComparedRule.E_PROCESS.start(settings, objective, boundaries);
+        CurveStatistics none = CurveStatistics.empty(boundaries.size() - 1);
+        for (List<SentWorld.SentExample> batch : batches) {
+            List<ScoredBatch.ScoredExample> scored = new ArrayList<>();
+            for (SentWorld.SentExample example : batch) {
+                double[] differences = example.differences();
+                scored.add(new ScoredBatch.ScoredExample(
+                        ExampleFilter.Bits.of(example.identity()),
+                        example.group(),
+                        BoundaryScores.of(boundaries, Arrays.copyOf(differences, differences.length + 1))));
+            }
+            rule.count(new ScoredBatch(scored, 0), none, 0);
+            if (rule.place() != boundaries.size() - 1) {
+                return true;
+            }
+        }
+        return false;
     }
 }

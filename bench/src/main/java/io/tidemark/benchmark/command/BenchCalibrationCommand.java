@@ -3,6 +3,7 @@ package io.tidemark.benchmark.command;
 import io.tidemark.benchmark.calibration.CalibrationSimulation;
 import io.tidemark.benchmark.calibration.RecordedScores;
 import io.tidemark.benchmark.calibration.RuleResult;
+import io.tidemark.benchmark.calibration.SentWorld;
 import io.tidemark.benchmark.calibration.World;
 import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
@@ -14,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -80,7 +82,7 @@ final class BenchCalibrationCommand extends ConsoleCommand {
                 scores.map(BenchCalibrationCommand::read).orElse(Map.of());
         RecordedOrders orders = new RecordedOrders(simulation);
         CalibrationReport report = new CalibrationReport(simulation, results(simulation, worlds(simulation, recorded)));
-        out().print(report.tables() + (recorded.isEmpty() ? "" : orders.table(recorded)));
+        out().print(report.tables() + sent(simulation) + (recorded.isEmpty() ? "" : orders.table(recorded)));
         out().flush();
         return 0;
     }
@@ -94,6 +96,44 @@ final class BenchCalibrationCommand extends ConsoleCommand {
             }
         }
         return results;
+    }
+
+    /** The table of the worlds whose examples are sent in different ways. */
+    private String sent(CalibrationSimulation simulation) {
+        Objective objective = simulation.objectives().get(0);
+        List<Integer> boundaries = simulation.settings().candidates(World.layers());
+        List<SentWorld> worlds = SentWorld.all(boundaries, examples);
+        StringBuilder table = new StringBuilder(String.format(
+                Locale.ROOT,
+                "%nSending, %s: share of streams that ever move to a harmful boundary; as sent, and with a remedy%n"
+                        + "%-32s%8s  %-16s%10s  %-18s%10s%n",
+                objective.written(),
+                "world",
+                "mean",
+                "broken",
+                "as sent",
+                "remedy",
+                "with it"));
+        try (Progress progress = Progress.start("ways of sending", worlds.size(), err())) {
+            for (SentWorld world : worlds) {
+                table.append(String.format(
+                        Locale.ROOT,
+                        "%-32s%8.3f  %-16s%10.3f  %-18s%10s%n",
+                        world.name(),
+                        world.mean(),
+                        world.broken().orElse("none"),
+                        (double) simulation.moved(world, boundaries, objective, false) / streams,
+                        world.remedy().map(SentWorld.Remedy::name).orElse("-"),
+                        world.remedy().isEmpty()
+                                ? "-"
+                                : String.format(
+                                        Locale.ROOT,
+                                        "%.3f",
+                                        (double) simulation.moved(world, boundaries, objective, true) / streams)));
+                progress.stepTo(worlds.indexOf(world) + 1L);
+            }
+        }
+        return table.toString();
     }
 
     private List<World> worlds(CalibrationSimulation simulation, Map<String, double[][]> recorded) {

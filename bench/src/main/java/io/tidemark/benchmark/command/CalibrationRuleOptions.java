@@ -3,6 +3,7 @@ package io.tidemark.benchmark.command;
 import io.tidemark.calibration.rule.Candidates;
 import io.tidemark.calibration.rule.RuleSettings;
 import java.util.Optional;
+import java.util.OptionalInt;
 import picocli.CommandLine.Option;
 
 /** The settings {@code tidemark.calibrator.*} of {@code bench calibration}. */
@@ -53,6 +54,14 @@ final class CalibrationRuleOptions {
                     + " layers means all. Default: all up to 16 layers, 16 above.")
     private Optional<String> candidates = Optional.empty();
 
+    @Option(
+            names = "--kept-candidates",
+            paramLabel = "N|all",
+            defaultValue = "3",
+            description = "Candidates with the highest means that are scored after 32 examples, besides that with the"
+                    + " highest ln E. Default: ${DEFAULT-VALUE}.")
+    private String keptCandidates;
+
     /** @throws IllegalArgumentException if a value is out of range */
     RuleSettings settings() {
         RuleSettings defaults = RuleSettings.DEFAULT;
@@ -67,6 +76,6 @@ final class CalibrationRuleOptions {
                 falseAlarmExamples,
                 epochExamples,
                 candidates.map(Candidates::parse),
-                defaults.keptCandidates());
+                keptCandidates.equals("all") ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(keptCandidates)));
     }
 }

@@ -37,10 +37,11 @@ final class RecordedOrders {
                 "%n%d orders of the recorded examples in batches of %d, e-process: boundaries in force and how often%n",
                 ORDERS, BATCH));
         text.append(format(
-                "%-24s%-12s%10s%8s%14s  %-36s  %-26s  %-24s  %s%n",
+                "%-24s%-12s%10s%12s%8s%14s  %-36s  %-26s  %-24s  %s%n",
                 "adapter",
                 "objective",
                 "examples",
+                "layer eval.",
                 "moved",
                 "examples then",
                 "within " + EARLY_EXAMPLES + " examples",
@@ -56,7 +57,9 @@ final class RecordedOrders {
 
     private String summary(Objective objective, double[][] rows) {
         int full = rows[0].length - 1;
-        List<List<Integer>> courses = boundariesAfterEachBatch(objective, rows);
+        List<CalibrationSimulation.Course> all = courses(objective, rows);
+        List<List<Integer>> courses =
+                all.stream().map(CalibrationSimulation.Course::inForce).toList();
         List<Integer> firstExamples = new ArrayList<>();
         for (List<Integer> course : courses) {
             IntStream.range(0, course.size())
@@ -65,7 +68,11 @@ final class RecordedOrders {
                     .ifPresent(i -> firstExamples.add(Math.min(rows.length, (i + 1) * BATCH)));
         }
         return format(
-                "%8d%14s  %-36s  %-26s  %-24s  %s%n",
+                "%12.0f%8d%14s  %-36s  %-26s  %-24s  %s%n",
+                all.stream()
+                        .mapToLong(CalibrationSimulation.Course::layerEvaluations)
+                        .average()
+                        .orElseThrow(),
                 firstExamples.size(),
                 range(firstExamples),
                 counts(courses.stream()
@@ -79,8 +86,8 @@ final class RecordedOrders {
                 counts(courses.stream().map(RecordedOrders::last).toList()));
     }
 
-    /** The boundary in force after each batch, for each order. */
-    private List<List<Integer>> boundariesAfterEachBatch(Objective objective, double[][] rows) {
+    /** The course of each order. */
+    private List<CalibrationSimulation.Course> courses(Objective objective, double[][] rows) {
         List<Integer> boundaries = simulation.settings().candidates(rows[0].length - 1);
         RecordedTraffic traffic = new RecordedTraffic(rows, boundaries);
         return IntStream.range(0, ORDERS)
