@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import sys
+import unicodedata
 
 from records import parse_json, place, text
 
@@ -24,11 +25,12 @@ KINDS = {
     "wrong_decision": "decisions that do not follow from the states, and boundary records without a decision",
     "decision_missing": "published decisions on another boundary without its boundary record",
 }
-MAX_COUNTED = 2048   # batches that a state lists
+MAX_COUNTED = 512    # batches that a state lists
+MAX_BYTES = 65_536   # of a state
 TIE_NATS = 1e-6
 ROUNDING = 1e-9      # of a mean, in nats
 WEIGHTS = (0.5, 0.2, 0.1, 0.1, 0.1)   # of the bets
-FILTERED = 0.01      # examples that the filter may skip; it skips 0.25% at most
+FILTERED = 0.01      # examples that the filter may skip; it skips 0.3% at most
 # reasons with another boundary
 MOVE = "preferred"
 WITHDRAWALS = ("alarm", "stricter_settings", "overtaken")
@@ -85,38 +87,70 @@ def close(mine, theirs, rounding=ROUNDING):
     return math.isclose(mine, theirs, rel_tol=rounding, abs_tol=rounding)
 
 
+def collapsed(value):
+    """A JSON value whose texts are in normalization form C, with each run of white space as one space."""
+    if isinstance(value, str):
+        return " ".join(unicodedata.normalize("NFC", value).split())
+    if isinstance(value, list):
+        return [collapsed(each) for each in value]
+    return {name: collapsed(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def identity(example):
+    """What makes two examples the same."""
+    return hash(json.dumps([collapsed(example.get(name)) for name in ("prompt", "messages", "tools", "completion")],
+                           sort_keys=True))
+
+
 class Counted:
     """What a state counts in its epoch, or several states together."""
 
-    __slots__ = ("epoch", "boundaries", "test", "examples", "batches", "means", "sums", "capped")
+    __slots__ = ("epoch", "start", "dropped", "test", "examples", "scored", "batches", "uncounted", "means", "sums", "capped")
 
-    def __init__(self, epoch, boundaries, test, examples, batches, means, sums, capped):
-        if len(means) != len(boundaries) or len(sums) != 5 * len(capped) or len(capped) != len(boundaries) - 1:
-            raise ValueError(f"{len(means)} means and {len(sums)} sums for {len(boundaries)} boundaries")
-        self.epoch, self.boundaries, self.test = epoch, boundaries, test
-        self.examples, self.batches, self.means, self.sums, self.capped = examples, batches, means, sums, capped
+    def __init__(self, epoch, start, dropped, test, examples, scored, batches, uncounted, means, sums, capped):
+        self.epoch, self.start, self.dropped, self.test = epoch, start, dropped, test
+        self.examples, self.scored, self.batches, self.uncounted = examples, scored, batches, uncounted
+        self.means, self.sums, self.capped = means, sums, capped
+        if len(means) != len(self.boundaries) or len(sums) != 5 * len(capped) or len(capped) != len(means) - 1:
+            raise ValueError(f"{len(means)} means and {len(sums)} sums for {len(self.boundaries)} boundaries")
+        if scored > examples:
+            raise ValueError(f"{scored} of {examples} examples are scored")
 
     @classmethod
     def of(cls, value):
-        boundaries = sorted({*value["candidates"], *([value["kept"]] if value.get("kept") is not None else [])})
-        return cls(value["epoch"], boundaries, tuple(value["test"][name] for name in ("margin", "loss_cap", "gain_cap", "unit")),
-                   value["statistics"]["count"], value["batches"], value["statistics"]["means"], value["sums"],
-                   value["capped"])
-
-    def agrees(self, other):
-        return (self.epoch, self.boundaries, self.test) == (other.epoch, other.boundaries, other.test)
-
-    def merge(self, other):
-        total = self.examples + other.examples
-        means = [(mine * self.examples + theirs * other.examples) / total for mine, theirs in zip(self.means, other.means)] \
-            if total else self.means
-        return Counted(self.epoch, self.boundaries, self.test, total, self.batches + other.batches, means,
-                       [mine + theirs for mine, theirs in zip(self.sums, other.sums)],
-                       [mine + theirs for mine, theirs in zip(self.capped, other.capped)])
+        start = sorted({*value["candidates"], *([value["kept"]] if value.get("kept") is not None else [])})
+        dropped = [row["boundary"] for row in value.get("dropped") or []]
+        if not set(dropped) <= set(start[:-1]):
+            raise ValueError(f"dropped {dropped} of {start}")
+        uncounted = value["uncounted"]
+        return cls(value["epoch"], start, frozenset(dropped), tuple(value["test"][name] for name in ("margin", "loss_cap", "gain_cap")),
+                   value["examples"], value["statistics"]["count"], value["batches"],
+                   tuple(uncounted[name] for name in ("repeats", "repeated_groups", "refused")),
+                   value["statistics"]["means"], value["sums"], value["capped"])
 
     @property
-    def observations(self):
-        return self.batches if self.test[3] == "batch" else self.examples
+    def boundaries(self):
+        """The boundaries that are scored, ascending."""
+        return [each for each in self.start if each not in self.dropped]
+
+    def agrees(self, other):
+        return (self.epoch, self.start, self.test) == (other.epoch, other.start, other.test)
+
+    def without(self, dropped):
+        """The same examples, at fewer boundaries."""
+        places = [place for place, each in enumerate(self.boundaries) if each not in dropped]
+        return Counted(self.epoch, self.start, self.dropped | dropped, self.test, self.examples, self.scored, self.batches,
+                       self.uncounted, [self.means[place] for place in places],
+                       [each for place in places[:-1] for each in self.sums[5 * place:5 * place + 5]],
+                       [self.capped[place] for place in places[:-1]])
+
+    def merge(self, other):
+        mine, theirs = self.without(other.dropped), other.without(self.dropped)
+        total = mine.scored + theirs.scored
+        means = [(a * mine.scored + b * theirs.scored) / total for a, b in zip(mine.means, theirs.means)] if total else mine.means
+        return Counted(self.epoch, self.start, mine.dropped, self.test, self.examples + other.examples, total,
+                       self.batches + other.batches, tuple(a + b for a, b in zip(self.uncounted, other.uncounted)), means,
+                       [a + b for a, b in zip(mine.sums, theirs.sums)], [a + b for a, b in zip(mine.capped, theirs.capped)])
 
     def log_e(self, place):
         return log_e(self.sums[5 * place:5 * place + 5])
@@ -125,13 +159,15 @@ class Counted:
 class Batch:
     """A record of the topic of validation batches, with hashes of its examples."""
 
-    __slots__ = ("place", "partition", "adapter", "hash", "examples", "bad", "judged")
+    __slots__ = ("place", "partition", "adapter", "hash", "examples", "groups", "size", "bad", "judged")
 
     def __init__(self, message, schema, judged):
         self.place = place(message.topic(), message.partition(), message.offset())
         self.partition, self.judged = message.partition(), judged
         self.adapter = self.hash = None
-        self.examples = frozenset()
+        self.examples = frozenset()   # identities of the examples without a group
+        self.groups = {}              # name -> identities
+        self.size = 0
         try:
             value = parse_json(message.value())
         except ValueError as e:
@@ -140,19 +176,26 @@ class Batch:
         self.bad = schema.fault(value)
         if self.bad is None:
             self.adapter, self.hash = sys.intern(value["adapter"]), hash_of(value["batch_id"])
-            self.examples = frozenset(hash(json.dumps(each, sort_keys=True)) for each in value["examples"])
+            self.size = len(value["examples"])
+            self.examples = frozenset(identity(each) for each in value["examples"] if each.get("group") is None)
+            for each in value["examples"]:
+                if each.get("group") is not None:
+                    self.groups.setdefault(sys.intern(each["group"]), set()).add(identity(each))
 
 
 class State:
     """A record of the topic of calibration states."""
 
-    __slots__ = ("offset", "key", "adapter", "partition", "version", "epoch", "counted", "claims", "claimed_at", "added")
+    __slots__ = ("offset", "key", "adapter", "partition", "version", "epoch", "counted", "claims", "claimed_at", "added",
+                 "expected_key")
 
     def __init__(self, offset, key, value):
         self.offset, self.key = offset, key
         self.adapter, self.partition = sys.intern(value["adapter"]), value["input_partition"]
         self.epoch = Counted.of(value["epoch"]) if value.get("epoch") is not None else None
         self.version = tuple(value["version"][name] for name in VERSION)
+        self.expected_key = "/".join([self.adapter, str(self.partition), *(value["version"][name] for name in (
+            "adapter_digest", "base_digest", "compute_type"))])
         self.counted = counted_hashes(value)
         self.claims = value["claim"]["batch"] if value.get("claim") else None
         self.claimed_at = offset   # the offset of the state from which on the other states were read
@@ -220,7 +263,11 @@ class Calibrations:
         try:
             value = parse_json(message.value())
             fault = self._schemas["calibration-state"].fault(value)
+            if fault is None and len(message.value()) > MAX_BYTES:
+                fault = f"{len(message.value())} bytes"
             state = None if fault else State(message.offset(), key, value)
+            if state is not None and key != state.expected_key:
+                fault = f"its key should be '{state.expected_key}'"
         except ValueError as e:
             fault, state = str(e), None
         if fault:
@@ -299,12 +346,12 @@ class Calibrations:
     # states
 
     def _judge_states(self, add):
-        records = collections.defaultdict(dict)   # (adapter, hash) -> partition -> examples
-        owners = collections.defaultdict(set)     # (adapter, example) -> hashes of the batches that have it
+        records = collections.defaultdict(dict)   # (adapter, hash) -> partition -> Batch
+        owners = collections.defaultdict(set)     # (adapter, example or name of a group) -> hashes of the batches that have it
         for batch in self._batches.values():
             if batch.bad is None:
-                records[batch.adapter, batch.hash].setdefault(batch.partition, batch.examples)
-                for each in batch.examples:
+                records[batch.adapter, batch.hash].setdefault(batch.partition, batch)
+                for each in itertools.chain(batch.examples, batch.groups, *batch.groups.values()):
                     owners[batch.adapter, each].add(batch.hash)
         holders = collections.defaultdict(list)   # (adapter, version, hash) -> keys of the last states
         for key, states in self._states.items():
@@ -332,13 +379,23 @@ class Calibrations:
             return
         goes_on = before is not None and before.version == state.version and before.epoch is not None \
             and before.epoch.agrees(state.epoch)
-        new = state.epoch.examples - (before.epoch.examples if goes_on else 0)
+        base = before.epoch if goes_on else None
+        new = state.epoch.examples - (base.examples if goes_on else 0)
+        repeats, _, refused = (mine - theirs for mine, theirs in zip(state.epoch.uncounted, base.uncounted if goes_on else (0, 0, 0)))
         batches = [records[state.adapter, each][state.partition] for each in state.added]
-        most = sum(map(len, batches))
-        own = sum(len(owners[state.adapter, example]) == 1 for each in batches for example in each)
-        least = own - math.floor(own * FILTERED) if goes_on else 0
+
+        def is_own(each):
+            return len(owners[state.adapter, each]) == 1
+        most = sum(len(each.examples) + len(each.groups) for each in batches)
+        own = sum(sum(map(is_own, each.examples))
+                  + sum(is_own(name) and any(map(is_own, examples)) for name, examples in each.groups.items()) for each in batches)
+        least = own - math.floor(own * FILTERED) - refused if goes_on else 0
         if not least <= new <= most:
             add("state_miscounted", f"{state} counts {new} more examples; its new batches have {most}, {own} of them only there")
+        sizes = sum(each.size for each in batches)
+        if least <= new <= most and goes_on and batches and not any(each.groups for each in batches) and new + repeats + refused != sizes:
+            add("state_miscounted", f"{state} has {new} more examples, {repeats} repeats and {refused} refused ones; its new batches"
+                                    f" have {sizes}")
 
     # decisions
 
@@ -371,8 +428,10 @@ class Calibrations:
     def _fault(v):
         """What contradicts the rule within a decision; None if nothing does."""
         rows, certification = v["boundaries"], v["certification"]
-        if len(rows) - 1 != certification["tested"]:
-            return f"{certification['tested']} tested boundaries, and evidence for {len(rows) - 1}"
+        if len(rows) - 1 + len(v["dropped"]) != certification["tested"]:
+            return f"{certification['tested']} tested boundaries, and evidence for {len(rows) - 1} and {len(v['dropped'])} dropped ones"
+        if {row["boundary"] for row in rows} & {row["boundary"] for row in v["dropped"]}:
+            return "a dropped boundary is scored"
         expected = threshold(certification["tested"], v["epoch"]["number"], certification["alpha"])
         if not close(certification["threshold"], expected):
             return f"threshold {certification['threshold']}, not {expected}"
@@ -427,7 +486,9 @@ class Calibrations:
             and [row["boundary"] for row in rows] == counted.boundaries \
             and all(close(row["mean"], mean, 1e-6) for row, mean in zip(rows, counted.means)) \
             and all(close(row["log_e"], counted.log_e(i), 1e-6) for i, row in enumerate(rows[:-1])) \
-            and all(close(row["capped"] * counted.observations, z, 1e-6) for row, z in zip(rows, counted.capped)) \
+            and [v["epoch"]["uncounted"][name] for name in ("repeats", "repeated_groups", "refused")] == list(counted.uncounted) \
+            and {row["boundary"] for row in v["dropped"]} == counted.dropped \
+            and all(close(row["capped"] * counted.scored, z, 1e-6) for row, z in zip(rows, counted.capped)) \
             and all(close(mine, theirs, 1e-6) for mine, theirs in zip((g for row in rows[:-1] for g in row["sums"]), counted.sums))
 
     @staticmethod
@@ -447,7 +508,7 @@ class Calibrations:
             candidates = [each.epoch if each.epoch is not None and each.epoch.agrees(state.epoch) else None for each in known]
             if not known or known[0].offset >= state.claimed_at:
                 candidates.append(None)
-            sources.append(list({each and (each.examples, each.batches): each for each in candidates}.values()))
+            sources.append(list({each and (each.examples, each.batches, each.dropped): each for each in candidates}.values()))
         for chosen in itertools.product(*sources):
             total = state.epoch
             for each in chosen:

@@ -27,7 +27,9 @@ GROUP = "tidemark-calibrators"
 # an example counts between -0.03 and 0.01 nats, so that few are enough for a move and for an alarm
 RULE = {"TIDEMARK_CALIBRATOR_OBJECTIVE": "balanced", "TIDEMARK_CALIBRATOR_CANDIDATES": f"0,{CUT}", "TIDEMARK_CALIBRATOR_MARGIN": "0.02",
         "TIDEMARK_CALIBRATOR_LOSS_CAP": "0.03", "TIDEMARK_CALIBRATOR_GAIN_CAP": "0.01", "TIDEMARK_CALIBRATOR_MIN_SAMPLES": "2",
-        "TIDEMARK_CALIBRATOR_MIN_BATCHES": "1", "TIDEMARK_CALIBRATOR_FALSE_ALARM_EXAMPLES": "10"}
+        "TIDEMARK_CALIBRATOR_MIN_BATCHES": "1", "TIDEMARK_CALIBRATOR_FALSE_ALARM_EXAMPLES": "10",
+        # a dropped candidate returns soon
+        "TIDEMARK_CALIBRATOR_EPOCH_EXAMPLES": "60"}
 PROCESS = {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ENGINE_PROCESSORS": "1",
            "TIDEMARK_ENGINE_KV_BYTES": "64M"}
 # a dead calibrator is removed from its group, and its transaction ended, within about two seconds
@@ -98,7 +100,9 @@ def producer(brokers):
 class BatchSender(threading.Thread):
     """Sends batches at a mean rate: adapters and partitions at random, and a kind that the program sets."""
 
-    REPEATED = 0.1   # share of the batches that are sent again
+    # shares of the batches
+    REPEATED = 0.1   # sent again
+    GROUPED, COPIED, LONG = 0.2, 0.1, 0.05
 
     def __init__(self, brokers, adapters, partitions, random, rate):
         super().__init__(name="batches", daemon=True)
@@ -122,12 +126,23 @@ class BatchSender(threading.Thread):
                 self._number += 1
                 adapter = self._random.choice(self._adapters)
                 chosen = self._random.sample(self._kinds[self.gaining[adapter]], self._random.randint(2, 4))
-                value = batch(f"b-{self._number}", adapter, [varied(each, self._number) for each in chosen])
+                value = batch(f"b-{self._number}", adapter, self._unusual([varied(each, self._number) for each in chosen]))
                 self._sent.append((value, adapter))
             self._producer.produce(BATCHES, value, adapter.encode(), partition=self._random.randrange(self._partitions),
                                    on_delivery=self._delivered)
             self._producer.poll(0)
         self._producer.flush(60)
+
+    def _unusual(self, examples):
+        """Some batches have a group, also one that was sent before, a copy with other white space, or a long example."""
+        if self._random.random() < self.GROUPED:
+            group = f"g-{self._random.randint(1, self._number)}"
+            examples = [{**each, "group": group} if place else each for place, each in enumerate(examples)]
+        if self._random.random() < self.COPIED:
+            examples = [*examples, {**examples[0], "prompt": examples[0]["prompt"].replace(" ", "\n ") + " "}]
+        if self._random.random() < self.LONG:
+            examples = [{"prompt": "long " * 20_000, "completion": " too long"}, *examples]
+        return examples
 
     def _delivered(self, error, message):
         if error is not None:

@@ -7,7 +7,7 @@ import math
 import random
 import unittest
 
-from calibration import Calibrations, choice, hash_of, log_e
+from calibration import Calibrations, Counted, choice, hash_of, log_e
 from records import Schema
 
 LAYERS = 3
@@ -19,7 +19,8 @@ VERSION = {"adapter_digest": "aa" * 32, "base_model": "base", "base_digest": "bb
 SCORED = {**VERSION, "compute_type": "fp32"}
 # four examples without a difference certify a boundary
 MARGIN, LOSS_CAP, GAIN_CAP, ALPHA = 0.4, 0.5, 0.5, 0.05
-TEST = {"margin": MARGIN, "loss_cap": LOSS_CAP, "gain_cap": GAIN_CAP, "unit": "example"}
+TEST = {"margin": MARGIN, "loss_cap": LOSS_CAP, "gain_cap": GAIN_CAP}
+NONE = {"repeats": 0, "repeated_groups": 0, "refused": 0}
 
 
 def merged(value, fields):
@@ -63,6 +64,7 @@ class Scene:
         self.counted = {}      # partition -> ids of the batches that its state counts
         self.epoch = 1
         self.in_epoch = {}     # partition -> ids of the batches of the epoch
+        self.uncounted = {}    # partition -> what its state does not count
         self.in_force = LAYERS
         self.move = 0
 
@@ -107,15 +109,17 @@ class Scene:
         ids = self.counted.setdefault(partition, [])
         scores = self.of(self.in_epoch.setdefault(partition, []))
         epoch = {"epoch": self.epoch, "test": TEST, "candidates": list(range(LAYERS + 1)), "batches": len(self.in_epoch[partition]),
+                 "examples": len(scores) if examples is None else examples, "uncounted": self.uncounted.get(partition, NONE),
                  "statistics": {"count": len(scores) if examples is None else examples, "means": self.means(scores),
                                 "comoments": [0.0] * 10},
                  "sums": self.sums(scores), "capped": self.capped(scores), "watch": {"move": self.move, "boundary": self.in_force, "values": [0, 0, 0]},
                  "filter": ""}
         value = {"adapter": "red", "input_partition": partition, "version": SCORED,
                  "counted_batches": [f"{hash_of(each)}.AAAAAAAA" for each in (ids if counted is None else counted)], "epoch": epoch,
+                 "settings": {},
                  **({"claim": {"batch": hash_of(claim), "offset": 0, "content": "AAAAAAAA"}} if claim else {}), **fields}
         self.calibrations.take_state(Message(STATES, 0, self._next(STATES, 0), json.dumps(value).encode(),
-                                             f"red/{partition}/bb/fp32".encode()))
+                                             "/".join(("red", str(partition), value["version"]["adapter_digest"], "bb" * 32, "fp32")).encode()))
 
     def evidence(self, name):
         topic, partition, offset = self.sources[name]
@@ -133,9 +137,9 @@ class Scene:
             row["certified"] = row.get("log_e", math.inf) >= limit
         value = {"adapter": "red", "version": SCORED, "decided_at": "2026-01-01T00:00:00Z",
                  "before": self.in_force, "boundary": boundary, "reason": reason, "objective": "latency", "move": self.move,
-                 "epoch": {"number": epoch, "examples": len(scores), "batches": len(decided), "max_examples": 2000}, "test": TEST,
+                 "epoch": {"number": epoch, "examples": len(scores), "uncounted": NONE, "batches": len(decided), "max_examples": 2000}, "test": TEST,
                  "certification": {"alpha": ALPHA, "tested": LAYERS, "threshold": limit}, "watch": {"value": 0.0, "threshold": 20.0},
-                 "boundaries": rows, "evidence": self.evidence(name), "published": True}
+                 "boundaries": rows, "dropped": [], "evidence": self.evidence(name), "published": True}
         value = merged(value, fields)
         self.calibrations.take_decision(Message(DECISIONS, 0, self._next(DECISIONS, 0), json.dumps(value).encode(), b"red"))
         return value
@@ -255,8 +259,73 @@ class CalibrationTest(unittest.TestCase):
         first = {"prompt": "secret a 0", "completion": "text"}
         s.send("b", examples=1, value=json.dumps({"batch_id": "b", "adapter": "red",
                                                   "examples": [first, {"prompt": "new", "completion": "text"}]}).encode())
+        s.state(claim="b")
+        s.counted[0].append("b")
+        s.in_epoch[0].append("b")
+        s.uncounted[0] = {**NONE, "repeats": 1}
+        s.state()
+        self.assertEqual({}, s.findings())
+
+    def test_examples_of_which_a_state_tells_nothing(self):
+        s = self.scene
+        s.send("a")
+        s.score("a")
+        s.send("b", examples=2, value=json.dumps({"batch_id": "b", "adapter": "red", "examples": [
+            {"prompt": "secret  a\n0 ", "completion": "text"},   # a copy with other white space
+            {"prompt": "new", "completion": "text"}, {"prompt": "other", "completion": "text"}]}).encode())
+        s.score("b")
+        self.assertEqual({"state_miscounted": 1}, s.findings())
+
+    def grouped(self, *groups):
+        """Sends a batch of one example for each name; a name of None is no group."""
+        self.scene.send("b", examples=len({name or place for place, name in enumerate(groups)}), value=json.dumps({
+            "batch_id": "b", "adapter": "red", "examples": [
+                {"prompt": f"new {place}", "completion": "text", **({"group": name} if name else {})}
+                for place, name in enumerate(groups)]}).encode())
+
+    def test_a_group_counts_as_one_example(self):
+        s = self.scene
+        s.send("a")
+        s.score("a")
+        self.grouped("g", "g", None, "h")
         s.score("b")
         self.assertEqual({}, s.findings())
+
+    def test_a_group_that_counts_as_several_examples(self):
+        s = self.scene
+        s.send("a")
+        s.score("a")
+        self.grouped("g", "g", None, "h")
+        s.state(claim="b")
+        s.counted[0].append("b")
+        s.state(examples=3 + 4)
+        self.assertEqual({"state_miscounted": 1}, s.findings())
+
+    def test_a_state_that_is_too_large_or_has_the_key_of_another_version(self):
+        s = self.scene
+        s.send("a")
+        s.state(other=" " * 65_536)
+        self.assertEqual({"batch_missing": 1, "state_out_of_schema": 1}, s.findings())
+        value = {"adapter": "red", "input_partition": 0, "version": SCORED, "counted_batches": [], "settings": {}}
+        for digest, expected in (("aa" * 32, {}), ("cc" * 32, {"state_out_of_schema": 1})):
+            s = self.scene = Scene()
+            s.calibrations.take_state(Message(STATES, 0, 0, json.dumps(value).encode(),
+                                              "/".join(("red", "0", digest, "bb" * 32, "fp32")).encode()))
+            self.assertEqual(expected, s.findings())
+
+    def test_states_with_dropped_boundaries(self):
+        row = {"boundary": 1, "examples": 3, "difference": -0.5, "log_e": -2.0}
+        value = {"epoch": 1, "candidates": [0, 1, 2, 3], "dropped": [row], "test": TEST, "examples": 5, "batches": 2, "uncounted": NONE,
+                 "statistics": {"count": 4, "means": [-3.0, -1.0, -2.0]}, "sums": [1.0] * 5 + [2.0] * 5, "capped": [0.5, 0.25]}
+        one = Counted.of(value)
+        self.assertEqual([0, 2, 3], one.boundaries)
+        other = Counted.of({**value, "dropped": [{**row, "boundary": 2}], "examples": 2, "statistics": {"count": 2, "means": [0.0, 0.0, -2.0]}})
+        both = one.merge(other)
+        self.assertEqual(([0, 3], 7, 6, [-2.0, -2.0], [2.0] * 5, [1.0]),
+                         (both.boundaries, both.examples, both.scored, both.means, both.sums, both.capped))
+        for wrong in ({"boundary": 3}, {"boundary": 7}):
+            with self.assertRaises(ValueError):
+                Counted.of({**value, "dropped": [{**row, **wrong}]})
 
     def test_two_dead_letters(self):
         source = self.scene.send("broken", value=b"{")
