@@ -1,15 +1,23 @@
 package io.tidemark.cli;
 
 import io.tidemark.calibration.rule.OfflineDecision;
+import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
+import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.DataFile;
+import io.tidemark.cli.model.LocalModel;
+import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.ExampleOrder;
+import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.Topics;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.UncountedExamples;
+import io.tidemark.torch.TorchOptions;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -105,19 +113,58 @@ final class CalibrateCommand extends ConsoleCommand {
     @Option(names = "--json", description = "Print the boundary record as JSON.")
     private boolean json;
 
+    @ArgGroup(exclusive = false, heading = "Say what a first move needs, and send nothing:%n")
+    private Plan plan = new Plan();
+
+    /** The model that scores some of the examples in this process. */
+    static final class Plan {
+
+        @Option(
+                names = "--plan",
+                required = true,
+                description = "Score " + CalibrationForecast.UNITS + " examples in this process, and print how many"
+                        + " examples and minutes a first move needs.")
+        private boolean isWanted;
+
+        @Option(
+                names = "--model",
+                required = true,
+                paramLabel = "DIR",
+                description = "Hugging Face folder of the base model.")
+        private Path model;
+
+        @Option(
+                names = "--adapters",
+                required = true,
+                paramLabel = "DIR",
+                description = "The folder with the folder of the adapter.")
+        private Path adapters;
+    }
+
+    @Mixin
+    private ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
+    private ThreadsOption threads = new ThreadsOption();
+
     @Override
     public Integer call() {
         if (batchSize < 1 || count < 1) {
             throw wrongUse("--batch-size and --examples must be 1 or more");
         }
+        if (plan.isWanted) {
+            return plan();
+        }
+        for (String option : List.of("--compute-type", "--kernels", "--deterministic", "--threads")) {
+            if (spec().commandLine().getParseResult().hasMatchedOption(option)) {
+                throw wrongUse(option + " requires --plan");
+            }
+        }
         Topics topics = cluster.topics();
         cluster.cluster()
                 .requireTopics(topics.validationBatches(), topics.validationDeadLetters(), topics.boundaries());
         DataFile file = new DataFile(data);
-        OptionalLong seed = order.seed();
-        ExampleOrder examples = ExampleOrder.of(file.exampleLines(), seed, count);
-        seed.ifPresent(value -> err().println("the examples are shuffled by seed " + value + " (--seed " + value
-                + " sends them in this order again)"));
+        ExampleOrder examples = ordered(file);
         Outcomes outcomes = new Outcomes();
         long all = examples.examples();
         try (Progress progress = Progress.start("examples", all, err());
@@ -140,10 +187,48 @@ final class CalibrateCommand extends ConsoleCommand {
         return outcomes.hasRefused() ? 1 : 0;
     }
 
+    private ExampleOrder ordered(DataFile file) {
+        OptionalLong seed = order.seed();
+        ExampleOrder examples = ExampleOrder.of(file.exampleLines(), seed, count);
+        if (examples.units().isEmpty()) {
+            throw new CommandException(
+                    "each group of " + data + " has more than " + count + " examples, the number of --examples");
+        }
+        seed.ifPresent(value -> err().println(
+                        "the examples are shuffled by seed " + value + " (--seed " + value + " repeats this order)"));
+        return examples;
+    }
+
+    private int plan() {
+        Path folder = plan.adapters.resolve(adapter);
+        if (!Files.isDirectory(folder)) {
+            throw new CommandException("--adapters: there is no folder " + folder);
+        }
+        TorchOptions torch = threads.torch();
+        DataFile file = new DataFile(data);
+        ExampleOrder examples = ordered(file);
+        try (LocalModel model = LocalModel.open(plan.model, torch, compute.options());
+                DataFile.LineReader lines = file.open()) {
+            CalibrationForecast forecast = new CalibrationForecast(
+                    model,
+                    CommandSettings.rule(model.layers()),
+                    new SweepLimits(SweepLimits.DEFAULT.tokensPerSlice(), torch.threads()),
+                    err());
+            out().print(forecast.of(adapter, model.lora(folder), examples, lines)
+                    .written(batchSize));
+            out().flush();
+        }
+        return 0;
+    }
+
     /** What the calibrators did with the batches. Prints the first refused ones at once, and the sums at the end. */
     private final class Outcomes {
 
+        /** Refusals that are printed. */
         private static final int SHOWN = 5;
+
+        /** Lines of a batch that are printed. */
+        private static final int LINES = 16;
 
         /** Errors that all batches of the adapter have in common. */
         private static final Set<String> OF_THE_ADAPTER =
@@ -157,6 +242,7 @@ final class CalibrateCommand extends ConsoleCommand {
 
         private int rejectedBatches;
         private int rejected;
+        private int batchesWithRefused;
         private Optional<UncountedExamples> uncounted = Optional.of(UncountedExamples.NONE);
 
         /** False if the other batches would be refused as well. */
@@ -165,6 +251,9 @@ final class CalibrateCommand extends ConsoleCommand {
             if (outcome instanceof BatchOutcome.Counted batch) {
                 counted += lines.size();
                 uncounted = uncounted.flatMap(before -> batch.uncounted().map(before::plus));
+                batch.uncounted()
+                        .filter(known -> known.refused() > 0)
+                        .ifPresent(known -> addRefused(known.refused(), lines));
                 return true;
             }
             BatchOutcome.Rejected refused = (BatchOutcome.Rejected) outcome;
@@ -181,18 +270,23 @@ final class CalibrateCommand extends ConsoleCommand {
             return !OF_THE_ADAPTER.contains(refused.code());
         }
 
+        /** A batch was counted without some of its examples. */
+        private void addRefused(int refused, List<Integer> lines) {
+            batchesWithRefused++;
+            if (batchesWithRefused <= SHOWN) {
+                err().println("refused: " + (lines.size() == 1 ? "" : refused + " of ") + written(lines) + " of " + data
+                        + ": longer than the model's context, or its score with full LoRA is not finite");
+                err().flush();
+            }
+        }
+
         private static String written(List<Integer> lines) {
-            List<Integer> sorted = lines.stream().sorted().toList();
+            List<String> sorted = lines.stream().sorted().map(String::valueOf).toList();
             return sorted.size() == 1
                     ? "line " + sorted.get(0)
                     : sorted.size() + " examples, lines "
-                            + String.join(
-                                    ", ",
-                                    sorted.stream()
-                                            .limit(SHOWN)
-                                            .map(String::valueOf)
-                                            .toList())
-                            + (sorted.size() > SHOWN ? ", …" : "");
+                            + String.join(", ", sorted.subList(0, Math.min(LINES, sorted.size())))
+                            + (sorted.size() > LINES ? ", …" : "");
         }
 
         /** The line of the example that an error names by its place in the batch. */
@@ -234,8 +328,7 @@ final class CalibrateCommand extends ConsoleCommand {
                                 : ""));
             }
             if (known.refused() > 0) {
-                err().println(known.refused() + " examples are refused: they are longer than the model's context, or"
-                        + " their score with full LoRA is not finite");
+                err().println(known.refused() + " of " + counted + " examples were refused alone and add nothing");
             }
         }
     }

@@ -233,6 +233,30 @@ class ClientsTest {
     }
 
     @Test
+    @DisplayName("calibrate names the lines of a batch with an example that was refused alone, and fails")
+    void refusedAlone() throws Exception {
+        Path file = Files.writeString(folder.resolve("refused.jsonl"), """
+                {"prompt": "a", "completion": "b"}
+
+                {"prompt": "c", "completion": "%s"}
+                {"prompt": "e", "completion": "f"}
+                """.formatted(ScriptedCalibrator.REFUSED));
+        String[] arguments = {
+            "calibrate", "--adapter", "long", "--data", file.toString(), "--batch-size", "2", "--keep-order"
+        };
+        try (ScriptedCalibrator calibrator = ScriptedCalibrator.start(address, "long")) {
+            CommandLineRun run = run(arguments);
+            assertThat(run.exitCode()).isEqualTo(1);
+            assertThat(run.err())
+                    .contains(
+                            "refused: 1 of 2 examples, lines 1, 3 of " + file + ": longer than the model's context",
+                            "1 of 3 examples were refused alone and add nothing")
+                    .doesNotContain("lines 4");
+            assertThat(run.out()).contains("long");
+        }
+    }
+
+    @Test
     @DisplayName("calibrate and send draw a progress bar on stderr only if it is a terminal")
     void progressBars() throws Exception {
         Path file = Files.writeString(

@@ -219,6 +219,57 @@ class LocalCommandsTest {
                 .contains("best: boundary ", "no_worse_than_full: boundary ", "calibrator (balanced): boundary 8 of 8");
     }
 
+    @Test
+    @DisplayName("calibrate --plan says what a move needs without a broker, or that none is likely")
+    void plans(@TempDir Path temp) throws IOException {
+        String plan = "calibrate --plan --model demo/model --adapters demo/adapters --threads 1 --seed 1 --adapter ";
+        CommandLineRun move = run(plan + "describe-small-data --data demo/data/describe-validation.jsonl");
+        assertThat(move.exitCode()).as(move.err()).isZero();
+        assertThat(move.err()).contains("shuffled by seed 1 ");
+        assertThat(move.out())
+                .startsWith("32 examples were scored at 9 boundaries in ")
+                .contains("nothing was sent")
+                .containsPattern(
+                        "A move of 'describe-small-data' is likely \\(80%\\) within \\d+ examples, and as likely as"
+                                + " not within \\d+; boundary \\d is the likeliest")
+                .containsPattern("Scoring \\d+ examples takes about [0-9.]+ s on this machine")
+                .contains("At the end of an epoch, after 2000 examples, the probability of a move is above 99%")
+                .containsPattern("With the 160 examples of the file, it is (above )?\\d+%");
+        CommandLineRun none = run(plan + "extract --data demo/data/extract-validation.jsonl");
+        assertThat(none.out())
+                .contains(
+                        "A move of 'extract' is not likely, and full LoRA stays in force: all boundaries lose too much")
+                .contains("the probability of a move is below 1%");
+        String group = "{\"prompt\": \"a\", \"completion\": \"b\", \"group\": \"g\"}\n";
+        Path grouped = Files.writeString(temp.resolve("grouped.jsonl"), group + group + group);
+        assertThat(run(plan + "extract --data", grouped.toString(), "--examples", "2")
+                        .err())
+                .contains("each group of " + grouped + " has more than 2 examples, the number of --examples");
+        assertThat(run(plan + "extract --data", grouped.toString()).err())
+                .contains("a plan needs 2 examples or groups that differ and have a finite score, not 1");
+        Path tooLong = Files.writeString(
+                temp.resolve("long.jsonl"),
+                "{\"prompt\": \"%s\", \"completion\": \"b\"}\n".formatted("a b c d ".repeat(2000)));
+        assertThat(run(plan + "extract --data", tooLong.toString()).err())
+                .contains("every example is longer than the model's context");
+    }
+
+    @Test
+    @DisplayName("calibrate refuses options of a plan without --plan, a plan without a model, and an unknown adapter")
+    void planUsage() {
+        String calibrate = "calibrate --data demo/data/extract-validation.jsonl --adapter ";
+        CommandLineRun threads = run(calibrate + "x --threads 2");
+        assertThat(threads.exitCode()).isEqualTo(2);
+        assertThat(threads.err()).contains("--threads requires --plan");
+        CommandLineRun noModel = run(calibrate + "x --plan");
+        assertThat(noModel.exitCode()).isEqualTo(2);
+        assertThat(noModel.err()).contains("--model=DIR", "--adapters=DIR");
+        assertThat(run(calibrate + "x --seed 1 --keep-order").exitCode()).isEqualTo(2);
+        CommandLineRun unknown = run(calibrate + "x --plan --model demo/model --adapters demo/adapters");
+        assertThat(unknown.exitCode()).isEqualTo(1);
+        assertThat(unknown.err()).contains("--adapters: there is no folder demo/adapters/x");
+    }
+
     /** Splits the line at spaces; further arguments may contain spaces. */
     private static CommandLineRun run(String line, String... more) {
         List<String> arguments = new ArrayList<>(List.of(line.split(" ")));

@@ -18,12 +18,15 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Decides boundary 4 for one adapter, counts examples and repeats, and refuses batches of other adapters. A silent one
- * does not tell the repeats.
+ * Decides boundary 4 for one adapter, and counts examples and repeats. Refuses examples with one completion, and
+ * batches of other adapters. A silent one does not tell the repeats.
  */
 final class ScriptedCalibrator extends ScriptedService {
 
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** The completion of an example that is refused. */
+    static final String REFUSED = "too long";
 
     private final String adapter;
     private final boolean silent;
@@ -65,7 +68,12 @@ final class ScriptedCalibrator extends ScriptedService {
             return;
         }
         int repeats = 0;
+        int refused = 0;
         for (JsonNode example : examples(record)) {
+            if (example.path("completion").asText().equals(REFUSED)) {
+                refused++;
+                continue;
+            }
             samples++;
             repeats += counted.add(example) ? 0 : 1;
         }
@@ -73,7 +81,7 @@ final class ScriptedCalibrator extends ScriptedService {
                 new ProducerRecord<>("calibration-state", adapter + "/" + record.partition(), bytes("{}"));
         if (!silent) {
             Source source = new Source(record.topic(), record.partition(), record.offset());
-            add(state, new CountedBatchHeaders(source, new UncountedExamples(repeats, 0, 0)).asMap());
+            add(state, new CountedBatchHeaders(source, new UncountedExamples(repeats, 0, refused)).asMap());
         }
         produce(state);
         produce(new ProducerRecord<>(

@@ -39,6 +39,11 @@ public final class EProcesses {
         this.capped = capped;
     }
 
+    /** ln of the weight of a bet. */
+    static double logWeight(int bet) {
+        return Math.log(WEIGHTS[bet]);
+    }
+
     /** E-processes of {@code boundaries} boundaries without observations; each E is 1. */
     static EProcesses empty(int boundaries) {
         return new EProcesses(new double[boundaries * HarmTest.BETS], new double[boundaries]);

@@ -130,6 +130,15 @@ public record DataFile(Path path) {
 
         /** @throws CommandException when the line cannot be read, or is no JSON object any more */
         public ObjectNode object(ExampleLine line) {
+            return DataFile.line(text(line), place(line)).object();
+        }
+
+        /** @throws CommandException as {@link #object}, or when it is no example any more */
+        public ValidationBatch.Example example(ExampleLine line) {
+            return parse(DataFile.line(text(line), place(line)));
+        }
+
+        private String text(ExampleLine line) {
             ByteBuffer bytes = ByteBuffer.allocate(line.bytes());
             try {
                 int read = 0;
@@ -139,7 +148,12 @@ public record DataFile(Path path) {
             } catch (IOException e) {
                 throw unreadable(e);
             }
-            return DataFile.object(decoded(Arrays.copyOf(bytes.array(), bytes.position())), path + ":" + line.number());
+            return decoded(Arrays.copyOf(bytes.array(), bytes.position()));
+        }
+
+        /** File and line of an example, for messages. */
+        public String place(ExampleLine line) {
+            return path + ":" + line.number();
         }
 
         @Override

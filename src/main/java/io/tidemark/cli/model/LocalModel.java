@@ -2,11 +2,13 @@ package io.tidemark.cli.model;
 
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.InvalidAdapterException;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.TorchOptions;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,9 +34,15 @@ public final class LocalModel implements AutoCloseable {
     }
 
     /**
+     * Loads a model; the caller closes it.
+     *
+     * @throws CommandException when there is no folder
      * @throws io.tidemark.model.InvalidModelException as {@link LanguageModel#load(Path, String, Torch, ModelOptions)}
      */
-    static LocalModel open(Path folder, TorchOptions options, ModelOptions compute) {
+    public static LocalModel open(Path folder, TorchOptions options, ModelOptions compute) {
+        if (!Files.isDirectory(folder)) {
+            throw new CommandException("--model: there is no folder " + folder);
+        }
         Torch torch = Torch.open(options);
         try {
             return new LocalModel(torch, loaded(() -> LanguageModel.load(folder, NAME, torch, compute)));

@@ -1,10 +1,7 @@
 package io.tidemark.cli.model;
 
-import io.tidemark.cli.console.CommandException;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.model.ModelOptions;
-import io.tidemark.torch.TorchOptions;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import picocli.CommandLine.Mixin;
@@ -32,14 +29,10 @@ public class ModelFolderOptions {
     /**
      * Loads the model; the caller closes it.
      *
-     * @throws CommandException when there is no folder
+     * @throws io.tidemark.cli.console.CommandException when there is no folder
      */
     public final LocalModel open(ModelOptions compute) {
-        TorchOptions options = threads.torch();
-        if (!Files.isDirectory(folder)) {
-            throw new CommandException("--model: there is no folder " + folder);
-        }
-        return LocalModel.open(folder, options, compute);
+        return LocalModel.open(folder, threads.torch(), compute);
     }
 
     public final Path folder() {

@@ -2,8 +2,12 @@ package io.tidemark.cli.serving;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
+import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.Topics;
+import io.tidemark.stream.settings.RuleOfSettings;
+import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
@@ -24,6 +28,7 @@ import org.apache.kafka.clients.admin.Admin;
 public final class CommandSettings {
 
     private static final String TOPICS = "tidemark.topics";
+    private static final String CALIBRATOR = "tidemark.calibrator";
     private static final int ABOVE_SYSTEM_PROPERTIES = 500;
     private static final int BELOW_ENVIRONMENT = 260; // as in Quarkus
     private static final Path FILE = Path.of("config", "application.properties");
@@ -59,6 +64,25 @@ public final class CommandSettings {
     public static void createTopics(Cluster cluster) {
         try (Admin admin = cluster.admin()) {
             TopicSetup.ensure(admin, layout(sources()), Role.ALL, true, Time.system());
+        }
+    }
+
+    /**
+     * The rule of a calibrator with the settings of this environment.
+     *
+     * @throws CommandException when a setting is wrong
+     */
+    public static BoundaryRule rule(int layers) {
+        CalibratorSettings settings = sources()
+                // durations have Quarkus' form
+                .addDiscoveredConverters()
+                .withMapping(CalibratorSettings.class, CALIBRATOR)
+                .build()
+                .getConfigMapping(CalibratorSettings.class, CALIBRATOR);
+        try {
+            return new BoundaryRule(RuleOfSettings.of(settings, layers), RuleOfSettings.objective(settings), layers);
+        } catch (IllegalArgumentException e) {
+            throw new CommandException(e.getMessage(), e);
         }
     }
 
