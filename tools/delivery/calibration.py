@@ -1,6 +1,6 @@
 """What the verifier knows about calibration: batches, dead letters, states, and the boundaries that follow from them.
 
-Nothing here reads a topic. The rules are those of docs/calibration.md; the code is not shared with the calibrators.
+Nothing here reads a topic. The rules are those of docs/calibration-rule.md; the code is not shared with the calibrators.
 """
 import base64
 import bisect

@@ -29,6 +29,52 @@ class ValidationBatchTest {
                 .isEqualTo(new Parsed.Valid<>(batch));
     }
 
+    private static ValidationBatch.Example valid(String json) {
+        byte[] value = json.getBytes(StandardCharsets.UTF_8);
+        return ((Parsed.Valid<ValidationBatch.Example>) ValidationBatch.Example.parse(value, MAX_BYTES)).record();
+    }
+
+    @Test
+    @DisplayName("An example may have a group of 1 to 256 characters")
+    void group() {
+        assertThat(valid("{\"prompt\":\"a\",\"completion\":\"b\",\"group\":\"g\"}")
+                        .group())
+                .contains("g");
+        assertThat(valid("{\"prompt\":\"a\",\"completion\":\"b\",\"group\":null}")
+                        .group())
+                .isEmpty();
+        for (String group : List.of("\"\"", "\"" + "g".repeat(257) + "\"", "7")) {
+            byte[] value = ("{\"prompt\":\"a\",\"completion\":\"b\",\"group\":" + group + "}")
+                    .getBytes(StandardCharsets.UTF_8);
+            assertThat(((Parsed.Invalid<ValidationBatch.Example>) ValidationBatch.Example.parse(value, MAX_BYTES))
+                            .error()
+                            .param())
+                    .contains("group");
+        }
+    }
+
+    @Test
+    @DisplayName("Examples are the same if they differ in white space, the form of Unicode, or the group only")
+    void identity() {
+        String identity = valid("{\"prompt\":\"caf\u00e9 au  lait\",\"completion\":\" b\"}")
+                .identity();
+        for (String same : List.of(
+                "{\"prompt\":\" cafe\u0301\\u00a0au\\n\\tlait \",\"completion\":\"b\\n\"}",
+                "{\"prompt\":\"caf\u00e9 au lait\",\"completion\":\"b\",\"group\":\"g\",\"x\":1}")) {
+            assertThat(valid(same).identity()).isEqualTo(identity);
+        }
+        for (String other : List.of(
+                "{\"prompt\":\"Caf\u00e9 au lait\",\"completion\":\"b\"}",
+                "{\"prompt\":\"caf\u00e9 aulait\",\"completion\":\"b\"}",
+                "{\"prompt\":\"caf\u00e9 au\",\"completion\":\"lait b\"}")) {
+            assertThat(valid(other).identity()).isNotEqualTo(identity);
+        }
+        String chat = "{\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}],\"completion\":\"b\"}";
+        assertThat(valid(chat.formatted("a  b")).identity())
+                .isEqualTo(valid(chat.formatted("\\na b")).identity())
+                .isNotEqualTo(valid(chat.formatted("ab")).identity());
+    }
+
     @Test
     @DisplayName("A raw validation batch is written with its examples as they are")
     void raw() throws IOException {

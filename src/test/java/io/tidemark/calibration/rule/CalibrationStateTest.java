@@ -11,8 +11,12 @@ import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.TopicJson;
 import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,14 +80,47 @@ class CalibrationStateTest {
     }
 
     @Test
-    @DisplayName("A calibration state stays below 160 KiB for any number and length of batch ids")
+    @DisplayName("A calibration state stays below 64 KB with the most candidates, a full filter, and any batch ids")
     void bounded() {
-        CalibrationState state = CalibrationState.empty("gsm", 0, VERSION);
+        LoadedVersion large = new LoadedVersion("smollm2", "ba5e".repeat(16), "fp32", "3fa2".repeat(16), 80);
+        RuleSettings settings = new RuleSettings(
+                0.05,
+                0.02,
+                1,
+                0.5,
+                32,
+                4,
+                64,
+                10_000,
+                4000,
+                Optional.of(Candidates.evenly(Candidates.MAX_COUNT)),
+                OptionalInt.empty());
+        BoundaryRule rule = new BoundaryRule(settings, Objective.parse("balanced"), 80);
+        List<Integer> candidates = settings.candidates(80);
+        SplittableRandom random = new SplittableRandom(3);
+        PartitionStates states = PartitionStates.empty();
+        InForce kept = InForce.rule(79, 1, 1, 0, settings.test());
+        List<Integer> boundaries =
+                Stream.concat(candidates.stream(), Stream.of(79)).sorted().toList();
+        for (int batch = 0; batch < 62; batch++) {
+            double[][] rows = new double[64][];
+            Arrays.setAll(
+                    rows,
+                    i -> random.doubles(boundaries.size() - 1, -1, 1)
+                            .map(x -> x * 1e-5 - 1e-7)
+                            .toArray());
+            states = states.with(
+                    0, ((BatchCount.Counted) rule.count(states, 0, ScoredBatches.of(boundaries, rows), kept)).state());
+        }
+        EpochState full = states.of(0).orElseThrow();
+        assertThat(full.set().boundaries()).hasSize(34);
+        CalibrationState state =
+                CalibrationState.empty("a".repeat(256), 0, large).by(settings.shared(Objective.parse("balanced")));
         String longName = "\u0001".repeat(250);
         for (int i = 0; i < CalibrationState.MAX_COUNTED_BATCHES + 10; i++) {
-            state = state.plus(longName + i, "b8Xq0T_a", counting, Optional.empty());
+            state = state.plus(longName + i, "b8Xq0T_a", full, Optional.empty());
         }
-        assertThat(json(state)).hasSizeLessThan(160 * 1024);
+        assertThat(json(state.claiming("next", "b8Xq0T_a", 1L << 60))).hasSizeBetween(50_000, 65_536);
         assertThat(state.counted(longName + 9, "b8Xq0T_a")).as("forgotten").isEqualTo(CountedBefore.NO);
         assertThat(state.counted(longName + 10, "b8Xq0T_a")).as("remembered").isEqualTo(CountedBefore.SAME);
     }

@@ -58,6 +58,32 @@ class CalibrationStateTableTest {
                         new CalibrationStateTable.CountingRow(1, ONE_EXAMPLE, Optional.empty(), Map.of(), 0));
     }
 
+    private static CalibrationState of(String digest, int partition) {
+        return CalibrationState.empty("gsm", partition, new LoadedVersion("smollm2", "ba5e", "fp32", digest, 1));
+    }
+
+    @Test
+    @DisplayName("Names the states of a partition that belong to none of the last eight digests, over all partitions")
+    void outdated() {
+        for (int digest = 0; digest < 8; digest++) {
+            apply(of("d" + digest, 0));
+        }
+        apply(of("d0", 1));
+        apply(of("d1", 1));
+        assertThat(table.outdated(of("d7", 0))).isEmpty();
+        // d0 and d1 were written last in partition 1, d2 is the oldest
+        assertThat(table.outdated(of("new", 0))).containsExactly(of("d2", 0).key());
+        assertThat(table.outdated(of("new", 1))).isEmpty();
+        apply(of("new", 0));
+        apply(of("newer", 0));
+        assertThat(table.outdated(of("newest", 0)))
+                .containsExactly(
+                        of("d2", 0).key(), of("d3", 0).key(), of("d4", 0).key());
+        assertThat(table.outdated(CalibrationState.empty("e2e", 0, VERSION))).isEmpty();
+        // the states of a version that comes back are there
+        assertThat(table.get("gsm", 0, of("d5", 0).version())).isEqualTo(of("d5", 0));
+    }
+
     @Test
     @DisplayName("Logs the key of an invalid record as one line, whatever characters it has")
     void escapesKeys() {

@@ -507,6 +507,74 @@ class CalibratorRuleTest {
     }
 
     @Test
+    @DisplayName("reports another calibrator with another alpha, which begins no epoch, and names it in the decision")
+    void otherAlpha() {
+        calibrator = fixture.newRecordingCalibrator();
+        batches(1);
+        otherCalibrator(state -> {
+            ((ObjectNode) state.get("epoch")).put("epoch", 1);
+            ((ObjectNode) state.get("settings")).put("alpha", "0.1");
+        });
+        batches(1);
+        assertThat(epoch().path("epoch").asInt()).isEqualTo(1);
+        assertThat(fixture.reported()).containsOnlyOnce("conflict");
+        assertThat(last(decisions()).path("conflict").asText()).isEqualTo("alpha 0.1 there, 0.05 here");
+        // a calibrator that starts with other settings than an earlier one is no conflict
+        calibrator = fixture.newRecordingCalibrator();
+        batches(1);
+        assertThat(fixture.reported()).containsOnlyOnce("conflict");
+        assertThat(last(decisions()).has("conflict")).isFalse();
+    }
+
+    @Test
+    @DisplayName("counts a group as one example, and refuses an example that is too long without its batch")
+    void groupsAndLongExamples() {
+        String example = "{\"prompt\":\"%s\",\"completion\":\"b\",\"group\":%s}";
+        fixture.sendExamples(
+                "first",
+                List.of(
+                        example.formatted("a", "\"g\""),
+                        example.formatted("b", "\"g\""),
+                        example.formatted("long ".repeat(5000), "null"),
+                        example.formatted("c", "null"),
+                        example.formatted(" c\\n", "null")));
+        calibrator.turn();
+        assertThat(fixture.lastExamples()).isEqualTo(3);
+        assertThat(epoch().path("examples").asInt()).isEqualTo(2);
+        assertThat(last(decisions()).at("/epoch/uncounted").toString())
+                .isEqualTo("{\"repeats\":1,\"repeated_groups\":0,\"refused\":1}");
+        fixture.sendExamples("second", List.of(example.formatted("d", "\"g\""), example.formatted("e", "null")));
+        calibrator.turn();
+        assertThat(fixture.lastExamples()).isEqualTo(1);
+        assertThat(epoch().path("examples").asInt()).isEqualTo(3);
+        assertThat(epoch().path("uncounted").toString())
+                .isEqualTo("{\"repeats\":2,\"repeated_groups\":1,\"refused\":1}");
+        assertThat(fixture.reported()).noneMatch(code -> code.contains("context"));
+    }
+
+    @Test
+    @DisplayName("writes tombstones for the states of digests before the last eight, with the state of a batch")
+    void tombstones() {
+        batches(1);
+        String own = new String(fixture.lastStateRecord().key(), UTF_8);
+        String digest = own.split("/")[2];
+        for (int other = 0; other < 9; other++) {
+            ObjectNode state = (ObjectNode) fixture.lastState();
+            ((ObjectNode) state.get("version")).put("adapter_digest", "d" + other);
+            kafka.append(
+                    STATES,
+                    own.replace(digest, "d" + other).getBytes(UTF_8),
+                    state.toString().getBytes(UTF_8));
+        }
+        batches(1);
+        assertThat(kafka.records(TOPICS.calibrationState()).stream()
+                        .filter(state -> state.value() == null)
+                        .map(state -> new String(state.key(), UTF_8)))
+                .containsExactly(own.replace(digest, "d0"), own.replace(digest, "d1"));
+        assertThat(fixture.committed()).isEqualTo(2);
+    }
+
+    @Test
     @DisplayName("reports another calibrator that counts in the other mode, and no change of its own mode")
     void otherMode() {
         batches(1);

@@ -34,7 +34,6 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntToDoubleFunction;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -305,13 +304,25 @@ final class OneThreadCalibrator implements AutoCloseable {
 
     /** Writes a batch with these prompts. */
     void send(TopicPartition partition, String batchId, List<String> prompts, String completion) {
-        String examples = prompts.stream()
-                .map(prompt -> "{\"prompt\": \"" + prompt + "\", \"completion\": \"" + completion + "\"}")
-                .collect(Collectors.joining(", "));
+        sendExamples(
+                partition,
+                batchId,
+                prompts.stream()
+                        .map(prompt -> "{\"prompt\": \"" + prompt + "\", \"completion\": \"" + completion + "\"}")
+                        .toList());
+    }
+
+    /** Writes a batch of these examples, as JSON, to {@link #PARTITION}. */
+    void sendExamples(String batchId, List<String> examples) {
+        sendExamples(PARTITION, batchId, examples);
+    }
+
+    private void sendExamples(TopicPartition partition, String batchId, List<String> examples) {
         kafka.append(
                 partition,
                 "all".getBytes(UTF_8),
-                ("{\"batch_id\": \"" + batchId + "\", \"adapter\": \"all\", \"examples\": [" + examples + "]}")
+                ("{\"batch_id\": \"" + batchId + "\", \"adapter\": \"all\", \"examples\": ["
+                                + String.join(", ", examples) + "]}")
                         .getBytes(UTF_8));
     }
 
