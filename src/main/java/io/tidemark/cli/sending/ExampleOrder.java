@@ -27,7 +27,7 @@ public record ExampleOrder(List<List<ExampleLine>> units) {
 
     /**
      * @param seed  of the order; empty for the order of the file
-     * @param count the most examples to send; the first ones of the order. A group that would exceed it is left out
+     * @param count the most examples to send: the first units of the order, up to the first one that would exceed it
      */
     public static ExampleOrder of(List<ExampleLine> lines, OptionalLong seed, long count) {
         Map<Object, List<ExampleLine>> byUnit = new LinkedHashMap<>();
@@ -40,10 +40,11 @@ public record ExampleOrder(List<List<ExampleLine>> units) {
         List<List<ExampleLine>> units = new ArrayList<>();
         long examples = 0;
         for (List<ExampleLine> unit : order) {
-            if (examples + unit.size() <= count) {
-                examples += unit.size();
-                units.add(List.copyOf(unit));
+            examples += unit.size();
+            if (examples > count) {
+                break;
             }
+            units.add(List.copyOf(unit));
         }
         return new ExampleOrder(units);
     }

@@ -55,7 +55,7 @@ class CalibrationPlanTest {
             examples++;
         }
         // the rule sums the five bets, and the plan takes the best one
-        assertThat(examples).isBetween(expected * 8 / 10, expected);
+        assertThat(examples).isBetween(difference == 0 ? expected - 1 : expected * 9 / 10, expected);
     }
 
     @ParameterizedTest
@@ -83,8 +83,11 @@ class CalibrationPlanTest {
             assertThat(order.likely()).isEmpty();
             assertThat(order.probability()).isLessThan(0.3);
         });
-        assertThat(orders(adapter).stream().mapToDouble(Order::probability).average())
-                .hasValueSatisfying(mean -> assertThat(mean).isLessThan(0.05));
+        assertThat(orders(adapter).stream()
+                        .mapToDouble(Order::probability)
+                        .average()
+                        .orElseThrow())
+                .isLessThan(0.05);
     }
 
     @Test

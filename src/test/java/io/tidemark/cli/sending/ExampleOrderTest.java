@@ -107,7 +107,7 @@ class ExampleOrderTest {
                     .allMatch(batch -> batch.lines().containsAll(List.of(1, 4, 10)));
         }
         List<ExampleLine> lines = file.exampleLines();
-        assertThat(ExampleOrder.of(lines, OptionalLong.empty(), 5).examples()).isEqualTo(5);
-        assertThat(ExampleOrder.of(lines, OptionalLong.empty(), 7).units()).hasSize(3);
+        assertThat(ExampleOrder.of(lines, OptionalLong.empty(), 5).examples()).isEqualTo(4);
+        assertThat(ExampleOrder.of(lines, OptionalLong.empty(), 9).units()).hasSize(3);
     }
 }

@@ -113,11 +113,49 @@ class CalibrationSimulationTest {
             example[1] = 0.3;
         }
         RecordedTraffic traffic = new RecordedTraffic(scores, List.of(0, 1, 2));
-        List<Integer> course =
+        CalibrationSimulation.Course course =
                 simulation(1, "latency").shuffle(traffic, List.of(0, 1, 2), Objective.parse("latency"), 8, 3);
-        assertThat(course).hasSize(25);
-        assertThat(course.get(0)).isEqualTo(2);
-        assertThat(course.get(24)).isEqualTo(1);
+        assertThat(course.inForce()).hasSize(25);
+        assertThat(course.inForce().get(0)).isEqualTo(2);
+        assertThat(course.inForce().get(24)).isEqualTo(1);
+        // 5 for all boundaries; both are kept after 32 examples
+        assertThat(course.layerEvaluations()).isEqualTo(200 * 5);
+    }
+
+    @Test
+    @DisplayName("With no candidate left, a shuffle costs no layer evaluations")
+    void dropped() {
+        double[][] scores = new double[200][3];
+        for (double[] example : scores) {
+            example[2] = 0.3;
+        }
+        RecordedTraffic traffic = new RecordedTraffic(scores, List.of(0, 1, 2));
+        assertThat(simulation(1, "latency")
+                        .shuffle(traffic, List.of(0, 1, 2), Objective.parse("latency"), 8, 3)
+                        .layerEvaluations())
+                .isEqualTo(32 * 5);
+    }
+
+    @Test
+    @DisplayName("Examples that are sent in the order of their kinds harm, and the remedies of the product do not")
+    void sending() {
+        List<Integer> boundaries = List.of(0, 10, 20, World.layers());
+        List<SentWorld> worlds = SentWorld.all(boundaries, 1600);
+        assertThat(worlds)
+                .filteredOn(world -> world.broken().isEmpty())
+                .hasSize(3)
+                .allSatisfy(world -> assertThat(
+                                simulation(10, "balanced").moved(world, boundaries, Objective.parse("balanced"), false))
+                        .isLessThanOrEqualTo(1));
+        SentWorld sorted = worlds.stream()
+                .filter(world -> world.name().contains("sorted"))
+                .findFirst()
+                .orElseThrow();
+        CalibrationSimulation simulation = simulation(10, "balanced");
+        assertThat(simulation.moved(sorted, boundaries, Objective.parse("balanced"), false))
+                .isEqualTo(10);
+        assertThat(simulation.moved(sorted, boundaries, Objective.parse("balanced"), true))
+                .isZero();
     }
 
     @Test

@@ -2,8 +2,9 @@ package io.tidemark.benchmark.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.BatchCount;
 import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.BoundaryScores;
 import io.tidemark.calibration.rule.ExampleFilter;
 import io.tidemark.calibration.rule.InForce;
 import io.tidemark.calibration.rule.Objective;
@@ -19,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -89,7 +91,7 @@ class BenchCommandTest {
         assertThat(CommandLineRun.of("sweep " + DATA + "--examples 2 --repeat 1")
                         .out())
                 .startsWith("2 examples, ");
-        assertThat(CommandLineRun.of("sweep " + DATA + "--examples 2 --repeat 2 --candidates 3,100")
+        assertThat(CommandLineRun.of("sweep " + DATA + "--examples 2 --repeat 2 --candidates 3,33")
                         .out()
                         .lines())
                 .anyMatch(line -> line.startsWith("3 boundaries  20 layer evaluations, "))
@@ -128,20 +130,24 @@ class BenchCommandTest {
     /** What the rule decides on recorded scores in batches of 16. */
     private static RuleDecision decision(List<String> lines) {
         BoundaryRule rule = new BoundaryRule(RuleSettings.DEFAULT, Objective.parse("balanced"), 8);
+        List<Integer> all = IntStream.rangeClosed(0, 8).boxed().toList();
         List<ScoredBatch.ScoredExample> examples = new ArrayList<>();
         for (String line : lines) {
-            List<Double> values =
-                    Arrays.stream(line.split(",")).skip(1).map(Double::valueOf).toList();
+            double[] values = Arrays.stream(line.split(","))
+                    .skip(1)
+                    .mapToDouble(Double::parseDouble)
+                    .toArray();
             examples.add(new ScoredBatch.ScoredExample(
-                    ExampleFilter.Bits.of((examples.size() + 1) * 0x0001000200030004L), new ExampleScore(1, values)));
+                    ExampleFilter.Bits.of((examples.size() + 1) * 0x0001000200030004L),
+                    Optional.empty(),
+                    BoundaryScores.of(all, values)));
         }
-        List<Integer> all = IntStream.rangeClosed(0, 8).boxed().toList();
-        BoundaryRule.CountedState first =
-                rule.count(PartitionStates.empty(), 0, new ScoredBatch(all, examples.subList(0, 16)), InForce.none(8));
-        BoundaryRule.CountedState second = rule.count(
+        BatchCount.Counted first = (BatchCount.Counted)
+                rule.count(PartitionStates.empty(), 0, new ScoredBatch(examples.subList(0, 16), 0), InForce.none(8));
+        BatchCount.Counted second = (BatchCount.Counted) rule.count(
                 PartitionStates.empty().with(0, first.state()),
                 0,
-                new ScoredBatch(all, examples.subList(16, 18)),
+                new ScoredBatch(examples.subList(16, 18), 0),
                 first.inForce());
         return second.decisions().get(0);
     }
