@@ -114,7 +114,9 @@ class CalibrationSimulationTest {
         }
         RecordedTraffic traffic = new RecordedTraffic(scores, List.of(0, 1, 2));
         List<Integer> course =
-                simulation(1, "latency").shuffle(traffic, List.of(0, 1, 2), Objective.parse("latency"), 8, 3);
+                simulation(1, "latency")
+                .shuffle(traffic, List.of(0, 1, 2), Objective.parse("latency"), 8, 3)
+                .inForce();
         assertThat(course).hasSize(25);
         assertThat(course.get(0)).isEqualTo(2);
         assertThat(course.get(24)).isEqualTo(1);

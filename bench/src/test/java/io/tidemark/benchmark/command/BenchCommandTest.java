@@ -2,8 +2,9 @@ package io.tidemark.benchmark.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.calibration.curve.ExampleScore;
+import io.tidemark.calibration.rule.BatchCount;
 import io.tidemark.calibration.rule.BoundaryRule;
+import io.tidemark.calibration.rule.BoundaryScores;
 import io.tidemark.calibration.rule.ExampleFilter;
 import io.tidemark.calibration.rule.InForce;
 import io.tidemark.calibration.rule.Objective;
@@ -18,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Locale;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
@@ -129,19 +131,23 @@ class BenchCommandTest {
     private static RuleDecision decision(List<String> lines) {
         BoundaryRule rule = new BoundaryRule(RuleSettings.DEFAULT, Objective.parse("balanced"), 8);
         List<ScoredBatch.ScoredExample> examples = new ArrayList<>();
-        for (String line : lines) {
-            List<Double> values =
-                    Arrays.stream(line.split(",")).skip(1).map(Double::valueOf).toList();
-            examples.add(new ScoredBatch.ScoredExample(
-                    ExampleFilter.Bits.of((examples.size() + 1) * 0x0001000200030004L), new ExampleScore(1, values)));
-        }
         List<Integer> all = IntStream.rangeClosed(0, 8).boxed().toList();
-        BoundaryRule.CountedState first =
-                rule.count(PartitionStates.empty(), 0, new ScoredBatch(all, examples.subList(0, 16)), InForce.none(8));
-        BoundaryRule.CountedState second = rule.count(
+        for (String line : lines) {
+            double[] values = Arrays.stream(line.split(","))
+                    .skip(1)
+                    .mapToDouble(Double::parseDouble)
+                    .toArray();
+            examples.add(new ScoredBatch.ScoredExample(
+                    ExampleFilter.Bits.of((examples.size() + 1) * 0x0001000200030004L),
+                    Optional.empty(),
+                    BoundaryScores.of(all, values)));
+        }
+        BatchCount.Counted first = (BatchCount.Counted)
+                rule.count(PartitionStates.empty(), 0, new ScoredBatch(examples.subList(0, 16), 0), InForce.none(8));
+        BatchCount.Counted second = (BatchCount.Counted) rule.count(
                 PartitionStates.empty().with(0, first.state()),
                 0,
-                new ScoredBatch(all, examples.subList(16, 18)),
+                new ScoredBatch(examples.subList(16, 18), 0),
                 first.inForce());
         return second.decisions().get(0);
     }
