@@ -91,7 +91,7 @@ class BenchCommandTest {
         assertThat(CommandLineRun.of("sweep " + DATA + "--examples 2 --repeat 1")
                         .out())
                 .startsWith("2 examples, ");
-        assertThat(CommandLineRun.of("sweep " + DATA + "--examples 2 --repeat 2 --candidates 3,100")
+        assertThat(CommandLineRun.of("sweep " + DATA + "--examples 2 --repeat 2 --candidates 3,33")
                         .out()
                         .lines())
                 .anyMatch(line -> line.startsWith("3 boundaries  20 layer evaluations, "))
