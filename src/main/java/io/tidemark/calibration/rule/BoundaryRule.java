@@ -8,7 +8,6 @@ import io.tidemark.calibration.rule.ScoredBatch.Unit;
 import io.tidemark.message.DroppedBoundary;
 import io.tidemark.message.UncountedExamples;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
@@ -186,7 +185,7 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
             if (!unscored.isEmpty()) {
                 return new BatchCount.Unscored(unscored, boundaries);
             }
-            int refused = own.set().scored() == 0 ? 0 : refused(batch, part);
+            int refused = own.set().scored() == 0 ? 0 : batch.refused(part, numLayers);
             UncountedExamples more = new UncountedExamples(0, 0, refused);
             uncounted = uncounted.plus(more);
             EpochState before = own;
@@ -224,17 +223,6 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                 .toList();
     }
 
-    private int refused(ScoredBatch batch, List<Unit> part) {
-        return (int) part.stream()
-                .flatMap(unit -> unit.places().stream())
-                .filter(place -> !isScoredAtFull(batch, place))
-                .count();
-    }
-
-    private boolean isScoredAtFull(ScoredBatch batch, int place) {
-        return batch.examples().get(place).scores().isFinite(numLayers);
-    }
-
     /**
      * A state with the units of a part. An example whose score with full LoRA is not finite is left out, and so is a
      * unit of such examples only.
@@ -245,20 +233,15 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                     part.stream().flatMap(unit -> unit.bits().stream()).toList();
             return own.plus(new double[0][], new double[0][], part.size(), entries, isFirst, inForce);
         }
-        List<Integer> boundaries = own.set().boundaries();
         List<double[]> scores = new ArrayList<>();
         List<double[]> observed = new ArrayList<>();
         List<ExampleFilter.Bits> entries = new ArrayList<>();
         for (Unit unit : part) {
-            List<double[]> rows = unit.places().stream()
-                    .filter(place -> isScoredAtFull(batch, place))
-                    .map(place -> batch.examples().get(place).scores().at(boundaries, settings.test()))
-                    .toList();
-            if (!rows.isEmpty()) {
-                scores.add(mean(rows));
-                observed.add(mean(rows.stream().map(this::capped).toList()));
+            batch.scores(unit, own.set().boundaries(), settings.test()).ifPresent(ofUnit -> {
+                scores.add(ofUnit.scores());
+                observed.add(ofUnit.capped());
                 entries.addAll(unit.bits());
-            }
+            });
         }
         return scores.isEmpty()
                 ? own
@@ -269,23 +252,6 @@ public record BoundaryRule(RuleSettings settings, Objective objective, int numLa
                         entries,
                         isFirst,
                         inForce);
-    }
-
-    /** The capped differences of an example at the boundaries below L. */
-    private double[] capped(double[] scores) {
-        double[] differences = new double[scores.length - 1];
-        Arrays.setAll(differences, b -> settings.test().capped(scores[b] - scores[scores.length - 1]));
-        return differences;
-    }
-
-    private static double[] mean(List<double[]> rows) {
-        if (rows.size() == 1) {
-            return rows.get(0);
-        }
-        double[] mean = new double[rows.get(0).length];
-        Arrays.setAll(
-                mean, b -> rows.stream().mapToDouble(row -> row[b]).average().orElseThrow());
-        return mean;
     }
 
     /**

@@ -1,9 +1,8 @@
 package io.tidemark.calibration.rule;
 
 import io.tidemark.calibration.rule.ScoredBatch.ScoredExample;
-import io.tidemark.calibration.rule.ScoredBatch.Unit;
+import io.tidemark.calibration.rule.ScoredBatch.UnitScores;
 import io.tidemark.calibration.sweep.SweepBoundaries;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
@@ -78,9 +77,6 @@ public record CalibrationPlan(
         }
     }
 
-    /** The differences of a unit to full LoRA at the boundaries below L. */
-    private record Differences(double[] plain, double[] capped) {}
-
     public CalibrationPlan {
         boundaries = List.copyOf(boundaries);
         scored = List.copyOf(scored);
@@ -93,7 +89,9 @@ public record CalibrationPlan(
      */
     public static CalibrationPlan of(BoundaryRule rule, ScoredBatch batch) {
         List<Integer> candidates = rule.settings().candidates(rule.numLayers());
-        List<Differences> units = differences(rule, batch, candidates);
+        List<UnitScores> units = batch.fresh(PartitionStates.empty(), 1).units().stream()
+                .flatMap(unit -> batch.scores(unit, candidates, rule.settings().test()).stream())
+                .toList();
         if (units.size() < MIN_UNITS) {
             throw new IllegalArgumentException("a plan needs " + MIN_UNITS
                     + " examples or groups that differ and have a finite score, not " + units.size());
@@ -105,34 +103,6 @@ public record CalibrationPlan(
                 .mapToObj(place -> growth(rule, candidates.get(place), scored, units, place, threshold))
                 .toList();
         return new CalibrationPlan(rule, units.size(), boundaries, scored, threshold);
-    }
-
-    private static List<Differences> differences(BoundaryRule rule, ScoredBatch batch, List<Integer> candidates) {
-        List<Differences> differences = new ArrayList<>();
-        for (Unit unit : batch.fresh(PartitionStates.empty(), 1).units()) {
-            List<double[]> rows = unit.places().stream()
-                    .map(place -> batch.examples().get(place).scores())
-                    .filter(scores -> scores.isFinite(rule.numLayers()))
-                    .map(scores -> scores.at(candidates, rule.settings().test()))
-                    .toList();
-            if (!rows.isEmpty()) {
-                differences.add(mean(rows, rule.settings().test()));
-            }
-        }
-        return differences;
-    }
-
-    private static Differences mean(List<double[]> rows, HarmTest test) {
-        int full = rows.get(0).length - 1;
-        double[] plain = new double[full];
-        double[] capped = new double[full];
-        for (double[] row : rows) {
-            for (int b = 0; b < full; b++) {
-                plain[b] += (row[b] - row[full]) / rows.size();
-                capped[b] += test.capped(row[b] - row[full]) / rows.size();
-            }
-        }
-        return new Differences(plain, capped);
     }
 
     /** The boundaries that the rule asks for after the batch. */
@@ -152,12 +122,15 @@ public record CalibrationPlan(
             BoundaryRule rule,
             int boundary,
             List<Integer> scored,
-            List<Differences> units,
+            List<UnitScores> units,
             int place,
             double threshold) {
-        double plain =
-                units.stream().mapToDouble(unit -> unit.plain[place]).average().orElseThrow();
-        double[] capped = units.stream().mapToDouble(unit -> unit.capped[place]).toArray();
+        double plain = units.stream()
+                .mapToDouble(unit -> unit.scores()[place] - unit.scores()[unit.capped().length])
+                .average()
+                .orElseThrow();
+        double[] capped =
+                units.stream().mapToDouble(unit -> unit.capped()[place]).toArray();
         boolean isPreferred = rule.choice().preferred(List.of(0, 1), either -> either == 0 ? plain : 0) == 0;
         List<Bet> bets = IntStream.range(0, HarmTest.BETS)
                 .mapToObj(j -> bet(

@@ -1,6 +1,7 @@
 package io.tidemark.calibration.rule;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -96,6 +97,51 @@ public record ScoredBatch(List<ScoredExample> examples, int refused) {
                 .filter(isRepeated -> isRepeated)
                 .count();
         return new FreshUnits(List.copyOf(units.values()), repeats, skipped);
+    }
+
+    /**
+     * The scores of a unit.
+     *
+     * @param scores means over its examples, at the boundaries that were asked for
+     * @param capped means of the capped differences to full LoRA, at those below L
+     */
+    record UnitScores(double[] scores, double[] capped) {}
+
+    /**
+     * The scores of a unit, without the examples whose score with full LoRA is not finite; empty if none is left.
+     *
+     * @param boundaries the boundaries, at which all examples are scored; the last one is L
+     */
+    Optional<UnitScores> scores(Unit unit, List<Integer> boundaries, HarmTest test) {
+        int full = boundaries.size() - 1;
+        double[] scores = new double[boundaries.size()];
+        double[] capped = new double[full];
+        int counted = 0;
+        for (int place : unit.places()) {
+            BoundaryScores example = examples.get(place).scores();
+            if (example.isFinite(boundaries.get(full))) {
+                double[] row = example.at(boundaries, test);
+                counted++;
+                for (int b = 0; b <= full; b++) {
+                    scores[b] += row[b];
+                }
+                for (int b = 0; b < full; b++) {
+                    capped[b] += test.capped(row[b] - row[full]);
+                }
+            }
+        }
+        int examplesOfUnit = counted;
+        Arrays.setAll(scores, b -> scores[b] / examplesOfUnit);
+        Arrays.setAll(capped, b -> capped[b] / examplesOfUnit);
+        return counted == 0 ? Optional.empty() : Optional.of(new UnitScores(scores, capped));
+    }
+
+    /** The number of examples of some units whose score with full LoRA is not finite. */
+    int refused(List<Unit> units, int numLayers) {
+        return (int) units.stream()
+                .flatMap(unit -> unit.places().stream())
+                .filter(place -> !examples.get(place).scores().isFinite(numLayers))
+                .count();
     }
 
     private static boolean isIn(List<ExampleFilter> filters, ExampleFilter.Bits entry) {
