@@ -192,7 +192,7 @@ final class CalibrateCommand extends ConsoleCommand {
         ExampleOrder examples = ExampleOrder.of(file.exampleLines(), seed, count);
         if (examples.units().isEmpty()) {
             throw new CommandException(
-                    "each group of " + data + " has more than " + count + " examples, the number of --examples");
+                    "the first group of the order has more than " + count + " examples, the number of --examples");
         }
         seed.ifPresent(value -> err().println(
                         "the examples are shuffled by seed " + value + " (--seed " + value + " repeats this order)"));

@@ -244,7 +244,7 @@ class LocalCommandsTest {
         Path grouped = Files.writeString(temp.resolve("grouped.jsonl"), group + group + group);
         assertThat(run(plan + "extract --data", grouped.toString(), "--examples", "2")
                         .err())
-                .contains("each group of " + grouped + " has more than 2 examples, the number of --examples");
+                .contains("the first group of the order has more than 2 examples, the number of --examples");
         assertThat(run(plan + "extract --data", grouped.toString()).err())
                 .contains("a plan needs 2 examples or groups that differ and have a finite score, not 1");
         Path tooLong = Files.writeString(
