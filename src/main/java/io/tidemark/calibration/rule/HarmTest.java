@@ -48,9 +48,9 @@ public record HarmTest(double margin, double lossCap, double gainCap) {
         return new HarmTestRecord(margin, lossCap, gainCap);
     }
 
-    /** The capped difference z of a difference to full LoRA. One that is not finite is the largest loss. */
+    /** The capped difference z of a difference to full LoRA. */
     public double capped(double difference) {
-        return Double.isFinite(difference) ? Math.min(Math.max(difference, -lossCap), gainCap) : -lossCap;
+        return Math.min(Math.max(difference, -lossCap), gainCap);
     }
 
     /**

@@ -50,15 +50,14 @@ final class DecisionReports {
         if (uncounted.repeats() > scored.examples() || uncounted.repeatedGroups() > 0 || uncounted.refused() > 0) {
             LogFields.adapter(adapter)
                     .during(() -> LOG.warnf(
-                            "batch '%s' for '%s': %d examples are counted; %d were counted before in the epoch, %d groups"
-                                    + " have a name that was, and %d examples are refused (too long, or their score with"
-                                    + " full LoRA is not finite)",
+                            "batch '%s' for '%s': examples counted: %d, counted before in the epoch: %d, refused (too long, or"
+                                    + " their score with full LoRA is not finite): %d; repeated groups: %d",
                             LogText.of(scored.decided().batch().batchId()),
                             LogText.of(adapter),
                             scored.examples(),
                             uncounted.repeats(),
-                            uncounted.repeatedGroups(),
-                            uncounted.refused()));
+                            uncounted.refused(),
+                            uncounted.repeatedGroups()));
         }
         listener.onCounted(adapter, scored.examples(), uncounted, scored.seconds());
         decided(scored.decided());

@@ -4,9 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.SplittableRandom;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -139,6 +144,38 @@ class HarmTestTest {
     @DisplayName("A smaller margin, a larger loss cap, and a smaller gain cap are stricter")
     void stricter(double margin, double lossCap, double gainCap, boolean stricter) {
         assertThat(new HarmTest(margin, lossCap, gainCap).isStricterThan(TEST)).isEqualTo(stricter);
+    }
+
+    /** The median number of examples, in batches of 8, until the watch of a boundary reaches the default limit. */
+    private static int delay(double loss, double deviation) {
+        SplittableRandom random = new SplittableRandom(5);
+        int[] delays = new int[1001];
+        for (int stream = 0; stream < delays.length; stream++) {
+            Watch watch = Watch.begin(1, 0);
+            while (watch.value() < RuleSettings.DEFAULT.falseAlarmExamples()) {
+                double[][] batch = new double[8][1];
+                for (double[] example : batch) {
+                    example[0] = TEST.capped(deviation * random.nextGaussian() - loss);
+                }
+                watch = watch.plus(TEST, batch, 0);
+                delays[stream] += batch.length;
+            }
+        }
+        Arrays.sort(delays);
+        return delays[delays.length / 2];
+    }
+
+    @Test
+    @DisplayName("A loss is noticed after as many examples as docs/calibration.md says")
+    void documentedDelays() throws Exception {
+        double[] losses = {0.3, 0.1, 0.05, 0.03};
+        List<String> page = Files.readAllLines(Path.of("docs/calibration.md"));
+        for (double deviation : new double[] {0.1, 0.3}) {
+            String row = Arrays.stream(losses)
+                    .mapToObj(loss -> String.format(Locale.ROOT, "%,d", delay(loss, deviation)))
+                    .collect(Collectors.joining(" | ", "| sd " + deviation + " | ", " |"));
+            assertThat(page).contains(row);
+        }
     }
 
     @Test
