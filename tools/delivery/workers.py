@@ -52,13 +52,13 @@ class WorkerError(Exception):
     """A worker can't be started or has ended by itself."""
 
 
-def planted_jar(folder):
-    """A jar with the step that crashes and hangs at the markers."""
+def planted_jar(folder, mounted=None):
+    """A jar with the step that crashes and hangs at the markers. mounted: path of the folder in the worker, if it is another one"""
     vocabulary = json.loads((MODEL / "tokenizer.json").read_text())["model"]["vocab"]
     fifo = folder / "never-written"
     os.mkfifo(fifo)
     faults = ""
-    for marker, fault in ((CRASH_MARKER, CRASH), (HANG_MARKER, HANG.format(fifo=fifo))):
+    for marker, fault in ((CRASH_MARKER, CRASH), (HANG_MARKER, HANG.format(fifo=(pathlib.PurePath(mounted or folder) / fifo.name)))):
         ids = [vocabulary[character] for character in marker]
         faults += AT_MARKER.format(count=len(ids), ids=ids) + fault
     with zipfile.ZipFile(folder / "planted.jar", "w") as jar:

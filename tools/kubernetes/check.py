@@ -13,9 +13,7 @@ If the server accepts all of it, the script applies the base again, which must k
 autoscaler has set, and sends invalid objects, which the server must refuse. No container runs: there is no node and no
 controller. Exits with code 1 if anything is not as expected.
 
-FOLDER keeps the programs between runs. What it lacks is made: kube-apiserver is built from its Go module (ten minutes on
-two cores, Go 1.24 or later), and etcd is taken from Debian's package etcd-server. Needs kubectl 1.32 or later
-and openssl.
+FOLDER keeps the programs between runs; programs.py makes what it lacks. Needs kubectl 1.32 or later and openssl.
 """
 import argparse
 import contextlib
@@ -31,9 +29,10 @@ import textwrap
 import time
 from pathlib import Path
 
+from programs import KUBERNETES_FOLDER, Failure, program, run
+
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = ROOT / "src/test/resources/crds"
-KUBERNETES = "1.33.4"
 # The volume source that k8s/components/models/image uses is off by default until 1.35.
 FEATURES = "ImageVolume=true"
 TOKEN = "check"
@@ -41,58 +40,7 @@ START_SECONDS = 120
 WIDTH = 100
 
 
-class Failure(Exception):
-    """Something that the check needs is missing or does not work."""
-
-
-def run(command, check=True, **options):
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
-    if check and result.returncode != 0:
-        raise Failure(f"{' '.join(str(part) for part in command)}: {result.stderr.strip() or result.stdout.strip()}")
-    return result
-
-
-# --- programs ---------------------------------------------------------------------------------------------------------
-
-def apiserver_program(folder):
-    program = folder / "kube-apiserver"
-    if not program.exists():
-        if not shutil.which("go"):
-            raise Failure("no go found to build kube-apiserver; install Go 1.24 or later")
-        print(f"building kube-apiserver {KUBERNETES} …", flush=True)
-        build = folder / "build"
-        build.mkdir(exist_ok=True)
-        module = run(["go", "mod", "download", "-json", f"k8s.io/kubernetes@v{KUBERNETES}"], cwd=folder)
-        go_mod = Path(json.loads(module.stdout)["GoMod"]).read_text()
-        # Its own go.mod takes these modules from the same repository, where their version is that of Kubernetes.
-        staging = sorted(set(re.findall(r"^\s*(k8s\.io/\S+) => \./staging/", go_mod, re.MULTILINE)))
-        version = "v0" + KUBERNETES[KUBERNETES.index("."):]
-        (build / "go.mod").write_text(
-            "module check\n\ngo 1.24.0\n\n"
-            f"require k8s.io/kubernetes v{KUBERNETES}\n\nreplace (\n"
-            + "".join(f"\t{name} => {name} {version}\n" for name in staging) + ")\n")
-        (build / "tools.go").write_text('package tools\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver/app"\n')
-        run(["go", "mod", "tidy"], cwd=build)
-        name = f"-X k8s.io/component-base/version.gitVersion=v{KUBERNETES}"
-        run(["go", "build", "-ldflags", name, "-o", program, "k8s.io/kubernetes/cmd/kube-apiserver"], cwd=build)
-    return program
-
-
-def etcd_program(folder):
-    installed = shutil.which("etcd")
-    if installed:
-        return Path(installed)
-    program = folder / "etcd/usr/bin/etcd"
-    if not program.exists():
-        if not shutil.which("apt-get"):
-            raise Failure("no etcd found; install it")
-        print("fetching etcd from Debian …", flush=True)
-        with tempfile.TemporaryDirectory() as download:
-            run(["apt-get", "download", "-qq", "etcd-server"], cwd=download)
-            package = next(Path(download).glob("*.deb"))
-            run(["dpkg", "-x", package, folder / "etcd"])
-    return program
-
+# --- servers ------------------------------------------------------------------------------------------------------------
 
 def free_port():
     with socket.socket() as listener:
@@ -119,7 +67,7 @@ def api_server(programs, work):
     """Runs etcd and kube-apiserver; gives a function that calls kubectl."""
     if not shutil.which("kubectl"):
         raise Failure("no kubectl found; install it, or build it with: go install k8s.io/kubernetes/cmd/kubectl")
-    etcd, apiserver = etcd_program(programs), apiserver_program(programs)
+    etcd, apiserver = program(programs, "etcd"), program(programs, "kube-apiserver")
     run(["openssl", "genrsa", "-out", work / "accounts.key", "2048"])
     (work / "tokens.csv").write_text(f"{TOKEN},check,check,system:masters\n")
     client, peer, port = free_port(), free_port(), free_port()
@@ -333,14 +281,12 @@ def check(programs, work):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", type=Path, metavar="FOLDER", help="folder that keeps kube-apiserver and etcd")
+    parser.add_argument("--programs", type=Path, metavar="FOLDER", default=KUBERNETES_FOLDER, help="default %(default)s")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        programs = (arguments.programs or work / "programs").resolve()
-        programs.mkdir(parents=True, exist_ok=True)
         try:
-            sys.exit(1 if check(programs, work) else 0)
+            sys.exit(1 if check(arguments.programs.resolve(), work) else 0)
         except Failure as e:
             sys.exit(f"{Path(__file__).name}: {e}")
 
