@@ -83,7 +83,6 @@ class Cluster:
         self.load(images.pause_image(self.programs), images.program_image(self.programs, "coredns"))
         self.apply("cluster.yaml", dns=DNS)
         wait_until(lambda: self._ready_nodes() == count, f"not all of {count} nodes are ready", self.folder / "node1/kubelet.log")
-        if os.environ.get("ONLY_BASE"): return
         self.load(*images.tidemark_images(self.programs), images.kafka_image(self.programs))
         self._kafka(count)
         self._prometheus()
@@ -155,14 +154,14 @@ class Cluster:
                     for name in ("prometheus-operator", "prometheus-config-reloader")))
         self.kubectl("create", "namespace", "monitoring")
         self._kustomize("prometheus-operator", source(module) / "bundle.yaml", namespace="monitoring")
-        version = run([program(self.programs, "prometheus"), "--version"]).stdout.split()[2]
+        version = run([program(self.programs, "prometheus"), "--version"]).stdout.split()[2].partition("+")[0]
         self.apply("monitoring.yaml", "--namespace", "monitoring", prometheus=version)
 
     def _keda(self):
         """Operator and metrics adapter as KEDA's own files describe them, without its admission webhooks."""
         registry, config = "ghcr.io/kedacore", source(module_of("github.com/kedacore/keda/v2")) / "config"
-        self.load(images.program_image(self.programs, "keda", f"{registry}/keda:main"),
-                  images.program_image(self.programs, "keda-adapter", f"{registry}/keda-metrics-apiserver:main"))
+        self.load(images.program_image(self.programs, "keda", f"{registry}/keda:main", ""),
+                  images.program_image(self.programs, "keda-adapter", f"{registry}/keda-metrics-apiserver:main", ""))
         self._kustomize("keda", *(config / part for part in (
             "crd", "general", "rbac", "manager", "metrics-server", "service_account")), patches=[
                 {"target": {"kind": "Deployment"}, "patch": json.dumps([

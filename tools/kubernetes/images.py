@@ -58,10 +58,10 @@ def _link(file, target):
         shutil.copy(file, target)
 
 
-def program_image(programs, name, tag=None):
-    """The archive of an image with one program, which it runs as a user without rights."""
+def program_image(programs, name, tag=None, folder="/bin"):
+    """The archive of an image with one program, in a folder, which it runs as a user without rights."""
     return build(programs, tag or f"{LIBRARY}/{name}:1",
-                 f'FROM scratch\nCOPY {name} /{name}\nUSER 65534:65534\nENTRYPOINT ["/{name}"]\n',
+                 f'FROM scratch\nCOPY {name} {folder}/{name}\nUSER 65534:65534\nENTRYPOINT ["{folder}/{name}"]\n',
                  {name: program(programs, name)})
 
 
@@ -99,7 +99,7 @@ def kafka_image(programs):
 def prometheus_image(programs):
     """Prometheus of Debian, which needs Debian's C library."""
     return build(programs, f"{LIBRARY}/prometheus:1",
-                 f'FROM {LIBRARY}/tidemark:{VERSION}\nCOPY prometheus /prometheus\nUSER 65534:65534\nENTRYPOINT ["/prometheus"]\nCMD []\n',
+                 f'FROM {LIBRARY}/tidemark:{VERSION}\nCOPY prometheus /bin/prometheus\nUSER 65534:65534\nENTRYPOINT ["/bin/prometheus"]\nCMD []\n',
                  {"prometheus": program(programs, "prometheus")})
 
 
