@@ -32,7 +32,7 @@ NODE_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "kubele
 BRIDGE = "tidemark0"
 NAMESPACE = "tidemark"   # of Kafka, for the workers
 NETWORK = "10.199"
-HOST, PODS, SERVICES, DNS = f"{NETWORK}.0.1", f"{NETWORK}.0.0/16", f"{NETWORK}.128.0/20", f"{NETWORK}.128.10"
+HOST, PODS, SERVICES, DNS = f"{NETWORK}.0.1", f"{NETWORK}.64.0/18", f"{NETWORK}.128.0/20", f"{NETWORK}.128.10"
 API_PORT = 6443
 API = f"https://{HOST}:{API_PORT}"
 START_SECONDS = 120
@@ -40,6 +40,11 @@ START_SECONDS = 120
 
 def node_names(count):
     return [f"node{number}" for number in range(1, count + 1)]
+
+
+def pods_of(number):
+    """The addresses of the pods of a node, a part of PODS."""
+    return f"{NETWORK}.{64 + number}.0/24"
 
 
 def wait_until(condition, what, log=None):
@@ -163,10 +168,7 @@ class Cluster:
         self.load(images.program_image(self.programs, "keda", f"{registry}/keda:main", ""),
                   images.program_image(self.programs, "keda-adapter", f"{registry}/keda-metrics-apiserver:main", ""))
         self._kustomize("keda", *(config / part for part in (
-            "crd", "general", "rbac", "manager", "metrics-server", "service_account")), patches=[
-                {"target": {"kind": "Deployment"}, "patch": json.dumps([
-                    {"op": "replace", "path": "/spec/template/spec/containers/0/imagePullPolicy", "value": "IfNotPresent"},
-                    {"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "50m"}])}])
+            "crd", "general", "rbac", "manager", "metrics-server", "service_account")))
 
     def _kustomize(self, name, *resources, **fields):
         """Applies files of a module, which kustomize reads below its own folder only."""
@@ -177,7 +179,13 @@ class Cluster:
                 shutil.copytree(resource, folder / resource.name)
             else:
                 shutil.copy(resource, folder)
-        (folder / "kustomization.yaml").write_text(json.dumps({"resources": [each.name for each in resources], **fields}))
+        container = "/spec/template/spec/containers/0"
+        # all images are there, and the processors are for the workers
+        patch = [{"op": "add", "path": f"{container}/imagePullPolicy", "value": "IfNotPresent"},
+                 {"op": "replace", "path": f"{container}/resources/requests/cpu", "value": "10m"}]
+        (folder / "kustomization.yaml").write_text(json.dumps({
+            "resources": [each.name for each in resources],
+            "patches": [{"target": {"kind": "Deployment"}, "patch": json.dumps(patch)}], **fields}))
         self.kubectl("apply", "--server-side", "-k", folder)
 
     def wait_for_pods(self):
@@ -291,7 +299,7 @@ class Cluster:
                                "--leader-elect=false", f"--cert-dir={self.folder}/{name}", *options])
 
     def _node(self, number, name, count):
-        address, pods = f"{NETWORK}.0.{10 + number}", f"{NETWORK}.{number}.0/24"
+        address, pods = f"{NETWORK}.0.{10 + number}", pods_of(number)
         folder, keys = self.folder / name, self.folder / "credentials"
         (folder / "cni").mkdir(parents=True)
         for path in ("lib/kubelet", "lib/containerd", "log", "tmp"):
@@ -299,11 +307,10 @@ class Cluster:
         (folder / "var/run").symlink_to("/run")
         self._certificate(name, f"/CN={name}", "serverAuth", f"IP:{address},DNS:{name}")
         paths = {each.replace("-", "_"): program(self.programs, each) for each in (*NODE_PROGRAMS, "cni")}
-        # each node takes its share of the machine, and half as much again, because its pods request more than they use
-        spare = 1 - min(1, 1.5 / count)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         values = {**paths, "folder": folder, "keys": keys, "name": name, "address": address, "pods": pods, "dns": DNS,
-                  "pods_of_all_nodes": PODS, "services": SERVICES, "reserved_cpu": f"{int(1000 * os.cpu_count() * spare)}m",
-                  "reserved_memory": int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * spare)}
+                  "pods_of_all_nodes": PODS, "services": SERVICES,
+                  "memory_of_others": memory - memory // count}
         for file in ("containerd.toml", "kubelet.yaml", "kube-proxy.yaml", "start"):
             (folder / file).write_text(Template((HERE / "node" / file).read_text()).substitute(values))
         (folder / "cni/pods.conflist").write_text(Template((HERE / "node/pods.conflist").read_text()).substitute(values))
@@ -337,7 +344,7 @@ class Cluster:
         run(["ip", "route", "add", pods, "via", address])
         for other in range(1, count + 1):
             if other != number:
-                run([*inside, "route", "add", f"{NETWORK}.{other}.0/24", "via", f"{NETWORK}.0.{10 + other}"])
+                run([*inside, "route", "add", pods_of(other), "via", f"{NETWORK}.0.{10 + other}"])
 
     def _ready_nodes(self):
         nodes = self.kubectl("get", "nodes", "-o", "json", check=False)

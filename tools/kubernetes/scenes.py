@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -68,6 +69,7 @@ class Run:
     def __init__(self, cluster, folder, seed):
         self.cluster = cluster
         self.folder = folder
+        self.models = cluster.folder / "models"   # of the claim
         self.installation = Installation(cluster, folder)
         self.journal = Journal()
         self.pace = Pace(random.Random(f"{seed}-arrivals"))
@@ -201,10 +203,10 @@ def start(run):
 
 def claim(run):
     """The model from a volume claim."""
-    folder = run.folder / "models"
-    longer_model(folder, POSITIONS).rename(folder / "base")
-    (folder / "base/adapters").rename(folder / "adapters")
-    run.cluster.apply("models.yaml", "--namespace", NAMESPACE, path=folder)
+    shutil.rmtree(run.models, ignore_errors=True)
+    longer_model(run.models, POSITIONS).rename(run.models / "base")
+    (run.models / "base/adapters").rename(run.models / "adapters")
+    run.cluster.apply("models.yaml", "--namespace", NAMESPACE, path=run.models)
     run.workers(2)
     run.start_load()
     run.load(seconds=20)
@@ -292,7 +294,7 @@ def drain(run):
 
 def hang(run):
     """A step of the engine that does not end."""
-    planted_jar(run.folder / "models", "/models")
+    planted_jar(run.models, "/models")
     run.workers(2, settings={"TIDEMARK_ENGINE_STEP_LIMIT": "10S"}, worker={"containers": [{
         "name": "tidemark", "env": [{"name": "JAVA_OPTS", "value": "-Xmx512m -Xbootclasspath/a:/models/planted.jar"}]}]})
     run.load()
@@ -413,7 +415,7 @@ def memory(run):
 
 def object_storage(run):
     """The model from object storage, which an init container copies."""
-    folder, address = run.folder / "models", f"{NETWORK}.128.30:9090"
+    folder, address = run.models, f"{NETWORK}.128.30:9090"
     run.cluster.load(rclone_image(run.cluster.programs), s3mock_image(run.cluster.programs))
     run.cluster.apply("s3mock.yaml", "--namespace", NAMESPACE, network=NETWORK)
     run.installation.kubectl("wait", "--for=condition=Ready", "--timeout=120s", "pod/s3mock")
@@ -449,7 +451,7 @@ def object_storage(run):
 
 def image_volume(run):
     """The model from an OCI image that the kubelet mounts."""
-    run.cluster.load(models_image(run.cluster.programs, run.folder / "models"))
+    run.cluster.load(models_image(run.cluster.programs, run.models))
     patch = {"volumes": [{"name": "models", "image": {"reference": "tidemark-models:1"}}]}
     run.installation.deploy(components=["models/image"], settings={"TIDEMARK_MODEL_NAME": "base"}, worker=patch, calibrator=patch)
     run.installation.scale(2)
