@@ -58,8 +58,8 @@ class Course:
 
     def run(self, phases):
         """phases: seconds and requests per second of each. Returns the report."""
-        self._cluster.kubectl("delete", "deployment,scaledobject", "--namespace", NAMESPACE, "--ignore-not-found",
-                              "--selector", "app.kubernetes.io/part-of=tidemark")
+        self.installation.kubectl("delete", "deployment", "--selector", "app.kubernetes.io/part-of=tidemark")
+        self.installation.kubectl("delete", "--ignore-not-found", "scaledobject", WORKER)
         self.installation.deploy("../k8s/overlays/cpu")
         self.installation.kubectl("wait", "--for=condition=Ready", f"scaledobject/{WORKER}", "--timeout=120s")
         self.installation.await_rollout(WORKER)   # a Deployment begins with one replica, which creates the topics
@@ -170,7 +170,7 @@ def main():
     cluster = Cluster(options.programs.resolve())
     with tempfile.TemporaryDirectory(dir=cluster.folder) as folder:
         try:
-            report = Course(cluster, Path(folder), options.seed).run(options.phase or [(90, 4), (240, 16), (120, 4)])
+            report = Course(cluster, Path(folder), options.seed).run(options.phase or [(60, 4), (150, 24), (60, 4)])
         except Failure as e:
             sys.exit(f"keda_course: {e}")
     options.json.write_text(json.dumps(report, indent=1))
