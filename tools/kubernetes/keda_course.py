@@ -30,9 +30,8 @@ from cluster import Cluster
 from installation import NAMESPACE, WORKER, Installation, condition_time
 from pauses import Journal
 from programs import KUBERNETES_FOLDER, Failure
-from scenes import BROKERS, EVENTS, RESULTS, TOPIC, Pace
+from scenes import BROKERS, RESULTS, TOPIC, Pace, verify
 from traffic import RequestSender, ResultReader
-from verify import run_verifier
 from workload import StreamingRequests
 
 ADAPTERS, LAYERS = ["describe", "describe-small-data", "extract"], 8
@@ -90,7 +89,7 @@ class Course:
             sampler.join()
             sender.end()
             reader.end()
-        verifier = run_verifier(BROKERS, "--requests", TOPIC, "--events", EVENTS, "--wait", "60")
+        verifier = verify(self._cluster)
         wall = self._begin - time.time() + time.monotonic()
         entries = [(entry.sent - wall, entry.answered and entry.answered - wall) for entry in self.journal.entries()]
         return {"date": datetime.now().strftime("%Y-%m-%d"), "machine": machine(), "cold_start": cold, "phases": phases,
@@ -171,7 +170,7 @@ def main():
     cluster = Cluster(options.programs.resolve())
     with tempfile.TemporaryDirectory(dir=cluster.folder) as folder:
         try:
-            report = Course(cluster, Path(folder), options.seed).run(options.phase or [(60, 4), (150, 24), (60, 4)])
+            report = Course(cluster, Path(folder), options.seed).run(options.phase or [(60, 10), (150, 120), (60, 10)])
         except Failure as e:
             sys.exit(f"keda_course: {e}")
     options.json.write_text(json.dumps(report, indent=1))

@@ -63,6 +63,18 @@ class Pace:
         return due
 
 
+def planted_crashes(cluster):
+    """The file with the ids of all requests of a cluster that may be worker_crashed, one a line."""
+    return cluster.folder / "planted-crashes"
+
+
+def verify(cluster, *options):
+    """The report of the verifier about all records of a cluster."""
+    planted_crashes(cluster).touch()
+    return run_verifier(BROKERS, "--requests", TOPIC, "--events", EVENTS, "--planted-crashes", str(planted_crashes(cluster)),
+                        "--wait", "60", *options)
+
+
 class Run:
     """The load of all scenes, and what they found."""
 
@@ -125,11 +137,9 @@ class Run:
               f"longest wait {row['longest_wait']} s; {row['seconds']} s", flush=True)
 
     def _verify(self):
-        planted = self.folder / "planted"
-        planted.write_text("".join(f"{each}\n" for each in self.planted))
-        options = ["--requests", TOPIC, "--events", EVENTS, "--validation-batches", "validation-batches",
-                   "--planted-crashes", str(planted), "--wait", "60"]
-        return run_verifier(BROKERS, *options)
+        with planted_crashes(self.cluster).open("a") as planted:
+            planted.write("".join(f"{each}\n" for each in self.planted))
+        return verify(self.cluster, "--validation-batches", "validation-batches")
 
     def say(self, fact):
         self.facts.append(fact)
@@ -361,7 +371,7 @@ def long_answers(run):
     run.settle()
     attempts = run.attempts("long-answer-")
     run.require(len(attempts) == count and set(attempts.values()) == {1},
-                f"all {count} ended in the worker that began them, {seconds:.0f} s after SIGTERM")
+                f"all {count} ended in the worker that began them, {seconds:.0f} s after SIGTERM; attempts: {attempts}")
 
 
 def temporary_files(run):
@@ -380,7 +390,8 @@ def temporary_files(run):
 def processors(run):
     """CPU requests without limits, and a limit that throttles."""
     for limit in (None, "500m", "250m"):
-        limits = {"resources": {"limits": {"cpu": limit}}} if limit else {}
+        # no request is above a limit
+        limits = {"resources": {"limits": {"cpu": limit}, "requests": {"cpu": min(limit, "400m")}}} if limit else {}
         begin = time.monotonic()
         run.workers(1, worker={"containers": [{"name": "tidemark", **limits}]})
         ready, count = time.monotonic() - begin, 60
@@ -422,7 +433,9 @@ def object_storage(run):
     remote = {"TYPE": "s3", "PROVIDER": "Other", "ACCESS_KEY_ID": "any", "SECRET_ACCESS_KEY": "any"}
     variables = {f"RCLONE_CONFIG_MODELS_{name}": value for name, value in remote.items()}
     command([program(run.cluster.programs, "rclone"), "copy", folder, "models:models/scenes", "--include", "{base,adapters}/**"],
-            env={**os.environ, **variables, "RCLONE_CONFIG_MODELS_ENDPOINT": f"http://{address}"})
+            # rclone 1.60 fails if a bundle of certificates is set
+            env={**{name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}, **variables,
+                 "RCLONE_CONFIG_MODELS_ENDPOINT": f"http://{address}"})
     files = sorted(file.relative_to(folder) for part in ("base", "adapters") for file in (folder / part).rglob("*") if file.is_file())
     sums = "".join(f"{hashlib.sha256((folder / file).read_bytes()).hexdigest()}  {file}\n" for file in files)
 
