@@ -474,12 +474,13 @@ def image_volume(run):
 
 def network(run):
     """The network policy admits connections to the health checks and metrics only."""
-    run.workers(1)
+    # a second port that listens
+    listener = {"name": "listener", "image": "docker.io/library/prometheus:1", "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+                "args": ["--web.listen-address=:9999", "--config.file=/dev/null", "--storage.tsdb.path=/tmp/listener"],
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
+    run.workers(1, worker={"containers": [{"name": "tidemark"}, listener]})
     run.load(seconds=2)
     pod = run.installation.pods("worker")[0]
-    # a second port that listens
-    run.installation.execute(name_of(pod), "/opt/java/bin/jcmd", "1", "ManagementAgent.start", "jmxremote.port=9999",
-                             "jmxremote.authenticate=false", "jmxremote.ssl=false")
     run.cluster.apply("client.yaml", "--namespace", NAMESPACE)
     run.installation.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/client")
 

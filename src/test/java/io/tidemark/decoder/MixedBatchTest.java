@@ -9,6 +9,7 @@ import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
+import io.tidemark.model.ComputeType;
 import io.tidemark.model.ModelOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -206,10 +207,20 @@ class MixedBatchTest {
         assertThat(actual).hasSameSizeAs(expected);
         for (int row = 0; row < actual.size(); row++) {
             float[] alone = alone(expected.get(row));
+            float tolerance = tolerance(expected.get(row));
             for (int i = 0; i < alone.length; i++) {
-                assertThat(actual.get(row)[i]).as("row %d, token %d", row, i).isCloseTo(alone[i], within(1e-4f));
+                assertThat(actual.get(row)[i]).as("row %d, token %d", row, i).isCloseTo(alone[i], within(tolerance));
             }
         }
+    }
+
+    /**
+     * The float32 product of an adapter for the embedding depends in its last bit on the number of rows and on the
+     * processor; with int8, an activation next to the middle of two integers is then rounded to the other one.
+     */
+    private float tolerance(Sequence sequence) {
+        boolean embeddings = sequence.lora().equals(Optional.of(fixture.adapter("embeddings")));
+        return embeddings && options.computeType() == ComputeType.INT8 ? 0.02f : 1e-4f;
     }
 
     private float[] alone(Sequence sequence) {
