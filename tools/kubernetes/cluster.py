@@ -154,13 +154,12 @@ class Cluster:
     def _prometheus(self):
         module = module_of("github.com/prometheus-operator/prometheus-operator")
         registry = "quay.io/prometheus-operator"
-        self.load(images.prometheus_image(self.programs),
+        self.load(images.program_image(self.programs, "prometheus", images.PROMETHEUS),
                   *(images.program_image(self.programs, name, f"{registry}/{name}:{module.version}")
                     for name in ("prometheus-operator", "prometheus-config-reloader")))
         self.kubectl("create", "namespace", "monitoring")
         self._kustomize("prometheus-operator", source(module) / "bundle.yaml", namespace="monitoring")
-        version = run([program(self.programs, "prometheus"), "--version"]).stdout.split()[2].partition("+")[0]
-        self.apply("monitoring.yaml", "--namespace", "monitoring", prometheus=version)
+        self.apply("monitoring.yaml", "--namespace", "monitoring")
 
     def _keda(self):
         """Operator and metrics adapter as KEDA's own files describe them, without its admission webhooks."""

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VERSION = re.search(r"^ARG VERSION=(\S+)$", (ROOT / "docker/Dockerfile").read_text(), re.MULTILINE)[1]
 # the registry of names without one
 LIBRARY = "docker.io/library"
+PROMETHEUS = "quay.io/prometheus/prometheus:v3.5.0"
 
 
 def podman(*command, check=True):
@@ -94,13 +95,6 @@ def kafka_image(programs):
             if not file.name.startswith(("ai.djl.", "io.quarkus"))}
     return build(programs, f"{LIBRARY}/kafka:1",
                  f"FROM {LIBRARY}/tidemark:{VERSION}\nCOPY lib /opt/kafka/lib\nENTRYPOINT []\nCMD []\n", jars)
-
-
-def prometheus_image(programs):
-    """Prometheus of Debian, which needs Debian's C library."""
-    return build(programs, f"{LIBRARY}/prometheus:1",
-                 f'FROM {LIBRARY}/tidemark:{VERSION}\nCOPY prometheus /bin/prometheus\nUSER 65534:65534\nENTRYPOINT ["/bin/prometheus"]\nCMD []\n',
-                 {"prometheus": program(programs, "prometheus")})
 
 
 def rclone_image(programs):

@@ -89,6 +89,7 @@ class Course:
             sampler.join()
             sender.end()
             reader.end()
+            self.installation.kubectl("delete", "scaledobject", WORKER)   # scenes.py sets the number of workers
         verifier = verify(self._cluster)
         wall = self._begin - time.time() + time.monotonic()
         entries = [(entry.sent - wall, entry.answered and entry.answered - wall) for entry in self.journal.entries()]

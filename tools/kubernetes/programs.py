@@ -55,6 +55,9 @@ MODULES = [
     Module("github.com/cloudnativelabs/kube-router/v2", "v2.1.0", {"kube-router": "cmd/kube-router"}),
     Module("github.com/kedacore/keda/v2", "v" + KEDA, {"keda": "cmd/operator", "keda-adapter": "cmd/adapter"},
            "github.com/kedacore/keda/v2/version.Version"),
+    # 3.5.0, which the operator starts by default; that of Debian cannot discover pods
+    Module("github.com/prometheus/prometheus", "v0.305.0", {"prometheus": "cmd/prometheus"},
+           "github.com/prometheus/common/version.Version"),
     Module("github.com/prometheus-operator/prometheus-operator", "v" + PROMETHEUS_OPERATOR, {
         "prometheus-operator": "cmd/operator", "prometheus-config-reloader": "cmd/prometheus-config-reloader"},
         siblings=(r"github\.com/prometheus-operator/\S+", "v" + PROMETHEUS_OPERATOR)),
@@ -64,7 +67,6 @@ DEBIAN = {
     "etcd": ("etcd-server", "usr/bin/etcd"),
     "runc": ("runc", "usr/sbin/runc"),
     "cni": ("containernetworking-plugins", "usr/lib/cni"),
-    "prometheus": ("prometheus", "usr/bin/prometheus"),
     "rclone": ("rclone", "usr/bin/rclone"),
 }
 # jars of Maven Central

@@ -27,7 +27,7 @@ from confluent_kafka import KafkaException
 
 from installation import CALIBRATOR, NAMESPACE, WORKER, Installation, is_ready, last_end, name_of, restarts_of
 from cluster import NETWORK, Cluster
-from images import models_image, rclone_image, s3mock_image
+from images import PROMETHEUS, models_image, rclone_image, s3mock_image
 from pauses import Journal, longest_without_result
 from programs import KUBERNETES_FOLDER, Failure, program
 from programs import run as command
@@ -168,7 +168,7 @@ class Run:
         return Record(TOPIC, encode(value), kind="long", id=value["id"])
 
     def attempts(self, prefix):
-        """The highest attempt of each request whose id begins so, from the events of all starts."""
+        """The attempts of each request whose id begins so, from all events. Each takeover has a larger number."""
         topics = Topics({"bootstrap.servers": BROKERS}, [EVENTS])
         try:
             ends, attempts = topics.ends(ALL), {}
@@ -176,7 +176,7 @@ class Run:
                 for message in topics.read(0.5):
                     value = json.loads(message.value())
                     if value["id"].startswith(prefix):
-                        attempts[value["id"]] = max(attempts.get(value["id"], 0), value["attempt"])
+                        attempts.setdefault(value["id"], set()).add(value["attempt"])
             return attempts
         finally:
             topics.close()
@@ -361,7 +361,7 @@ def long_answers(run):
         run.sender.send_next(Record(TOPIC, encode({
             "id": f"long-answer-{number}", "model": "base", "prompt": "the inn", "max_tokens": 4000, "ignore_eos": True,
             "stream": True}), kind="long", id=f"long-answer-{number}"))
-    run.installation.until(lambda: run.journal.counts()["sent"].get("long", 0) >= count and run.journal.open("long"), "nothing was sent")
+    run.installation.until(lambda: run.journal.open("long") == count, "not all were sent")
     time.sleep(3)
     pods = [name_of(pod) for pod in run.installation.pods("worker")]
     begin = time.monotonic()
@@ -370,8 +370,8 @@ def long_answers(run):
     seconds = time.monotonic() - begin
     run.settle()
     attempts = run.attempts("long-answer-")
-    run.require(len(attempts) == count and set(attempts.values()) == {1},
-                f"all {count} ended in the worker that began them, {seconds:.0f} s after SIGTERM; attempts: {attempts}")
+    run.require(len(attempts) == count and all(len(each) == 1 for each in attempts.values()),
+                f"all {count} ended in the worker that began them; the pods had ended {seconds:.0f} s after SIGTERM")
 
 
 def temporary_files(run):
@@ -475,7 +475,7 @@ def image_volume(run):
 def network(run):
     """The network policy admits connections to the health checks and metrics only."""
     # a second port that listens
-    listener = {"name": "listener", "image": "docker.io/library/prometheus:1", "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    listener = {"name": "listener", "image": PROMETHEUS, "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
                 "args": ["--web.listen-address=:9999", "--config.file=/dev/null", "--storage.tsdb.path=/tmp/listener"],
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
     run.workers(1, worker={"containers": [{"name": "tidemark"}, listener]})
