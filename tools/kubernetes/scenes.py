@@ -279,11 +279,19 @@ def force(run):
 
 
 def drain(run):
-    """A node is drained, within the disruption budget."""
-    run.workers(3)
-    nodes = [pod["spec"]["nodeName"] for pod in run.installation.pods("worker")]
-    node = max(set(nodes), key=nodes.count)
-    run.require(len(set(nodes)) > 1, f"workers are spread over nodes: {sorted(nodes)}")
+    """A node with a broker and two of three workers is drained, within the disruption budget."""
+    brokers = json.loads(run.installation.kubectl("get", "pods", "--selector", "app=kafka", "-o", "json").stdout)["items"]
+    # the fewer, so that the other brokers are a majority
+    node, other = sorted({pod["spec"]["nodeName"] for pod in brokers}, key=[pod["spec"]["nodeName"] for pod in brokers].count)
+    run.workers(0)
+    run.cluster.kubectl("cordon", other)
+    run.installation.scale(2)
+    run.installation.await_rollout(WORKER)
+    run.cluster.kubectl("uncordon", other)
+    run.installation.scale(3)
+    run.installation.await_rollout(WORKER)
+    nodes = sorted(pod["spec"]["nodeName"] for pod in run.installation.pods("worker"))
+    run.require(nodes == sorted((node, node, other)), f"the scheduler spreads workers over nodes: {nodes}")
     run.load()
     fewest = 3
     drained = run.cluster.kubectl_process("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s")
@@ -292,7 +300,7 @@ def drain(run):
         time.sleep(0.5)
     try:
         output = drained.communicate()[0]
-        run.require(drained.returncode == 0, f"{node}, which had {nodes.count(node)} workers, is drained"
+        run.require(drained.returncode == 0, f"{node}, which had two workers and a broker, is drained"
                     + ("" if drained.returncode == 0 else f": {output}"))
         run.require(fewest >= 2, f"at least {fewest} of 3 workers were ready at any time")
         run.installation.await_rollout(WORKER)
@@ -356,11 +364,11 @@ def long_answers(run):
     """SIGTERM while long answers run, with a longer grace."""
     grace = {"settings": {"TIDEMARK_WORKER_SHUTDOWN_GRACE": "5M"}, "worker": {"terminationGracePeriodSeconds": 345}}
     run.workers(2, **grace)
-    count = 12
+    count, prefix = 12, f"long-answer-{time.time():.0f}-"   # an earlier run may have used the topics
     for number in range(count):
         run.sender.send_next(Record(TOPIC, encode({
-            "id": f"long-answer-{number}", "model": "base", "prompt": "the inn", "max_tokens": 4000, "ignore_eos": True,
-            "stream": True}), kind="long", id=f"long-answer-{number}"))
+            "id": f"{prefix}{number}", "model": "base", "prompt": "the inn", "max_tokens": 4000, "ignore_eos": True,
+            "stream": True}), kind="long", id=f"{prefix}{number}"))
     run.installation.until(lambda: run.journal.open("long") == count, "not all were sent")
     time.sleep(3)
     pods = [name_of(pod) for pod in run.installation.pods("worker")]
@@ -369,7 +377,7 @@ def long_answers(run):
     run.installation.kubectl("delete", "pod", *pods)   # returns when they have ended
     seconds = time.monotonic() - begin
     run.settle()
-    attempts = run.attempts("long-answer-")
+    attempts = run.attempts(prefix)
     run.require(len(attempts) == count and all(len(each) == 1 for each in attempts.values()),
                 f"all {count} ended in the worker that began them; the pods had ended {seconds:.0f} s after SIGTERM")
 
