@@ -12,6 +12,7 @@ several, a result is wrong or an error, or a statement of a scene does not hold.
 import argparse
 import hashlib
 import json
+import math
 import os
 import random
 import shutil
@@ -129,6 +130,8 @@ class Run:
                "gap": round(longest_without_result([entry for entry in entries if entry.kind != "long"], begin, end), 1),
                "longest_wait": round(max(waits, default=0), 1), "facts": self.facts}
         self.rows.append(row)
+        if row["gap"] > GAPS.get(name, math.inf):
+            self.failures.append(f"{name}: no result for {row['gap']} s, and at most {GAPS[name]} s are allowed")
         if not report["ok"]:
             self.failures.append(f"{name}: the verifier found something: " + "; ".join(
                 f"{each['count']} {each['what']} {each['first'][:2]}" for each in report["findings"].values() if each["count"]))
@@ -509,6 +512,8 @@ SCENES = {"start": start, "claim": claim, "rolling": rolling, "settings": settin
           "kafka-down": kafka_down}
 # the claim has the model of most scenes
 FIRST = ("start", "claim")
+# the longest time without a result while a request waits, in seconds; a worker needs more than 10 s to start
+GAPS = {"rolling": 10, "settings": 10, "force": 15, "drain": 30}
 
 
 def main():
