@@ -171,7 +171,7 @@ def main():
     cluster = Cluster(options.programs.resolve())
     with tempfile.TemporaryDirectory(dir=cluster.folder) as folder:
         try:
-            report = Course(cluster, Path(folder), options.seed).run(options.phase or [(60, 10), (150, 120), (60, 10)])
+            report = Course(cluster, Path(folder), options.seed).run(options.phase or [(60, 4), (150, 45), (60, 4)])
         except Failure as e:
             sys.exit(f"keda_course: {e}")
     options.json.write_text(json.dumps(report, indent=1))
