@@ -146,7 +146,8 @@ class Course:
         waits = sorted(answered - sent for sent, answered in entries if answered is not None)
         steps = [(earlier["wanted"], later["wanted"]) for earlier, later in zip(self.samples, self.samples[1:])]
         return {"waits": {"median": waits[len(waits) // 2], "p99": waits[int(0.99 * len(waits))], "longest": waits[-1]},
-                "replica_hours": sum(each["wanted"] for each in self.samples) * SAMPLE_SECONDS / 3600,
+                "replica_hours": sum((later["at"] - earlier["at"]) * earlier["wanted"]
+                                     for earlier, later in zip(self.samples, self.samples[1:])) / 3600,
                 "most_replicas": max(each["wanted"] for each in self.samples),
                 "out": sum(after > before for before, after in steps), "in": sum(after < before for before, after in steps)}
 

@@ -328,6 +328,8 @@ def hang(run):
     run.say(f"the request that hangs has a result after {time.monotonic() - begin:.0f} s")
     entries = [entry for entry in run.journal.entries() if entry.kind == "hang"]
     run.require([entry.error for entry in entries] == ["worker_crashed"], "it has the error worker_crashed")
+    # the last one waits before it is restarted
+    run.installation.until(lambda: sum(restarts_of(pod) for pod in run.installation.pods("worker")) >= 4, "there is no fourth restart")
     restarts = sum(restarts_of(pod) for pod in run.installation.pods("worker"))
     ends = {last_end(pod) for pod in run.installation.pods("worker")} - {None}
     run.require(restarts == 4 and ends == {("Error", 1)}, f"the kubelets restarted containers {restarts} times: {ends}")
