@@ -26,7 +26,8 @@ from records import BoundaryTable, Request, Result, Row, Schema, last_header, pa
 SILENCE_SECONDS = 60
 # a transaction of a dead process ends after its timeout of 10 s and the coordinator's scan of 10 s
 TRANSACTION_SECONDS = 30
-LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.FENCED_LEADER_EPOCH,
+                  KafkaError.UNKNOWN_LEADER_EPOCH)
 EARLIEST, COMMITTED, ALL = "earliest", "committed", "all"
 
 KINDS = {
