@@ -118,6 +118,13 @@ public final class LoopControl {
         return phase instanceof Phase.Crashed;
     }
 
+    /** What is left of the grace period after {@link #stop}; nothing before. */
+    Duration graceLeft() {
+        return phase instanceof Phase.Stopping stopping
+                ? grace.minusNanos(time.nanosSince(stopping.sinceNanos()))
+                : Duration.ZERO;
+    }
+
     boolean isGraceOver() {
         return hasStoppedFor(grace);
     }

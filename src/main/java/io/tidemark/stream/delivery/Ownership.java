@@ -4,6 +4,7 @@ import io.tidemark.stream.delivery.commit.AnswerCommits;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.partition.PartitionTakeover;
 import io.tidemark.time.Time;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -18,8 +19,9 @@ import org.jboss.logging.Logger;
  * <ul>
  *   <li>Assigned: {@link PartitionTakeover} reads the progress, and a commit names this process as the owner before the
  *       first request starts.
- *   <li>Revoked: requests that can end within {@code revoke-grace} do so; the others are abandoned. What has ended is
- *       committed, and the last commit names no owner.
+ *   <li>Revoked: requests that can end within {@code revoke-grace} do so, or within the rest of {@code shutdown-grace}
+ *       after SIGTERM if that is longer; the others are abandoned. What has ended is committed, and the last commit
+ *       names no owner.
  *   <li>Lost: all requests of the partition are abandoned, and nothing is committed.
  * </ul>
  *
@@ -30,6 +32,8 @@ final class Ownership implements ConsumerRebalanceListener {
     private static final Logger LOG = Logger.getLogger(Ownership.class);
     /** How long the release of revoked partitions may take; other members wait for it. */
     private static final long RELEASE_NANOS = TimeUnit.SECONDS.toNanos(15);
+    /** Below {@code max.poll.interval.ms}, after which a worker that does not poll is removed from the group. */
+    private static final Duration MAX_GRACE = Duration.ofMinutes(4);
 
     private final DeliveryOptions options;
     private final Map<TopicPartition, PartitionProgress> owned;
@@ -91,8 +95,9 @@ final class Ownership implements ConsumerRebalanceListener {
             return;
         }
         commits.finish();
-        running.endWithin(options.revokeGrace(), partitions);
-        finishRequests(partitions);
+        Duration grace = revokeGrace();
+        running.endWithin(grace, partitions);
+        finishRequests(partitions, grace);
         if (control.isCrashed()) {
             drop(partitions);
         } else {
@@ -101,20 +106,30 @@ final class Ownership implements ConsumerRebalanceListener {
     }
 
     /** Waits until no request of the partitions runs, or the grace is over. Commits what ends meanwhile. */
-    private void finishRequests(Collection<TopicPartition> partitions) {
+    private void finishRequests(Collection<TopicPartition> partitions, Duration grace) {
         long start = time.nanoTime();
         while (true) {
             running.takeAnswers();
             running.start();
             report.turned();
             if (!running.isAnyOf(partitions)
-                    || time.nanosSince(start) >= options.revokeGrace().toNanos()
+                    || time.nanosSince(start) >= grace.toNanos()
                     || control.isGraceOver()
                     || control.isCrashed()) {
                 return;
             }
             commitOrPause();
         }
+    }
+
+    /**
+     * How long requests of revoked partitions may run. A worker that ends gives them the time that it has: new workers
+     * take partitions from it meanwhile, and would repeat what it has done.
+     */
+    private Duration revokeGrace() {
+        Duration left = control.graceLeft();
+        Duration longest = left.compareTo(MAX_GRACE) < 0 ? left : MAX_GRACE;
+        return longest.compareTo(options.revokeGrace()) > 0 ? longest : options.revokeGrace();
     }
 
     private void commitOrPause() {

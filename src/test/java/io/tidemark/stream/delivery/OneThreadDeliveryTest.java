@@ -208,6 +208,23 @@ class OneThreadDeliveryTest {
     }
 
     @Test
+    @DisplayName("A worker that ends gives requests of a revoked partition the rest of its own grace")
+    void revokedAtTheEnd() {
+        kafka.assign(FIRST, SECOND);
+        delivery.send(FIRST);
+        delivery.turns(3);
+        engine.estimate(id -> OptionalDouble.of(20));
+        control.stop();
+        kafka.assign(SECOND);
+        time.schedule(Duration.ofSeconds(20), () -> delivery.finish("0@0"));
+        Instant before = time.instant();
+        delivery.turns(1);
+        assertThat(Duration.between(before, time.instant())).isBetween(Duration.ofSeconds(20), Duration.ofSeconds(21));
+        assertThat(delivery.answered()).containsExactly("0@0");
+        assertThat(engine.cancelledAfterSubmission()).isEmpty();
+    }
+
+    @Test
     @DisplayName("Commits nothing of a lost partition, also if its requests end later")
     void lost() {
         delivery.send(FIRST);
