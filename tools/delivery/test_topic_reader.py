@@ -56,6 +56,7 @@ class Consumer:
 class Reader(TopicReader):
 
     RENEW_SECONDS = 0.05
+    CLOSE_SECONDS = 0.05
 
     def __init__(self, expected, error=None):
         super().__init__("results", "broker:1", ["results"])
@@ -96,6 +97,17 @@ class TopicReaders(unittest.TestCase):
     def test_a_new_record_after_a_pause_is_no_stop(self):
         with self.assertNoLogs("chaos"):
             self.read([Consumer([Message(0)]), Consumer([Message(1, seconds=time.time() + 60)])], Reader(2))
+
+    def test_another_consumer_continues_if_one_does_not_close(self):
+        never = threading.Event()
+        stuck = Consumer([Message(0)])
+        stuck.close = never.wait
+        reader = Reader(2)
+        with self.assertLogs("chaos", "WARNING") as logs:
+            self.read([stuck, Consumer([Message(1, seconds=time.time() + 60)])], reader)
+        never.set()
+        self.assertEqual(["the consumer of 'results' does not close"], [each.getMessage() for each in logs.records])
+        self.assertEqual([(0, 0), (0, 1)], reader.taken)
 
     def test_a_record_that_is_read_again_is_taken_once(self):
         reader = Reader(3)

@@ -15,10 +15,12 @@ class TopicReader(threading.Thread):
 
     A consumer of librdkafka can stop fetching after a broker's restart (its issue 4492). So after RENEW_SECONDS without
     a record, another consumer continues at the same offsets. A consumer that stops fetching only some partitions is not
-    noticed while others have records.
+    noticed while others have records. The call that closes such a consumer may not return; after CLOSE_SECONDS it is
+    left to its thread.
     """
 
     RENEW_SECONDS = 20
+    CLOSE_SECONDS = 10
 
     def __init__(self, name, brokers, topics):
         """name: of the thread and of the consumer group"""
@@ -37,7 +39,7 @@ class TopicReader(threading.Thread):
                 try:
                     self._read(consumer)
                 finally:
-                    consumer.close()
+                    self._close(consumer)
         except Exception as e:
             self._error = e
             raise   # its traceback is printed now
@@ -48,6 +50,13 @@ class TopicReader(threading.Thread):
         self.join()
         if self._error is not None:
             raise self._error
+
+    def _close(self, consumer):
+        closing = threading.Thread(target=consumer.close, name=f"{self.name}-close", daemon=True)
+        closing.start()
+        closing.join(self.CLOSE_SECONDS)
+        if closing.is_alive():
+            LOG.warning("the consumer of '%s' does not close", self.name)
 
     def _read(self, consumer):
         """Returns after RENEW_SECONDS without a record, or at the end."""
