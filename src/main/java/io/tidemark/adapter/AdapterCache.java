@@ -1,6 +1,7 @@
 package io.tidemark.adapter;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,7 +10,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Loaded adapters within a byte budget. The least recently used adapters are evicted, those without a lease first.
+ * Loaded adapters within a byte budget. The least recently used adapters are evicted: those without a lease first,
+ * pinned ones last.
  *
  * <p>An adapter with leases can be evicted too. It leaves the cache at once, so that later requests load it again, and
  * its memory is freed when the last lease is closed. Otherwise a few adapters that are always in use could keep all
@@ -73,10 +75,14 @@ final class AdapterCache implements AutoCloseable {
 
     private static final class CachedAdapter {
 
+        private final String key;
+        private final boolean pinned;
         private final LoadedAdapter adapter;
         private final Memory memory;
 
-        CachedAdapter(LoadedAdapter adapter) {
+        CachedAdapter(String key, boolean pinned, LoadedAdapter adapter) {
+            this.key = key;
+            this.pinned = pinned;
             this.adapter = adapter;
             this.memory = new Memory(adapter.weights().bytes());
         }
@@ -119,22 +125,22 @@ final class AdapterCache implements AutoCloseable {
     }
 
     /** Counts a request for a lease. */
-    synchronized void request(String id) {
+    synchronized void request(String key) {
         leases++;
-        if (cached.containsKey(id)) {
+        if (cached.containsKey(key)) {
             hits++;
         }
     }
 
     /** Whether an adapter is in the cache, or has memory reserved. */
-    synchronized boolean hasMemory(String id) {
-        return cached.containsKey(id) || reserved.containsKey(id);
+    synchronized boolean hasMemory(String key) {
+        return cached.containsKey(key) || reserved.containsKey(key);
     }
 
     /** A lease for a tenant. Empty if the adapter is not in the cache. */
-    synchronized Optional<AdapterLease> lease(String id, String tenant) {
-        Optional<CachedAdapter> found = Optional.ofNullable(cached.remove(id));
-        found.ifPresent(adapter -> cached.put(id, adapter));
+    synchronized Optional<AdapterLease> lease(String key, String tenant) {
+        Optional<CachedAdapter> found = Optional.ofNullable(cached.remove(key));
+        found.ifPresent(adapter -> cached.put(key, adapter));
         return found.map(adapter -> lease(adapter, tenant));
     }
 
@@ -156,12 +162,12 @@ final class AdapterCache implements AutoCloseable {
      *
      * @return whether the memory is reserved
      */
-    synchronized boolean reserve(String id, long bytes) {
+    synchronized boolean reserve(String key, long bytes) {
         if (!fits(bytes)) {
             evictFor(bytes);
             return false;
         }
-        reserved.put(id, new Memory(bytes));
+        reserved.put(key, new Memory(bytes));
         reservedBytes += bytes;
         return true;
     }
@@ -172,12 +178,12 @@ final class AdapterCache implements AutoCloseable {
     }
 
     /** Charges the reserved memory of an adapter to a tenant whose lease waits for the load. */
-    synchronized void charge(String id, String tenant) {
-        reserved.get(id).lease(tenant);
+    synchronized void charge(String key, String tenant) {
+        reserved.get(key).lease(tenant);
     }
 
-    synchronized void cancelReservation(String id) {
-        reservedBytes -= reserved.remove(id).bytes;
+    synchronized void cancelReservation(String key) {
+        reservedBytes -= reserved.remove(key).bytes;
     }
 
     /** The bytes that are charged to each tenant, of all adapters in memory and all reservations. */
@@ -195,10 +201,10 @@ final class AdapterCache implements AutoCloseable {
      *
      * @param bytes memory that the adapter will need, if it has none yet
      */
-    synchronized double addedCharge(String id, String tenant, long bytes) {
-        return Optional.ofNullable(cached.get(id))
+    synchronized double addedCharge(String key, String tenant, long bytes) {
+        return Optional.ofNullable(cached.get(key))
                 .map(adapter -> adapter.memory)
-                .or(() -> Optional.ofNullable(reserved.get(id)))
+                .or(() -> Optional.ofNullable(reserved.get(key)))
                 .map(memory -> memory.added(tenant))
                 .orElse((double) bytes);
     }
@@ -207,11 +213,12 @@ final class AdapterCache implements AutoCloseable {
      * Adds an adapter, whose reservation has been cancelled. The reservation may have been too low, so that others are
      * evicted.
      *
+     * @param pinned  whether others are evicted first
      * @param tenants the tenants that get a lease, in the order of the returned leases
      */
-    synchronized List<AdapterLease> add(LoadedAdapter loaded, List<String> tenants) {
-        CachedAdapter adapter = new CachedAdapter(loaded);
-        cached.put(loaded.id(), adapter);
+    synchronized List<AdapterLease> add(String key, boolean pinned, LoadedAdapter loaded, List<String> tenants) {
+        CachedAdapter adapter = new CachedAdapter(key, pinned, loaded);
+        cached.put(key, adapter);
         cachedBytes += adapter.bytes();
         List<AdapterLease> granted =
                 tenants.stream().map(tenant -> lease(adapter, tenant)).toList();
@@ -221,21 +228,33 @@ final class AdapterCache implements AutoCloseable {
 
     /** Evicts as many adapters as a new one of this size requires. Only under the lock. */
     private void evictFor(long bytes) {
-        List<CachedAdapter> unused =
-                cached.values().stream().filter(CachedAdapter::isUnused).toList();
+        List<CachedAdapter> unused = cached.values().stream()
+                .filter(adapter -> adapter.isUnused() && !adapter.pinned)
+                .toList();
         for (CachedAdapter next : unused) {
             if (bytes <= budget - cachedBytes - reservedBytes - leasedEvictedBytes()) {
                 return;
             }
             evict(next);
         }
-        while (bytes > budget - cachedBytes - reservedBytes && !cached.isEmpty()) {
-            evict(cached.values().iterator().next());
+        List<CachedAdapter> pinnedLast = cached.values().stream()
+                .sorted(Comparator.comparing(adapter -> adapter.pinned))
+                .toList();
+        for (CachedAdapter next : pinnedLast) {
+            if (bytes <= budget - cachedBytes - reservedBytes) {
+                return;
+            }
+            evict(next);
         }
     }
 
+    /** Evicts an adapter that no later request uses. */
+    synchronized void retire(String key) {
+        Optional.ofNullable(cached.get(key)).ifPresent(this::evict);
+    }
+
     private void evict(CachedAdapter adapter) {
-        cached.remove(adapter.adapter.id());
+        cached.remove(adapter.key);
         cachedBytes -= adapter.bytes();
         evictedBytes += adapter.bytes();
         evicted.add(adapter);

@@ -11,7 +11,6 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -90,66 +89,21 @@ final class AdapterLoads implements AutoCloseable {
         LoadedAdapter load(String id, Path folder);
     }
 
-    /** An adapter that can be leased. The lock of the loads guards its state. */
-    static final class Registration {
-
-        private final String id;
-        private final Path folder;
-        private final long fileBytes;
-        private Optional<String> digest = Optional.empty();
-        private OptionalLong loadedBytes = OptionalLong.empty();
-        private Optional<InvalidAdapterException> refusal = Optional.empty();
-        private long refusedNanos;
-        private Optional<Load> load = Optional.empty();
-
-        /** @param fileBytes size of the weights file */
-        Registration(String id, Path folder, long fileBytes) {
-            this.id = id;
-            this.folder = folder;
-            this.fileBytes = fileBytes;
-        }
-
-        String id() {
-            return id;
-        }
-
-        void refused(InvalidAdapterException reason, long nanos) {
-            refusal = Optional.of(reason);
-            refusedNanos = nanos;
-        }
-
-        /** Why the last load failed, if it failed at this time or later. */
-        Optional<InvalidAdapterException> refusedSince(long nanos) {
-            return refusal.filter(reason -> refusedNanos - nanos >= 0);
-        }
-
-        /** The memory that the last load took, or an estimate before the first load. */
-        private long bytes(double perFileByte) {
-            return loadedBytes.orElse((long) Math.ceil(fileBytes * perFileByte));
-        }
-
-        private void loaded(LoadedAdapter adapter) {
-            digest = Optional.of(adapter.digest());
-            loadedBytes = OptionalLong.of(adapter.weights().bytes());
-            refusal = Optional.empty();
-        }
-
-        private boolean hangs() {
-            return load.isPresent() && load.get().hangs;
-        }
-    }
-
     /** A load that has its memory. The lock of the loads guards its state. */
-    private static final class Load {
+    static final class Load {
 
-        private final Registration registration;
+        private final RegisteredAdapter registration;
         /** The leases to grant when the adapter is loaded. */
         private List<Waiter> waiters = new ArrayList<>();
 
         private Optional<Thread> running = Optional.empty();
         private boolean hangs;
 
-        Load(Registration registration) {
+        boolean hangs() {
+            return hangs;
+        }
+
+        private Load(RegisteredAdapter registration) {
             this.registration = registration;
         }
 
@@ -190,10 +144,35 @@ final class AdapterLoads implements AutoCloseable {
      *
      * @throws InvalidAdapterException if the folder cannot be applied exactly, or its file is larger than the budget
      */
-    Registration register(String id, Path folder) {
-        Registration registration = new Registration(id, folder, loader.check(folder));
-        requireWithinBudget(registration, registration.fileBytes);
+    RegisteredAdapter register(String id, Path folder) {
+        RegisteredAdapter registration =
+                new RegisteredAdapter(id, id, Optional.empty(), AdapterLocation.in(folder), false);
+        locate(registration, folder);
         return registration;
+    }
+
+    /**
+     * Sets where the files of an adapter are, and validates them on the calling thread.
+     *
+     * @throws InvalidAdapterException if the folder cannot be applied exactly, or its file is larger than the budget
+     */
+    void locate(RegisteredAdapter registration, Path folder) {
+        long bytes = loader.check(folder);
+        synchronized (lock) {
+            registration.located(folder, bytes);
+        }
+        requireWithinBudget(registration, bytes);
+    }
+
+    /** Whether an adapter is in memory or loads, so that a lease of it needs no files. */
+    boolean hasMemory(RegisteredAdapter registration) {
+        return cache.hasMemory(registration.key());
+    }
+
+    /** Frees the memory of an adapter when its leases are closed. */
+    void retire(RegisteredAdapter registration) {
+        cache.retire(registration.key());
+        passSoon();
     }
 
     /**
@@ -203,11 +182,11 @@ final class AdapterLoads implements AutoCloseable {
      *     {@link InvalidAdapterException}, also without a load if one failed less than 30 seconds ago, with
      *     {@link AdapterLoadTimeoutException} if the load hangs, or with the {@link Error} that has ended the load
      */
-    CompletableFuture<AdapterLease> lease(Registration registration, String tenant) {
+    CompletableFuture<AdapterLease> lease(RegisteredAdapter registration, String tenant) {
         WaitingLoads.Pending pending = new WaitingLoads.Pending(tenant, registration);
         synchronized (lock) {
-            cache.request(registration.id);
-            boolean hasMemory = cache.hasMemory(registration.id);
+            cache.request(registration.key());
+            boolean hasMemory = cache.hasMemory(registration.key());
             Optional<Throwable> failure = hasMemory ? Optional.empty() : failure(registration);
             if (failure.isPresent()) {
                 return CompletableFuture.failedFuture(failure.get());
@@ -236,7 +215,7 @@ final class AdapterLoads implements AutoCloseable {
     }
 
     /** Why an adapter without memory is not loaded now. */
-    private Optional<Throwable> failure(Registration registration) {
+    private Optional<Throwable> failure(RegisteredAdapter registration) {
         if (closed) {
             return Optional.of(closedRefusal(registration));
         }
@@ -253,17 +232,17 @@ final class AdapterLoads implements AutoCloseable {
      * @return completes the granted leases, outside the lock
      */
     private Runnable grant(WaitingLoads.Pending pending, List<Waiter> waiters) {
-        Registration registration = pending.adapter();
-        if (registration.load.isPresent()) {
-            cache.charge(registration.id, pending.tenant());
-            registration.load.get().waiters.addAll(waiters);
+        RegisteredAdapter registration = pending.adapter();
+        if (registration.load().isPresent()) {
+            cache.charge(registration.key(), pending.tenant());
+            registration.load().get().waiters.addAll(waiters);
             return () -> {};
         }
         return granted(
                 waiters,
                 waiters.stream()
                         .map(waiter ->
-                                cache.lease(registration.id, waiter.tenant).orElseThrow())
+                                cache.lease(registration.key(), waiter.tenant).orElseThrow())
                         .toList());
     }
 
@@ -276,9 +255,9 @@ final class AdapterLoads implements AutoCloseable {
     }
 
     /** The digest of the version that was loaded last; empty before the first load. */
-    Optional<String> digest(Registration registration) {
+    Optional<String> digest(RegisteredAdapter registration) {
         synchronized (lock) {
-            return registration.digest;
+            return registration.digest();
         }
     }
 
@@ -317,16 +296,16 @@ final class AdapterLoads implements AutoCloseable {
     }
 
     private Runnable hangs(Load load) {
-        Registration registration = load.registration;
+        RegisteredAdapter registration = load.registration;
         load.hangs = true;
-        cache.cancelReservation(registration.id);
+        cache.cancelReservation(registration.key());
         // may end a read from a volume that responds again
         load.running.ifPresent(Thread::interrupt);
-        LogFields.adapter(registration.id)
+        LogFields.adapter(registration.id())
                 .during(() -> LOG.log(
                         System.Logger.Level.ERROR,
-                        "the load of adapter '" + registration.id + "' has not ended within " + loadLimit.toSeconds()
-                                + " s (tidemark.engine.adapter-load-limit): " + registration.folder));
+                        "the load of adapter '" + registration.id() + "' has not ended within " + loadLimit.toSeconds()
+                                + " s (tidemark.engine.adapter-load-limit): " + registration.folder()));
         return fail(registration, timeout(registration));
     }
 
@@ -342,7 +321,7 @@ final class AdapterLoads implements AutoCloseable {
             loading.forEach(load -> load.running.ifPresent(Thread::interrupt));
             // those that load are failed by their threads
             waiting.adapters().stream()
-                    .filter(registration -> registration.load.isEmpty())
+                    .filter(registration -> registration.load().isEmpty())
                     .forEach(registration -> effects.add(fail(registration, closedRefusal(registration))));
         }
         effects.forEach(Runnable::run);
@@ -403,7 +382,7 @@ final class AdapterLoads implements AutoCloseable {
                 break;
             }
             Load load = new Load(next.get().adapter());
-            load.registration.load = Optional.of(load);
+            load.registration.loads(Optional.of(load));
             loading.add(load);
             grant(next.get(), waiters(next.get()));
             effects.add(() -> execute(load));
@@ -424,9 +403,9 @@ final class AdapterLoads implements AutoCloseable {
                 .toList();
     }
 
-    private List<Registration> unloaded() {
+    private List<RegisteredAdapter> unloaded() {
         return waiting.adapters().stream()
-                .filter(each -> !cache.hasMemory(each.id))
+                .filter(each -> !cache.hasMemory(each.key()))
                 .toList();
     }
 
@@ -439,13 +418,13 @@ final class AdapterLoads implements AutoCloseable {
     }
 
     /** The memory to reserve. An estimate above the budget is no reason to refuse an adapter. */
-    private long expectedBytes(Registration registration) {
+    private long expectedBytes(RegisteredAdapter registration) {
         return Math.min(cache.budget(), registration.bytes(loads == 0 ? FIRST_BYTES_PER_FILE_BYTE : bytesPerFileByte));
     }
 
     /** Loads an adapter. Runs on a thread that loads. */
     private void run(Load load) {
-        Registration registration = load.registration;
+        RegisteredAdapter registration = load.registration;
         try {
             synchronized (lock) {
                 if (closed) {
@@ -454,8 +433,9 @@ final class AdapterLoads implements AutoCloseable {
                 load.running = Optional.of(Thread.currentThread());
             }
             long start = System.nanoTime();
-            LoadedAdapter loaded = loader.load(registration.id, registration.folder);
+            LoadedAdapter loaded = loader.load(registration.id(), folder(registration));
             try {
+                requireDigest(registration, loaded.digest());
                 requireWithinBudget(registration, loaded.weights().bytes());
                 add(load, loaded, System.nanoTime() - start);
             } catch (InvalidAdapterException e) {
@@ -468,9 +448,11 @@ final class AdapterLoads implements AutoCloseable {
             failed(load, notLoaded(registration, e));
         } catch (Error e) {
             // whoever waits for the adapter ends the process
-            LogFields.adapter(registration.id)
+            LogFields.adapter(registration.id())
                     .during(() -> LOG.log(
-                            System.Logger.Level.ERROR, "the load of adapter '" + registration.id + "' has failed", e));
+                            System.Logger.Level.ERROR,
+                            "the load of adapter '" + registration.id() + "' has failed",
+                            e));
             failed(load, e);
         }
         passSoon();
@@ -488,9 +470,9 @@ final class AdapterLoads implements AutoCloseable {
     /** Forgets a load that has ended. The caller holds the lock. */
     private void ended(Load load) {
         loading.remove(load);
-        load.registration.load = Optional.empty();
+        load.registration.loads(Optional.empty());
         if (!load.hangs) {
-            cache.cancelReservation(load.registration.id);
+            cache.cancelReservation(load.registration.key());
         }
         lock.notifyAll();
     }
@@ -509,7 +491,7 @@ final class AdapterLoads implements AutoCloseable {
 
     /** @throws InvalidAdapterException if the loads have been closed */
     private void add(Load load, LoadedAdapter adapter, long nanos) {
-        Registration registration = load.registration;
+        RegisteredAdapter registration = load.registration;
         Runnable granting;
         synchronized (lock) {
             if (closed) {
@@ -521,10 +503,14 @@ final class AdapterLoads implements AutoCloseable {
             loadNanos += nanos;
             registration.loaded(adapter);
             bytesPerFileByte =
-                    Math.max(bytesPerFileByte, (double) adapter.weights().bytes() / registration.fileBytes);
+                    Math.max(bytesPerFileByte, (double) adapter.weights().bytes() / registration.fileBytes());
             granting = granted(
                     waiters,
-                    cache.add(adapter, waiters.stream().map(Waiter::tenant).toList()));
+                    cache.add(
+                            registration.key(),
+                            registration.isPinned(),
+                            adapter,
+                            waiters.stream().map(Waiter::tenant).toList()));
         }
         granting.run();
     }
@@ -534,45 +520,60 @@ final class AdapterLoads implements AutoCloseable {
      *
      * @return completes the leases and logs a refusal, outside the lock
      */
-    private Runnable fail(Registration registration, Throwable reason) {
+    private Runnable fail(RegisteredAdapter registration, Throwable reason) {
         failures++;
         List<CompletableFuture<AdapterLease>> leases = new ArrayList<>(waiting.take(registration));
-        registration.load.ifPresent(load -> load.takeWaiters().forEach(waiter -> leases.add(waiter.future)));
+        registration.load().ifPresent(load -> load.takeWaiters().forEach(waiter -> leases.add(waiter.future)));
         if (reason instanceof InvalidAdapterException refusal) {
             registration.refused(refusal, System.nanoTime());
         }
         return () -> {
             if (reason instanceof InvalidAdapterException) {
                 // once for each load: senders are not told the reason
-                LogFields.adapter(registration.id)
+                LogFields.adapter(registration.id())
                         .during(() -> LOG.log(
                                 System.Logger.Level.WARNING,
-                                "adapter '" + registration.id + "' can't be loaded: " + reason.getMessage()));
+                                "adapter '" + registration.id() + "' can't be loaded: " + reason.getMessage()));
             }
             leases.forEach(lease -> lease.completeExceptionally(reason));
         };
     }
 
-    private void requireWithinBudget(Registration registration, long bytes) {
+    private Path folder(RegisteredAdapter registration) {
+        synchronized (lock) {
+            return registration.folder();
+        }
+    }
+
+    private static void requireDigest(RegisteredAdapter registration, String digest) {
+        if (registration.required().filter(required -> !required.equals(digest)).isPresent()) {
+            throw InvalidAdapterException.broken(
+                    registration.folder(),
+                    "has the digest " + digest + ", and its record names "
+                            + registration.required().get());
+        }
+    }
+
+    private void requireWithinBudget(RegisteredAdapter registration, long bytes) {
         if (bytes > cache.budget()) {
             throw InvalidAdapterException.broken(
-                    registration.folder,
+                    registration.folder(),
                     "takes " + bytes + " bytes, more than the budget of " + cache.budget()
                             + " bytes for all adapters; increase tidemark.engine.adapter-bytes");
         }
     }
 
-    private static InvalidAdapterException notLoaded(Registration registration, Exception reason) {
+    private static InvalidAdapterException notLoaded(RegisteredAdapter registration, Exception reason) {
         return InvalidAdapterException.broken(
-                registration.folder, "could not be loaded: " + reason.getMessage(), reason);
+                registration.folder(), "could not be loaded: " + reason.getMessage(), reason);
     }
 
-    private AdapterLoadTimeoutException timeout(Registration registration) {
+    private AdapterLoadTimeoutException timeout(RegisteredAdapter registration) {
         return new AdapterLoadTimeoutException(
-                "adapter '" + registration.id + "' was not loaded within " + loadLimit.toSeconds() + " s");
+                "adapter '" + registration.id() + "' was not loaded within " + loadLimit.toSeconds() + " s");
     }
 
-    private static InvalidAdapterException closedRefusal(Registration registration) {
-        return InvalidAdapterException.broken(registration.folder, "was not loaded because the process ends");
+    private static InvalidAdapterException closedRefusal(RegisteredAdapter registration) {
+        return InvalidAdapterException.broken(registration.folder(), "was not loaded because the process ends");
     }
 }

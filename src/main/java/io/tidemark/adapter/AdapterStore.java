@@ -16,12 +16,16 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The adapters of one base model by id. Any number can be registered. An adapter is loaded when it is leased, on a
- * daemon thread {@code tidemark-adapter-load-N}, and stays in memory until the byte budget requires its eviction. The
- * methods may be called from any thread; only {@link #awaitLease} and {@link #load} wait for a load.
+ * The adapters of one base model: folders by id, and versions whose files come from a source. Any number can be
+ * registered. An adapter is loaded when it is leased, on a daemon thread {@code tidemark-adapter-load-N}, and stays in
+ * memory until the byte budget requires its eviction. The methods may be called from any thread; only
+ * {@link #awaitLease} and {@link #load} wait for a load.
  */
 public final class AdapterStore implements AutoCloseable {
 
@@ -30,7 +34,9 @@ public final class AdapterStore implements AutoCloseable {
 
     private final String baseModel;
     private final AdapterLoads loads;
-    private final Map<String, AdapterLoads.Registration> registered = new ConcurrentHashMap<>();
+    private final Duration loadLimit;
+    private final Map<String, RegisteredAdapter> registered = new ConcurrentHashMap<>();
+    private final AtomicLong versions = new AtomicLong();
     private final Map<String, AdapterLease> kept = new ConcurrentHashMap<>();
 
     /** A store without a budget: a loaded adapter is never evicted. */
@@ -54,6 +60,7 @@ public final class AdapterStore implements AutoCloseable {
 
     AdapterStore(String baseModel, AdapterLoads.Loader loader, long budget, TenantWeights weights, Duration loadLimit) {
         this.baseModel = baseModel;
+        this.loadLimit = loadLimit;
         this.loads = new AdapterLoads(loader, budget, weights, loadThreads(loader), loadLimit);
     }
 
@@ -90,13 +97,54 @@ public final class AdapterStore implements AutoCloseable {
      *     file and field
      */
     public void register(String id, Path folder) {
-        if (id.isBlank() || id.equals(baseModel)) {
+        if (isReserved(id)) {
             throw InvalidAdapterException.broken(
                     folder, "the adapter id '" + id + "' is empty or the name of the base model");
         }
         if (registered.putIfAbsent(id, loads.register(id, folder)) != null) {
             throw InvalidAdapterException.broken(folder, "an adapter with the id '" + id + "' is already registered");
         }
+    }
+
+    /**
+     * A version of an adapter whose files come from a source. It takes no id: the caller decides which version an id
+     * stands for. Nothing is read before the first lease.
+     *
+     * @param digest the digest that the files must have
+     * @param pinned whether other adapters are evicted first
+     */
+    public RegisteredAdapter version(String id, String digest, AdapterLocation files, boolean pinned) {
+        String key = id + "@" + versions.incrementAndGet();
+        return new RegisteredAdapter(id, key, Optional.of(digest), files, pinned);
+    }
+
+    /** The files of a version; see {@link AdapterLocation#hold}. */
+    public CompletableFuture<AdapterLocation.Folder> files(RegisteredAdapter version) {
+        return version.files().hold();
+    }
+
+    /** The folder that is registered under an id. */
+    public Optional<RegisteredAdapter> registered(String id) {
+        return Optional.ofNullable(registered.get(id));
+    }
+
+    /** Whether the name may not be the id of an adapter. */
+    public boolean isReserved(String id) {
+        return id.isBlank() || id.equals(baseModel);
+    }
+
+    /**
+     * Validates the config and the tensor headers of a version's folder on the calling thread.
+     *
+     * @throws InvalidAdapterException if the folder cannot be applied exactly, or its file is larger than the budget
+     */
+    public void check(RegisteredAdapter version, Path folder) {
+        loads.locate(version, folder);
+    }
+
+    /** Frees the memory of a version when its leases are closed. It can still be leased. */
+    public void retire(RegisteredAdapter version) {
+        loads.retire(version);
     }
 
     public boolean isRegistered(String id) {
@@ -117,9 +165,83 @@ public final class AdapterStore implements AutoCloseable {
         return loads.digest(registration(id));
     }
 
+    /** The digest of a version, of a folder that was loaded last; empty before the first load. */
+    public Optional<String> digest(RegisteredAdapter adapter) {
+        return adapter.required().or(() -> loads.digest(adapter));
+    }
+
+    /** Whether an adapter is in memory or loads. */
+    public boolean hasMemory(RegisteredAdapter adapter) {
+        return loads.hasMemory(adapter);
+    }
+
+    /** Leases an adapter for the process itself, see {@link #lease(RegisteredAdapter, String)}. */
+    public CompletableFuture<AdapterLease> lease(RegisteredAdapter adapter) {
+        return lease(adapter, OWN_TENANT);
+    }
+
     /** Leases an adapter for the process itself, see {@link #lease(String, String)}. */
     public CompletableFuture<AdapterLease> lease(String id) {
         return lease(id, OWN_TENANT);
+    }
+
+    /**
+     * Leases an adapter for a tenant, see {@link #lease(String, String)}. The files of a version are held until it is
+     * loaded.
+     *
+     * @return fails also with the exception of {@link AdapterLocation#hold}, or with a {@link TimeoutException} if the
+     *     version is not loaded within the time after which a load hangs
+     */
+    public CompletableFuture<AdapterLease> lease(RegisteredAdapter adapter, String tenant) {
+        if (adapter.required().isEmpty() || loads.hasMemory(adapter)) {
+            return loads.lease(adapter, tenant);
+        }
+        CompletableFuture<AdapterLease> lease =
+                new CompletableFuture<AdapterLease>().orTimeout(loadLimit.toMillis(), TimeUnit.MILLISECONDS);
+        adapter.files().hold().whenComplete((folder, failure) -> {
+            if (failure == null) {
+                lease(adapter, tenant, folder, lease);
+            } else {
+                lease.completeExceptionally(cause(failure));
+            }
+        });
+        return lease;
+    }
+
+    /** Completes a lease when the adapter is loaded from the folder, and releases the folder. */
+    private void lease(
+            RegisteredAdapter adapter,
+            String tenant,
+            AdapterLocation.Folder folder,
+            CompletableFuture<AdapterLease> lease) {
+        try {
+            if (lease.isDone()) {
+                folder.release().run();
+                return;
+            }
+            loads.locate(adapter, folder.path());
+            CompletableFuture<AdapterLease> loading = loads.lease(adapter, tenant);
+            loading.whenComplete((loaded, failure) -> {
+                folder.release().run();
+                if (failure != null) {
+                    lease.completeExceptionally(cause(failure));
+                } else if (!lease.complete(loaded)) {
+                    loaded.close();
+                }
+            });
+            lease.whenComplete((loaded, failure) -> {
+                if (lease.isCancelled()) {
+                    loading.cancel(false);
+                }
+            });
+        } catch (RuntimeException | Error e) {
+            folder.release().run();
+            lease.completeExceptionally(e);
+        }
+    }
+
+    private static Throwable cause(Throwable failure) {
+        return failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
     }
 
     /**
@@ -192,7 +314,7 @@ public final class AdapterStore implements AutoCloseable {
         loads.close();
     }
 
-    private AdapterLoads.Registration registration(String id) {
+    private RegisteredAdapter registration(String id) {
         return Optional.ofNullable(registered.get(id))
                 .orElseThrow(() -> new NoSuchElementException("no adapter '" + id + "'"));
     }

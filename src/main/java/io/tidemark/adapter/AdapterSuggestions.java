@@ -3,30 +3,32 @@ package io.tidemark.adapter;
 import io.tidemark.text.NearestNames;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /**
  * What the error for an unknown adapter says of the registered ones. Only for deployments whose senders may know all
- * ids. Immutable.
+ * ids.
  */
 public final class AdapterSuggestions {
 
     /** Names no adapter. */
-    public static final AdapterSuggestions NONE = new AdapterSuggestions(List.of(), "");
+    public static final AdapterSuggestions NONE = new AdapterSuggestions(List::of, "");
 
     /** So many adapters are all named. */
     private static final int NAMED = 5;
 
     private static final int NEAREST = 3;
 
-    private final List<String> ids;
-    private final NearestNames nearest;
+    private final Supplier<Collection<String>> names;
     private final String where;
 
-    /** @param where what shows all ids if they are too many for an error, such as a command */
-    public AdapterSuggestions(Collection<String> ids, String where) {
-        this.ids = ids.stream().sorted().toList();
-        this.nearest = new NearestNames(ids);
+    /**
+     * @param names the ids of the moment
+     * @param where what shows all ids if they are too many for an error, such as a command
+     */
+    public AdapterSuggestions(Supplier<Collection<String>> names, String where) {
+        this.names = names;
         this.where = where;
     }
 
@@ -36,13 +38,14 @@ public final class AdapterSuggestions {
     }
 
     private String suggestion(String name) {
+        List<String> ids = names.get().stream().sorted().toList();
         if (ids.isEmpty()) {
             return "";
         }
         if (ids.size() <= NAMED) {
             return "; the adapters are " + quoted(ids, ", ");
         }
-        List<String> similar = nearest.to(name, NEAREST);
+        List<String> similar = new NearestNames(ids).to(name, NEAREST);
         return (similar.isEmpty() ? "; " : "; did you mean " + quoted(similar, " or ") + "? ") + where + " shows all "
                 + ids.size() + " adapters";
     }

@@ -1,6 +1,5 @@
 package io.tidemark.adapter;
 
-import io.tidemark.adapter.AdapterLoads.Registration;
 import io.tidemark.tenant.TenantOrder;
 import io.tidemark.tenant.TenantWeights;
 import java.util.ArrayList;
@@ -43,20 +42,21 @@ final class WaitingLoads {
     private final TenantWeights weights;
     private final TenantOrder order;
     private final AdapterCache cache;
-    private final ToLongFunction<Registration> bytes;
+    private final ToLongFunction<RegisteredAdapter> bytes;
 
     /** The leases that wait, by tenant and adapter, in the order of the first lease. */
-    private final Map<String, Map<Registration, List<CompletableFuture<AdapterLease>>>> leases = new LinkedHashMap<>();
+    private final Map<String, Map<RegisteredAdapter, List<CompletableFuture<AdapterLease>>>> leases =
+            new LinkedHashMap<>();
     /** The load whose turn it is, until it fits. */
     private Optional<Pending> next = Optional.empty();
     /** How many loads have passed an adapter. */
-    private final Map<Registration, Integer> passes = new HashMap<>();
+    private final Map<RegisteredAdapter, Integer> passes = new HashMap<>();
 
     /** An adapter that leases of a tenant wait for. */
-    record Pending(String tenant, Registration adapter) {}
+    record Pending(String tenant, RegisteredAdapter adapter) {}
 
     /** @param bytes the memory that an adapter is expected to take, at most the budget */
-    WaitingLoads(TenantWeights weights, AdapterCache cache, ToLongFunction<Registration> bytes) {
+    WaitingLoads(TenantWeights weights, AdapterCache cache, ToLongFunction<RegisteredAdapter> bytes) {
         this.weights = weights;
         this.order = new TenantOrder(weights);
         this.cache = cache;
@@ -75,8 +75,8 @@ final class WaitingLoads {
     }
 
     /** The leases that wait, by adapter. */
-    Set<Registration> adapters() {
-        Set<Registration> adapters = new HashSet<>();
+    Set<RegisteredAdapter> adapters() {
+        Set<RegisteredAdapter> adapters = new HashSet<>();
         leases.values().forEach(each -> adapters.addAll(each.keySet()));
         return adapters;
     }
@@ -95,7 +95,8 @@ final class WaitingLoads {
 
     /** Removes the leases of a tenant that wait for an adapter. */
     List<CompletableFuture<AdapterLease>> take(Pending pending) {
-        Map<Registration, List<CompletableFuture<AdapterLease>>> own = leases.getOrDefault(pending.tenant, Map.of());
+        Map<RegisteredAdapter, List<CompletableFuture<AdapterLease>>> own =
+                leases.getOrDefault(pending.tenant, Map.of());
         if (!own.containsKey(pending.adapter)) {
             return List.of();
         }
@@ -107,7 +108,7 @@ final class WaitingLoads {
     }
 
     /** Removes all leases that wait for an adapter. */
-    List<CompletableFuture<AdapterLease>> take(Registration adapter) {
+    List<CompletableFuture<AdapterLease>> take(RegisteredAdapter adapter) {
         passes.remove(adapter);
         return List.copyOf(leases.keySet()).stream()
                 .flatMap(tenant -> take(new Pending(tenant, adapter)).stream())
@@ -125,7 +126,7 @@ final class WaitingLoads {
         Shares shares = new Shares();
         return leases.keySet().stream()
                 .flatMap(tenant -> leases.get(tenant).keySet().stream()
-                        .filter(adapter -> cache.hasMemory(adapter.id()))
+                        .filter(adapter -> cache.hasMemory(adapter.key()))
                         .filter(shares.permitted(tenant))
                         .map(adapter -> new Pending(tenant, adapter)))
                 .findFirst();
@@ -143,7 +144,7 @@ final class WaitingLoads {
             return Optional.empty();
         }
         Pending first = next.get();
-        if (cache.reserve(first.adapter.id(), bytes(first.adapter))) {
+        if (cache.reserve(first.adapter.key(), bytes(first.adapter))) {
             next = Optional.empty();
             started(first);
             return Optional.of(first);
@@ -154,7 +155,7 @@ final class WaitingLoads {
         }
         Optional<Pending> passing = choose(adapter -> cache.fits(bytes(adapter)));
         passing.ifPresent(pending -> {
-            cache.reserve(pending.adapter.id(), bytes(pending.adapter));
+            cache.reserve(pending.adapter.key(), bytes(pending.adapter));
             passes.merge(first.adapter, 1, Integer::sum);
             started(pending);
         });
@@ -166,11 +167,11 @@ final class WaitingLoads {
         order.started(pending.tenant, bytes(pending.adapter));
     }
 
-    private long bytes(Registration adapter) {
+    private long bytes(RegisteredAdapter adapter) {
         return bytes.applyAsLong(adapter);
     }
 
-    private Optional<Pending> choose(Predicate<Registration> condition) {
+    private Optional<Pending> choose(Predicate<RegisteredAdapter> condition) {
         Shares shares = new Shares();
         Map<String, Pending> choices = new HashMap<>();
         leases.keySet()
@@ -187,9 +188,9 @@ final class WaitingLoads {
     }
 
     /** The adapters that a tenant waits for and that have no memory. */
-    private Stream<Registration> loads(String tenant) {
+    private Stream<RegisteredAdapter> loads(String tenant) {
         return leases.getOrDefault(tenant, Map.of()).keySet().stream()
-                .filter(adapter -> !cache.hasMemory(adapter.id()));
+                .filter(adapter -> !cache.hasMemory(adapter.key()));
     }
 
     /** What belongs to each tenant now, and who waits for a load within its share. */
@@ -207,16 +208,16 @@ final class WaitingLoads {
         }
 
         /** Whether a lease of an adapter need not wait for other tenants. */
-        private Predicate<Registration> permitted(String tenant) {
+        private Predicate<RegisteredAdapter> permitted(String tenant) {
             return entitled.stream().allMatch(tenant::equals) ? adapter -> true : within(tenant);
         }
 
         /** Whether a lease of an adapter is within the share of a tenant. */
-        private Predicate<Registration> within(String tenant) {
+        private Predicate<RegisteredAdapter> within(String tenant) {
             double share = cache.budget() * weights.share(tenant, tenants) * (1 + ROUNDING);
             double charge = charges.getOrDefault(tenant, 0.0);
             return adapter -> {
-                double added = cache.addedCharge(adapter.id(), tenant, bytes(adapter));
+                double added = cache.addedCharge(adapter.key(), tenant, bytes(adapter));
                 return charge == 0 || added == 0 || charge + added <= share;
             };
         }

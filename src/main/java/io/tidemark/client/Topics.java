@@ -10,7 +10,9 @@ public record Topics(
         String validationDeadLetters,
         String boundaries,
         String boundaryDecisions,
-        String calibrationState) {
+        String calibrationState,
+        String adapters,
+        String workerState) {
 
     /** The names of a service without settings of its topics. */
     public static final Topics DEFAULT = withPrefix("");
@@ -26,6 +28,8 @@ public record Topics(
                 prefix + "validation-dead-letters",
                 prefix + "adapter-boundaries",
                 prefix + "boundary-decisions",
-                prefix + "calibration-state");
+                prefix + "calibration-state",
+                prefix + "adapters",
+                prefix + "worker-state");
     }
 }

@@ -14,7 +14,11 @@ import java.util.OptionalLong;
  *
  * @param source         the record of the request
  * @param baseModel      the name of the base model
+ * @param adapter        the adapter that the request got, also if it names an alias; absent for the base model
+ * @param alias          the alias that the request names; absent if it names no alias
  * @param adapterDigest  the adapter version, fixed at admission; absent for the base model
+ * @param adapterOffset  offset of the record that names the version; absent for a folder of the settings
+ * @param aliasOffset    offset of the record of the alias
  * @param boundary       the boundary, fixed at admission; absent for the base model
  * @param numLayers      decoder layers of the base model
  * @param boundaryOffset offset of the boundary record that applied; absent if none did
@@ -30,7 +34,11 @@ import java.util.OptionalLong;
 public record Provenance(
         Source source,
         String baseModel,
+        Optional<String> adapter,
+        Optional<String> alias,
         Optional<String> adapterDigest,
+        OptionalLong adapterOffset,
+        OptionalLong aliasOffset,
         OptionalInt boundary,
         OptionalInt numLayers,
         OptionalLong boundaryOffset,
@@ -67,6 +75,10 @@ public record Provenance(
                 source,
                 baseModel,
                 Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
                 OptionalInt.empty(),
                 OptionalInt.empty(),
                 OptionalLong.empty(),

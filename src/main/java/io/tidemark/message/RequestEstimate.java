@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -20,8 +21,10 @@ import java.util.Set;
  * @param promptBytes heap of the most tokens that the prompt may have
  * @param answerBytes heap of the largest answer
  * @param head        the fields that matter before the request is parsed
+ * @param model       the field {@code model}, if it is a text
  */
-public record RequestEstimate(long tokens, long keptBytes, long promptBytes, long answerBytes, RequestHead head) {
+public record RequestEstimate(
+        long tokens, long keptBytes, long promptBytes, long answerBytes, RequestHead head, Optional<String> model) {
 
     /** How many bytes of JSON count as a token. Common tokenizers make a token of about 4 characters of English. */
     private static final int BYTES_PER_TOKEN = 4;
@@ -64,7 +67,8 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
             "structured_outputs");
 
     /** The estimate for a record that is rejected without parsing. */
-    public static final RequestEstimate REJECTED = new RequestEstimate(0, PER_REQUEST, 0, 0, RequestHead.EMPTY);
+    public static final RequestEstimate REJECTED =
+            new RequestEstimate(0, PER_REQUEST, 0, 0, RequestHead.EMPTY, Optional.empty());
 
     /**
      * Estimates a value of a request topic. A value that is no JSON object counts as it was read up to the fault: this
@@ -88,7 +92,8 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
                 PER_REQUEST + PER_CHAR * pass.chars + PER_STOP_CHAR * pass.stopChars + PER_ELEMENT * pass.elements,
                 PER_PROMPT_TOKEN * Math.min(contextLength, bytes),
                 answerBytes(tokens, pass.logprobs(tokens)),
-                pass.head());
+                pass.head(),
+                pass.model);
     }
 
     /** An estimate of the tokens of a text of JSON, by its size in bytes. */
@@ -123,6 +128,7 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
         private long tokens = EndingFields.DEFAULT_MAX_TOKENS;
         private long alternatives;
         private boolean logprobs;
+        private Optional<String> model = Optional.empty();
         /** How many characters the kept fields have. */
         private long chars;
         /** How many of these characters are in {@code stop}. */
@@ -169,6 +175,9 @@ public record RequestEstimate(long tokens, long keptBytes, long promptBytes, lon
                 }
                 if (depth == 0) {
                     head(field, parser);
+                    if (field.equals("model") && token == JsonToken.VALUE_STRING) {
+                        model = Optional.of(parser.getText());
+                    }
                 }
                 depth += token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;
                 elements += token.isStructEnd() ? 0 : 1;

@@ -1,10 +1,12 @@
 package io.tidemark.request;
 
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.catalog.AdapterCatalog;
+import io.tidemark.catalog.AdapterCatalog.Resolution;
+import io.tidemark.catalog.ChosenAdapter;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.decoder.sampling.Penalties;
 import io.tidemark.decoder.sampling.SamplingParams;
@@ -14,6 +16,7 @@ import io.tidemark.generation.StopConditions;
 import io.tidemark.input.InputEncoder;
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.EndingFields;
+import io.tidemark.message.ErrorBody;
 import io.tidemark.message.FormatFields;
 import io.tidemark.message.RequestMessage;
 import io.tidemark.message.SamplingFields;
@@ -42,7 +45,7 @@ public final class Admission {
     private final LanguageModel model;
     private final InputEncoder encoder;
     private final int numLayers;
-    private final AdapterStore adapters;
+    private final AdapterCatalog adapters;
     private final Boundaries boundaries;
     private final AnswerFormats formats;
     private final RequestListener listener;
@@ -54,7 +57,7 @@ public final class Admission {
      */
     public Admission(
             LanguageModel model,
-            AdapterStore adapters,
+            AdapterCatalog adapters,
             Boundaries boundaries,
             AnswerFormats formats,
             AdapterSuggestions suggestions,
@@ -81,7 +84,7 @@ public final class Admission {
     Prepared prepare(Tenant tenant, Validated request, BooleanSupplier interrupted) throws RejectedException {
         RequestMessage message = request.message();
         tenant.check(message);
-        Optional<String> adapter = resolveAdapter(message);
+        Optional<ChosenAdapter> adapter = choose(tenant, request.id(), message);
         List<Integer> prompt = encoder.encode(message.input(), interrupted);
         GenerationParams params = new GenerationParams(
                 stopConditions(message.ending()),
@@ -141,7 +144,7 @@ public final class Admission {
     AdmittedRequest admit(
             Tenant tenant, Prepared prepared, String engineId, Optional<LoadedAdapter> adapter, Duration waited) {
         Optional<PinnedAdapter> pinned =
-                adapter.isPresent() ? Optional.of(pin(adapter.get(), prepared.message())) : Optional.empty();
+                adapter.map(loaded -> pin(loaded, prepared.adapter().orElseThrow(), prepared.message()));
         return new AdmittedRequest(
                 prepared.id(),
                 prepared.message(),
@@ -166,32 +169,44 @@ public final class Admission {
                         boundaries.of(adapter, model.version(digest)).applied().boundary());
     }
 
-    private Optional<String> resolveAdapter(RequestMessage request) throws RejectedException {
+    private Optional<ChosenAdapter> choose(Tenant tenant, String id, RequestMessage request) throws RejectedException {
         if (request.boundary().isPresent() && request.boundary().getAsInt() > numLayers) {
             throw new RejectedException("out_of_range", "boundary", "'boundary' must be between 0 and " + numLayers);
-        }
-        if (adapters.isRegistered(request.model())) {
-            return Optional.of(request.model());
         }
         if (request.model().equals(model.name())) {
             return Optional.empty();
         }
+        tenant.checkAdapter(request.model());
+        Resolution resolution = adapters.resolve(request.model(), id, request.user());
+        if (resolution instanceof Resolution.Found found) {
+            return Optional.of(found.adapter());
+        }
+        if (resolution instanceof Resolution.UnknownTarget unknown) {
+            throw new RejectedException(
+                    "unknown_adapter",
+                    "model",
+                    "the alias '" + request.model() + "' names the adapter '" + unknown.target()
+                            + "', which does not exist");
+        }
+        if (resolution instanceof Resolution.Unusable) {
+            throw new RejectedException(ErrorBody.adapterUnusable(request.model()));
+        }
+        if (resolution instanceof Resolution.Late) {
+            throw new RejectedException(ErrorBody.adapterTimeout(request.model()));
+        }
         throw new RejectedException("unknown_adapter", "model", suggestions.unknown(request.model()));
     }
 
-    private PinnedAdapter pin(LoadedAdapter loaded, RequestMessage request) {
+    private PinnedAdapter pin(LoadedAdapter loaded, ChosenAdapter chosen, RequestMessage request) {
         if (request.boundary().isPresent()) {
             return new PinnedAdapter(
-                    loaded.id(),
-                    loaded.digest(),
-                    new Boundary(request.boundary().getAsInt()),
-                    OptionalLong.empty());
+                    chosen, loaded.digest(), new Boundary(request.boundary().getAsInt()), OptionalLong.empty());
         }
         RequestBoundary inForce = boundaries.of(loaded.id(), model.version(loaded.digest()));
         if (inForce.applied() instanceof AppliedBoundary.FullLora full) {
             listener.onFullLora(full.reason());
         }
-        return new PinnedAdapter(loaded.id(), loaded.digest(), inForce.applied().boundary(), inForce.offset());
+        return new PinnedAdapter(chosen, loaded.digest(), inForce.applied().boundary(), inForce.offset());
     }
 
     private static SamplingParams sampling(SamplingFields fields) {

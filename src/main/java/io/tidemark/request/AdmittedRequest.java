@@ -1,6 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.boundary.Boundary;
+import io.tidemark.catalog.ChosenAdapter;
 import io.tidemark.generation.EngineRequest;
 import io.tidemark.message.RequestMessage;
 import java.time.Duration;
@@ -20,9 +21,16 @@ record AdmittedRequest(
         String id, RequestMessage message, Optional<PinnedAdapter> adapter, EngineRequest generation, Duration waited) {
 
     /**
+     * @param chosen         the version, as the name in the request stands for it
      * @param digest         SHA-256 of the adapter
      * @param boundaryOffset offset of the boundary record that applies; empty if the request overrides it or none
      *                       applies
      */
-    record PinnedAdapter(String id, String digest, Boundary boundary, OptionalLong boundaryOffset) {}
+    record PinnedAdapter(ChosenAdapter chosen, String digest, Boundary boundary, OptionalLong boundaryOffset) {
+
+        /** The name of the adapter, never that of an alias. */
+        String id() {
+            return chosen.id();
+        }
+    }
 }

@@ -155,7 +155,11 @@ public final class Answers {
         return new Provenance(
                 request.source(),
                 baseModel,
+                pinned.map(PinnedAdapter::id),
+                pinned.flatMap(p -> p.chosen().alias()),
                 pinned.map(PinnedAdapter::digest),
+                pinned.map(p -> p.chosen().recordOffset()).orElse(OptionalLong.empty()),
+                pinned.map(p -> p.chosen().aliasOffset()).orElse(OptionalLong.empty()),
                 pinned.map(p -> OptionalInt.of(p.boundary().layers())).orElse(OptionalInt.empty()),
                 OptionalInt.of(numLayers),
                 pinned.map(PinnedAdapter::boundaryOffset).orElse(OptionalLong.empty()),

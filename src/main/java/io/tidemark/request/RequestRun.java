@@ -3,6 +3,7 @@ package io.tidemark.request;
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterLoadTimeoutException;
 import io.tidemark.adapter.InvalidAdapterException;
+import io.tidemark.adapter.source.SourceException;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.Outcome;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -371,7 +373,11 @@ final class RequestRun {
             if (reason instanceof AdapterLoadTimeoutException) {
                 return ErrorBody.adapterTimeout(known.message().model());
             }
-            if (reason instanceof InvalidAdapterException) {
+            if (reason instanceof TimeoutException
+                    || reason instanceof SourceException source && source.isTemporary()) {
+                return ErrorBody.adapterTimeout(known.message().model());
+            }
+            if (reason instanceof InvalidAdapterException || reason instanceof SourceException) {
                 return ErrorBody.adapterUnusable(known.message().model());
             }
         }

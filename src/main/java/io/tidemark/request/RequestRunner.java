@@ -1,6 +1,7 @@
 package io.tidemark.request;
 
 import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.RegisteredAdapter;
 import io.tidemark.generation.Engine;
 import io.tidemark.generation.FinishReason;
 import io.tidemark.generation.RequestRejectedException;
@@ -80,7 +81,7 @@ public final class RequestRunner {
     public interface Adapters {
 
         /** Leases an adapter for a request of a tenant; loads it if necessary. */
-        CompletableFuture<AdapterLease> lease(String adapter, String tenant);
+        CompletableFuture<AdapterLease> lease(RegisteredAdapter adapter, String tenant);
     }
 
     /** Runs tasks later. */
@@ -351,8 +352,8 @@ public final class RequestRunner {
             submit(run, prepared, Optional.empty());
             return;
         }
-        CompletableFuture<AdapterLease> lease =
-                adapters.lease(prepared.adapter().get(), run.request().tenant().name());
+        CompletableFuture<AdapterLease> lease = adapters.lease(
+                prepared.adapter().get().version(), run.request().tenant().name());
         if (lease.isDone() && !lease.isCompletedExceptionally()) {
             submitWithLease(run, prepared, lease.join());
             return;

@@ -1,5 +1,6 @@
 package io.tidemark.request;
 
+import io.tidemark.catalog.ChosenAdapter;
 import io.tidemark.generation.GenerationParams;
 import io.tidemark.grammar.CompiledGrammar;
 import io.tidemark.message.RequestMessage;
@@ -36,7 +37,7 @@ sealed interface RequestState {
     record Validated(String id, RequestMessage message) implements Known {
 
         /** @param prompt token ids, at least one */
-        Prepared prepared(Optional<String> adapter, List<Integer> prompt, GenerationParams params) {
+        Prepared prepared(Optional<ChosenAdapter> adapter, List<Integer> prompt, GenerationParams params) {
             return new Prepared(id, message, adapter, prompt, params);
         }
     }
@@ -44,11 +45,15 @@ sealed interface RequestState {
     /**
      * The request can run when its format is compiled and its adapter is in memory.
      *
-     * @param adapter id of the adapter; empty for the base model
+     * @param adapter what the name in the request stands for; empty for the base model
      * @param prompt  token ids, at least one
      */
     record Prepared(
-            String id, RequestMessage message, Optional<String> adapter, List<Integer> prompt, GenerationParams params)
+            String id,
+            RequestMessage message,
+            Optional<ChosenAdapter> adapter,
+            List<Integer> prompt,
+            GenerationParams params)
             implements Known {
 
         Prepared withGrammar(CompiledGrammar grammar) {

@@ -2,6 +2,9 @@ package io.tidemark.request;
 
 import io.tidemark.input.RejectedException;
 import io.tidemark.message.RequestMessage;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * A sender of requests as the worker sees it: a request topic, or a configured name within a topic. Cached prompt
@@ -23,12 +26,24 @@ public record Tenant(String name, RequestLimits limits) {
      * @param maxLogprobs maximum of {@code logprobs}; -1 refuses requests with log-probabilities
      * @param minPriority minimum of {@code priority}
      * @param maxPriority maximum of {@code priority}
+     * @param adapters    what the names of adapters and aliases begin with; empty for any name
      */
-    public record RequestLimits(int maxChoices, int maxTokens, int maxLogprobs, int minPriority, int maxPriority) {
+    public record RequestLimits(
+            int maxChoices,
+            int maxTokens,
+            int maxLogprobs,
+            int minPriority,
+            int maxPriority,
+            Optional<List<String>> adapters) {
 
         /** No limits besides those of all requests. */
         public static final RequestLimits NONE = new RequestLimits(
-                Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MIN_VALUE, Integer.MAX_VALUE);
+                Integer.MAX_VALUE,
+                Integer.MAX_VALUE,
+                Integer.MAX_VALUE,
+                Integer.MIN_VALUE,
+                Integer.MAX_VALUE,
+                Optional.empty());
     }
 
     /** A tenant without limits of its own. */
@@ -52,6 +67,19 @@ public record Tenant(String name, RequestLimits limits) {
                     "'priority' is " + message.head().priority() + " and must be at least " + limits.minPriority);
         }
         atMost("priority", message.head().priority(), limits.maxPriority);
+    }
+
+    /** @throws RejectedException for an adapter or alias that the tenant may not use, also if it does not exist */
+    void checkAdapter(String name) throws RejectedException {
+        List<String> prefixes = limits.adapters.orElse(List.of(""));
+        if (prefixes.stream().noneMatch(name::startsWith)) {
+            throw exceeded(
+                    "model",
+                    "'model' is '" + name + "' and must begin with "
+                            + prefixes.stream()
+                                    .map(prefix -> "'" + prefix + "'")
+                                    .collect(Collectors.joining(" or ")));
+        }
     }
 
     private void atMost(String field, int value, int max) throws RejectedException {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
@@ -238,7 +239,8 @@ class AdapterCacheTest {
     @Test
     @DisplayName("The refusal of a failed load expires, so that a repaired folder needs no restart")
     void refusalExpires() {
-        AdapterLoads.Registration registration = new AdapterLoads.Registration("a", Path.of("folder"), 1);
+        RegisteredAdapter registration =
+                new RegisteredAdapter("a", "a", Optional.empty(), AdapterLocation.in(Path.of("folder")), false);
         registration.refused(InvalidAdapterException.broken(Path.of("folder"), "is broken"), 1_000);
         assertThat(registration.refusedSince(1_000)).isPresent();
         assertThat(registration.refusedSince(1_001)).isEmpty();

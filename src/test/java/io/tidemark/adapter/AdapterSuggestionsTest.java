@@ -13,7 +13,7 @@ class AdapterSuggestionsTest {
     @Test
     @DisplayName("The error for an unknown adapter names all adapters if they are few")
     void few() {
-        assertThat(new AdapterSuggestions(List.of("qv", "all"), "the list").unknown("nope"))
+        assertThat(new AdapterSuggestions(() -> List.of("qv", "all"), "the list").unknown("nope"))
                 .isEqualTo("no adapter 'nope'; the adapters are 'all', 'qv'");
     }
 
@@ -24,7 +24,7 @@ class AdapterSuggestionsTest {
                         IntStream.range(0, 500).mapToObj(i -> "other-" + i),
                         Stream.of("restaurants", "restaurant", "restaurant-2", "restaurants-3"))
                 .toList();
-        AdapterSuggestions suggestions = new AdapterSuggestions(ids, "the list");
+        AdapterSuggestions suggestions = new AdapterSuggestions(() -> ids, "the list");
         assertThat(suggestions.unknown("resturants"))
                 .isEqualTo("no adapter 'resturants'; did you mean 'restaurants' or 'restaurant' or 'restaurant-2'?"
                         + " the list shows all 504 adapters");

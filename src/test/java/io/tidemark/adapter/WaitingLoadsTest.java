@@ -2,7 +2,6 @@ package io.tidemark.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidemark.adapter.AdapterLoads.Registration;
 import io.tidemark.adapter.WaitingLoads.Pending;
 import io.tidemark.tenant.TenantWeights;
 import io.tidemark.tenant.TenantWeights.WeightedTopic;
@@ -21,8 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @DisplayName("Loads that wait for memory")
 class WaitingLoadsTest {
 
-    private final Map<String, Registration> adapters = new HashMap<>();
-    private final Map<Registration, Long> bytes = new HashMap<>();
+    private final Map<String, RegisteredAdapter> adapters = new HashMap<>();
+    private final Map<RegisteredAdapter, Long> bytes = new HashMap<>();
     private AdapterCache cache;
     private WaitingLoads waiting;
 
@@ -193,8 +192,13 @@ class WaitingLoadsTest {
         waiting = new WaitingLoads(weights, cache, bytes::get);
     }
 
-    private Registration adapter(String id, long size) {
-        Registration adapter = adapters.computeIfAbsent(id, name -> new Registration(name, Path.of(name), size));
+    private RegisteredAdapter adapter(String id, long size) {
+        RegisteredAdapter adapter = adapters.computeIfAbsent(id, name -> {
+            RegisteredAdapter added =
+                    new RegisteredAdapter(name, name, Optional.empty(), AdapterLocation.in(Path.of(name)), false);
+            added.located(Path.of(name), size);
+            return added;
+        });
         bytes.put(adapter, size);
         return adapter;
     }

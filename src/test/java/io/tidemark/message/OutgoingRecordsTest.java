@@ -48,16 +48,17 @@ class OutgoingRecordsTest {
         CompletionResult result = Samples.completion();
         assertRoundTrip(result);
         assertThat(text(result))
-                .isEqualTo("{\"id\":\"r\",\"object\":\"text_completion\",\"created\":1700000000,"
-                        + "\"model\":\"restaurants\",\"choices\":[{\"index\":0,\"text\":\"A\",\"finish_reason\":\"stop\","
-                        + "\"logprobs\":{\"content\":[{\"token\":\"A\",\"token_id\":3,\"logprob\":-0.25,"
-                        + "\"top_logprobs\":[{\"token\":\"A\",\"token_id\":3,\"logprob\":-0.25}]}]}}],"
-                        + "\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1,\"total_tokens\":6,"
-                        + "\"prompt_tokens_details\":{\"cached_tokens\":3}},"
-                        + "\"tidemark\":{\"source\":{\"topic\":\"generation-requests\",\"partition\":3,\"offset\":17},"
-                        + "\"base_model\":\"smollm2\",\"adapter_digest\":\"3fa2\",\"boundary\":14,\"num_layers\":30,"
-                        + "\"boundary_offset\":41,\"seed\":7,\"worker\":\"worker-1\",\"attempt\":4,"
-                        + "\"admission_ms\":2.5,\"queued_ms\":1.5,\"first_token_ms\":12.5,\"total_ms\":20.0}}");
+                .isEqualTo(
+                        "{\"id\":\"r\",\"object\":\"text_completion\",\"created\":1700000000,"
+                                + "\"model\":\"restaurants\",\"choices\":[{\"index\":0,\"text\":\"A\",\"finish_reason\":\"stop\","
+                                + "\"logprobs\":{\"content\":[{\"token\":\"A\",\"token_id\":3,\"logprob\":-0.25,"
+                                + "\"top_logprobs\":[{\"token\":\"A\",\"token_id\":3,\"logprob\":-0.25}]}]}}],"
+                                + "\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1,\"total_tokens\":6,"
+                                + "\"prompt_tokens_details\":{\"cached_tokens\":3}},"
+                                + "\"tidemark\":{\"source\":{\"topic\":\"generation-requests\",\"partition\":3,\"offset\":17},"
+                                + "\"base_model\":\"smollm2\",\"adapter\":\"restaurants\",\"adapter_digest\":\"3fa2\","
+                                + "\"boundary\":14,\"num_layers\":30,\"boundary_offset\":41,\"seed\":7,\"worker\":\"worker-1\","
+                                + "\"attempt\":4,\"admission_ms\":2.5,\"queued_ms\":1.5,\"first_token_ms\":12.5,\"total_ms\":20.0}}");
     }
 
     @Test

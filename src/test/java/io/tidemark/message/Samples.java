@@ -54,7 +54,11 @@ final class Samples {
                 new Provenance(
                         new Provenance.Source("generation-requests", 3, 17),
                         "smollm2",
+                        Optional.of("restaurants"),
+                        Optional.empty(),
                         Optional.of("3fa2"),
+                        OptionalLong.empty(),
+                        OptionalLong.empty(),
                         OptionalInt.of(14),
                         OptionalInt.of(30),
                         OptionalLong.of(41),

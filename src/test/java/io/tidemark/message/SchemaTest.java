@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.schema.Schema;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,6 +50,33 @@ class SchemaTest {
                         List.of(
                                 new ValidationBatch.Example(new Input.Prompt("p"), "c"),
                                 new ValidationBatch.Example(chat, "c"))));
+        String digest = "3fa2".repeat(16);
+        satisfies(
+                "adapter-record",
+                new AdapterRecord.Stored("s3://b/a", digest, digest, Map.of("k", "v"), AdapterRecord.Options.NONE));
+        satisfies(
+                "adapter-record",
+                new AdapterRecord.Alias(List.of(new AdapterRecord.Target("a", 1)), Optional.of("user")));
+        satisfies(
+                "worker-state",
+                new WorkerStateRecord(
+                        "w",
+                        "all",
+                        "0.1.0",
+                        new WorkerStateRecord.Base("m", digest, 2048, 4, "fp32", "torch"),
+                        Instant.EPOCH,
+                        0,
+                        List.of(new WorkerStateRecord.Adapter(
+                                "a",
+                                WorkerStateRecord.State.READY,
+                                Optional.of(digest),
+                                OptionalLong.of(7),
+                                Optional.of(digest),
+                                OptionalInt.of(3),
+                                Optional.of("not_found"),
+                                Optional.of("why"))),
+                        3));
+        satisfies("worker-heartbeat", new WorkerStateRecord.Heartbeat(Instant.EPOCH, 1, 2));
         ErrorBody error = ErrorBody.invalidRequest("unknown_adapter", "model", "no adapter");
         satisfies(
                 "dead-letter-headers",

@@ -4,6 +4,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
@@ -22,7 +23,12 @@ public final class AdmittedPrompt {
                         Boundary.full(version.numLayers()), AppliedBoundary.FullLoraReason.NO_RECORD),
                 OptionalLong.empty());
         Admission admission = new Admission(
-                model, adapters, noRecord, RequestFixtures.noFormats(), AdapterSuggestions.NONE, RequestListener.NONE);
+                model,
+                AdapterCatalog.ofFolders(adapters),
+                noRecord,
+                RequestFixtures.noFormats(),
+                AdapterSuggestions.NONE,
+                RequestListener.NONE);
         Parsed.Valid<RequestMessage> request = (Parsed.Valid<RequestMessage>) RequestMessage.parse(value, value.length);
         return admission
                 .prepare(Tenant.unlimited("t"), new RequestState.Validated("r", request.record()), () -> false)

@@ -3,8 +3,10 @@ package io.tidemark.request;
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
+import io.tidemark.adapter.RegisteredAdapter;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
+import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.sampling.SamplingParams;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
@@ -93,7 +95,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                 new RequestParser(10_000, UnknownField.Rule.IGNORE),
                 new Admission(
                         fixture.model(),
-                        store,
+                        AdapterCatalog.ofFolders(store),
                         noRecord,
                         AnswerFormats.of(this::compiler),
                         AdapterSuggestions.NONE,
@@ -342,7 +344,8 @@ final class RequestRunnerFixture implements AutoCloseable {
                 Duration.ZERO);
     }
 
-    private CompletableFuture<AdapterLease> lease(String id, String tenant) {
+    private CompletableFuture<AdapterLease> lease(RegisteredAdapter adapter, String tenant) {
+        String id = adapter.id();
         return id.equals("warm")
                 ? CompletableFuture.completedFuture(store.awaitLease(id))
                 : leases.compute(

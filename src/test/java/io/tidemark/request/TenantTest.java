@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 @DisplayName("The limits of a tenant")
 class TenantTest {
 
-    private static final Tenant TEAM = new Tenant("team-a", new Tenant.RequestLimits(2, 300, 3, -1, 10));
+    private static final Tenant TEAM =
+            new Tenant("team-a", new Tenant.RequestLimits(2, 300, 3, -1, 10, Optional.empty()));
 
     @ParameterizedTest(name = "{1}")
     @CsvSource(
@@ -51,7 +52,7 @@ class TenantTest {
     @Test
     @DisplayName("Can refuse log-probabilities")
     void noLogprobs() throws Exception {
-        Tenant none = new Tenant("t", new Tenant.RequestLimits(1, 300, -1, 0, 0));
+        Tenant none = new Tenant("t", new Tenant.RequestLimits(1, 300, -1, 0, 0, Optional.empty()));
         assertThatCode(() -> none.check(request("\"n\":1"))).doesNotThrowAnyException();
         RejectedException rejected =
                 catchThrowableOfType(RejectedException.class, () -> none.check(request("\"logprobs\":0")));

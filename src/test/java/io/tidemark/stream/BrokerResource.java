@@ -43,6 +43,7 @@ public final class BrokerResource implements QuarkusTestResourceLifecycleManager
         config.put("tidemark.adapters.all", MODEL + "/adapters/all");
         config.put("tidemark.adapters.qv", MODEL + "/adapters/qv");
         config.put("tidemark.adapters.\"some-layers\"", MODEL + "/adapters/some-layers");
+        config.put("tidemark.sources.file-root", MODEL + "/adapters");
         config.put("tidemark.engine.max-num-seqs", "4");
         config.put("tidemark.engine.max-queued-requests", "4");
         config.put("tidemark.engine.processors", "1");

@@ -11,6 +11,7 @@ import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.ExampleOrder;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
+import io.tidemark.client.AdapterTopic;
 import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationStates;
@@ -23,10 +24,13 @@ import io.tidemark.client.OpenRequest;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.TidemarkClient;
 import io.tidemark.client.Topics;
+import io.tidemark.client.WorkerStates;
+import io.tidemark.message.AdapterRecord;
 import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.BoundaryRecords;
+import io.tidemark.message.Parsed;
 import io.tidemark.message.RawValidationBatch;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.UncountedExamples;
@@ -61,6 +65,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Processes with the environment variables of the Kubernetes component {@code tls} against a broker that has the
@@ -185,7 +190,15 @@ class SecuredClusterIT {
         "tidemark-calibrator, generation-requests",
         "tidemark-operator, validation-batches",
         "tidemark-operator, calibration-state",
-        "tidemark-operator, generation-requests"
+        "tidemark-operator, generation-requests",
+        "tidemark-operator, worker-state",
+        "tidemark-client, adapters",
+        "tidemark-validation, adapters",
+        "tidemark-worker, adapters",
+        "tidemark-calibrator, adapters",
+        "tidemark-publisher, worker-state",
+        "tidemark-publisher, adapter-boundaries",
+        "tidemark-publisher, generation-requests"
     })
     void noWrite(String user, String topic) {
         try (Producer<String, byte[]> producer = cluster(user).producer()) {
@@ -243,7 +256,9 @@ class SecuredClusterIT {
                 TOPICS.validationDeadLetters(),
                 TOPICS.boundaries(),
                 TOPICS.boundaryDecisions(),
-                calibrationState);
+                calibrationState,
+                TOPICS.adapters(),
+                TOPICS.workerState());
     }
 
     @Test
@@ -264,6 +279,22 @@ class SecuredClusterIT {
         assertThat(new CalibrationStates(cluster, TOPICS).read("operated")).isEmpty();
         boundaries.remove("operated");
         assertThat(boundaries.read()).doesNotContainKey("operated");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"tidemark-operator", "tidemark-publisher"})
+    @DisplayName("An operator or a publisher writes and removes an adapter, and reads the states of workers")
+    void adapters(String user) {
+        Cluster cluster = cluster(user);
+        AdapterTopic adapters = new AdapterTopic(cluster, TOPICS);
+        String digest = "3fa2".repeat(16);
+        AdapterRecord.Stored record =
+                new AdapterRecord.Stored("s3://none/a", digest, digest, Map.of(), AdapterRecord.Options.NONE);
+        long offset = adapters.put(user, record);
+        assertThat(adapters.read().get(user)).isEqualTo(new AdapterTopic.Entry(new Parsed.Valid<>(record), offset));
+        assertThat(adapters.remove(user)).isGreaterThan(offset);
+        assertThat(adapters.read()).doesNotContainKey(user);
+        assertThat(new WorkerStates(cluster, TOPICS).read()).isNotNull();
     }
 
     @Test

@@ -15,12 +15,14 @@ import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.ExampleOrder;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
+import io.tidemark.client.AdapterTopic;
 import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.Topics;
+import io.tidemark.message.AdapterRecord;
 import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryRecord;
 import io.tidemark.message.BoundaryRecords;
@@ -38,6 +40,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.UUID;
@@ -88,6 +91,7 @@ class TopicRecordsTest {
             sendCancellations();
             sendBatches();
             setBoundaries();
+            setAdapters();
             Awaitility.await().atMost(TIMEOUT).pollInSameThread().untilAsserted(() -> {
                 reader.poll(Duration.ofMillis(100)).forEach(record -> records.add(captured(record)));
                 assertThat(missing(records)).isEmpty();
@@ -223,6 +227,21 @@ class TopicRecordsTest {
                         .isEmpty());
     }
 
+    /** An adapter for another base model, which workers do not serve, an alias for it, and tombstones. */
+    private void setAdapters() {
+        AdapterTopic adapters = new AdapterTopic(new Cluster(brokers), topics());
+        String digest = "3fa2".repeat(16);
+        adapters.put(
+                "records",
+                new AdapterRecord.Stored(
+                        "s3://none/records", digest, digest, Map.of("by", "a test"), AdapterRecord.Options.NONE));
+        adapters.put(
+                "records-alias",
+                new AdapterRecord.Alias(List.of(new AdapterRecord.Target("records", 1)), Optional.of("user")));
+        adapters.remove("records-alias");
+        adapters.remove("records");
+    }
+
     private static Topics topics() {
         return new Topics(
                 REQUESTS,
@@ -233,7 +252,9 @@ class TopicRecordsTest {
                 BATCH_LETTERS,
                 BOUNDARIES,
                 "boundary-decisions",
-                "calibration-state");
+                "calibration-state",
+                "adapters",
+                "worker-state");
     }
 
     /** Reads what is written to the topics of the document and the reply topic from now on. */
@@ -259,7 +280,7 @@ class TopicRecordsTest {
 
     /** The topics of which some outcome of what was sent has not been read. */
     private Set<String> missing(List<TopicRecord> records) {
-        Map<String, Integer> expected = Map.of(DEAD_LETTERS, 2, BATCH_LETTERS, 2, BOUNDARIES, 5);
+        Map<String, Integer> expected = Map.of(DEAD_LETTERS, 2, BATCH_LETTERS, 2, BOUNDARIES, 5, "adapters", 4);
         return api.addresses().stream()
                 .filter(topic -> {
                     List<TopicRecord> read = records.stream()

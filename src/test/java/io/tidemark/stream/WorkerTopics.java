@@ -18,13 +18,15 @@ class WorkerTopics {
     static final String EVENTS = "generation-events";
     static final String DEAD_LETTERS = "generation-dead-letters";
     static final String BOUNDARIES = "adapter-boundaries";
+    static final String ADAPTERS = "adapters";
+    static final String WORKER_STATE = "worker-state";
 
     /** One client for all tests, created when the worker is ready. */
     @Produces
     @Singleton
     TopicClient client(@ConfigProperty(name = "kafka.bootstrap.servers") String broker, ServingLifecycle serving) {
         Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> serving.phase() == ServingPhase.READY);
-        return new TopicClient(broker, RESULTS, EVENTS, DEAD_LETTERS, BOUNDARIES);
+        return new TopicClient(broker, RESULTS, EVENTS, DEAD_LETTERS, BOUNDARIES, WORKER_STATE);
     }
 
     void close(@Disposes TopicClient client) throws InterruptedException {

@@ -1,9 +1,9 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.adapter.AdapterLease;
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.LoadedAdapter;
+import io.tidemark.adapter.RegisteredAdapter;
 import io.tidemark.boundary.LoadedVersion;
 import io.tidemark.calibration.rule.BoundaryScores;
 import io.tidemark.calibration.rule.ExampleFilter;
@@ -11,6 +11,8 @@ import io.tidemark.calibration.rule.ScoredBatch;
 import io.tidemark.calibration.sweep.BoundarySweep;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
+import io.tidemark.catalog.AdapterCatalog;
+import io.tidemark.catalog.AdapterCatalog.Resolution;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.input.InputEncoder;
 import io.tidemark.input.RejectedException;
@@ -74,7 +76,7 @@ public final class BatchScorer {
 
     private final LanguageModel model;
     private final InputEncoder encoder;
-    private final AdapterStore adapters;
+    private final AdapterCatalog adapters;
     private final AdapterSuggestions suggestions;
     private final int maxExamples;
     private final BoundarySweep sweep;
@@ -90,7 +92,7 @@ public final class BatchScorer {
      */
     public BatchScorer(
             LanguageModel model,
-            AdapterStore adapters,
+            AdapterCatalog adapters,
             AdapterSuggestions suggestions,
             int maxExamples,
             SweepLimits limits,
@@ -130,12 +132,10 @@ public final class BatchScorer {
      */
     TokenizedBatch prepare(ValidationBatch batch, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
-        if (!adapters.isRegistered(batch.adapter())) {
-            throw new RejectedException("unknown_adapter", "adapter", suggestions.unknown(batch.adapter()));
-        }
+        RegisteredAdapter adapter = resolve(batch.adapter());
         List<TokenizedExample> examples = new ArrayList<>();
         ScoredBatch unscored = encode(batch.examples(), examples);
-        AdapterLease lease = lease(batch.adapter(), heartbeat);
+        AdapterLease lease = lease(adapter, heartbeat);
         LoadedVersion version = model.version(lease.adapter().digest());
         return new TokenizedBatch(batch.batchId(), lease, version, examples, unscored);
     }
@@ -189,9 +189,25 @@ public final class BatchScorer {
         return new ScoredBatch(unscored, examples.size() - encoded.size());
     }
 
-    private AdapterLease lease(String id, SweepExecutor.Heartbeat heartbeat)
+    private RegisteredAdapter resolve(String adapter) throws RejectedException {
+        Resolution resolution = adapters.resolveAdapter(adapter);
+        if (resolution instanceof Resolution.Found found) {
+            return found.adapter().version();
+        }
+        if (resolution instanceof Resolution.Unknown) {
+            throw new RejectedException(
+                    "unknown_adapter",
+                    "adapter",
+                    adapters.isKnown(adapter)
+                            ? "'" + adapter + "' is an alias; a batch names an adapter"
+                            : suggestions.unknown(adapter));
+        }
+        throw new RejectedException(ErrorBody.adapterUnusable(adapter));
+    }
+
+    private AdapterLease lease(RegisteredAdapter adapter, SweepExecutor.Heartbeat heartbeat)
             throws RejectedException, SweepAbandonedException {
-        CompletableFuture<AdapterLease> lease = adapters.lease(id);
+        CompletableFuture<AdapterLease> lease = adapters.lease(adapter);
         try {
             while (!lease.isDone()) {
                 if (Thread.currentThread().isInterrupted() || !heartbeat.beat(0)) {
@@ -211,7 +227,7 @@ public final class BatchScorer {
             if (e.getCause() instanceof Error error) {
                 throw error;
             }
-            throw new RejectedException(ErrorBody.adapterUnusable(id));
+            throw new RejectedException(ErrorBody.adapterUnusable(adapter.id()));
         }
     }
 }

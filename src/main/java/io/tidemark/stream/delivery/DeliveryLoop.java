@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Executor;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.KafkaException;
@@ -65,8 +66,10 @@ public final class DeliveryLoop {
      * What runs requests, and what is told about them.
      *
      * @param listener told of committed answers, on the thread of the loop
+     * @param delayed  whether requests for a model should not start yet
      */
-    public record Requests(RequestRunner runner, WorkEstimate work, RequestListener listener) {}
+    public record Requests(
+            RequestRunner runner, WorkEstimate work, RequestListener listener, Predicate<String> delayed) {}
 
     /**
      * Where the loop waits for brokers, apart from its own thread.
@@ -167,7 +170,12 @@ public final class DeliveryLoop {
         PartitionLogs logs = new PartitionLogs(admin, status.requestTopics(), time);
         PartitionTakeover takeover =
                 new PartitionTakeover(options.process(), options.maxRunning(), consumer, admin, logs, control::givesUp);
-        ReadAhead readAhead = new ReadAhead(cluster.tenants(), options.lowerShare(), READ_AHEAD, options.budget());
+        ReadAhead readAhead = new ReadAhead(
+                cluster.tenants(),
+                options.lowerShare(),
+                READ_AHEAD,
+                options.budget(),
+                delivery -> delivery.model().filter(requests.delayed()).isPresent());
         AnswerCommits commits = new AnswerCommits(
                 transactions, this::transact, owned, takeover::committed, this::committed, status.transactions(), time);
         RunningRequests running =

@@ -20,7 +20,7 @@ import org.apache.kafka.common.TopicPartition;
  * The requests that were read and have not started, and the order in which they start. {@link StartOrder} chooses the
  * tenant, of those for whose request {@link OpenShares} has space. The partitions of a tenant take turns, so that a
  * flood on one of them does not delay the others. Requests of one tenant and partition start in the order of their
- * offsets. Not thread-safe.
+ * offsets, except those whose adapter is being fetched: others pass them. Not thread-safe.
  *
  * <p>Counts the bytes of the records, in all and by partition. {@link #isFull} says of which partitions no more should
  * be read. A partition without records is full only if all records together have the budget.
@@ -31,6 +31,7 @@ final class ReadAhead {
     private final StartOrder order;
     private final int capacity;
     private final HeapBudget budget;
+    private final Predicate<Delivery> delayed;
     private final Map<TopicPartition, Long> bytes = new HashMap<>();
     /** The requests of each tenant, by partition; the partition whose turn is next comes first. */
     private final Map<Tenant, Map<TopicPartition, Deque<Delivery>>> queues = new HashMap<>();
@@ -39,12 +40,14 @@ final class ReadAhead {
      * @param lowerShare share of starts of the ranks below one that has requests, 0 to 1
      * @param capacity   requests of a partition beyond which no more should be read
      * @param budget     the budget for the bytes of the records
+     * @param delayed    whether a request should not start yet
      */
-    ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget) {
+    ReadAhead(Tenants tenants, double lowerShare, int capacity, HeapBudget budget, Predicate<Delivery> delayed) {
         this.tenants = tenants;
         this.order = new StartOrder(tenants, lowerShare);
         this.capacity = capacity;
         this.budget = budget;
+        this.delayed = delayed;
         tenants.all().forEach(tenant -> queues.put(tenant, new LinkedHashMap<>()));
     }
 
@@ -174,12 +177,12 @@ final class ReadAhead {
     }
 
     /**
-     * The next request of a tenant, which is not removed: the first one of the partition whose turn is next, of those
-     * whose share of the heap has space for it.
+     * The next request of a tenant, which is not removed: the first one that is not delayed, of the partition whose
+     * turn is next, of those whose share of the heap has space for it.
      */
     private Optional<Delivery> turn(Tenant tenant, OpenShares open) {
         return queues.get(tenant).values().stream()
-                .flatMap(queue -> Optional.ofNullable(queue.peek()).stream())
+                .flatMap(queue -> queue.stream().filter(delayed.negate()).findFirst().stream())
                 .filter(next -> open.partitionFits(next, next.openBytes()))
                 .findFirst();
     }

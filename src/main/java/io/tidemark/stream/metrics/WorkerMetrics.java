@@ -4,6 +4,8 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
@@ -11,7 +13,7 @@ import io.tidemark.generation.Completion;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.load.HeapBudget;
 import io.tidemark.load.WorkEstimate;
-import io.tidemark.request.Admission;
+import io.tidemark.message.Provenance;
 import io.tidemark.request.Answer;
 import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.RequestListener;
@@ -26,9 +28,14 @@ import io.tidemark.time.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /** The meters of the worker. Timers are histograms, which can be aggregated over replicas. Thread-safe. */
@@ -36,6 +43,12 @@ public final class WorkerMetrics implements RequestListener {
 
     /** The tag {@code adapter} of unknown models. Names from clients never become tags, to bound the time series. */
     static final String UNKNOWN = "unknown";
+
+    /** The tag {@code adapter} of all names beyond the first {@value #MAX_NAMES}. */
+    static final String OTHER = "other";
+
+    /** How many names are tags: a trainer that publishes names without end must not fill the memory. */
+    static final int MAX_NAMES = 256;
 
     /** The tag by which a scaler tells installations apart. */
     private static final String GROUP = "group";
@@ -53,18 +66,35 @@ public final class WorkerMetrics implements RequestListener {
     private final MeterRegistry registry;
     private final Meters meters;
     private final Predicate<String> isModel;
+    private final FirstResults firstResults;
+    private final Set<String> names = ConcurrentHashMap.newKeySet();
+    private final MultiGauge boundaries;
     private final Time time;
     private final Timer queueTime;
     private final Timer requestDuration;
     private final Timer commitTime;
     private final DistributionSummary requestAge;
+    private final Timer firstResult;
 
-    /** @param isModel whether a name is that of the base model or of an adapter */
-    public WorkerMetrics(MeterRegistry registry, Predicate<String> isModel, Time time) {
+    /** How long ago the record of an adapter was written whose first result is committed; empty for a later one. */
+    @FunctionalInterface
+    public interface FirstResults {
+        Optional<Duration> sinceRecord(String adapter, long recordOffset);
+    }
+
+    /**
+     * @param isModel      whether a name is that of the base model, of an adapter or of an alias
+     * @param firstResults asked about each result of an adapter with a record
+     */
+    public WorkerMetrics(MeterRegistry registry, Predicate<String> isModel, FirstResults firstResults, Time time) {
         this.registry = registry;
         this.meters = new Meters(registry);
         this.isModel = isModel;
+        this.firstResults = firstResults;
         this.time = time;
+        this.boundaries = MultiGauge.builder("tidemark.boundary")
+                .description("boundary of the next request")
+                .register(registry);
         this.queueTime = Timer.builder("tidemark.queue.time")
                 .description("time in the queue of the engine, from submission to admission into the batch")
                 .serviceLevelObjectives(REQUEST_BUCKETS)
@@ -82,6 +112,10 @@ public final class WorkerMetrics implements RequestListener {
                 .baseUnit("seconds")
                 .description("time from the timestamp of a request until its answer is committed")
                 .serviceLevelObjectives(AGE_BUCKETS)
+                .register(registry);
+        this.firstResult = Timer.builder("tidemark.adapter.first.result")
+                .description("time from the record of an adapter to its first committed result in this process")
+                .serviceLevelObjectives(REQUEST_BUCKETS)
                 .register(registry);
     }
 
@@ -103,7 +137,13 @@ public final class WorkerMetrics implements RequestListener {
 
     @Override
     public void onCommitted(Answer answer, long nanos) {
-        String adapter = answer.model().filter(isModel).orElse(UNKNOWN);
+        String adapter = answer.result()
+                .tidemark()
+                .adapter()
+                .or(answer::model)
+                .filter(isModel)
+                .map(this::tag)
+                .orElse(UNKNOWN);
         registry.counter("tidemark.requests", "adapter", adapter, "outcome", answer.outcome())
                 .increment();
         answer.error()
@@ -113,8 +153,34 @@ public final class WorkerMetrics implements RequestListener {
             registry.counter("tidemark.requests.ignored.fields", "adapter", adapter)
                     .increment();
         }
+        Provenance provenance = answer.result().tidemark();
+        if (answer.completion().isPresent() && provenance.adapterOffset().isPresent()) {
+            firstResults
+                    .sinceRecord(
+                            provenance.adapter().orElseThrow(),
+                            provenance.adapterOffset().getAsLong())
+                    .ifPresent(firstResult::record);
+        }
         recordAge(answer.request().timestamp());
         answer.completion().ifPresent(completion -> record(answer, completion, adapter, nanos));
+    }
+
+    private String tag(String name) {
+        return names.contains(name) || names.size() < MAX_NAMES && names.add(name) ? name : OTHER;
+    }
+
+    /** Sets the boundaries of adapters, of the first {@value #MAX_NAMES}. Called about once a second. */
+    public void boundaries(Collection<String> adapters, Function<String, Optional<Boundary>> current) {
+        boundaries.register(
+                adapters.stream()
+                        .limit(MAX_NAMES)
+                        .map(name -> MultiGauge.Row.of(
+                                Tags.of("adapter", name),
+                                () -> current.apply(name)
+                                        .map(boundary -> (double) boundary.layers())
+                                        .orElse(Double.NaN)))
+                        .collect(Collectors.toList()),
+                true);
     }
 
     /** The tag is bounded: only topics of {@code tidemark.replies.topics} are set aside. */
@@ -380,23 +446,13 @@ public final class WorkerMetrics implements RequestListener {
                 formats::usedBytes);
     }
 
-    /** Registers the boundaries of adapters, and the state of their table. */
-    public void bind(BoundaryTable table, Collection<String> adapters, Admission admission) {
+    /** Registers the state of the table of boundaries. */
+    public void bind(BoundaryTable table) {
         meters.counter(
                 "tidemark.boundary.broken.records",
                 "records of the boundary table that could not be parsed",
                 table,
                 BoundaryTable::brokenRecords);
-        adapters.forEach(id -> meters.gauge(
-                "tidemark.boundary",
-                "boundary of the next request",
-                () -> admission
-                        .currentBoundary(id)
-                        .map(Boundary::layers)
-                        .map(Integer::doubleValue)
-                        .orElse(Double.NaN),
-                "adapter",
-                id));
     }
 
     private static Duration duration(double milliseconds) {

@@ -1,13 +1,21 @@
 package io.tidemark.stream.serving;
 
 import io.micrometer.core.instrument.MeterRegistry;
+import io.tidemark.adapter.AdapterLocation;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
+import io.tidemark.adapter.source.AdapterFolders;
+import io.tidemark.adapter.source.AdapterSource;
 import io.tidemark.calibration.sweep.SweepLimits;
+import io.tidemark.catalog.AdapterCatalog;
+import io.tidemark.catalog.NameState;
+import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarLimits;
 import io.tidemark.grammar.TokenBytes;
+import io.tidemark.message.WorkerStateRecord;
+import io.tidemark.message.WorkerStateRecord.Heartbeat;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.Watchdog;
@@ -22,10 +30,14 @@ import io.tidemark.stream.metrics.CalibrationMetrics;
 import io.tidemark.stream.metrics.TableMetrics;
 import io.tidemark.stream.metrics.WorkerMetrics;
 import io.tidemark.stream.settings.RuleOfSettings;
+import io.tidemark.stream.settings.SourcesOfSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.settings.TidemarkSettings.LimitSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
+import io.tidemark.stream.settings.TidemarkSettings.SourceSettings.Fetch;
+import io.tidemark.stream.state.WorkerStateWriter;
+import io.tidemark.stream.tables.AdapterTable;
 import io.tidemark.stream.tables.BoundaryTable;
 import io.tidemark.stream.tables.TopicFollower;
 import io.tidemark.stream.topics.ClusterSettings;
@@ -44,9 +56,14 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -57,6 +74,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
@@ -70,6 +89,9 @@ final class Assembly implements AutoCloseable {
 
     private static final Logger LOG = Logger.getLogger(Assembly.class);
     private static final int RANDOM_NAME_CHARACTERS = 6;
+    /** How long the writer of the state waits for a broker. */
+    private static final int STATE_BLOCK_MS = 5_000;
+
     /** How long a step may take when the process ends. Its requests are abandoned already. */
     private static final Duration ENGINE_END = Duration.ofSeconds(10);
 
@@ -98,6 +120,8 @@ final class Assembly implements AutoCloseable {
     private Tenants tenants;
     private LoadedModel loaded;
     private AdapterStore store;
+    private AdapterCatalog catalog;
+    private AdapterTable adapterTable;
     private BoundaryTable table;
     private Optional<GenerationEngine> engine = Optional.empty();
     private AnswerFormats formats;
@@ -132,17 +156,28 @@ final class Assembly implements AutoCloseable {
     private List<Supplier<Service>> servicesOf(Role role) {
         return switch (role) {
             case WORKER ->
-                List.of(this::model, this::adapters, this::boundaries, this::engine, this::formats, this::worker);
-            case CALIBRATOR -> List.of(this::model, this::adapters, this::boundaries, this::calibrator);
-            case ALL ->
                 List.of(
                         this::model,
                         this::adapters,
+                        this::catalog,
                         this::boundaries,
                         this::engine,
                         this::formats,
                         this::worker,
-                        this::calibrator);
+                        this::state);
+            case CALIBRATOR ->
+                List.of(this::model, this::adapters, this::catalog, this::boundaries, this::calibrator, this::state);
+            case ALL ->
+                List.of(
+                        this::model,
+                        this::adapters,
+                        this::catalog,
+                        this::boundaries,
+                        this::engine,
+                        this::formats,
+                        this::worker,
+                        this::calibrator,
+                        this::state);
         };
     }
 
@@ -203,19 +238,62 @@ final class Assembly implements AutoCloseable {
         return store::close;
     }
 
+    private Service catalog() {
+        AdapterFolders files = new AdapterFolders(SourcesOfSettings.of(settings.sources()));
+        catalog = new AdapterCatalog(
+                store,
+                loaded.model().digest(),
+                (source, digest) -> files(files, AdapterSource.parse(source), digest),
+                settings.sources().fetch() == Fetch.ARRIVAL,
+                settings.engine().adapterLoadLimit(),
+                Time.system());
+        everyTick(catalog::tick);
+        AdapterMetrics.bind(registry, catalog);
+        AdapterMetrics.bind(registry, files);
+        adapterTable = new AdapterTable(catalog);
+        Service follower = follower(topics.adapters(), "the adapters", adapterTable::apply);
+        return new Service() {
+            @Override
+            public Optional<String> failure() {
+                return follower.failure();
+            }
+
+            @Override
+            public Optional<String> disruption() {
+                return follower.disruption();
+            }
+
+            @Override
+            public void close() {
+                follower.close();
+                files.close();
+            }
+        };
+    }
+
+    private static AdapterLocation files(AdapterFolders folders, AdapterSource source, String digest) {
+        return () ->
+                folders.hold(source, digest).thenApply(held -> new AdapterLocation.Folder(held.path(), held::close));
+    }
+
     private Service boundaries() {
         table = new BoundaryTable();
+        return follower(topics.boundaries(), "the boundary table", table::apply);
+    }
+
+    /** Reads a table to its end, then follows it. */
+    private Service follower(String topic, String what, Consumer<ConsumerRecord<byte[], byte[]>> sink) {
         TopicFollower follower = TopicFollower.ofTable(
-                KafkaThread.named(TopicFollower.threadName(topics.boundaries()), kafka),
-                topics.boundaries(),
+                KafkaThread.named(TopicFollower.threadName(topic), kafka),
+                topic,
                 new TopicFollower.Limits(
                         settings.tables().loadTimeout(), settings.tables().maxStaleness()),
-                table::apply);
+                sink);
         TableMetrics.bind(registry, follower);
         return service(
                 follower,
-                "the thread that reads the boundary table has ended",
-                () -> follower.disruption().map(reason -> "the boundary table may be out of date: " + reason));
+                "the thread that reads " + what + " has ended",
+                () -> follower.disruption().map(reason -> what + " may be out of date: " + reason));
     }
 
     private Service service(TurnLoop loop, String ended, Supplier<Optional<String>> disruption) {
@@ -322,14 +400,14 @@ final class Assembly implements AutoCloseable {
                         processName, kafka, topics, tenants, replies.orElseThrow(), events, () -> outage().isPresent()),
                 new WorkerService.Backend(
                         loaded.model(),
-                        store,
+                        catalog,
                         suggestions(),
                         table,
                         formats,
                         engine.orElseThrow(),
                         maxNumSeqs + settings.engine().maxQueuedRequests(),
                         new Watchdog.TimeLimits(stepLimit, settings.limits().admissionTime())),
-                new WorkerMetrics(registry, this::isModel, Time.system()),
+                new WorkerMetrics(registry, this::isModel, catalog::firstResult, Time.system()),
                 halt);
         worker.error().thenRun(onFailure);
         everyTick(worker::tick);
@@ -345,13 +423,11 @@ final class Assembly implements AutoCloseable {
         boolean named = settings.limits()
                 .suggestAdapters()
                 .orElseGet(() -> tenants.all().size() == 1);
-        return named
-                ? new AdapterSuggestions(store.ids(), "the metric tidemark_boundary of a worker")
-                : AdapterSuggestions.NONE;
+        return named ? new AdapterSuggestions(catalog::names, "'tidemark adapters list'") : AdapterSuggestions.NONE;
     }
 
     private boolean isModel(String name) {
-        return name.equals(loaded.model().name()) || store.isRegistered(name);
+        return name.equals(loaded.model().name()) || catalog.isKnown(name);
     }
 
     private Service calibrator() {
@@ -373,7 +449,7 @@ final class Assembly implements AutoCloseable {
                 KafkaThread.named("tidemark-calibrator", kafka),
                 new BatchScorer(
                         loaded.model(),
-                        store,
+                        catalog,
                         suggestions(),
                         calibration.maxExamples(),
                         limits,
@@ -384,6 +460,62 @@ final class Assembly implements AutoCloseable {
                 calibrator,
                 "the thread of the calibrator has ended",
                 () -> calibrator.disruption().map(reason -> "validation batches can't be processed: " + reason));
+    }
+
+    /** After the other services: their failures are in the state, and a process without it still answers requests. */
+    private Service state() {
+        Instant started = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+        WorkerStateWriter writer = WorkerStateWriter.start(
+                KafkaThread.named("tidemark-worker-state", kafka),
+                topics.workerState(),
+                processName,
+                kafka.newProducer(Map.of(ProducerConfig.MAX_BLOCK_MS_CONFIG, STATE_BLOCK_MS)),
+                () -> currentState(started),
+                () -> new Heartbeat(
+                        Instant.now(),
+                        engine.map(running -> running.stats().runningSequences())
+                                .orElse(0),
+                        engine.map(running -> running.stats().queuedRequests()).orElse(0)));
+        return service(writer, "the thread that writes the state of the process has ended", Optional::empty);
+    }
+
+    private WorkerStateRecord currentState(Instant started) {
+        LanguageModel model = loaded.model();
+        return new WorkerStateRecord(
+                processName,
+                settings.role().name().toLowerCase(Locale.ROOT),
+                Optional.ofNullable(Assembly.class.getPackage().getImplementationVersion())
+                        .orElse("(unpackaged)"),
+                new WorkerStateRecord.Base(
+                        model.name(),
+                        model.digest(),
+                        model.config().contextLength(),
+                        model.config().numLayers(),
+                        model.computeType().label(),
+                        model.kernels().label()),
+                started,
+                adapterTable.position(),
+                catalog.states().stream().map(this::withBoundary).toList(),
+                0);
+    }
+
+    private WorkerStateRecord.Adapter withBoundary(NameState name) {
+        return new WorkerStateRecord.Adapter(
+                name.name(),
+                name.state(),
+                name.digest(),
+                name.offset(),
+                name.next(),
+                name.digest().isEmpty()
+                        ? OptionalInt.empty()
+                        : OptionalInt.of(table.of(
+                                        name.name(),
+                                        loaded.model().version(name.digest().get()))
+                                .applied()
+                                .boundary()
+                                .layers()),
+                name.reason(),
+                name.message());
     }
 
     /** Stops the services, and opens no further ones. */

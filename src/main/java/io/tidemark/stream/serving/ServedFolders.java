@@ -2,7 +2,7 @@ package io.tidemark.stream.serving;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
-import io.tidemark.stream.settings.AdapterFolders;
+import io.tidemark.stream.settings.AdaptersOfSettings;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +35,7 @@ public final class ServedFolders {
      * The PEFT folders of the adapters by id.
      *
      * @throws IllegalArgumentException if the folder of the model or of an adapter is missing, or as {@link
-     *     AdapterFolders#of}
+     *     AdaptersOfSettings#of}
      */
     static SortedMap<String, Path> require(TidemarkSettings settings) {
         Path model = settings.model().dir();
@@ -43,7 +43,7 @@ public final class ServedFolders {
             throw new IllegalArgumentException("tidemark.model.dir (--model): '" + model + "' "
                     + missing(model, "config.json") + "; name the Hugging Face folder of the base model");
         }
-        SortedMap<String, Path> adapters = AdapterFolders.of(settings);
+        SortedMap<String, Path> adapters = AdaptersOfSettings.of(settings);
         adapters.forEach((id, folder) -> {
             if (!Files.isRegularFile(folder.resolve("adapter_config.json"))) {
                 throw new IllegalArgumentException("adapter '" + id + "': '" + folder + "' "

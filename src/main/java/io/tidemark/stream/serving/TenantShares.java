@@ -58,7 +58,8 @@ final class TenantShares {
                                 number(limits.maxTokens(), topic, name, Tenant.RequestLimits.NONE.maxTokens()),
                                 number(limits.maxLogprobs(), topic, name, Tenant.RequestLimits.NONE.maxLogprobs()),
                                 number(limits.minPriority(), topic, name, Tenant.RequestLimits.NONE.minPriority()),
-                                number(limits.maxPriority(), topic, name, Tenant.RequestLimits.NONE.maxPriority()))),
+                                number(limits.maxPriority(), topic, name, Tenant.RequestLimits.NONE.maxPriority()),
+                                limits.adapters().of(topic, name))),
                 weight,
                 limits.maxOpenTokens().of(topic, name));
     }

@@ -1,7 +1,7 @@
 package io.tidemark.stream.serving;
 
-import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
+import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.load.HeapBudget;
@@ -72,6 +72,7 @@ final class WorkerService implements Service {
     private final CancellationReader cancellations;
     private final Duration grace;
     private final Runnable halt;
+    private final Runnable boundaries;
     private final Thread thread;
     private final ExecutorService admissionThreads;
     private final ExecutorService formatThreads;
@@ -101,6 +102,7 @@ final class WorkerService implements Service {
     /**
      * The parts of a process that answer requests. They must stay open until the service is closed.
      *
+     * @param adapters    what names stand for
      * @param suggestions what errors for unknown adapters say
      * @param boundaries the boundary table, read to the end of its topic
      * @param formats    compiles the formats that answers may have
@@ -109,7 +111,7 @@ final class WorkerService implements Service {
      */
     record Backend(
             LanguageModel model,
-            AdapterStore adapters,
+            AdapterCatalog adapters,
             AdapterSuggestions suggestions,
             BoundaryTable boundaries,
             AnswerFormats formats,
@@ -131,7 +133,7 @@ final class WorkerService implements Service {
                 new HeapBudget(Runtime.getRuntime().maxMemory(), TidemarkSettings.TopicSettings.MAX_RECORD_BYTES);
         int maxRequestBytes = Math.toIntExact(settings.limits().requestBytes().asLongValue());
         LanguageModel model = backend.model();
-        AdapterStore adapters = backend.adapters();
+        AdapterCatalog adapters = backend.adapters();
         Time time = Time.system();
         grace = settings.worker().shutdownGrace();
         control = new LoopControl(grace, cluster.outage(), time);
@@ -183,7 +185,7 @@ final class WorkerService implements Service {
                         cluster.topics(),
                         cluster.tenants(),
                         new ReplyRouting(settings.replies().headers().orElse(List.of()), cluster.replies(), events)),
-                new DeliveryLoop.Requests(requests, work, metrics),
+                new DeliveryLoop.Requests(requests, work, metrics, adapters::isDelayed),
                 control,
                 status,
                 new DeliveryLoop.Threads(transactionThread, probeThread),
@@ -196,7 +198,8 @@ final class WorkerService implements Service {
         metrics.bind(work, requests, cluster.topics().requestTopics(), group);
         metrics.bind(status.requestTopics(), cluster.topics().requestTopics(), group);
         metrics.bind(backend.formats());
-        metrics.bind(backend.boundaries(), adapters.ids(), admission);
+        metrics.bind(backend.boundaries());
+        boundaries = () -> metrics.boundaries(adapters.names(), admission::currentBoundary);
         backend.engine().failure().thenRun(this::crash);
         thread = new Thread(() -> run(loop), "tidemark-requests");
         thread.start();
@@ -251,9 +254,10 @@ final class WorkerService implements Service {
         control.crash();
     }
 
-    /** Checks the time limits of steps and admissions; called once a second. */
+    /** Checks the time limits of steps and admissions, and sets the metrics of boundaries; called once a second. */
     void tick() {
         requests.watchdog().tick();
+        boundaries.run();
     }
 
     /** Completes with an error after which the process must end. */

@@ -31,6 +31,9 @@ public final class SettingsValidator {
                 "tidemark.engine.deterministic needs tidemark.engine.compute-type=int8");
         size("tidemark.engine.prefix-cache", settings.engine().prefixCache(), 0, Long.MAX_VALUE);
         size("tidemark.engine.adapter-bytes", settings.engine().adapterBytes(), 1, Long.MAX_VALUE);
+        size("tidemark.sources.cache-bytes", settings.sources().cacheBytes(), 0, Long.MAX_VALUE);
+        size("tidemark.sources.adapter-bytes", settings.sources().adapterBytes(), 1, Long.MAX_VALUE);
+        SourcesOfSettings.of(settings.sources());
         size("tidemark.limits.request-bytes", settings.limits().requestBytes(), 1, TopicSettings.MAX_RECORD_BYTES);
         formats(settings.limits());
         require(!settings.worker().shutdownGrace().isNegative(), "tidemark.worker.shutdown-grace must be 0S or more");

@@ -28,16 +28,19 @@ public record TenantPlan(
             LimitList maxTokens,
             LimitList maxLogprobs,
             LimitList minPriority,
-            LimitList maxPriority) {
+            LimitList maxPriority,
+            AdapterPrefixes adapters) {
 
-        private Map<String, LimitList> byName() {
+        /** The names of tenants and topics that each setting has. */
+        private Map<String, Set<String>> names() {
             return Map.of(
-                    "max-open-tokens", maxOpenTokens,
-                    "max-choices", maxChoices,
-                    "max-tokens", maxTokens,
-                    "max-logprobs", maxLogprobs,
-                    "min-priority", minPriority,
-                    "max-priority", maxPriority);
+                    "max-open-tokens", maxOpenTokens.names(),
+                    "max-choices", maxChoices.names(),
+                    "max-tokens", maxTokens.names(),
+                    "max-logprobs", maxLogprobs.names(),
+                    "min-priority", minPriority.names(),
+                    "max-priority", maxPriority.names(),
+                    "adapters", adapters.names());
         }
     }
 
@@ -58,7 +61,8 @@ public record TenantPlan(
                         limit("max-tokens", settings.maxTokens().orElse(List.of()), 1, Integer.MAX_VALUE),
                         limit("max-logprobs", settings.maxLogprobs().orElse(List.of()), -1, Integer.MAX_VALUE),
                         limit("min-priority", settings.minPriority().orElse(List.of()), Integer.MIN_VALUE, 0),
-                        limit("max-priority", settings.maxPriority().orElse(List.of()), 0, Integer.MAX_VALUE)));
+                        limit("max-priority", settings.maxPriority().orElse(List.of()), 0, Integer.MAX_VALUE),
+                        AdapterPrefixes.of(settings.adapters().orElse(List.of()))));
         plan.requireKnownNames();
         return plan;
     }
@@ -81,8 +85,8 @@ public record TenantPlan(
             }
         }
         divided.forEach((topic, names) -> names.forEach(each -> known.add(tenant(topic, each.name()))));
-        limits.byName()
-                .forEach((setting, list) -> list.names().forEach(name -> {
+        limits.names()
+                .forEach((setting, names) -> names.forEach(name -> {
                     if (!known.contains(name)) {
                         throw new IllegalArgumentException(PREFIX + setting
                                 + " must be limits of tenants that exist, not of '" + name + "'; there are " + known);

@@ -10,6 +10,7 @@ import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.Pattern;
 import jakarta.validation.constraints.PositiveOrZero;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -44,6 +45,8 @@ public interface TidemarkSettings {
      * A folder of PEFT folders. A sub-folder with an {@code adapter_config.json} is an adapter with the folder's name.
      */
     Optional<Path> adapterFolder();
+
+    SourceSettings sources();
 
     EngineSettings engine();
 
@@ -84,6 +87,93 @@ public interface TidemarkSettings {
 
         /** Name of the base model in requests and boundary records. Absent: the name of the folder. */
         Optional<String> name();
+    }
+
+    /** {@code tidemark.sources.*}: the places from which adapters are downloaded or read, and the cache folder. */
+    interface SourceSettings {
+
+        /** When the files of an adapter are fetched: when its record arrives, or with the first request for it. */
+        @WithDefault("arrival")
+        Fetch fetch();
+
+        /** Whether the files of an adapter are fetched before its first request. */
+        enum Fetch {
+            ARRIVAL,
+            REQUEST
+        }
+
+        /** Prefixes of the URIs that may be downloaded, such as {@code s3://bucket/team}, by whole segments. */
+        Optional<List<String>> allowed();
+
+        /** The folder below which {@code file:} sources are. Absent: there are none. */
+        Optional<Path> fileRoot();
+
+        /** The folder of downloaded adapters, which processes may share. Absent: in that for temporary files. */
+        Optional<Path> cacheDir();
+
+        /** Size of the cache folder. The least recently used adapters are evicted. */
+        @WithDefault("10G")
+        MemorySize cacheBytes();
+
+        /** Maximum size of an adapter. */
+        @WithDefault("2G")
+        MemorySize adapterBytes();
+
+        /** Time limit of a download, its repetitions included. */
+        @WithDefault("10M")
+        Duration downloadTime();
+
+        /** Maximum number of adapters that are downloaded at a time. */
+        @WithDefault("4")
+        int downloads();
+
+        S3Settings s3();
+
+        HubSettings hub();
+
+        RegistrySettings registry();
+    }
+
+    /** {@code tidemark.sources.s3.*}: the object store of {@code s3:} sources. The AWS SDK finds the credentials. */
+    interface S3Settings {
+
+        /** The address of the store. Absent: that of the region in AWS. */
+        Optional<URI> endpoint();
+
+        /** The region. Absent: the one that the AWS SDK finds, or {@code us-east-1} with an endpoint. */
+        Optional<String> region();
+
+        /** Whether the bucket is in the path of an address instead of in its host, as many stores need it. */
+        @WithDefault("false")
+        boolean pathStyle();
+    }
+
+    /** {@code tidemark.sources.hub.*}: the hub of {@code hf:} sources. */
+    interface HubSettings {
+
+        /** The address of the hub. */
+        @WithDefault("https://huggingface.co")
+        URI endpoint();
+
+        /** The token for the hub. It goes to the endpoint only. */
+        Optional<String> token();
+
+        /** Hosts to which the hub may redirect, with their sub-domains. */
+        @WithDefault("huggingface.co,hf.co")
+        List<String> redirectHosts();
+    }
+
+    /** {@code tidemark.sources.registry.*}: the registries of {@code oci:} sources. */
+    interface RegistrySettings {
+
+        /** The user, if a single registry is allowed. Absent: anonymous. */
+        Optional<String> user();
+
+        /** The password of the user. */
+        Optional<String> password();
+
+        /** Registries, with their ports, that are reached without TLS. */
+        Optional<List<String>> plainHttp();
     }
 
     /** {@code tidemark.engine.*}: device, parallelism and memory of the generation engine. */
@@ -258,6 +348,12 @@ public interface TidemarkSettings {
 
         /** Maximum of {@code priority}, 0 or more. */
         Optional<List<String>> maxPriority();
+
+        /**
+         * What the adapters and aliases begin with that a tenant may use: {@code PREFIX|PREFIX} for all tenants, or
+         * {@code TENANT=PREFIX|PREFIX} for one. Absent: each.
+         */
+        Optional<List<String>> adapters();
     }
 
     /** {@code tidemark.worker.*}: the service that answers requests. */
@@ -460,6 +556,14 @@ public interface TidemarkSettings {
         @WithDefault("validation-dead-letters")
         @NotBlank
         String validationDeadLetters();
+
+        @WithDefault("adapters")
+        @NotBlank
+        String adapters();
+
+        @WithDefault("worker-state")
+        @NotBlank
+        String workerState();
 
         @WithDefault("adapter-boundaries")
         @NotBlank

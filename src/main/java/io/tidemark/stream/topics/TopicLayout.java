@@ -35,6 +35,8 @@ public record TopicLayout(
         String boundaries,
         String calibrationState,
         String boundaryDecisions,
+        String adapters,
+        String workerState,
         int partitions,
         int calibrationPartitions,
         short replicationFactor) {
@@ -54,6 +56,13 @@ public record TopicLayout(
 
     private static final Map<String, String> CANCELLATION_RETENTION =
             Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(TimeUnit.HOURS.toMillis(1)));
+
+    /** Most records replace an earlier one, and each start reads all that are left. */
+    private static final Map<String, String> HEARTBEATS = Map.of(
+            TopicConfig.SEGMENT_MS_CONFIG,
+            Long.toString(TimeUnit.HOURS.toMillis(1)),
+            TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG,
+            "0.1");
 
     private static final Map<String, String> DECISION_RETENTION =
             Map.of(TopicConfig.RETENTION_MS_CONFIG, Long.toString(TimeUnit.DAYS.toMillis(30)));
@@ -77,6 +86,8 @@ public record TopicLayout(
                 prefix + settings.adapterBoundaries(),
                 prefix + settings.calibrationState(),
                 prefix + settings.boundaryDecisions(),
+                prefix + settings.adapters(),
+                prefix + settings.workerState(),
                 settings.partitions(),
                 settings.calibrationPartitions(),
                 settings.replicationFactor());
@@ -109,6 +120,8 @@ public record TopicLayout(
             topics.add(deleted(deadLetters, partitions, largeRecords));
         }
         topics.add(compacted(boundaries, Map.of()));
+        topics.add(compacted(adapters, UNCOMPRESSED));
+        topics.add(compacted(workerState, HEARTBEATS));
         if (role.calibrates()) {
             validationTopics.names().forEach(name -> topics.add(deleted(name, calibrationPartitions, ofClients)));
             topics.add(deleted(validationDeadLetters, calibrationPartitions, largeRecords));

@@ -10,6 +10,7 @@ import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.SweepRun;
+import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
@@ -214,7 +215,14 @@ final class OneThreadCalibrator implements AutoCloseable {
                 new KafkaThread(kafka, time, task -> {
                     throw new AssertionError("the test runs the calibrator");
                 }),
-                new BatchScorer(model, adapters, AdapterSuggestions.NONE, 10, SweepLimits.DEFAULT, this::sweep, time),
+                new BatchScorer(
+                        model,
+                        AdapterCatalog.ofFolders(adapters),
+                        AdapterSuggestions.NONE,
+                        10,
+                        SweepLimits.DEFAULT,
+                        this::sweep,
+                        time),
                 new CalibrationListener() {
                     @Override
                     public void onProgress(String adapter, String batchId, double progress) {}

@@ -4,6 +4,7 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
+import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.time.Time;
 import java.util.List;
@@ -17,7 +18,7 @@ public final class ScoredExamples {
     public static List<TokenizedExample> of(LanguageModel model, AdapterStore adapters, byte[] value) throws Exception {
         BatchScorer scorer = new BatchScorer(
                 model,
-                adapters,
+                AdapterCatalog.ofFolders(adapters),
                 AdapterSuggestions.NONE,
                 100,
                 SweepLimits.DEFAULT,

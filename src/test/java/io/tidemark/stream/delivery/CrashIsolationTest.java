@@ -29,7 +29,8 @@ class CrashIsolationTest {
             Deliveries.metadata(Optional.empty(), false, SUSPECTS, new BitSet()));
     private final PartitionProgress second = Deliveries.progress(new TopicPartition("t", 1));
     private final List<PartitionProgress> owned = List.of(first, second);
-    private final ReadAhead readAhead = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 100, ReadAheadTest.BUDGET);
+    private final ReadAhead readAhead =
+            new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 100, ReadAheadTest.BUDGET, any -> false);
     private final CrashIsolation isolation = new CrashIsolation(readAhead);
 
     @Test

@@ -3,6 +3,7 @@ package io.tidemark.stream.delivery;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
+import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.Engine;
 import io.tidemark.message.ErrorBody;
@@ -74,7 +75,7 @@ public final class Deliveries {
                 new RequestParser(MAX_REQUEST_BYTES, UnknownField.Rule.IGNORE),
                 new Admission(
                         model,
-                        adapters,
+                        AdapterCatalog.ofFolders(adapters),
                         new BoundaryTable(),
                         RequestFixtures.noFormats(),
                         AdapterSuggestions.NONE,

@@ -73,6 +73,8 @@ final class LoopTopics implements AutoCloseable {
                 name + "-boundaries",
                 name + "-state",
                 name + "-decisions",
+                name + "-adapters",
+                name + "-workers",
                 partitions,
                 1,
                 (short) 1);

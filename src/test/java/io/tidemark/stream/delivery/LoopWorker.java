@@ -119,7 +119,7 @@ final class LoopWorker {
                         Deliveries.tenants(of.layout().requestTopics()),
                         new ReplyRouting(
                                 List.of(), new ReplyTopics(of.results(), of.replies()), new EventWriter(event -> {}))),
-                new DeliveryLoop.Requests(requests, work, listener),
+                new DeliveryLoop.Requests(requests, work, listener, model -> false),
                 control,
                 status,
                 new DeliveryLoop.Threads(transactions, probes),

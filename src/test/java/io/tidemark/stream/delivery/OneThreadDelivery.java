@@ -107,7 +107,7 @@ final class OneThreadDelivery implements AutoCloseable {
         return new DeliveryLoop(
                 new DeliveryOptions(PROCESS, 4, 0.1, Deliveries.MAX_REQUEST_BYTES, budget, Duration.ofSeconds(10)),
                 new DeliveryLoop.DeliveryCluster(kafka, topics, tenants, Deliveries.toResults(topics.results())),
-                new DeliveryLoop.Requests(requests, new WorkEstimate(engine), listener),
+                new DeliveryLoop.Requests(requests, new WorkEstimate(engine), listener, model -> false),
                 control,
                 status,
                 new DeliveryLoop.Threads(Runnable::run, Runnable::run),

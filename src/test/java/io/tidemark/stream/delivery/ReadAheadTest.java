@@ -24,7 +24,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a partition start within one turn of the others, however many the others have")
     void partitionsTakeTurns() {
-        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 100, BUDGET);
+        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 100, BUDGET, any -> false);
         add(requests, "t", 0, 50);
         add(requests, "t", 1, 2);
         add(requests, "t", 2, 1);
@@ -34,7 +34,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a lower topic get one start of ten while the higher topic has requests, and all starts afterwards")
     void lowerShare() {
-        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("high", "low")), 0.1, 100, BUDGET);
+        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("high", "low")), 0.1, 100, BUDGET, any -> false);
         add(requests, "high", 0, 90);
         add(requests, "low", 0, 20);
         assertThat(take(requests, 100))
@@ -47,7 +47,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a lower topic wait for the higher one if their share is 0")
     void noShare() {
-        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("high", "low")), 0, 100, BUDGET);
+        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("high", "low")), 0, 100, BUDGET, any -> false);
         add(requests, "low", 0, 1);
         add(requests, "high", 0, 30);
         assertThat(take(requests, 31).get(30)).startsWith("low");
@@ -56,7 +56,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a lost partition are forgotten, and its place is free again")
     void removed() {
-        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 2, BUDGET);
+        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 2, BUDGET, any -> false);
         add(requests, "t", 0, 2);
         TopicPartition partition = new TopicPartition("t", 0);
         assertThat(requests.isFull(partition, 1)).isTrue();
@@ -68,7 +68,7 @@ class ReadAheadTest {
     @Test
     @DisplayName("Of a partition have an equal share of the bytes, and those of all partitions together the budget")
     void bytes() {
-        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 100, BUDGET);
+        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 100, BUDGET, any -> false);
         TopicPartition first = new TopicPartition("t", 0);
         TopicPartition second = new TopicPartition("t", 1);
         TopicPartition third = new TopicPartition("t", 2);

@@ -12,6 +12,7 @@ import io.tidemark.stream.delivery.Tenants.TopicShare;
 import io.tidemark.stream.topics.TopicLayout;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AutoClose;
@@ -32,7 +33,7 @@ class TenantDeliveryTest {
             List.of(List.of(
                     topic(
                             "team-a",
-                            new Tenant("team-a", new Tenant.RequestLimits(1, 500, 0, 0, 0)),
+                            new Tenant("team-a", new Tenant.RequestLimits(1, 500, 0, 0, 0, Optional.empty())),
                             OptionalLong.of(700)),
                     topic("team-b", Tenant.unlimited("team-b"), OptionalLong.empty()))));
 

@@ -39,7 +39,7 @@ class TenantsTest {
         Tenants tenants = ranks(Stream.concat(Stream.of("flood"), quiet.stream())
                 .map(topic -> topic(topic, 1, OptionalLong.empty()))
                 .toList());
-        ReadAhead requests = new ReadAhead(tenants, 0.1, 32, ReadAheadTest.BUDGET);
+        ReadAhead requests = new ReadAhead(tenants, 0.1, 32, ReadAheadTest.BUDGET, any -> false);
         add(requests, tenants, "flood", "", LONG, 10_000);
         Deque<Delivery> running = new ArrayDeque<>();
         for (int i = 0; i < 80; i++) {
@@ -66,7 +66,7 @@ class TenantsTest {
                 List.of(topic("urgent", 1, OptionalLong.empty())),
                 List.of(topic("team-a", 3, OptionalLong.empty()), topic("team-b", 1, OptionalLong.empty())),
                 List.of(topic("bulk", 1, OptionalLong.empty())));
-        ReadAhead requests = new ReadAhead(tenants, 0.1, 32, ReadAheadTest.BUDGET);
+        ReadAhead requests = new ReadAhead(tenants, 0.1, 32, ReadAheadTest.BUDGET, any -> false);
         for (String topic : List.of("urgent", "team-a", "team-b", "bulk")) {
             add(requests, tenants, topic, "", SHORT, 1000);
         }
@@ -86,7 +86,7 @@ class TenantsTest {
         Tenants tenants = ranks(
                 List.of(topic("a", 1, OptionalLong.of(2500)), topic("b", 1, OptionalLong.empty())),
                 List.of(topic("low", 1, OptionalLong.empty())));
-        ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET);
+        ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET, any -> false);
         add(requests, tenants, "a", "", LONG, 5);
         add(requests, tenants, "b", "", SHORT, 3);
         add(requests, tenants, "low", "", SHORT, 1);
@@ -119,7 +119,7 @@ class TenantsTest {
     @DisplayName("Without open requests start one that exceeds their open tokens alone")
     void largerThanOpenTokens() {
         Tenants tenants = ranks(List.of(topic("a", 1, OptionalLong.of(10))));
-        ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET);
+        ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET, any -> false);
         add(requests, tenants, "a", "", LONG, 2);
         Delivery first = start(requests);
         assertThat(requests.take(ReadAheadTest.nothingOpen())).isEmpty();
@@ -149,7 +149,7 @@ class TenantsTest {
     @DisplayName("Within a topic share its tokens, and get no more than other topics by their number")
     void shareOfATopic() {
         Tenants tenants = divided();
-        ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET);
+        ReadAhead requests = new ReadAhead(tenants, 0, 32, ReadAheadTest.BUDGET, any -> false);
         for (String name : List.of("red", "blue", "claim 1", "claim 2")) {
             add(requests, tenants, "shared", name, SHORT, 1000);
         }
@@ -168,7 +168,7 @@ class TenantsTest {
     @DisplayName("Within a partition: the oldest request of all tenants runs alone first, and all are removed together")
     void onePartition() {
         Tenants tenants = divided();
-        ReadAhead requests = new ReadAhead(tenants, 0, 2, ReadAheadTest.BUDGET);
+        ReadAhead requests = new ReadAhead(tenants, 0, 2, ReadAheadTest.BUDGET, any -> false);
         add(requests, tenants, "shared", "blue", SHORT, 1);
         add(requests, tenants, "shared", "red", SHORT, 1);
         add(requests, tenants, "shared", "blue", SHORT, 1);

@@ -35,7 +35,8 @@ class WorkerMetricsTest {
 
     private final VirtualTime time = new VirtualTime();
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final WorkerMetrics metrics = new WorkerMetrics(registry, "a"::equals, time);
+    private final WorkerMetrics metrics =
+            new WorkerMetrics(registry, "a"::equals, (adapter, offset) -> Optional.empty(), time);
 
     @Test
     @DisplayName("Have a histogram of the time to first token by adapter, with buckets from 5 ms to 10 min")
@@ -258,6 +259,10 @@ class WorkerMetricsTest {
                 SOURCE,
                 "base",
                 Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                OptionalLong.empty(),
+                OptionalLong.empty(),
                 OptionalInt.empty(),
                 OptionalInt.empty(),
                 OptionalLong.empty(),

@@ -10,6 +10,7 @@ import io.tidemark.stream.settings.TenantPlan;
 import io.tidemark.stream.settings.TidemarkSettings;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,7 @@ class TenantSharesTest {
         TenantPlan plan = TenantPlan.of(settings.topics(), settings.tenants());
         Tenant.RequestLimits none = Tenant.RequestLimits.NONE;
         Tenant.RequestLimits four = new Tenant.RequestLimits(
-                4, none.maxTokens(), none.maxLogprobs(), none.minPriority(), none.maxPriority());
+                4, none.maxTokens(), none.maxLogprobs(), none.minPriority(), none.maxPriority(), Optional.empty());
         OptionalLong any = OptionalLong.empty();
         assertThat(new TenantShares(plan, "p.").ranks())
                 .containsExactly(
@@ -51,7 +52,9 @@ class TenantSharesTest {
                                         1,
                                         List.of(new TenantShare(
                                                 "",
-                                                new Tenant("p.own", new Tenant.RequestLimits(2, 300, -1, -5, 7)),
+                                                new Tenant(
+                                                        "p.own",
+                                                        new Tenant.RequestLimits(2, 300, -1, -5, 7, Optional.empty())),
                                                 1,
                                                 OptionalLong.of(5000))))));
         assertThat(TenantShares.of(settings)).isNotNull();

@@ -140,6 +140,11 @@ public final class Delivery {
         return estimate.tokens();
     }
 
+    /** The adapter, alias or base model that the request names, as far as it is known before it is parsed. */
+    public Optional<String> model() {
+        return estimate.model();
+    }
+
     public TopicPartition partition() {
         return progress.partition();
     }

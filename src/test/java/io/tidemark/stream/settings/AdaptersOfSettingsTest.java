@@ -13,7 +13,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class AdapterFoldersTest {
+class AdaptersOfSettingsTest {
 
     @Test
     @DisplayName(
@@ -29,7 +29,7 @@ class AdapterFoldersTest {
                 "Lora-E2E=/a/e2e,v1.2=/a/v12",
                 "TIDEMARK_ADAPTER_FOLDER",
                 parent.toString()));
-        assertThat(AdapterFolders.of(settings))
+        assertThat(AdaptersOfSettings.of(settings))
                 .isEqualTo(Map.of(
                         "restaurants",
                         Path.of("/a/restaurants"),
@@ -44,9 +44,9 @@ class AdapterFoldersTest {
     @Test
     @DisplayName("An id with two folders is rejected by name, and so is a list entry without a folder")
     void mistakes() {
-        assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "a=/x,a=/y"))))
+        assertThatThrownBy(() -> AdaptersOfSettings.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "a=/x,a=/y"))))
                 .hasMessageContaining("'a' has two folders");
-        assertThatThrownBy(() -> AdapterFolders.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "/x"))))
+        assertThatThrownBy(() -> AdaptersOfSettings.of(environment(Map.of("TIDEMARK_ADAPTER_LIST", "/x"))))
                 .hasMessageContaining("tidemark.adapter-list");
     }
 

@@ -9,9 +9,9 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** Collects the adapters of the settings {@code adapters}, {@code adapter-list} and {@code adapter-folder}. */
-public final class AdapterFolders {
+public final class AdaptersOfSettings {
 
-    private AdapterFolders() {}
+    private AdaptersOfSettings() {}
 
     /**
      * Returns all PEFT folders by adapter id.

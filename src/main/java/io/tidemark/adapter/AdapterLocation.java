@@ -1,0 +1,28 @@
+package io.tidemark.adapter;
+
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+
+/** Gives the folder with the files of one version of an adapter, from wherever they are stored. */
+@FunctionalInterface
+public interface AdapterLocation {
+
+    /**
+     * The folder, which nobody changes or removes before it is released. The future may complete on any thread; it
+     * fails if the files can't be had, with an exception whose message says why.
+     */
+    CompletableFuture<Folder> hold();
+
+    /** A folder that nobody removes, such as one of the settings. */
+    static AdapterLocation in(Path folder) {
+        Folder kept = new Folder(folder, () -> {});
+        return () -> CompletableFuture.completedFuture(kept);
+    }
+
+    /**
+     * A PEFT folder that is held.
+     *
+     * @param release ends the hold; called once
+     */
+    record Folder(Path path, Runnable release) {}
+}

@@ -1,0 +1,259 @@
+package io.tidemark.stream.state;
+
+import io.tidemark.message.TopicJson;
+import io.tidemark.message.WorkerStateRecord;
+import io.tidemark.message.WorkerStateRecord.Adapter;
+import io.tidemark.message.WorkerStateRecord.Heartbeat;
+import io.tidemark.message.WorkerStateRecord.State;
+import io.tidemark.stream.topics.KafkaConnection;
+import io.tidemark.stream.topics.KafkaThread;
+import io.tidemark.stream.topics.TurnLoop;
+import io.tidemark.text.LogText;
+import io.tidemark.time.Time;
+import io.tidemark.topic.TopicReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jboss.logging.Logger;
+
+/**
+ * Writes what this process has to the topic {@code worker-state}: a record when it changes, and a heartbeat every ten
+ * seconds. Removes the records of processes without a heartbeat for an hour, and those of this process when it ends.
+ *
+ * <p>Runs on its own thread. A cluster that does not answer delays the records and nothing else: a failure is logged,
+ * and the state is written again later.
+ */
+public final class WorkerStateWriter extends TurnLoop {
+
+    private static final Logger LOG = Logger.getLogger(WorkerStateWriter.class);
+
+    private static final Duration TURN = Duration.ofSeconds(1);
+    private static final Duration HEARTBEAT = Duration.ofSeconds(10);
+    /** How long after its last heartbeat the records of a process are removed. */
+    private static final Duration FORGOTTEN = Duration.ofHours(1);
+
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+
+    /** The order in which names are listed. */
+    private static final Comparator<Adapter> ORDER =
+            Comparator.comparing((Adapter adapter) -> rank(adapter)).thenComparing(Adapter::name);
+
+    private final String topic;
+    private final String worker;
+    private final Time time;
+    private final Supplier<WorkerStateRecord> state;
+    private final Supplier<Heartbeat> heartbeat;
+    private final Producer<byte[], byte[]> producer;
+    private final TopicReader<byte[]> reader;
+
+    /** When the last record of each key was written, milliseconds since 1970. */
+    private final Map<String, Long> written = new HashMap<>();
+
+    private Optional<WorkerStateRecord> last = Optional.empty();
+    private long lastNanos;
+    private Optional<Long> heartbeatNanos = Optional.empty();
+
+    private WorkerStateWriter(
+            KafkaThread thread,
+            String topic,
+            String worker,
+            Producer<byte[], byte[]> producer,
+            Supplier<WorkerStateRecord> state,
+            Supplier<Heartbeat> heartbeat) {
+        super("the writer of topic '" + topic + "'", CLOSE_TIMEOUT, thread.time());
+        this.topic = topic;
+        this.worker = worker;
+        this.time = thread.time();
+        this.state = state;
+        this.heartbeat = heartbeat;
+        this.producer = producer;
+        this.reader = thread.newTopicReader(topic, IsolationLevel.READ_COMMITTED, 1);
+        this.reader.addFromBeginning(topic);
+    }
+
+    /**
+     * Starts the writer.
+     *
+     * @param producer  closed by the writer
+     * @param worker    the name of this process
+     * @param state     what this process has; its adapters may be in any order, and too many
+     * @param heartbeat the load of the moment
+     */
+    public static WorkerStateWriter start(
+            KafkaThread thread,
+            String topic,
+            String worker,
+            Producer<byte[], byte[]> producer,
+            Supplier<WorkerStateRecord> state,
+            Supplier<Heartbeat> heartbeat) {
+        WorkerStateWriter writer = new WorkerStateWriter(thread, topic, worker, producer, state, heartbeat);
+        thread.thread().execute(writer);
+        return writer;
+    }
+
+    @Override
+    protected void turn() {
+        try {
+            reader.poll(TURN).forEach(this::read);
+            writeState();
+            beat();
+        } catch (WakeupException e) {
+            // from close(); the loop ends
+        } catch (KafkaException e) {
+            LOG.warnf("the topic '%s' is written again later: %s", topic, KafkaConnection.reason(e));
+            time.sleep(HEARTBEAT);
+        } catch (RuntimeException e) {
+            LOG.errorf(e, "the state of this process could not be written");
+            time.sleep(HEARTBEAT);
+        }
+    }
+
+    private void read(ConsumerRecord<byte[], byte[]> record) {
+        if (record.key() == null) {
+            return;
+        }
+        String key = new String(record.key(), StandardCharsets.UTF_8);
+        if (record.serializedValueSize() < 0) {
+            written.remove(key);
+        } else {
+            written.put(key, record.timestamp());
+        }
+    }
+
+    private void writeState() {
+        WorkerStateRecord current = state.get();
+        boolean due = time.nanosSince(lastNanos) >= HEARTBEAT.toNanos();
+        if (last.isEmpty()
+                || !current.equals(last.get())
+                        && (due || !withoutMemory(current).equals(withoutMemory(last.get())))) {
+            send(worker, Optional.of(encoded(current)));
+            last = Optional.of(current);
+            lastNanos = time.nanoTime();
+        }
+    }
+
+    /** The state without what changes with each eviction: that is written with the pace of heartbeats. */
+    private static WorkerStateRecord withoutMemory(WorkerStateRecord record) {
+        List<Adapter> adapters = record.adapters().stream()
+                .map(adapter -> adapter.state() == State.LOADED
+                        ? new Adapter(
+                                adapter.name(),
+                                State.READY,
+                                adapter.digest(),
+                                adapter.offset(),
+                                adapter.next(),
+                                adapter.boundary(),
+                                adapter.reason(),
+                                adapter.message())
+                        : adapter)
+                .toList();
+        return with(record, adapters, record.omitted());
+    }
+
+    private void beat() {
+        if (heartbeatNanos
+                .filter(nanos -> time.nanosSince(nanos) < HEARTBEAT.toNanos())
+                .isPresent()) {
+            return;
+        }
+        heartbeatNanos = Optional.of(time.nanoTime());
+        send(worker + WorkerStateRecord.HEARTBEAT_SUFFIX, Optional.of(TopicJson.write(heartbeat.get())));
+        removeForgotten();
+    }
+
+    /** Removes both records of each process whose last one is older than an hour. */
+    private void removeForgotten() {
+        long oldest = time.instant().toEpochMilli() - FORGOTTEN.toMillis();
+        Map<String, Long> latest = new HashMap<>();
+        written.forEach((key, timestamp) -> latest.merge(process(key), timestamp, Math::max));
+        new ArrayList<>(written.keySet())
+                .stream().filter(key -> latest.get(process(key)) < oldest).forEach(key -> {
+                    LOG.infof(
+                            "the state of '%s' is removed: it has had no heartbeat for an hour",
+                            LogText.of(process(key)));
+                    send(key, Optional.empty());
+                    written.remove(key);
+                });
+    }
+
+    private static String process(String key) {
+        return key.endsWith(WorkerStateRecord.HEARTBEAT_SUFFIX)
+                ? key.substring(0, key.length() - WorkerStateRecord.HEARTBEAT_SUFFIX.length())
+                : key;
+    }
+
+    private void send(String key, Optional<byte[]> value) {
+        producer.send(
+                new ProducerRecord<>(topic, key.getBytes(StandardCharsets.UTF_8), value.orElse(null)),
+                (metadata, failure) -> {
+                    if (failure != null) {
+                        LOG.warnf("a record of topic '%s' was not written: %s", topic, KafkaConnection.reason(failure));
+                    }
+                });
+    }
+
+    /** The value of a record: with as many names as it has space for. */
+    static byte[] encoded(WorkerStateRecord record) {
+        List<Adapter> sorted = record.adapters().stream().sorted(ORDER).toList();
+        int listed = sorted.size();
+        while (true) {
+            byte[] value = TopicJson.write(with(record, sorted.subList(0, listed), sorted.size() - listed));
+            if (value.length <= WorkerStateRecord.MAX_BYTES || listed == 0) {
+                return value;
+            }
+            // by the average size of a name, and at least one less
+            listed = Math.min(listed - 1, (int) ((long) listed * WorkerStateRecord.MAX_BYTES / value.length));
+        }
+    }
+
+    private static int rank(Adapter adapter) {
+        return switch (adapter.state()) {
+            case FAILED -> 0;
+            case FETCHING, WAITING -> 1;
+            default -> adapter.reason().isPresent() || adapter.next().isPresent() ? 0 : 2;
+        };
+    }
+
+    private static WorkerStateRecord with(WorkerStateRecord record, List<Adapter> adapters, int omitted) {
+        return new WorkerStateRecord(
+                record.worker(),
+                record.role(),
+                record.version(),
+                record.base(),
+                record.startedAt(),
+                record.adaptersOffset(),
+                adapters,
+                omitted);
+    }
+
+    @Override
+    public void stop() {
+        super.stop();
+        reader.wakeup();
+    }
+
+    @Override
+    protected void end() {
+        try {
+            send(worker, Optional.empty());
+            send(worker + WorkerStateRecord.HEARTBEAT_SUFFIX, Optional.empty());
+        } catch (KafkaException e) {
+            LOG.debug("the state of this process stays until it is forgotten", e);
+        } finally {
+            producer.close(Duration.ofSeconds(2));
+            reader.close();
+        }
+    }
+}

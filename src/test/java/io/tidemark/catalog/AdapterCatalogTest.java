@@ -1,0 +1,305 @@
+package io.tidemark.catalog;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.AdapterLocation;
+import io.tidemark.adapter.AdapterStore;
+import io.tidemark.adapter.RegisteredAdapter;
+import io.tidemark.adapter.source.AdapterSource;
+import io.tidemark.catalog.AdapterCatalog.Resolution;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.Folders;
+import io.tidemark.message.AdapterRecord;
+import io.tidemark.message.WorkerStateRecord.State;
+import io.tidemark.tenant.TenantWeights;
+import io.tidemark.time.VirtualTime;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+@DisplayName("Adapter catalog")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class AdapterCatalogTest {
+
+    private static final String FAMILY = "llama-gqa";
+    private static final Duration LIMIT = Duration.ofSeconds(120);
+
+    private final VirtualTime time = new VirtualTime();
+    /** The folders that are being fetched, by digest. */
+    private final Map<String, CompletableFuture<AdapterLocation.Folder>> fetched = new HashMap<>();
+
+    private FixtureModel fixture;
+    private String qv;
+    private String all;
+    private AdapterStore store;
+    private AdapterCatalog catalog;
+    private int released;
+    private long offset;
+
+    @BeforeAll
+    void load() {
+        fixture = FixtureModel.load(FAMILY);
+        try (AdapterStore digests = new AdapterStore(fixture.model())) {
+            qv = digests.load("qv", folder("qv")).digest();
+            all = digests.load("all", folder("all")).digest();
+        }
+    }
+
+    @AfterAll
+    void close() {
+        fixture.close();
+    }
+
+    @BeforeEach
+    void open() {
+        fetched.clear();
+        released = 0;
+        offset = 0;
+        store = new AdapterStore(fixture.model());
+        store.register("own", folder("qv"));
+        catalog = newCatalog(true);
+    }
+
+    @AfterEach
+    void closeStore() {
+        store.close();
+    }
+
+    private AdapterCatalog newCatalog(boolean onArrival) {
+        return new AdapterCatalog(
+                store,
+                fixture.model().digest(),
+                (source, digest) -> {
+                    AdapterSource.parse(source);
+                    return () -> fetched.computeIfAbsent(digest, any -> new CompletableFuture<>());
+                },
+                onArrival,
+                LIMIT,
+                time);
+    }
+
+    @Test
+    @DisplayName("A version is served when its files are here, and its requests are delayed until then, or are late")
+    void fetches() {
+        put("a", stored(qv));
+        assertThat(state("a").state()).isEqualTo(State.FETCHING);
+        assertThat(catalog.isDelayed("a")).isTrue();
+        assertThat(found("a").recordOffset()).hasValue(1);
+        time.sleep(LIMIT.plusSeconds(1));
+        assertThat(catalog.isDelayed("a")).isFalse();
+        assertThat(resolve("a")).isInstanceOf(Resolution.Late.class);
+        arrive(qv, "qv");
+        assertThat(state("a").state()).isEqualTo(State.READY);
+        assertThat(catalog.digest("a")).contains(qv);
+        assertThat(released).isEqualTo(1);
+        try (AdapterLease lease = store.lease(found("a").version(), "t").join()) {
+            assertThat(lease.adapter().id()).isEqualTo("a");
+            assertThat(lease.adapter().digest()).isEqualTo(qv);
+            assertThat(state("a").state()).isEqualTo(State.LOADED);
+        }
+        assertThat(released).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("Requests get the version before until the files of the new one are here; the old one stays leased")
+    void replaces() {
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        RegisteredAdapter first = found("a").version();
+        AdapterLease lease = store.lease(first, "t").join();
+        put("a", stored(all));
+        assertThat(found("a").recordOffset()).hasValue(1);
+        assertThat(state("a").next()).contains(all);
+        arrive(all, "all");
+        assertThat(found("a").recordOffset()).hasValue(2);
+        assertThat(catalog.digest("a")).contains(all);
+        assertThat(lease.adapter().digest()).isEqualTo(qv);
+        // a request that was admitted before the replacement
+        store.lease(first, "t").join().close();
+        lease.close();
+        try (AdapterLease second = store.lease(found("a").version(), "t").join()) {
+            assertThat(second.adapter().digest()).isEqualTo(all);
+        }
+    }
+
+    @Test
+    @DisplayName("A record that changes nothing but labels or the source fetches nothing, and its offset counts")
+    void sameDigest() {
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        RegisteredAdapter first = found("a").version();
+        put("a", stored(qv));
+        assertThat(found("a").version()).isSameAs(first);
+        assertThat(found("a").recordOffset()).hasValue(2);
+        assertThat(released).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName(
+            "A broken record, one for another base and one with a malformed source are shown; the one before stays")
+    void badRecords() {
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        put("a", "{\"sauce\": 1}");
+        assertThat(state("a").reason()).contains("invalid_record");
+        put("a", "{\"source\": \"file:x\", \"digest\": \"%s\", \"base\": \"%s\"}".formatted(qv, "0".repeat(64)));
+        assertThat(state("a").reason()).contains("other_base");
+        put("a", stored(all).replace("file:x", "ftp://x"));
+        assertThat(state("a").reason()).contains("invalid_source");
+        assertThat(found("a").recordOffset()).hasValue(1);
+        put("new", "{}");
+        assertThat(state("new").state()).isEqualTo(State.FAILED);
+        assertThat(resolve("new")).isInstanceOf(Resolution.Unusable.class);
+        put(FAMILY, stored(qv));
+        assertThat(state(FAMILY).reason()).contains("invalid_record");
+    }
+
+    @Test
+    @DisplayName("Files that are no adapter for the model fail the name; a valid record repairs it")
+    void invalidFiles() {
+        put("a", stored(all));
+        fetched.get(all).complete(new AdapterLocation.Folder(Path.of("no-folder"), () -> released++));
+        assertThat(state("a").state()).isEqualTo(State.FAILED);
+        assertThat(state("a").reason()).contains("invalid_adapter");
+        assertThat(released).isEqualTo(1);
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        assertThat(state("a").state()).isEqualTo(State.READY);
+    }
+
+    @Test
+    @DisplayName("A folder with another digest than the record's is refused when it is loaded")
+    void otherDigest() {
+        put("a", stored(all));
+        arrive(all, "qv");
+        assertThat(store.lease(found("a").version(), "t"))
+                .failsWithin(Duration.ofSeconds(30))
+                .withThrowableThat()
+                .withMessageContaining("has the digest " + qv);
+    }
+
+    @Test
+    @DisplayName("A lease whose files do not come fails after the time limit of loads, and later files are released")
+    void lateFiles() {
+        try (AdapterStore limited =
+                new AdapterStore(fixture.model(), Long.MAX_VALUE, TenantWeights.EQUAL, Duration.ofMillis(50))) {
+            CompletableFuture<AdapterLocation.Folder> files = new CompletableFuture<>();
+            CompletableFuture<AdapterLease> lease = limited.lease(limited.version("a", qv, () -> files, false), "t");
+            assertThat(lease)
+                    .failsWithin(Duration.ofSeconds(30))
+                    .withThrowableThat()
+                    .withCauseInstanceOf(TimeoutException.class);
+            files.complete(new AdapterLocation.Folder(folder("qv"), () -> released++));
+            assertThat(released).isEqualTo(1);
+        }
+    }
+
+    @Test
+    @DisplayName("With the setting 'request', the first request fetches the files")
+    void onRequest() {
+        catalog = newCatalog(false);
+        put("a", stored(qv));
+        assertThat(state("a").state()).isEqualTo(State.WAITING);
+        assertThat(catalog.isDelayed("a")).isFalse();
+        assertThat(fetched).isEmpty();
+        CompletableFuture<AdapterLease> lease = store.lease(found("a").version(), "t");
+        assertThat(catalog.isDelayed("a")).isTrue();
+        arrive(qv, "qv");
+        lease.join().close();
+        put("pinned", stored(all).replace("}", ", \"options\": {\"pinned\": true}}"));
+        assertThat(state("pinned").state()).isEqualTo(State.FETCHING);
+        arrive(all, "all");
+        try (AdapterLease pinned = store.lease(found("pinned").version(), "t").join()) {
+            assertThat(pinned.adapter().digest()).isEqualTo(all);
+        }
+    }
+
+    @Test
+    @DisplayName("A record replaces a folder of the settings at once, and a tombstone hides it")
+    void settings() {
+        assertThat(found("own").recordOffset()).isEqualTo(OptionalLong.empty());
+        put("own", stored(all));
+        assertThat(found("own").recordOffset()).hasValue(1);
+        assertThat(catalog.isDelayed("own")).isTrue();
+        catalog.remove("own");
+        assertThat(resolve("own")).isInstanceOf(Resolution.Unknown.class);
+        assertThat(catalog.names()).isEmpty();
+        assertThat(catalog.isKnown("own")).isFalse();
+    }
+
+    @Test
+    @DisplayName("An alias gives each id one of its adapters, with the offsets of both records; its targets may not be"
+            + " aliases, and batches may not name it")
+    void aliases() {
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        put("both", "{\"targets\": [{\"adapter\": \"a\", \"weight\": 1}, {\"adapter\": \"own\", \"weight\": 1}]}");
+        ChosenAdapter chosen = found("both", "r1", Optional.empty());
+        assertThat(chosen.alias()).contains("both");
+        assertThat(chosen.aliasOffset()).hasValue(2);
+        assertThat(found("both", "r1", Optional.of("u")).id()).isEqualTo(chosen.id());
+        put(
+                "sticky",
+                "{\"targets\": [{\"adapter\": \"a\", \"weight\": 1}, {\"adapter\": \"own\", \"weight\": 1}],"
+                        + " \"sticky\": \"user\"}");
+        String ofUser = found("sticky", "r0", Optional.of("u")).id();
+        for (int i = 1; i < 20; i++) {
+            assertThat(found("sticky", "r" + i, Optional.of("u")).id()).isEqualTo(ofUser);
+        }
+        put("chain", "{\"targets\": [{\"adapter\": \"both\", \"weight\": 1}]}");
+        assertThat(resolve("chain")).isEqualTo(new Resolution.UnknownTarget("both"));
+        assertThat(catalog.resolveAdapter("both")).isInstanceOf(Resolution.Unknown.class);
+        catalog.remove("both");
+        assertThat(resolve("both")).isInstanceOf(Resolution.Unknown.class);
+    }
+
+    private NameState state(String name) {
+        return catalog.states().stream()
+                .filter(state -> state.name().equals(name))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private Resolution resolve(String name) {
+        return catalog.resolve(name, "r", Optional.empty());
+    }
+
+    private ChosenAdapter found(String name) {
+        return found(name, "r", Optional.empty());
+    }
+
+    private ChosenAdapter found(String name, String id, Optional<String> user) {
+        return ((Resolution.Found) catalog.resolve(name, id, user)).adapter();
+    }
+
+    private void put(String name, String value) {
+        catalog.put(name, AdapterRecord.parse(value.getBytes(StandardCharsets.UTF_8)), ++offset, time.instant());
+    }
+
+    private String stored(String digest) {
+        return "{\"source\": \"file:x\", \"digest\": \"%s\", \"base\": \"%s\"}"
+                .formatted(digest, fixture.model().digest());
+    }
+
+    private void arrive(String digest, String adapter) {
+        fetched.get(digest).complete(new AdapterLocation.Folder(folder(adapter), () -> released++));
+    }
+
+    private static Path folder(String adapter) {
+        return Folders.adapter(FAMILY, adapter);
+    }
+}
