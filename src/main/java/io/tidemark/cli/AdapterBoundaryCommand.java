@@ -1,6 +1,7 @@
 package io.tidemark.cli;
 
 import io.tidemark.cli.console.ConsoleCommand;
+import io.tidemark.cli.serving.ClusterOptions;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 

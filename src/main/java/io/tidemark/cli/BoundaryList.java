@@ -3,6 +3,7 @@ package io.tidemark.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.ConsoleCommand;
+import io.tidemark.cli.serving.ClusterOptions;
 import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.ClientException;
 import io.tidemark.message.AdapterVersion;

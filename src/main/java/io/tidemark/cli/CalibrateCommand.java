@@ -11,6 +11,7 @@ import io.tidemark.cli.model.LocalModel;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.ExampleOrder;
+import io.tidemark.cli.serving.ClusterOptions;
 import io.tidemark.cli.serving.CommandSettings;
 import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.Topics;

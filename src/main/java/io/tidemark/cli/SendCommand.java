@@ -10,6 +10,7 @@ import io.tidemark.cli.file.RequestInput;
 import io.tidemark.cli.file.WindowLimits;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
+import io.tidemark.cli.serving.ClusterOptions;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.Topics;
 import io.tidemark.text.LogText;

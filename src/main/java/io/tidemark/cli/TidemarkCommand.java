@@ -1,5 +1,6 @@
 package io.tidemark.cli;
 
+import io.tidemark.cli.adapters.AdaptersCommand;
 import io.tidemark.cli.console.RootCommand;
 import io.tidemark.cli.demo.DemoCommand;
 import io.tidemark.cli.model.ComputeOptions;
@@ -19,6 +20,7 @@ import picocli.CommandLine.HelpCommand;
             SendCommand.class,
             CalibrateCommand.class,
             BoundariesCommand.class,
+            AdaptersCommand.class,
             VerifyCommand.class,
             EvaluateCommand.class,
             CurveCommand.class,

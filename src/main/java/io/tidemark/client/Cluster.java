@@ -140,12 +140,13 @@ public record Cluster(String brokers, Map<String, String> properties) {
     /**
      * Writes a record and waits for the acknowledgement of all replicas.
      *
+     * @return the offset of the record
      * @throws ClientException if the broker does not acknowledge it
      */
-    void write(ProducerRecord<String, byte[]> record) {
+    long write(ProducerRecord<String, byte[]> record) {
         Producer<String, byte[]> producer = producer();
         try {
-            producer.send(record).get();
+            return producer.send(record).get().offset();
         } catch (ExecutionException e) {
             throw ClientException.of("the broker did not acknowledge a record", e.getCause());
         } catch (InterruptedException e) {

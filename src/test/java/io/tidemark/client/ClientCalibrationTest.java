@@ -140,7 +140,9 @@ class ClientCalibrationTest {
                 Topics.DEFAULT.validationDeadLetters(),
                 Topics.DEFAULT.boundaries(),
                 Topics.DEFAULT.boundaryDecisions(),
-                "no-states");
+                "no-states",
+                Topics.DEFAULT.adapters(),
+                Topics.DEFAULT.workerState());
         RawValidationBatch batch = new RawValidationBatch("b", "a", List.of());
         try (Admin admin = cluster.admin();
                 KafkaTidemarkClient blind = KafkaTidemarkClient.builder(cluster)

@@ -39,14 +39,14 @@ class StrimziUsersTest {
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"worker", "calibrator", "client", "validation", "operator", "scaler"})
+    @ValueSource(strings = {"worker", "calibrator", "client", "validation", "operator", "publisher", "scaler"})
     @DisplayName("Have the rights in docs/configuration.md of a process that creates no topics")
     void rightsAreThoseOfThePage(String role) throws IOException {
         assertThat(granted().get("tidemark-" + role)).isEqualTo(documented(role));
     }
 
     @Test
-    @DisplayName("Are the six of the page, with SCRAM-SHA-512, which the listener requires")
+    @DisplayName("Are the seven of the page, with SCRAM-SHA-512, which the listener requires")
     void users() throws IOException {
         assertThat(granted().keySet())
                 .containsExactlyInAnyOrder(
@@ -55,6 +55,7 @@ class StrimziUsersTest {
                         "tidemark-client",
                         "tidemark-validation",
                         "tidemark-operator",
+                        "tidemark-publisher",
                         "tidemark-scaler");
         for (JsonNode user : read(FILE)) {
             assertThat(user.at("/spec/authentication/type").asText()).isEqualTo("scram-sha-512");
@@ -77,6 +78,21 @@ class StrimziUsersTest {
                                 user.getValue().getOrDefault(topic, Set.of()).contains("WRITE")))
                 .extracting(Map.Entry::getKey)
                 .containsExactlyInAnyOrder("tidemark-calibrator", "tidemark-validation", "tidemark-operator");
+    }
+
+    @Test
+    @DisplayName("Can change what the names of adapters stand for if they are that of the operator or the publisher")
+    void adapters() throws IOException {
+        assertThat(writersOf("adapters")).containsExactlyInAnyOrder("tidemark-operator", "tidemark-publisher");
+        assertThat(writersOf("worker-state")).containsExactlyInAnyOrder("tidemark-worker", "tidemark-calibrator");
+    }
+
+    private static List<String> writersOf(String topic) throws IOException {
+        return granted().entrySet().stream()
+                .filter(user ->
+                        user.getValue().getOrDefault("topic " + topic, Set.of()).contains("WRITE"))
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     @Test

@@ -141,7 +141,11 @@ public final class AsyncApi {
                         isBinary(headerSchema(message, header.getKey()))
                                 ? Base64.getDecoder().decode(header.getValue().asText())
                                 : TopicRecord.bytes(header.getValue().asText()))));
-        return new TopicRecord(topic, TopicRecord.bytes(key(message, payload).orElse("k")), value, headers);
+        String key = key(message, payload)
+                .orElse(resolved(message.at("/bindings/kafka/key"))
+                        .at("/examples/0")
+                        .asText("k"));
+        return new TopicRecord(topic, TopicRecord.bytes(key), value, headers);
     }
 
     private List<String> problems(JsonNode message, TopicRecord record) {

@@ -86,6 +86,8 @@ class AsyncApiTest {
                 .containsOnly(
                         "adapter-boundaries",
                         "calibration-state",
+                        "adapters",
+                        "worker-state",
                         "generation-dead-letters",
                         "validation-dead-letters");
     }

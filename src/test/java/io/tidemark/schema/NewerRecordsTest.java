@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.calibration.rule.CalibrationState;
+import io.tidemark.message.AdapterRecord;
 import io.tidemark.message.BoundaryDecisionRecord;
 import io.tidemark.message.CalibrationStateRecord;
 import io.tidemark.message.CancellationMessage;
@@ -16,6 +17,7 @@ import io.tidemark.message.RequestMessage;
 import io.tidemark.message.TableEntry;
 import io.tidemark.message.TopicJson;
 import io.tidemark.message.ValidationBatch;
+import io.tidemark.message.WorkerStateRecord;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -43,8 +45,11 @@ class NewerRecordsTest {
         return AsyncApi.current().examples().stream();
     }
 
+    /** A reader of {@code adapters} refuses unknown fields, see {@link #adapterRecordsAreRefused}. */
     static Stream<TopicRecord> values() {
-        return examples().filter(example -> !example.topic().endsWith("dead-letters"));
+        return examples()
+                .filter(example -> !example.topic().endsWith("dead-letters"))
+                .filter(example -> !example.topic().equals("adapters"));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -80,6 +85,19 @@ class NewerRecordsTest {
         assertThat(known).isNotInstanceOfAny(Parsed.Invalid.class, TableEntry.Broken.class);
         assertThat(read(newer(record, PASSED_ON))).isEqualTo(known);
         assertThat(read(newer(record, MAPS))).isNotInstanceOf(Parsed.Invalid.class);
+    }
+
+    @Test
+    @DisplayName("Is refused on 'adapters': an older worker would serve something else than the record says")
+    void adapterRecordsAreRefused() {
+        assertThat(examples().filter(example -> example.topic().equals("adapters")))
+                .hasSize(2)
+                .allSatisfy(record -> {
+                    TopicRecord newer = record.with(json -> json.put(UNKNOWN, 3));
+                    assertThat(AdapterRecord.parse(record.value())).isInstanceOf(Parsed.Valid.class);
+                    assertThat(AdapterRecord.parse(newer.value())).isInstanceOf(Parsed.Invalid.class);
+                    assertThat(AsyncApi.current().problems(newer)).isNotEmpty();
+                });
     }
 
     @Test
@@ -128,6 +146,9 @@ class NewerRecordsTest {
                         "boundary-decisions/watch",
                         "boundary-decisions/boundaries",
                         "boundary-decisions/evidence",
+                        "worker-state",
+                        "worker-state/base",
+                        "worker-state/adapters",
                         "calibration-state/version",
                         "calibration-state/claim");
     }
@@ -149,6 +170,12 @@ class NewerRecordsTest {
             case "boundary-decisions" -> BoundaryDecisionRecord.parse(record.keyText(), record.value());
             case "calibration-state" ->
                 withoutOtherFields(CalibrationStateRecord.parse(record.keyText(), record.value()));
+            case "worker-state" ->
+                result(
+                        record,
+                        record.keyText().endsWith(WorkerStateRecord.HEARTBEAT_SUFFIX)
+                                ? WorkerStateRecord.Heartbeat.class
+                                : WorkerStateRecord.class);
             default -> throw new IllegalArgumentException(record.topic());
         };
     }

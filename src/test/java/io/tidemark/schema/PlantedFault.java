@@ -115,6 +115,28 @@ public record PlantedFault(String topic, String name, UnaryOperator<TopicRecord>
                 "a boundary without a mean",
                 json -> json.putArray("boundaries").addObject().put("boundary", 1));
 
+        add(faults, "adapters", "no key", record -> record.withKey((byte[]) null));
+        value(faults, "adapters", "neither a source nor targets", json -> json.removeAll());
+        value(faults, "adapters", "an unknown field", json -> json.put("pin", true));
+        value(faults, "adapters", "a source and targets", json -> {
+            json.put("source", "s3://b/a").put("digest", "0".repeat(64)).put("base", "0".repeat(64));
+            json.putArray("targets").addObject().put("adapter", "a").put("weight", 1);
+        });
+
+        // the first record of the topic may be a state or a heartbeat
+        add(faults, "worker-state", "no key", record -> record.withKey((byte[]) null));
+        value(faults, "worker-state", "no fields", json -> json.removeAll());
+        value(
+                faults,
+                "worker-state",
+                "a negative number",
+                json -> json.put("omitted", -1).put("running", -1));
+        add(
+                faults,
+                "worker-state",
+                "a tombstone without a key",
+                record -> record.withKey((byte[]) null).withValue(null));
+
         for (String topic : List.of("generation-dead-letters", "validation-dead-letters")) {
             add(faults, topic, "no error code", record -> record.withoutHeader("tidemark.error.code"));
             header(faults, topic, "tidemark.source.offset", TopicRecord.bytes("-1"));

@@ -2,13 +2,16 @@ package io.tidemark.cli.serving;
 
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
+import io.tidemark.adapter.source.SourceOptions;
 import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.Topics;
 import io.tidemark.stream.settings.RuleOfSettings;
+import io.tidemark.stream.settings.SourcesOfSettings;
 import io.tidemark.stream.settings.TidemarkSettings.CalibratorSettings;
 import io.tidemark.stream.settings.TidemarkSettings.Role;
+import io.tidemark.stream.settings.TidemarkSettings.SourceSettings;
 import io.tidemark.stream.settings.TidemarkSettings.TopicSettings;
 import io.tidemark.stream.topics.TopicLayout;
 import io.tidemark.stream.topics.TopicSetup;
@@ -28,6 +31,7 @@ import org.apache.kafka.clients.admin.Admin;
 public final class CommandSettings {
 
     private static final String TOPICS = "tidemark.topics";
+    private static final String SOURCES = "tidemark.sources";
     private static final String CALIBRATOR = "tidemark.calibrator";
     private static final int ABOVE_SYSTEM_PROPERTIES = 500;
     private static final int BELOW_ENVIRONMENT = 260; // as in Quarkus
@@ -57,7 +61,9 @@ public final class CommandSettings {
                 layout.validationDeadLetters(),
                 layout.boundaries(),
                 layout.boundaryDecisions(),
-                layout.calibrationState());
+                layout.calibrationState(),
+                layout.adapters(),
+                layout.workerState());
     }
 
     /** Creates missing topics with the layout that workers and calibrators would create. */
@@ -81,6 +87,26 @@ public final class CommandSettings {
                 .getConfigMapping(CalibratorSettings.class, CALIBRATOR);
         try {
             return new BoundaryRule(RuleOfSettings.of(settings, layers), RuleOfSettings.objective(settings), layers);
+        } catch (IllegalArgumentException e) {
+            throw new CommandException(e.getMessage(), e);
+        }
+    }
+
+    /**
+     * The sources of adapters by the settings of this environment.
+     *
+     * @param root takes precedence over the setting
+     * @throws CommandException when a setting is wrong
+     */
+    public static SourceOptions sources(Optional<Path> root) {
+        SourceSettings settings = sources()
+                .addDiscoveredConverters()
+                .withMapping(SourceSettings.class, SOURCES)
+                .build()
+                .getConfigMapping(SourceSettings.class, SOURCES);
+        try {
+            SourceOptions options = SourcesOfSettings.of(settings);
+            return root.isEmpty() ? options : options.withFileRoot(root.get());
         } catch (IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }

@@ -29,7 +29,9 @@ class CommandSettingsTest {
                         "validation-dead-letters",
                         "adapter-boundaries",
                         "boundary-decisions",
-                        "calibration-state"));
+                        "calibration-state",
+                        "adapters",
+                        "worker-state"));
     }
 
     @Test

@@ -1,13 +1,14 @@
-package io.tidemark.cli;
+package io.tidemark.cli.serving;
 
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.FailureText;
-import io.tidemark.cli.serving.CommandSettings;
+import io.tidemark.client.AdapterTopic;
 import io.tidemark.client.BoundaryTopic;
 import io.tidemark.client.CalibrationStates;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.Topics;
+import io.tidemark.client.WorkerStates;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -21,7 +22,7 @@ import java.util.Properties;
 import picocli.CommandLine.Option;
 
 /** The options of every command that connects to a Kafka cluster as a client. */
-final class ClusterOptions {
+public final class ClusterOptions {
 
     private static final String BROKERS = "bootstrap.servers";
     private static final Path STDIN = Path.of("-");
@@ -60,7 +61,7 @@ final class ClusterOptions {
      *
      * @throws CommandException when the file of the properties cannot be read
      */
-    Cluster cluster() {
+    public Cluster cluster() {
         if (cluster.isEmpty()) {
             Map<String, String> all = new LinkedHashMap<>();
             file.ifPresent(path -> all.putAll(read(path)));
@@ -75,26 +76,38 @@ final class ClusterOptions {
         return cluster.get();
     }
 
-    Topics topics() {
+    public Topics topics() {
         return CommandSettings.topics(prefix);
     }
 
     /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
-    BoundaryTopic boundaries() {
+    public BoundaryTopic boundaries() {
         cluster().requireTopics(topics().boundaries());
         return new BoundaryTopic(cluster(), topics());
     }
 
     /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
-    DecisionTopic decisions() {
+    public DecisionTopic decisions() {
         cluster().requireTopics(topics().boundaryDecisions());
         return new DecisionTopic(cluster(), topics());
     }
 
     /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
-    CalibrationStates calibrationStates() {
+    public CalibrationStates calibrationStates() {
         cluster().requireTopics(topics().calibrationState());
         return new CalibrationStates(cluster(), topics());
+    }
+
+    /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
+    public AdapterTopic adapters() {
+        cluster().requireTopics(topics().adapters());
+        return new AdapterTopic(cluster(), topics());
+    }
+
+    /** @throws io.tidemark.client.ClientException when no broker answers or the topic does not exist */
+    public WorkerStates workerStates() {
+        cluster().requireTopics(topics().workerState());
+        return new WorkerStates(cluster(), topics());
     }
 
     private static void requirePorts(String addresses) {
