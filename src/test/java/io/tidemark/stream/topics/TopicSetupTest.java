@@ -84,10 +84,12 @@ class TopicSetupTest {
                         layout.results(),
                         layout.cancellations(),
                         layout.deadLetters(),
-                        layout.boundaries());
+                        layout.boundaries(),
+                        layout.adapters(),
+                        layout.workerState());
         TopicSetup.ensure(admin, layout, Role.CALIBRATOR, true, Time.system());
         assertThat(topics("role."))
-                .hasSize(10)
+                .hasSize(12)
                 .contains(
                         layout.validationBatches(),
                         layout.validationDeadLetters(),
@@ -103,7 +105,8 @@ class TopicSetupTest {
         assertThatThrownBy(() -> TopicSetup.ensure(admin, layout, Role.CALIBRATOR, false, Time.system()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("tidemark.topics.create is false")
-                .hasMessageContaining("'fixed.adapter-boundaries', 'fixed.validation-dead-letters'")
+                .hasMessageContaining("'fixed.adapter-boundaries', 'fixed.adapters', 'fixed.worker-state',"
+                        + " 'fixed.validation-dead-letters'")
                 .hasMessageNotContaining("'fixed.validation-batches'")
                 .hasMessageNotContaining("generation");
         assertThat(topics("fixed.")).containsExactly("fixed.validation-batches");
