@@ -204,6 +204,19 @@ final class AdapterLoads implements AutoCloseable {
         }
     }
 
+    /** A lease of an adapter that is in memory; empty if it is not, or has to wait for other tenants. */
+    Optional<AdapterLease> leaseNow(RegisteredAdapter registration, String tenant) {
+        synchronized (lock) {
+            if (registration.load().isPresent()
+                    || !waiting.mayHold(new WaitingLoads.Pending(tenant, registration))
+                    || !cache.hasMemory(registration.key())) {
+                return Optional.empty();
+            }
+            cache.request(registration.key());
+            return cache.lease(registration.key(), tenant);
+        }
+    }
+
     /** A cancelled lease waits no longer: its adapter is not loaded for it, and others do not wait for it. */
     private void removeCancelled(WaitingLoads.Pending pending, CompletableFuture<AdapterLease> lease) {
         if (lease.isCancelled()) {

@@ -193,8 +193,12 @@ public final class AdapterStore implements AutoCloseable {
      *     version is not loaded within the time after which a load hangs
      */
     public CompletableFuture<AdapterLease> lease(RegisteredAdapter adapter, String tenant) {
-        if (adapter.required().isEmpty() || loads.hasMemory(adapter)) {
+        if (adapter.required().isEmpty()) {
             return loads.lease(adapter, tenant);
+        }
+        Optional<AdapterLease> inMemory = loads.leaseNow(adapter, tenant);
+        if (inMemory.isPresent()) {
+            return CompletableFuture.completedFuture(inMemory.get());
         }
         CompletableFuture<AdapterLease> lease =
                 new CompletableFuture<AdapterLease>().orTimeout(loadLimit.toMillis(), TimeUnit.MILLISECONDS);

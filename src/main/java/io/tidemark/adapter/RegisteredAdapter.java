@@ -14,7 +14,7 @@ public final class RegisteredAdapter {
     private final Optional<String> required;
     private final String key;
     private volatile AdapterLocation files;
-    private volatile boolean pinned;
+    private final boolean pinned;
     private Optional<Path> folder = Optional.empty();
     private long fileBytes;
     private Optional<String> digest = Optional.empty();
@@ -46,10 +46,9 @@ public final class RegisteredAdapter {
         return required;
     }
 
-    /** Sets that the same files are stored elsewhere, and whether other adapters are evicted first. */
-    public void moved(AdapterLocation to, boolean pins) {
+    /** Sets that the same files are stored elsewhere. */
+    public void moved(AdapterLocation to) {
         files = to;
-        pinned = pins;
     }
 
     AdapterLocation files() {

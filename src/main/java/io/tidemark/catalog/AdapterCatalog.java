@@ -108,21 +108,28 @@ public final class AdapterCatalog {
         record Targets(Alias alias, long offset) implements InForce {}
     }
 
+    /** What happens to the files of a version. */
+    private enum Files {
+        /** The first request fetches them. */
+        WAIT,
+        FETCHED,
+        /** They could not be had, and are fetched again later. */
+        FAILED
+    }
+
     /**
      * A version whose files are not here yet.
      *
-     * @param since    when its record was read, or its files failed before
-     * @param fetching whether its files are fetched
+     * @param since when the state of its files began
      */
-    private record Next(RegisteredAdapter version, long offset, long since, boolean fetching) {}
+    private record Next(RegisteredAdapter version, long offset, Files files, long since) {}
 
     /**
-     * Why a record has no effect.
+     * Why a record has no effect, or not yet.
      *
-     * @param retry the version to fetch again after a temporary failure
-     * @param since when it failed
+     * @param offset of the record
      */
-    private record Problem(String reason, String message, Optional<Next> retry, long since) {}
+    private record Problem(String reason, String message, long offset) {}
 
     private record Entry(Optional<InForce> inForce, Optional<Next> next, Optional<Problem> problem) {
 
@@ -133,12 +140,30 @@ public final class AdapterCatalog {
             return new Entry(Optional.of(inForce), Optional.empty(), Optional.empty());
         }
 
+        /** A record has no effect; what requests get stays, and so does a version whose files are fetched. */
         private Entry with(Problem reported) {
-            return new Entry(inForce, Optional.empty(), Optional.of(reported));
+            return new Entry(inForce, next, Optional.of(reported));
         }
 
         private Entry with(Next later) {
-            return new Entry(inForce, Optional.of(later), Optional.empty());
+            return new Entry(inForce, Optional.of(later), problemAfter(later.offset));
+        }
+
+        /** Requests get the version whose files were fetched. */
+        private Entry served(Next here) {
+            return new Entry(
+                    Optional.of(new InForce.Version(here.version, OptionalLong.of(here.offset))),
+                    Optional.empty(),
+                    problemAfter(here.offset));
+        }
+
+        /** The files of the next version failed; a problem of a later record stays. */
+        private Entry failed(Problem reported, Optional<Next> retry) {
+            return new Entry(inForce, retry, problemAfter(reported.offset).or(() -> Optional.of(reported)));
+        }
+
+        private Optional<Problem> problemAfter(long offset) {
+            return problem.filter(current -> current.offset > offset);
         }
 
         private Optional<InForce.Version> version() {
@@ -183,6 +208,7 @@ public final class AdapterCatalog {
     /** What a request gets for a name. The first request for a version may begin to fetch its files. */
     public Resolution resolve(String name, String id, Optional<String> user) {
         Optional<Entry> entry = Optional.ofNullable(entries.get(name));
+        Resolution adapter = resolveAdapter(name, entry);
         if (entry.flatMap(Entry::inForce).orElse(null) instanceof InForce.Targets targets) {
             String key = targets.alias.sticky().isPresent() ? user.orElse(id) : id;
             String target = WeightedRendezvous.choose(name, targets.alias.targets(), key);
@@ -192,21 +218,21 @@ public final class AdapterCatalog {
             }
             return chosen instanceof Resolution.Unknown ? new Resolution.UnknownTarget(target) : chosen;
         }
-        return resolveAdapter(name, entry);
+        return adapter;
     }
 
     private Resolution resolveAdapter(String name, Optional<Entry> found) {
+        found.flatMap(Entry::next).filter(next -> next.files == Files.WAIT).ifPresent(next -> fetch(name, next));
         if (found.isEmpty()
                 || found.get().inForce.filter(InForce.Targets.class::isInstance).isPresent()) {
             return new Resolution.Unknown();
         }
         Entry entry = found.get();
-        entry.next.filter(next -> !next.fetching).ifPresent(next -> fetch(name, next));
         if (entry.version().isPresent()) {
             InForce.Version version = entry.version().get();
             return new Resolution.Found(ChosenAdapter.named(version.adapter, version.offset));
         }
-        if (entry.next.isPresent()) {
+        if (entry.next.isPresent() && entry.next.get().files != Files.FAILED) {
             Next next = entry.next.get();
             return isLate(next)
                     ? new Resolution.Late()
@@ -216,7 +242,7 @@ public final class AdapterCatalog {
     }
 
     private boolean isLate(Next next) {
-        return next.fetching && time.nanosSince(next.since) > limit.toNanos();
+        return next.files == Files.FETCHED && time.nanosSince(next.since) > limit.toNanos();
     }
 
     /**
@@ -235,7 +261,7 @@ public final class AdapterCatalog {
         return Optional.ofNullable(entries.get(name))
                 .filter(entry -> entry.inForce.isEmpty())
                 .flatMap(Entry::next)
-                .filter(next -> next.fetching && !isLate(next))
+                .filter(next -> next.files == Files.FETCHED && !isLate(next))
                 .isPresent();
     }
 
@@ -340,17 +366,18 @@ public final class AdapterCatalog {
         boolean pinned = record.options().pinned();
         Optional<RegisteredAdapter> same = entry.version()
                 .map(InForce.Version::adapter)
-                .filter(version -> version.required().equals(Optional.of(record.digest())));
+                .filter(version -> version.required().equals(Optional.of(record.digest())))
+                .filter(version -> version.isPinned() == pinned);
+        entry.next.ifPresent(next -> store.retire(next.version));
         if (same.isPresent()) {
-            same.get().moved(files, pinned);
+            same.get().moved(files);
             entries.put(name, Entry.of(new InForce.Version(same.get(), OptionalLong.of(offset))));
             return;
         }
-        entry.next.ifPresent(next -> store.retire(next.version));
-        boolean replacesRecord =
-                entry.version().filter(version -> version.offset.isPresent()).isPresent();
-        Entry kept = replacesRecord ? entry : Entry.HIDDEN;
-        Next next = new Next(store.version(name, record.digest(), files, pinned), offset, time.nanoTime(), false);
+        boolean replacesFolder =
+                entry.version().filter(version -> version.offset.isEmpty()).isPresent();
+        Entry kept = replacesFolder ? Entry.HIDDEN : entry;
+        Next next = new Next(store.version(name, record.digest(), files, pinned), offset, Files.WAIT, time.nanoTime());
         entries.put(name, kept.with(next));
         if (onArrival || pinned) {
             fetch(name, next);
@@ -362,15 +389,15 @@ public final class AdapterCatalog {
                 .during(() -> LOG.warnf(
                         "the record of adapter '%s' at offset %d has no effect: %s: %s",
                         LogText.of(name), offset, reason, LogText.of(message)));
-        entries.put(name, entry.with(new Problem(reason, message, Optional.empty(), time.nanoTime())));
+        entries.put(name, entry.with(new Problem(reason, message, offset)));
     }
 
     /** Fetches the files of a version and checks them; requests get it then. */
     private void fetch(String name, Next next) {
-        Next fetching = new Next(next.version, next.offset, time.nanoTime(), true);
+        Next fetching = new Next(next.version, next.offset, Files.FETCHED, time.nanoTime());
         synchronized (this) {
             Entry entry = entries.get(name);
-            if (entry == null || entry.next.filter(current -> current == next).isEmpty()) {
+            if (!isNext(entry, next)) {
                 return;
             }
             entries.put(name, entry.with(fetching));
@@ -393,7 +420,7 @@ public final class AdapterCatalog {
             if (!isNext(entry, next)) {
                 return;
             }
-            entries.put(name, Entry.of(new InForce.Version(next.version, OptionalLong.of(next.offset))));
+            entries.put(name, entry.served(next));
             entry.version().map(InForce.Version::adapter).ifPresent(store::retire);
         }
         LOG.infof(
@@ -429,27 +456,17 @@ public final class AdapterCatalog {
                         next.offset,
                         reason,
                         LogText.of(String.valueOf(failure.getMessage()))));
-        Optional<Next> retry =
-                temporary ? Optional.of(new Next(next.version, next.offset, next.since, false)) : Optional.empty();
-        entries.put(
-                name, entry.with(new Problem(reason, String.valueOf(failure.getMessage()), retry, time.nanoTime())));
+        Optional<Next> retry = temporary
+                ? Optional.of(new Next(next.version, next.offset, Files.FAILED, time.nanoTime()))
+                : Optional.empty();
+        entries.put(name, entry.failed(new Problem(reason, String.valueOf(failure.getMessage()), next.offset), retry));
     }
 
     /** Fetches files again whose source failed temporarily. Called about once a second. */
     public void tick() {
-        entries.forEach((name, entry) -> entry.problem
-                .filter(problem -> problem.retry.isPresent() && time.nanosSince(problem.since) > RETRY.toNanos())
-                .ifPresent(problem -> again(name, entry, problem.retry.get())));
-    }
-
-    private void again(String name, Entry failed, Next next) {
-        synchronized (this) {
-            if (entries.get(name) != failed) {
-                return;
-            }
-            entries.put(name, failed.with(next));
-        }
-        fetch(name, next);
+        entries.forEach((name, entry) -> entry.next
+                .filter(next -> next.files == Files.FAILED && time.nanosSince(next.since) > RETRY.toNanos())
+                .ifPresent(next -> fetch(name, next)));
     }
 
     private void retire(Entry entry) {
@@ -496,7 +513,11 @@ public final class AdapterCatalog {
             return store.hasMemory(version.get().adapter) ? State.LOADED : State.READY;
         }
         return entry.next
-                .map(next -> next.fetching ? State.FETCHING : State.WAITING)
+                .map(next -> switch (next.files) {
+                    case WAIT -> State.WAITING;
+                    case FETCHED -> State.FETCHING;
+                    case FAILED -> State.FAILED;
+                })
                 .orElse(State.FAILED);
     }
 }

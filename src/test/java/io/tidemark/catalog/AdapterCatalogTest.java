@@ -7,6 +7,8 @@ import io.tidemark.adapter.AdapterLocation;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.RegisteredAdapter;
 import io.tidemark.adapter.source.AdapterSource;
+import io.tidemark.adapter.source.SourceException;
+import io.tidemark.adapter.source.SourceException.Failure;
 import io.tidemark.catalog.AdapterCatalog.Resolution;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
@@ -23,6 +25,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeoutException;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -166,6 +169,63 @@ class AdapterCatalogTest {
         assertThat(resolve("new")).isInstanceOf(Resolution.Unusable.class);
         put(FAMILY, stored(qv));
         assertThat(state(FAMILY).reason()).contains("invalid_record");
+    }
+
+    @Test
+    @DisplayName("A bad record does not end the fetch of the version before it, and stays visible when that is served")
+    void badRecordDuringFetch() {
+        put("a", stored(qv));
+        put("a", "{}");
+        assertThat(state("a").state()).isEqualTo(State.FETCHING);
+        assertThat(state("a").reason()).contains("invalid_record");
+        arrive(qv, "qv");
+        assertThat(found("a").recordOffset()).hasValue(1);
+        assertThat(state("a").reason()).contains("invalid_record");
+        put("a", stored(all));
+        assertThat(state("a").reason()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("After a temporary failure the files are fetched again, also if a bad record comes meanwhile")
+    void temporaryFailure() {
+        put("a", stored(qv));
+        fetched.remove(qv).completeExceptionally(new SourceException(Failure.UNREACHABLE, "the store is down"));
+        assertThat(state("a").state()).isEqualTo(State.FAILED);
+        assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
+        assertThat(resolve("a")).isInstanceOf(Resolution.Unusable.class);
+        put("a", "{}");
+        catalog.tick();
+        assertThat(fetched).isEmpty();
+        time.sleep(Duration.ofSeconds(31));
+        catalog.tick();
+        assertThat(state("a").state()).isEqualTo(State.FETCHING);
+        arrive(qv, "qv");
+        assertThat(found("a").recordOffset()).hasValue(1);
+    }
+
+    @Test
+    @DisplayName("A record that only pins the adapter loads it into memory")
+    void pinnedLater() {
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        assertThat(state("a").state()).isEqualTo(State.READY);
+        put("a", stored(qv).replace("}", ", \"options\": {\"pinned\": true}}"));
+        assertThat(found("a").recordOffset()).hasValue(2);
+        assertThat(found("a").version().isPinned()).isTrue();
+        Awaitility.await().until(() -> state("a").state() == State.LOADED);
+    }
+
+    @Test
+    @DisplayName("An alias is in force until the files of the adapter that takes its name are here")
+    void adapterReplacesAlias() {
+        catalog = newCatalog(false);
+        put("a", "{\"targets\": [{\"adapter\": \"own\", \"weight\": 1}]}");
+        put("a", stored(all));
+        assertThat(found("a").id()).isEqualTo("own");
+        assertThat(state("a").next()).contains(all);
+        arrive(all, "all");
+        assertThat(found("a").id()).isEqualTo("a");
+        assertThat(found("a").recordOffset()).hasValue(2);
     }
 
     @Test

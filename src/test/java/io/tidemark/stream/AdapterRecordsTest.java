@@ -33,6 +33,8 @@ class AdapterRecordsTest {
 
     private static final Path MODEL = Path.of(BrokerResource.MODEL);
 
+    private static final String WORKER = "test-worker";
+
     private final Set<String> names = new TreeSet<>();
 
     @Inject
@@ -105,6 +107,16 @@ class AdapterRecordsTest {
         await("qv", "adapter", "qv");
     }
 
+    @Test
+    @DisplayName("A worker whose state another process has removed writes it again")
+    void removedState() {
+        int before = client.values(WorkerTopics.WORKER_STATE, WORKER).size();
+        client.send(WorkerTopics.WORKER_STATE, WORKER, (byte[]) null);
+        Awaitility.await()
+                .atMost(Duration.ofSeconds(60))
+                .until(() -> client.values(WorkerTopics.WORKER_STATE, WORKER).size() > before);
+    }
+
     /** The adapters that ids get through the alias. */
     private Map<String, String> chosen() {
         Map<String, String> chosen = new HashMap<>();
@@ -130,7 +142,7 @@ class AdapterRecordsTest {
     /** Why names are failed, by the last state of the worker. */
     private Map<String, String> reasons() {
         Map<String, String> reasons = new HashMap<>();
-        List<JsonNode> states = client.values(WorkerTopics.WORKER_STATE, "test-worker");
+        List<JsonNode> states = client.values(WorkerTopics.WORKER_STATE, WORKER);
         if (!states.isEmpty()) {
             states.get(states.size() - 1)
                     .path("adapters")

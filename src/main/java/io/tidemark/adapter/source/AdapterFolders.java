@@ -64,7 +64,9 @@ public final class AdapterFolders implements AutoCloseable {
     private final Repetition repetition;
     private final AdapterFiles files = new AdapterFiles();
     private final RootFolder root;
-    private final CacheFolder cache;
+    /** Empty if no source of a download is allowed. */
+    private final Optional<CacheFolder> cache;
+
     private final Remotes remotes;
     private final ExecutorService looks = Executors.newFixedThreadPool(FOLDER_THREADS, named("tidemark-folder"));
     private final ExecutorService downloads;
@@ -92,7 +94,9 @@ public final class AdapterFolders implements AutoCloseable {
         this.remotes = new Remotes(options);
         this.downloads = Executors.newFixedThreadPool(options.downloads(), named("tidemark-download"));
         try {
-            this.cache = new CacheFolder(options.cacheFolder(), options.cacheBytes(), files);
+            this.cache = options.allowed().isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new CacheFolder(options.cacheFolder(), options.cacheBytes(), files));
         } catch (IOException e) {
             throw new SourceException(
                     Failure.UNREADABLE,
@@ -152,7 +156,7 @@ public final class AdapterFolders implements AutoCloseable {
     public SourceStats stats() {
         List<Long> sizes = List.of();
         try {
-            sizes = cache.sizes();
+            sizes = cache.isPresent() ? cache.get().sizes() : List.of();
         } catch (IOException e) {
             // a folder that can't be listed fails the next download, with a message
             sizes = List.of();
@@ -164,7 +168,7 @@ public final class AdapterFolders implements AutoCloseable {
                 failed.sum(),
                 running.size(),
                 downloadedBytes.sum(),
-                cache.evictions(),
+                cache.map(CacheFolder::evictions).orElse(0L),
                 downloadNanos.sum());
     }
 
@@ -192,7 +196,9 @@ public final class AdapterFolders implements AutoCloseable {
         }
         remotes.close();
         try {
-            cache.close();
+            if (cache.isPresent()) {
+                cache.get().close();
+            }
         } catch (IOException e) {
             throw new SourceException(Failure.UNREADABLE, "the lock file of the cache can't be closed: " + e, e);
         }
@@ -254,7 +260,7 @@ public final class AdapterFolders implements AutoCloseable {
         if (source.isEmpty()) {
             return;
         }
-        Optional<PartialFolder> begun = cache.begin(transfer.key().text());
+        Optional<PartialFolder> begun = cache().begin(transfer.key().text());
         if (begun.isEmpty()) {
             later(transfer, LOCK_POLL);
             return;
@@ -275,12 +281,12 @@ public final class AdapterFolders implements AutoCloseable {
         long begin = System.nanoTime();
         HeldFolder folder;
         try {
-            cache.makeRoom(0);
+            cache().makeRoom(0);
             Download download = new Download(
                     source,
                     remotes.of(source),
                     partial,
-                    cache,
+                    cache(),
                     disk,
                     new Download.Limits(options.adapterBytes(), deadline, options.downloadTime(), downloadedBytes));
             Download.Result result = watched(download, transfer, source);
@@ -289,7 +295,7 @@ public final class AdapterFolders implements AutoCloseable {
                 partial.discard();
                 throw wrongDigest(source, wanted.get(), result);
             }
-            folder = cache.keep(partial, result.digest());
+            folder = cache().keep(partial, result.digest());
         } catch (SourceException e) {
             downloadNanos.add(System.nanoTime() - begin);
             // a full disk needs the space, and what will not be downloaded again is of no use
@@ -304,7 +310,7 @@ public final class AdapterFolders implements AutoCloseable {
         downloadNanos.add(System.nanoTime() - begin);
         downloaded.increment();
         serve(transfer, folder);
-        cache.makeRoom(0);
+        cache().makeRoom(0);
     }
 
     private Download.Result watched(Download download, Transfer transfer, AdapterSource source) {
@@ -362,9 +368,13 @@ public final class AdapterFolders implements AutoCloseable {
                         + "; its files were changed, or the record names another version");
     }
 
+    private CacheFolder cache() {
+        return cache.orElseThrow(() -> new IllegalStateException("no source of a download is allowed"));
+    }
+
     private Optional<HeldFolder> find(Transfer transfer) throws IOException {
         Optional<String> digest = transfer.key().digest();
-        return digest.isPresent() ? cache.find(digest.get()) : Optional.empty();
+        return digest.isPresent() ? cache().find(digest.get()) : Optional.empty();
     }
 
     /** Gives each caller a hold of its own, and closes the first one. */
@@ -392,7 +402,7 @@ public final class AdapterFolders implements AutoCloseable {
                 transfer.key().source().stream().anyMatch(source -> source.scheme() == AdapterSource.Scheme.FILE);
         return inPlace
                 ? new HeldFolder(folder.path(), folder.digest(), folder.bytes(), () -> {})
-                : cache.find(folder.digest())
+                : cache().find(folder.digest())
                         .orElseThrow(() -> new IOException(folder.path() + " has vanished while it was held"));
     }
 

@@ -14,7 +14,7 @@ public final class SourceException extends RuntimeException {
 
     private final Failure failure;
 
-    SourceException(Failure failure, String message) {
+    public SourceException(Failure failure, String message) {
         super(shortened(message));
         this.failure = failure;
     }

@@ -69,6 +69,7 @@ public final class WorkerMetrics implements RequestListener {
     private final FirstResults firstResults;
     private final Set<String> names = ConcurrentHashMap.newKeySet();
     private final MultiGauge boundaries;
+    private List<String> bounded = List.of();
     private final Time time;
     private final Timer queueTime;
     private final Timer requestDuration;
@@ -169,11 +170,15 @@ public final class WorkerMetrics implements RequestListener {
         return names.contains(name) || names.size() < MAX_NAMES && names.add(name) ? name : OTHER;
     }
 
-    /** Sets the boundaries of adapters, of the first {@value #MAX_NAMES}. Called about once a second. */
+    /** Sets the boundaries of adapters, of the first {@value #MAX_NAMES}. Called about once a second by one thread. */
     public void boundaries(Collection<String> adapters, Function<String, Optional<Boundary>> current) {
+        List<String> first = adapters.stream().limit(MAX_NAMES).toList();
+        if (first.equals(bounded)) {
+            return;
+        }
+        bounded = first;
         boundaries.register(
-                adapters.stream()
-                        .limit(MAX_NAMES)
+                first.stream()
                         .map(name -> MultiGauge.Row.of(
                                 Tags.of("adapter", name),
                                 () -> current.apply(name)

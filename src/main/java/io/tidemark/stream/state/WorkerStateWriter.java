@@ -33,7 +33,7 @@ import org.jboss.logging.Logger;
  * seconds. Removes the records of processes without a heartbeat for an hour, and those of this process when it ends.
  *
  * <p>Runs on its own thread. A cluster that does not answer delays the records and nothing else: a failure is logged,
- * and the state is written again later.
+ * and the state is written again later, as it is if another process has removed it while this one was suspended.
  */
 public final class WorkerStateWriter extends TurnLoop {
 
@@ -63,6 +63,9 @@ public final class WorkerStateWriter extends TurnLoop {
 
     private Optional<WorkerStateRecord> last = Optional.empty();
     private long lastNanos;
+    /** Whether the state was not written after all. Set by the thread of the producer, too. */
+    private volatile boolean lost;
+
     private Optional<Long> heartbeatNanos = Optional.empty();
 
     private WorkerStateWriter(
@@ -127,6 +130,9 @@ public final class WorkerStateWriter extends TurnLoop {
         String key = new String(record.key(), StandardCharsets.UTF_8);
         if (record.serializedValueSize() < 0) {
             written.remove(key);
+            if (key.equals(worker)) {
+                lost = true;
+            }
         } else {
             written.put(key, record.timestamp());
         }
@@ -136,8 +142,10 @@ public final class WorkerStateWriter extends TurnLoop {
         WorkerStateRecord current = state.get();
         boolean due = time.nanosSince(lastNanos) >= HEARTBEAT.toNanos();
         if (last.isEmpty()
+                || lost && due
                 || !current.equals(last.get())
                         && (due || !withoutMemory(current).equals(withoutMemory(last.get())))) {
+            lost = false;
             send(worker, Optional.of(encoded(current)));
             last = Optional.of(current);
             lastNanos = time.nanoTime();
@@ -199,6 +207,9 @@ public final class WorkerStateWriter extends TurnLoop {
                 new ProducerRecord<>(topic, key.getBytes(StandardCharsets.UTF_8), value.orElse(null)),
                 (metadata, failure) -> {
                     if (failure != null) {
+                        if (key.equals(worker)) {
+                            lost = true;
+                        }
                         LOG.warnf("a record of topic '%s' was not written: %s", topic, KafkaConnection.reason(failure));
                     }
                 });

@@ -50,6 +50,18 @@ class FileSourcesTest {
     }
 
     @Test
+    @DisplayName("Need no cache folder if no download is allowed")
+    void noCache() throws Exception {
+        Path none = temp.resolve("none");
+        try (AdapterFolders only =
+                new OpenSources(none).root(root).noneAllowed().open()) {
+            assertHas(get(only.hold(AdapterSource.parse("file:team/a"), ADAPTER.digest())), ADAPTER);
+            assertThat(only.stats().cachedFolders()).isZero();
+        }
+        assertThat(none).doesNotExist();
+    }
+
+    @Test
     @DisplayName("Have a digest that a command asks for")
     void fetches() throws Exception {
         assertHas(folders.fetch(AdapterSource.parse("file:team/a")), ADAPTER);

@@ -42,6 +42,11 @@ final class OpenSources {
         this.cache = cache;
     }
 
+    OpenSources noneAllowed() {
+        allowed.clear();
+        return this;
+    }
+
     OpenSources server(FileServer server) {
         endpoint = server.address("127.0.0.1");
         plain = List.of("127.0.0.1:" + server.port());
