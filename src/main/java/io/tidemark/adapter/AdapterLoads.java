@@ -171,8 +171,11 @@ final class AdapterLoads implements AutoCloseable {
 
     /** Frees the memory of an adapter when its leases are closed. */
     void retire(RegisteredAdapter registration) {
-        cache.retire(registration.key());
-        passSoon();
+        synchronized (lock) {
+            registration.retire();
+            cache.retire(registration.key());
+            passSoon();
+        }
     }
 
     /**
@@ -524,6 +527,9 @@ final class AdapterLoads implements AutoCloseable {
                             registration.isPinned(),
                             adapter,
                             waiters.stream().map(Waiter::tenant).toList()));
+            if (registration.isRetired()) {
+                cache.retire(registration.key());
+            }
         }
         granting.run();
     }

@@ -8,8 +8,9 @@ import java.util.concurrent.CompletableFuture;
 public interface AdapterLocation {
 
     /**
-     * The folder, which nobody changes or removes before it is released. The future may complete on any thread; it
-     * fails if the files can't be had, with an exception whose message says why.
+     * The folder, which nobody changes or removes before it is released. The future belongs to the caller, who gets no
+     * folder after cancelling it. It may complete on any thread, and fails if the files can't be had, with an exception
+     * whose message says why.
      */
     CompletableFuture<Folder> hold();
 

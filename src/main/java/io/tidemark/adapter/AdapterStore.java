@@ -114,7 +114,8 @@ public final class AdapterStore implements AutoCloseable {
      * @param pinned whether other adapters are evicted first
      */
     public RegisteredAdapter version(String id, String digest, AdapterLocation files, boolean pinned) {
-        String key = id + "@" + versions.incrementAndGet();
+        // no id of a folder has this character
+        String key = id + '\0' + versions.incrementAndGet();
         return new RegisteredAdapter(id, key, Optional.of(digest), files, pinned);
     }
 
@@ -156,15 +157,6 @@ public final class AdapterStore implements AutoCloseable {
         return Collections.unmodifiableSortedSet(new TreeSet<>(registered.keySet()));
     }
 
-    /**
-     * The digest of the version that was loaded last; empty before the first load.
-     *
-     * @throws NoSuchElementException if the id is not registered
-     */
-    public Optional<String> digest(String id) {
-        return loads.digest(registration(id));
-    }
-
     /** The digest of a version, of a folder that was loaded last; empty before the first load. */
     public Optional<String> digest(RegisteredAdapter adapter) {
         return adapter.required().or(() -> loads.digest(adapter));
@@ -189,8 +181,8 @@ public final class AdapterStore implements AutoCloseable {
      * Leases an adapter for a tenant, see {@link #lease(String, String)}. The files of a version are held until it is
      * loaded.
      *
-     * @return fails also with the exception of {@link AdapterLocation#hold}, or with a {@link TimeoutException} if the
-     *     version is not loaded within the time after which a load hangs
+     * @return fails also with the exception of {@link AdapterLocation#hold}, or with an {@link
+     *     AdapterLoadTimeoutException} if the files do not come within the time after which a load hangs
      */
     public CompletableFuture<AdapterLease> lease(RegisteredAdapter adapter, String tenant) {
         if (adapter.required().isEmpty()) {
@@ -200,16 +192,38 @@ public final class AdapterStore implements AutoCloseable {
         if (inMemory.isPresent()) {
             return CompletableFuture.completedFuture(inMemory.get());
         }
-        CompletableFuture<AdapterLease> lease =
-                new CompletableFuture<AdapterLease>().orTimeout(loadLimit.toMillis(), TimeUnit.MILLISECONDS);
-        adapter.files().hold().whenComplete((folder, failure) -> {
+        CompletableFuture<AdapterLease> lease = new CompletableFuture<>();
+        CompletableFuture<AdapterLocation.Folder> files = filesInTime(adapter);
+        files.whenComplete((folder, failure) -> {
             if (failure == null) {
                 lease(adapter, tenant, folder, lease);
             } else {
-                lease.completeExceptionally(cause(failure));
+                lease.completeExceptionally(failure instanceof TimeoutException ? late(adapter) : cause(failure));
             }
         });
+        lease.whenComplete((loaded, failure) -> files.cancel(false));
         return lease;
+    }
+
+    /** The files of a version; whoever cancels the future gets no folder. */
+    private CompletableFuture<AdapterLocation.Folder> filesInTime(RegisteredAdapter adapter) {
+        CompletableFuture<AdapterLocation.Folder> inTime =
+                new CompletableFuture<AdapterLocation.Folder>().orTimeout(loadLimit.toMillis(), TimeUnit.MILLISECONDS);
+        CompletableFuture<AdapterLocation.Folder> hold = adapter.files().hold();
+        hold.whenComplete((folder, failure) -> {
+            if (failure != null) {
+                inTime.completeExceptionally(cause(failure));
+            } else if (!inTime.complete(folder)) {
+                folder.release().run();
+            }
+        });
+        inTime.whenComplete((folder, failure) -> hold.cancel(false));
+        return inTime;
+    }
+
+    private AdapterLoadTimeoutException late(RegisteredAdapter adapter) {
+        return new AdapterLoadTimeoutException(
+                "the files of adapter '" + adapter.id() + "' did not come within " + loadLimit.toSeconds() + " s");
     }
 
     /** Completes a lease when the adapter is loaded from the folder, and releases the folder. */
@@ -219,10 +233,6 @@ public final class AdapterStore implements AutoCloseable {
             AdapterLocation.Folder folder,
             CompletableFuture<AdapterLease> lease) {
         try {
-            if (lease.isDone()) {
-                folder.release().run();
-                return;
-            }
             loads.locate(adapter, folder.path());
             CompletableFuture<AdapterLease> loading = loads.lease(adapter, tenant);
             loading.whenComplete((loaded, failure) -> {

@@ -22,6 +22,7 @@ public final class RegisteredAdapter {
     private Optional<InvalidAdapterException> refusal = Optional.empty();
     private long refusedNanos;
     private Optional<AdapterLoads.Load> load = Optional.empty();
+    private boolean retired;
 
     /**
      * @param key      identifies the version among all that the process has
@@ -114,6 +115,15 @@ public final class RegisteredAdapter {
 
     void loads(Optional<AdapterLoads.Load> current) {
         load = current;
+    }
+
+    /** Sets that no name stands for the version any more: a request that has it already can still lease it. */
+    void retire() {
+        retired = true;
+    }
+
+    boolean isRetired() {
+        return retired;
     }
 
     boolean hangs() {

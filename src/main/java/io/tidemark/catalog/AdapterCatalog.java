@@ -3,13 +3,16 @@ package io.tidemark.catalog;
 import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterLocation;
 import io.tidemark.adapter.AdapterStore;
-import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.adapter.RegisteredAdapter;
 import io.tidemark.adapter.source.SourceException;
+import io.tidemark.catalog.NameVersions.InForce;
+import io.tidemark.catalog.NameVersions.Next;
+import io.tidemark.catalog.NameVersions.Problem;
 import io.tidemark.message.AdapterRecord;
 import io.tidemark.message.AdapterRecord.Alias;
 import io.tidemark.message.AdapterRecord.Stored;
 import io.tidemark.message.Parsed;
+import io.tidemark.message.WorkerStateRecord.Adapter;
 import io.tidemark.message.WorkerStateRecord.State;
 import io.tidemark.text.LogFields;
 import io.tidemark.text.LogText;
@@ -20,24 +23,26 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jboss.logging.Logger;
 
 /**
  * The names that requests use, and what each stands for.
  *
- * <p>The last valid record of a name for this base model is in force. Requests get the version before it until the
- * files of the new one are here and valid, so that a replacement delays no request. A name without such a version
- * delays its requests for at most a limit, and then fails them. A record that is invalid, is for another base model, or
- * names a source that is not allowed has no effect besides a state that says so.
+ * <p>The last valid record of a name for this base model is in force. Requests get the version before it until the new
+ * one is in memory, so that a replacement delays no request and a version that can't be loaded replaces nothing. A name
+ * without such a version delays its requests for at most a limit, and then fails them. A record that is invalid, is for
+ * another base model, or names a source that is not allowed has no effect besides a state that says so.
  *
- * <p>A record replaces a folder of the settings at once, and a tombstone hides it until the process ends.
+ * <p>A record replaces a folder of the settings at once, and a tombstone hides it until the process ends. Of the
+ * records that were written before {@link #begin}, only the last one of a name counts.
  *
  * <p>Records are applied by one thread at a time. The other methods may be called from any thread, and none waits for
  * files. Files are fetched by the threads of the sources.
@@ -60,12 +65,13 @@ public final class AdapterCatalog {
     private final Time time;
 
     /** What each name stands for. An entry is replaced under the lock of the catalog, and read without it. */
-    private final Map<String, Entry> entries = new ConcurrentHashMap<>();
+    private final Map<String, NameVersions> entries = new ConcurrentHashMap<>();
 
     /** The records that were written since the start and that have no result yet, by name. */
     private final Map<String, Unanswered> unanswered = new ConcurrentHashMap<>();
 
-    private final Instant started;
+    /** Whether the records from before the start were applied. */
+    private boolean begun;
 
     private record Unanswered(long offset, Instant written) {}
 
@@ -100,77 +106,6 @@ public final class AdapterCatalog {
         record Late() implements Resolution {}
     }
 
-    /** What requests get. */
-    private sealed interface InForce {
-
-        record Version(RegisteredAdapter adapter, OptionalLong offset) implements InForce {}
-
-        record Targets(Alias alias, long offset) implements InForce {}
-    }
-
-    /** What happens to the files of a version. */
-    private enum Files {
-        /** The first request fetches them. */
-        WAIT,
-        FETCHED,
-        /** They could not be had, and are fetched again later. */
-        FAILED
-    }
-
-    /**
-     * A version whose files are not here yet.
-     *
-     * @param since when the state of its files began
-     */
-    private record Next(RegisteredAdapter version, long offset, Files files, long since) {}
-
-    /**
-     * Why a record has no effect, or not yet.
-     *
-     * @param offset of the record
-     */
-    private record Problem(String reason, String message, long offset) {}
-
-    private record Entry(Optional<InForce> inForce, Optional<Next> next, Optional<Problem> problem) {
-
-        /** A folder of the settings that a tombstone hides. */
-        private static final Entry HIDDEN = new Entry(Optional.empty(), Optional.empty(), Optional.empty());
-
-        private static Entry of(InForce inForce) {
-            return new Entry(Optional.of(inForce), Optional.empty(), Optional.empty());
-        }
-
-        /** A record has no effect; what requests get stays, and so does a version whose files are fetched. */
-        private Entry with(Problem reported) {
-            return new Entry(inForce, next, Optional.of(reported));
-        }
-
-        private Entry with(Next later) {
-            return new Entry(inForce, Optional.of(later), problemAfter(later.offset));
-        }
-
-        /** Requests get the version whose files were fetched. */
-        private Entry served(Next here) {
-            return new Entry(
-                    Optional.of(new InForce.Version(here.version, OptionalLong.of(here.offset))),
-                    Optional.empty(),
-                    problemAfter(here.offset));
-        }
-
-        /** The files of the next version failed; a problem of a later record stays. */
-        private Entry failed(Problem reported, Optional<Next> retry) {
-            return new Entry(inForce, retry, problemAfter(reported.offset).or(() -> Optional.of(reported)));
-        }
-
-        private Optional<Problem> problemAfter(long offset) {
-            return problem.filter(current -> current.offset > offset);
-        }
-
-        private Optional<InForce.Version> version() {
-            return inForce.filter(InForce.Version.class::isInstance).map(InForce.Version.class::cast);
-        }
-    }
-
     /**
      * A catalog of the folders that are registered in the store.
      *
@@ -186,83 +121,98 @@ public final class AdapterCatalog {
         this.onArrival = onArrival;
         this.limit = limit;
         this.time = time;
-        this.started = time.instant();
-        store.ids()
-                .forEach(id -> entries.put(
-                        id, Entry.of(new InForce.Version(store.registered(id).orElseThrow(), OptionalLong.empty()))));
+        store.ids().forEach(id -> entries.put(id, folder(id)));
     }
 
-    /** A catalog of the folders that are registered in the store, for a process without records. */
-    public static AdapterCatalog ofFolders(AdapterStore store) {
-        return new AdapterCatalog(
-                store,
-                "",
-                (source, digest) -> {
-                    throw new UnsupportedOperationException("this process has no sources");
-                },
-                false,
-                Duration.ZERO,
-                Time.system());
+    private NameVersions folder(String id) {
+        return NameVersions.of(
+                new InForce.Version(store.registered(id).orElseThrow(), OptionalLong.empty(), Optional.empty()));
     }
 
     /** What a request gets for a name. The first request for a version may begin to fetch its files. */
     public Resolution resolve(String name, String id, Optional<String> user) {
-        Optional<Entry> entry = Optional.ofNullable(entries.get(name));
+        Optional<NameVersions> entry = Optional.ofNullable(entries.get(name));
         Resolution adapter = resolveAdapter(name, entry);
-        if (entry.flatMap(Entry::inForce).orElse(null) instanceof InForce.Targets targets) {
-            String key = targets.alias.sticky().isPresent() ? user.orElse(id) : id;
-            String target = WeightedRendezvous.choose(name, targets.alias.targets(), key);
-            Resolution chosen = resolveAdapter(target, Optional.ofNullable(entries.get(target)));
-            if (chosen instanceof Resolution.Found found) {
-                return new Resolution.Found(found.adapter.through(name, targets.offset));
-            }
-            return chosen instanceof Resolution.Unknown ? new Resolution.UnknownTarget(target) : chosen;
+        Optional<InForce.Targets> targets = entry.flatMap(NameVersions::targets);
+        if (targets.isEmpty()) {
+            return adapter;
         }
-        return adapter;
+        String target = chosen(name, targets.get().alias(), id, user);
+        Resolution chosen = resolveAdapter(target);
+        if (chosen instanceof Resolution.Found found) {
+            return new Resolution.Found(
+                    found.adapter.through(name, targets.get().offset()));
+        }
+        return chosen instanceof Resolution.Unknown ? new Resolution.UnknownTarget(target) : chosen;
     }
 
-    private Resolution resolveAdapter(String name, Optional<Entry> found) {
-        found.flatMap(Entry::next).filter(next -> next.files == Files.WAIT).ifPresent(next -> fetch(name, next));
-        if (found.isEmpty()
-                || found.get().inForce.filter(InForce.Targets.class::isInstance).isPresent()) {
+    private Resolution resolveAdapter(String name, Optional<NameVersions> found) {
+        found.ifPresent(entry -> fetchIfWaiting(name, entry));
+        if (found.isEmpty() || found.get().targets().isPresent()) {
             return new Resolution.Unknown();
         }
-        Entry entry = found.get();
+        NameVersions entry = found.get();
         if (entry.version().isPresent()) {
             InForce.Version version = entry.version().get();
-            return new Resolution.Found(ChosenAdapter.named(version.adapter, version.offset));
-        }
-        if (entry.next.isPresent() && entry.next.get().files != Files.FAILED) {
-            Next next = entry.next.get();
-            return isLate(next)
+            return isLate(version)
                     ? new Resolution.Late()
-                    : new Resolution.Found(ChosenAdapter.named(next.version, OptionalLong.of(next.offset)));
+                    : new Resolution.Found(ChosenAdapter.named(version.adapter(), version.offset()));
         }
-        return entry.problem.isPresent() ? new Resolution.Unusable() : new Resolution.Unknown();
+        if (entry.next().isPresent()) {
+            Next next = entry.next().get();
+            return next.failed().isPresent() || next.files().isLate(limit)
+                    ? new Resolution.Late()
+                    : new Resolution.Found(ChosenAdapter.named(next.version(), OptionalLong.of(next.offset())));
+        }
+        return entry.problem().isPresent() ? new Resolution.Unusable() : new Resolution.Unknown();
     }
 
-    private boolean isLate(Next next) {
-        return next.files == Files.FETCHED && time.nanosSince(next.since) > limit.toNanos();
+    private void fetchIfWaiting(String name, NameVersions entry) {
+        entry.next().filter(next -> next.fetch().isEmpty()).ifPresent(next -> fetch(name, next));
+    }
+
+    private boolean isLate(InForce.Version version) {
+        return version.files().filter(files -> files.isLate(limit)).isPresent() && !store.hasMemory(version.adapter());
     }
 
     /**
-     * Whether a request for a name should not start yet, because the files of its version are being fetched and are not
-     * late. Requests for an alias are delayed if those of all its targets are.
+     * Whether a request for a name should not start yet, because the files of its version have not come and are not
+     * late. Begins to fetch them.
      */
-    public boolean isDelayed(String name) {
-        Optional<Entry> entry = Optional.ofNullable(entries.get(name));
-        if (entry.flatMap(Entry::inForce).orElse(null) instanceof InForce.Targets targets) {
-            return targets.alias.targets().stream().allMatch(target -> isFetching(target.adapter()));
+    public boolean awaitsFiles(String name, String id, Optional<String> user) {
+        boolean awaits = awaitsFiles(name);
+        Optional<Alias> alias = Optional.ofNullable(entries.get(name))
+                .flatMap(NameVersions::targets)
+                .map(InForce.Targets::alias);
+        if (alias.isEmpty()) {
+            return awaits;
         }
-        return isFetching(name);
+        // the choice takes longer than these look-ups
+        return alias.get().targets().stream().anyMatch(target -> awaitsFiles(target.adapter()))
+                && awaitsFiles(chosen(name, alias.get(), id, user));
     }
 
-    private boolean isFetching(String name) {
-        return Optional.ofNullable(entries.get(name))
-                .filter(entry -> entry.inForce.isEmpty())
-                .flatMap(Entry::next)
-                .filter(next -> next.files == Files.FETCHED && !isLate(next))
+    private boolean awaitsFiles(String name) {
+        NameVersions entry = entries.get(name);
+        if (entry == null) {
+            return false;
+        }
+        fetchIfWaiting(name, entry);
+        if (entry.targets().isPresent()) {
+            return false;
+        }
+        if (entry.version().isPresent()) {
+            InForce.Version version = entry.version().get();
+            return version.files().filter(files -> files.isAwaited(limit)).isPresent()
+                    && !store.hasMemory(version.adapter());
+        }
+        return entry.next()
+                .filter(next -> next.failed().isEmpty() && next.files().isAwaited(limit))
                 .isPresent();
+    }
+
+    private static String chosen(String name, Alias alias, String id, Optional<String> user) {
+        return WeightedRendezvous.choose(name, alias.targets(), alias.sticky().isPresent() ? user.orElse(id) : id);
     }
 
     /** The adapter of a name that is no alias, for validation batches. */
@@ -272,12 +222,41 @@ public final class AdapterCatalog {
 
     /** Leases a version for a tenant, see {@link AdapterStore#lease(RegisteredAdapter, String)}. */
     public CompletableFuture<AdapterLease> lease(RegisteredAdapter version, String tenant) {
-        return store.lease(version, tenant);
+        CompletableFuture<AdapterLease> lease = store.lease(version, tenant);
+        lease.whenComplete((loaded, failure) -> report(version, failure));
+        return lease;
     }
 
     /** Leases a version for the process itself. */
     public CompletableFuture<AdapterLease> lease(RegisteredAdapter version) {
-        return store.lease(version);
+        CompletableFuture<AdapterLease> lease = store.lease(version);
+        lease.whenComplete((loaded, failure) -> report(version, failure));
+        return lease;
+    }
+
+    /** Shows why a version in force can't be leased, until it can. */
+    private void report(RegisteredAdapter version, Throwable failure) {
+        NameVersions leased = entries.get(version.id());
+        if (leased == null || failure == null && leased.problem().isEmpty()) {
+            return;
+        }
+        synchronized (this) {
+            NameVersions entry = entries.get(version.id());
+            if (entry == null
+                    || entry.version()
+                            .filter(current -> current.adapter() == version
+                                    && current.offset().isPresent())
+                            .isEmpty()) {
+                return;
+            }
+            long offset = entry.version().get().offset().getAsLong();
+            entries.put(
+                    version.id(),
+                    entry.leased(
+                            failure == null || failure instanceof CancellationException
+                                    ? Optional.empty()
+                                    : Optional.of(Problem.of(failure, offset))));
+        }
     }
 
     /**
@@ -293,15 +272,15 @@ public final class AdapterCatalog {
 
     /** Whether a name stands for an adapter or an alias, also for one that can't be used. */
     public boolean isKnown(String name) {
-        Entry entry = entries.get(name);
-        return entry != null && entry != Entry.HIDDEN;
+        NameVersions entry = entries.get(name);
+        return entry != null && entry != NameVersions.NONE;
     }
 
     /** The names of adapters and aliases. */
     public SortedSet<String> names() {
         SortedSet<String> names = new TreeSet<>();
         entries.forEach((name, entry) -> {
-            if (entry != Entry.HIDDEN) {
+            if (entry != NameVersions.NONE) {
                 names.add(name);
             }
         });
@@ -311,18 +290,26 @@ public final class AdapterCatalog {
     /** The digest that the next request for an adapter gets; empty for an alias and before a folder is loaded. */
     public Optional<String> digest(String name) {
         return Optional.ofNullable(entries.get(name))
-                .flatMap(Entry::version)
-                .flatMap(version -> store.digest(version.adapter));
+                .flatMap(NameVersions::version)
+                .flatMap(version -> store.digest(version.adapter()));
+    }
+
+    /** Fetches what the records from before the start name. Called when all of them were applied. */
+    public synchronized void begin() {
+        begun = true;
+        entries.forEach((name, entry) -> entry.next()
+                .filter(next -> onArrival || next.version().isPinned())
+                .ifPresent(next -> fetch(name, next)));
     }
 
     /** Applies a tombstone. */
     public synchronized void remove(String name) {
         unanswered.remove(name);
-        Optional<Entry> removed = Optional.ofNullable(entries.get(name));
-        if (store.isRegistered(name)) {
-            entries.put(name, Entry.HIDDEN);
-        } else {
+        Optional<NameVersions> removed = Optional.ofNullable(entries.get(name));
+        if (!store.isRegistered(name)) {
             entries.remove(name);
+        } else {
+            entries.put(name, begun ? NameVersions.NONE : folder(name));
         }
         removed.ifPresent(this::retire);
     }
@@ -333,32 +320,30 @@ public final class AdapterCatalog {
      * @param written when the record was written
      */
     public synchronized void put(String name, Parsed<AdapterRecord> value, long offset, Instant written) {
-        if (written.isBefore(started)) {
-            unanswered.remove(name);
-        } else {
+        if (begun) {
             unanswered.put(name, new Unanswered(offset, written));
         }
-        Entry entry = Optional.ofNullable(entries.get(name)).orElse(Entry.HIDDEN);
+        NameVersions entry = Optional.ofNullable(entries.get(name)).orElse(NameVersions.NONE);
         if (value instanceof Parsed.Invalid<AdapterRecord> invalid) {
             report(name, entry, "invalid_record", invalid.error().message(), offset);
         } else if (store.isReserved(name)) {
             report(name, entry, "invalid_record", "the name is empty or that of the base model", offset);
         } else if (((Parsed.Valid<AdapterRecord>) value).record() instanceof Alias alias) {
+            entries.put(name, NameVersions.of(new InForce.Targets(alias, offset)));
             retire(entry);
-            entries.put(name, Entry.of(new InForce.Targets(alias, offset)));
         } else {
             put(name, entry, (Stored) ((Parsed.Valid<AdapterRecord>) value).record(), offset);
         }
     }
 
-    private void put(String name, Entry entry, Stored record, long offset) {
+    private void put(String name, NameVersions entry, Stored record, long offset) {
         if (!record.base().equals(base)) {
             report(name, entry, "other_base", "the adapter is for the base model " + record.base(), offset);
             return;
         }
-        AdapterLocation files;
+        AwaitedFiles files;
         try {
-            files = sources.files(record.source(), record.digest());
+            files = new AwaitedFiles(sources.files(record.source(), record.digest()), time);
         } catch (SourceException e) {
             report(name, entry, e.failure().label(), e.getMessage(), offset);
             return;
@@ -368,23 +353,23 @@ public final class AdapterCatalog {
                 .map(InForce.Version::adapter)
                 .filter(version -> version.required().equals(Optional.of(record.digest())))
                 .filter(version -> version.isPinned() == pinned);
-        entry.next.ifPresent(next -> store.retire(next.version));
         if (same.isPresent()) {
             same.get().moved(files);
-            entries.put(name, Entry.of(new InForce.Version(same.get(), OptionalLong.of(offset))));
+            entries.put(
+                    name,
+                    NameVersions.of(new InForce.Version(same.get(), OptionalLong.of(offset), Optional.of(files))));
+            entry.next().ifPresent(this::retire);
             return;
         }
-        boolean replacesFolder =
-                entry.version().filter(version -> version.offset.isEmpty()).isPresent();
-        Entry kept = replacesFolder ? Entry.HIDDEN : entry;
-        Next next = new Next(store.version(name, record.digest(), files, pinned), offset, Files.WAIT, time.nanoTime());
-        entries.put(name, kept.with(next));
-        if (onArrival || pinned) {
+        Next next = new Next(store.version(name, record.digest(), files, pinned), offset, files);
+        entries.put(name, entry.replacedBy(next));
+        entry.next().ifPresent(this::retire);
+        if (begun && (onArrival || pinned)) {
             fetch(name, next);
         }
     }
 
-    private void report(String name, Entry entry, String reason, String message, long offset) {
+    private void report(String name, NameVersions entry, String reason, String message, long offset) {
         LogFields.adapter(name)
                 .during(() -> LOG.warnf(
                         "the record of adapter '%s' at offset %d has no effect: %s: %s",
@@ -394,29 +379,54 @@ public final class AdapterCatalog {
 
     /** Fetches the files of a version and checks them; requests get it then. */
     private void fetch(String name, Next next) {
-        Next fetching = new Next(next.version, next.offset, Files.FETCHED, time.nanoTime());
+        Next fetched;
         synchronized (this) {
-            Entry entry = entries.get(name);
+            NameVersions entry = entries.get(name);
             if (!isNext(entry, next)) {
                 return;
             }
-            entries.put(name, entry.with(fetching));
+            fetched = next.fetched(store.files(next.version()));
+            entries.put(name, entry.with(fetched));
         }
-        CompletableFuture<AdapterLocation.Folder> folder = store.files(fetching.version);
-        folder.thenAccept(held -> check(name, fetching, held)).exceptionally(failure -> {
-            failed(name, fetching, failure instanceof CompletionException ? failure.getCause() : failure);
-            return null;
-        });
+        fetched.fetch()
+                .orElseThrow()
+                .thenAccept(held -> check(name, fetched, held))
+                .exceptionally(failure -> {
+                    failed(name, fetched, failure);
+                    return null;
+                });
     }
 
+    /**
+     * Checks the files of a version. One that replaces another is loaded before requests get it: only a load finds, for
+     * instance, values that are not finite.
+     */
     private void check(String name, Next next, AdapterLocation.Folder held) {
         try {
-            store.check(next.version, held.path());
+            store.check(next.version(), held.path());
         } finally {
             held.release().run();
         }
+        boolean replaces = Optional.ofNullable(entries.get(name))
+                .flatMap(NameVersions::inForce)
+                .isPresent();
+        if (!replaces && !next.version().isPinned()) {
+            serve(name, next);
+            return;
+        }
+        store.lease(next.version()).whenComplete((lease, failure) -> {
+            if (failure == null) {
+                serve(name, next);
+                lease.close();
+            } else {
+                failed(name, next, failure);
+            }
+        });
+    }
+
+    private void serve(String name, Next next) {
         synchronized (this) {
-            Entry entry = entries.get(name);
+            NameVersions entry = entries.get(name);
             if (!isNext(entry, next)) {
                 return;
             }
@@ -426,98 +436,100 @@ public final class AdapterCatalog {
         LOG.infof(
                 "adapter '%s' is served from the record at offset %d (digest %s)",
                 LogText.of(name),
-                next.offset,
-                next.version.required().orElseThrow().substring(0, 12));
-        if (next.version.isPinned()) {
-            store.lease(next.version).thenAccept(AdapterLease::close);
-        }
+                next.offset(),
+                next.version().required().orElseThrow().substring(0, 12));
     }
 
-    private static boolean isNext(Entry entry, Next next) {
-        return entry != null && entry.next.filter(current -> current == next).isPresent();
+    private static boolean isNext(NameVersions entry, Next next) {
+        return entry != null && entry.isNext(next);
     }
 
     private synchronized void failed(String name, Next next, Throwable failure) {
-        Entry entry = entries.get(name);
+        NameVersions entry = entries.get(name);
         if (!isNext(entry, next)) {
             return;
         }
-        boolean temporary = failure instanceof SourceException source && source.isTemporary();
-        String reason = failure instanceof SourceException source
-                ? source.failure().label()
-                : failure instanceof InvalidAdapterException ? "invalid_adapter" : "internal_error";
+        Problem problem = Problem.of(failure, next.offset());
         LogFields.adapter(name)
                 .during(() -> LOG.warnf(
-                        failure instanceof SourceException || failure instanceof InvalidAdapterException
-                                ? null
-                                : failure,
+                        problem.reason().equals(Problem.INTERNAL_ERROR) ? Problem.cause(failure) : null,
                         "adapter '%s' of the record at offset %d is not served: %s: %s",
                         LogText.of(name),
-                        next.offset,
-                        reason,
-                        LogText.of(String.valueOf(failure.getMessage()))));
-        Optional<Next> retry = temporary
-                ? Optional.of(new Next(next.version, next.offset, Files.FAILED, time.nanoTime()))
-                : Optional.empty();
-        entries.put(name, entry.failed(new Problem(reason, String.valueOf(failure.getMessage()), next.offset), retry));
+                        next.offset(),
+                        problem.reason(),
+                        LogText.of(problem.message())));
+        Optional<Next> retried =
+                Problem.isTemporary(failure) ? Optional.of(next.failedAt(time.nanoTime())) : Optional.empty();
+        entries.put(name, entry.failed(problem, retried));
     }
 
-    /** Fetches files again whose source failed temporarily. Called about once a second. */
+    /** Fetches files again that could not be had. Called about once a second. */
     public void tick() {
-        entries.forEach((name, entry) -> entry.next
-                .filter(next -> next.files == Files.FAILED && time.nanosSince(next.since) > RETRY.toNanos())
-                .ifPresent(next -> fetch(name, next)));
-    }
-
-    private void retire(Entry entry) {
-        entry.version().map(InForce.Version::adapter).ifPresent(store::retire);
-        entry.next.map(Next::version).ifPresent(store::retire);
-    }
-
-    /** The state of each name. */
-    public List<NameState> states() {
-        Map<String, NameState> states = new TreeMap<>();
         entries.forEach((name, entry) -> {
-            if (entry != Entry.HIDDEN) {
+            entry.next()
+                    .filter(next -> next.failed().isPresent()
+                            && time.nanosSince(next.failed().getAsLong()) > RETRY.toNanos())
+                    .ifPresent(next -> fetch(name, next));
+            entry.version()
+                    .filter(version ->
+                            version.files().filter(files -> files.isDue(RETRY)).isPresent())
+                    .ifPresent(version -> store.files(version.adapter())
+                            .thenAccept(folder -> folder.release().run()));
+        });
+    }
+
+    private void retire(Next next) {
+        store.retire(next.version());
+        next.fetch().ifPresent(fetch -> fetch.cancel(false));
+    }
+
+    private void retire(NameVersions entry) {
+        entry.version().map(InForce.Version::adapter).ifPresent(store::retire);
+        entry.next().ifPresent(this::retire);
+    }
+
+    /** What this process has of each name, without boundaries. */
+    public List<Adapter> states() {
+        Map<String, Adapter> states = new TreeMap<>();
+        entries.forEach((name, entry) -> {
+            if (entry != NameVersions.NONE) {
                 states.put(name, state(name, entry));
             }
         });
         return List.copyOf(states.values());
     }
 
-    private NameState state(String name, Entry entry) {
+    private Adapter state(String name, NameVersions entry) {
         Optional<InForce.Version> version = entry.version();
-        OptionalLong offset = entry.inForce.orElse(null) instanceof InForce.Targets targets
-                ? OptionalLong.of(targets.offset)
-                : version.map(InForce.Version::offset).orElse(OptionalLong.empty());
-        return new NameState(
+        return new Adapter(
                 name,
                 stateOf(entry),
-                version.flatMap(current -> store.digest(current.adapter)),
-                offset,
-                entry.next.flatMap(next -> next.version.required()),
-                entry.problem.map(Problem::reason),
-                entry.problem.map(problem -> shortened(problem.message)));
+                version.flatMap(current -> store.digest(current.adapter())),
+                entry.targets().isPresent()
+                        ? OptionalLong.of(entry.targets().get().offset())
+                        : version.map(InForce.Version::offset).orElse(OptionalLong.empty()),
+                entry.next().flatMap(next -> next.version().required()),
+                OptionalInt.empty(),
+                entry.problem().map(Problem::reason),
+                entry.problem().map(problem -> shortened(problem.message())));
     }
 
     private static String shortened(String message) {
         return message.length() <= MAX_MESSAGE ? message : message.substring(0, MAX_MESSAGE - 1) + "…";
     }
 
-    private State stateOf(Entry entry) {
-        if (entry.inForce.orElse(null) instanceof InForce.Targets) {
+    private State stateOf(NameVersions entry) {
+        if (entry.targets().isPresent()) {
             return State.ALIAS;
         }
         Optional<InForce.Version> version = entry.version();
         if (version.isPresent()) {
-            return store.hasMemory(version.get().adapter) ? State.LOADED : State.READY;
+            return store.hasMemory(version.get().adapter()) ? State.LOADED : State.READY;
         }
-        return entry.next
-                .map(next -> switch (next.files) {
-                    case WAIT -> State.WAITING;
-                    case FETCHED -> State.FETCHING;
-                    case FAILED -> State.FAILED;
-                })
+        return entry.next()
+                .map(next -> next.failed().isPresent()
+                        ? State.FAILED
+                        : next.fetch().isPresent() ? State.FETCHING : State.WAITING)
                 .orElse(State.FAILED);
     }
 }

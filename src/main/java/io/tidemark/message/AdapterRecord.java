@@ -24,6 +24,9 @@ public sealed interface AdapterRecord {
     /** The maximum size of a record's value, in bytes. */
     int MAX_BYTES = 16 * 1024;
 
+    /** The maximum length of a name, in characters. */
+    int MAX_NAME_LENGTH = Fields.MAX_NAME_LENGTH;
+
     /** The most targets of an alias. */
     int MAX_TARGETS = 16;
 

@@ -22,9 +22,16 @@ import java.util.Set;
  * @param answerBytes heap of the largest answer
  * @param head        the fields that matter before the request is parsed
  * @param model       the field {@code model}, if it is a text
+ * @param user        the field {@code user}, if it is a text
  */
 public record RequestEstimate(
-        long tokens, long keptBytes, long promptBytes, long answerBytes, RequestHead head, Optional<String> model) {
+        long tokens,
+        long keptBytes,
+        long promptBytes,
+        long answerBytes,
+        RequestHead head,
+        Optional<String> model,
+        Optional<String> user) {
 
     /** How many bytes of JSON count as a token. Common tokenizers make a token of about 4 characters of English. */
     private static final int BYTES_PER_TOKEN = 4;
@@ -68,7 +75,7 @@ public record RequestEstimate(
 
     /** The estimate for a record that is rejected without parsing. */
     public static final RequestEstimate REJECTED =
-            new RequestEstimate(0, PER_REQUEST, 0, 0, RequestHead.EMPTY, Optional.empty());
+            new RequestEstimate(0, PER_REQUEST, 0, 0, RequestHead.EMPTY, Optional.empty(), Optional.empty());
 
     /**
      * Estimates a value of a request topic. A value that is no JSON object counts as it was read up to the fault: this
@@ -93,7 +100,8 @@ public record RequestEstimate(
                 PER_PROMPT_TOKEN * Math.min(contextLength, bytes),
                 answerBytes(tokens, pass.logprobs(tokens)),
                 pass.head(),
-                pass.model);
+                pass.model,
+                pass.user);
     }
 
     /** An estimate of the tokens of a text of JSON, by its size in bytes. */
@@ -129,6 +137,7 @@ public record RequestEstimate(
         private long alternatives;
         private boolean logprobs;
         private Optional<String> model = Optional.empty();
+        private Optional<String> user = Optional.empty();
         /** How many characters the kept fields have. */
         private long chars;
         /** How many of these characters are in {@code stop}. */
@@ -177,6 +186,8 @@ public record RequestEstimate(
                     head(field, parser);
                     if (field.equals("model") && token == JsonToken.VALUE_STRING) {
                         model = Optional.of(parser.getText());
+                    } else if (field.equals("user") && token == JsonToken.VALUE_STRING) {
+                        user = Optional.of(parser.getText());
                     }
                 }
                 depth += token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;

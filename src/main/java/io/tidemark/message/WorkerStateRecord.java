@@ -80,7 +80,18 @@ public record WorkerStateRecord(
             Optional<String> next,
             OptionalInt boundary,
             Optional<String> reason,
-            Optional<String> message) {}
+            Optional<String> message) {
+
+        /** The same with the boundary of the next request, in layers. */
+        public Adapter withBoundary(int layers) {
+            return new Adapter(name, state, digest, offset, next, OptionalInt.of(layers), reason, message);
+        }
+
+        /** The same in another state. */
+        public Adapter in(State other) {
+            return new Adapter(name, other, digest, offset, next, boundary, reason, message);
+        }
+    }
 
     /** The states of names. */
     public enum State {

@@ -31,7 +31,7 @@ public record ReceivedRequest(
         Tenant tenant) {
 
     /** The id in the record, or the one derived from its position. */
-    String id() {
+    public String id() {
         return head.id().orElseGet(this::derivedId);
     }
 

@@ -24,7 +24,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -370,10 +369,7 @@ final class RequestRun {
                 String param = refused.isAboutPrompt() ? known.message().input().field() : refused.param();
                 return ErrorBody.invalidRequest(refused.code(), param, refused.getMessage());
             }
-            if (reason instanceof AdapterLoadTimeoutException) {
-                return ErrorBody.adapterTimeout(known.message().model());
-            }
-            if (reason instanceof TimeoutException
+            if (reason instanceof AdapterLoadTimeoutException
                     || reason instanceof SourceException source && source.isTemporary()) {
                 return ErrorBody.adapterTimeout(known.message().model());
             }

@@ -31,10 +31,11 @@ class AdapterCacheTest {
     void loadsOnDemand() {
         AdapterStore store = fixture.memoryFor(4);
         assertThat(store.stats().resident()).isZero();
-        assertThat(store.digest("a")).isEmpty();
+        assertThat(store.digest(store.registered("a").orElseThrow())).isEmpty();
         try (AdapterLease lease = store.awaitLease("a")) {
             assertThat(lease.adapter().digest()).isEqualTo(FolderLoader.digest(AdapterCacheFixture.folder()));
-            assertThat(store.digest("a")).contains(lease.adapter().digest());
+            assertThat(store.digest(store.registered("a").orElseThrow()))
+                    .contains(lease.adapter().digest());
         }
         assertThat(fixture.loader().loads()).containsExactly("a");
         assertThat(fixture.loader().threads()).containsExactly("tidemark-adapter-load-0");

@@ -3,6 +3,7 @@ package io.tidemark.catalog;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.AdapterLoadTimeoutException;
 import io.tidemark.adapter.AdapterLocation;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.RegisteredAdapter;
@@ -13,18 +14,20 @@ import io.tidemark.catalog.AdapterCatalog.Resolution;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.message.AdapterRecord;
+import io.tidemark.message.WorkerStateRecord.Adapter;
 import io.tidemark.message.WorkerStateRecord.State;
 import io.tidemark.tenant.TenantWeights;
 import io.tidemark.time.VirtualTime;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeoutException;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -75,6 +78,7 @@ class AdapterCatalogTest {
         store = new AdapterStore(fixture.model());
         store.register("own", folder("qv"));
         catalog = newCatalog(true);
+        catalog.begin();
     }
 
     @AfterEach
@@ -88,7 +92,9 @@ class AdapterCatalogTest {
                 fixture.model().digest(),
                 (source, digest) -> {
                     AdapterSource.parse(source);
-                    return () -> fetched.computeIfAbsent(digest, any -> new CompletableFuture<>());
+                    // each caller gets a future of its own
+                    return () -> fetched.computeIfAbsent(digest, any -> new CompletableFuture<>())
+                            .copy();
                 },
                 onArrival,
                 LIMIT,
@@ -100,10 +106,10 @@ class AdapterCatalogTest {
     void fetches() {
         put("a", stored(qv));
         assertThat(state("a").state()).isEqualTo(State.FETCHING);
-        assertThat(catalog.isDelayed("a")).isTrue();
+        assertThat(isDelayed("a")).isTrue();
         assertThat(found("a").recordOffset()).hasValue(1);
         time.sleep(LIMIT.plusSeconds(1));
-        assertThat(catalog.isDelayed("a")).isFalse();
+        assertThat(isDelayed("a")).isFalse();
         assertThat(resolve("a")).isInstanceOf(Resolution.Late.class);
         arrive(qv, "qv");
         assertThat(state("a").state()).isEqualTo(State.READY);
@@ -128,7 +134,7 @@ class AdapterCatalogTest {
         assertThat(found("a").recordOffset()).hasValue(1);
         assertThat(state("a").next()).contains(all);
         arrive(all, "all");
-        assertThat(found("a").recordOffset()).hasValue(2);
+        awaitOffset("a", 2);
         assertThat(catalog.digest("a")).contains(all);
         assertThat(lease.adapter().digest()).isEqualTo(qv);
         // a request that was admitted before the replacement
@@ -192,12 +198,14 @@ class AdapterCatalogTest {
         fetched.remove(qv).completeExceptionally(new SourceException(Failure.UNREACHABLE, "the store is down"));
         assertThat(state("a").state()).isEqualTo(State.FAILED);
         assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
-        assertThat(resolve("a")).isInstanceOf(Resolution.Unusable.class);
-        put("a", "{}");
+        assertThat(resolve("a")).isInstanceOf(Resolution.Late.class);
         catalog.tick();
         assertThat(fetched).isEmpty();
         time.sleep(Duration.ofSeconds(31));
         catalog.tick();
+        assertThat(state("a").state()).isEqualTo(State.FETCHING);
+        assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
+        put("a", "{}");
         assertThat(state("a").state()).isEqualTo(State.FETCHING);
         arrive(qv, "qv");
         assertThat(found("a").recordOffset()).hasValue(1);
@@ -210,7 +218,7 @@ class AdapterCatalogTest {
         arrive(qv, "qv");
         assertThat(state("a").state()).isEqualTo(State.READY);
         put("a", stored(qv).replace("}", ", \"options\": {\"pinned\": true}}"));
-        assertThat(found("a").recordOffset()).hasValue(2);
+        awaitOffset("a", 2);
         assertThat(found("a").version().isPinned()).isTrue();
         Awaitility.await().until(() -> state("a").state() == State.LOADED);
     }
@@ -219,13 +227,13 @@ class AdapterCatalogTest {
     @DisplayName("An alias is in force until the files of the adapter that takes its name are here")
     void adapterReplacesAlias() {
         catalog = newCatalog(false);
+        catalog.begin();
         put("a", "{\"targets\": [{\"adapter\": \"own\", \"weight\": 1}]}");
         put("a", stored(all));
         assertThat(found("a").id()).isEqualTo("own");
         assertThat(state("a").next()).contains(all);
         arrive(all, "all");
-        assertThat(found("a").id()).isEqualTo("a");
-        assertThat(found("a").recordOffset()).hasValue(2);
+        awaitOffset("a", 2);
     }
 
     @Test
@@ -253,7 +261,8 @@ class AdapterCatalogTest {
     }
 
     @Test
-    @DisplayName("A lease whose files do not come fails after the time limit of loads, and later files are released")
+    @DisplayName(
+            "A lease whose files do not come fails after the time limit of loads, and nobody waits for them any more")
     void lateFiles() {
         try (AdapterStore limited =
                 new AdapterStore(fixture.model(), Long.MAX_VALUE, TenantWeights.EQUAL, Duration.ofMillis(50))) {
@@ -262,9 +271,8 @@ class AdapterCatalogTest {
             assertThat(lease)
                     .failsWithin(Duration.ofSeconds(30))
                     .withThrowableThat()
-                    .withCauseInstanceOf(TimeoutException.class);
-            files.complete(new AdapterLocation.Folder(folder("qv"), () -> released++));
-            assertThat(released).isEqualTo(1);
+                    .withCauseInstanceOf(AdapterLoadTimeoutException.class);
+            assertThat(files).isCancelled();
         }
     }
 
@@ -272,14 +280,16 @@ class AdapterCatalogTest {
     @DisplayName("With the setting 'request', the first request fetches the files")
     void onRequest() {
         catalog = newCatalog(false);
+        catalog.begin();
         put("a", stored(qv));
         assertThat(state("a").state()).isEqualTo(State.WAITING);
-        assertThat(catalog.isDelayed("a")).isFalse();
         assertThat(fetched).isEmpty();
+        assertThat(isDelayed("a")).isTrue();
+        assertThat(state("a").state()).isEqualTo(State.FETCHING);
         CompletableFuture<AdapterLease> lease = store.lease(found("a").version(), "t");
-        assertThat(catalog.isDelayed("a")).isTrue();
         arrive(qv, "qv");
         lease.join().close();
+        assertThat(isDelayed("a")).isFalse();
         put("pinned", stored(all).replace("}", ", \"options\": {\"pinned\": true}}"));
         assertThat(state("pinned").state()).isEqualTo(State.FETCHING);
         arrive(all, "all");
@@ -294,7 +304,8 @@ class AdapterCatalogTest {
         assertThat(found("own").recordOffset()).isEqualTo(OptionalLong.empty());
         put("own", stored(all));
         assertThat(found("own").recordOffset()).hasValue(1);
-        assertThat(catalog.isDelayed("own")).isTrue();
+        assertThat(isDelayed("own")).isTrue();
+        assertThat(state("own").state()).isEqualTo(State.FETCHING);
         catalog.remove("own");
         assertThat(resolve("own")).isInstanceOf(Resolution.Unknown.class);
         assertThat(catalog.names()).isEmpty();
@@ -327,7 +338,118 @@ class AdapterCatalogTest {
         assertThat(resolve("both")).isInstanceOf(Resolution.Unknown.class);
     }
 
-    private NameState state(String name) {
+    @Test
+    @DisplayName("Of the records from before the start only the last ones are fetched; a tombstone among them hides no"
+            + " folder")
+    void recordsBeforeTheStart() {
+        catalog = newCatalog(true);
+        put("a", stored(qv));
+        put("a", stored(all));
+        put("removed", stored(qv));
+        catalog.remove("removed");
+        put("own", stored(qv));
+        catalog.remove("own");
+        assertThat(fetched).isEmpty();
+        catalog.begin();
+        assertThat(fetched).containsOnlyKeys(all);
+        assertThat(found("own").recordOffset()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A version that can't be loaded replaces nothing")
+    void brokenReplacement() {
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        put("a", stored(all));
+        // its header is valid, and its digest is found by a load
+        arrive(all, "qv");
+        Awaitility.await().until(() -> state("a").reason().isPresent());
+        assertThat(state("a").reason()).contains("invalid_adapter");
+        assertThat(found("a").recordOffset()).hasValue(1);
+        try (AdapterLease lease = store.lease(found("a").version(), "t").join()) {
+            assertThat(lease.adapter().digest()).isEqualTo(qv);
+        }
+    }
+
+    @Test
+    @DisplayName("A replaced version whose files are fetched is fetched no more")
+    void fetchCancelled() {
+        List<CompletableFuture<AdapterLocation.Folder>> holds = new ArrayList<>();
+        catalog = new AdapterCatalog(
+                store,
+                fixture.model().digest(),
+                (source, digest) -> () -> {
+                    holds.add(new CompletableFuture<>());
+                    return holds.get(holds.size() - 1);
+                },
+                true,
+                LIMIT,
+                time);
+        catalog.begin();
+        put("a", stored(qv));
+        put("a", stored(all));
+        assertThat(holds.get(0)).isCancelled();
+        assertThat(state("a").reason()).isEmpty();
+        catalog.remove("a");
+        assertThat(holds.get(1)).isCancelled();
+    }
+
+    @Test
+    @DisplayName("Requests for a served version whose files were removed are delayed, then late, until they are back")
+    void filesLost() {
+        put("a", stored(qv));
+        arrive(qv, "qv");
+        RegisteredAdapter version = found("a").version();
+        fetched.remove(qv);
+        CompletableFuture<AdapterLease> waiting = catalog.lease(version, "t");
+        assertThat(isDelayed("a")).isTrue();
+        time.sleep(LIMIT.plusSeconds(1));
+        assertThat(isDelayed("a")).isFalse();
+        assertThat(resolve("a")).isInstanceOf(Resolution.Late.class);
+        fetched.remove(qv).completeExceptionally(new SourceException(Failure.UNREACHABLE, "the store is down"));
+        assertThat(waiting).isCompletedExceptionally();
+        assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
+        assertThat(resolve("a")).isInstanceOf(Resolution.Late.class);
+        time.sleep(Duration.ofSeconds(31));
+        catalog.tick();
+        arrive(qv, "qv");
+        catalog.lease(found("a").version(), "t").join().close();
+        assertThat(state("a").reason()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("A pinned version that is removed while it loads leaves the memory")
+    void removedDuringLoad() {
+        put("a", stored(qv).replace("}", ", \"options\": {\"pinned\": true}}"));
+        RegisteredAdapter version = found("a").version();
+        arrive(qv, "qv");
+        catalog.remove("a");
+        Awaitility.await()
+                .until(() -> store.stats().loads() == 1 && store.stats().residentBytes() == 0);
+        assertThat(store.hasMemory(version)).isFalse();
+    }
+
+    @Test
+    @DisplayName("Of an alias only the requests for a target whose files have not come are delayed")
+    void aliasDelays() {
+        put("a", stored(qv));
+        put("both", "{\"targets\": [{\"adapter\": \"a\", \"weight\": 1}, {\"adapter\": \"own\", \"weight\": 1}]}");
+        for (int i = 0; i < 20; i++) {
+            String id = "r" + i;
+            assertThat(catalog.awaitsFiles("both", id, Optional.empty()))
+                    .isEqualTo(found("both", id, Optional.empty()).id().equals("a"));
+        }
+    }
+
+    private boolean isDelayed(String name) {
+        return catalog.awaitsFiles(name, "r", Optional.empty());
+    }
+
+    private void awaitOffset(String name, long recordOffset) {
+        Awaitility.await().until(() -> found(name).recordOffset().equals(OptionalLong.of(recordOffset)));
+    }
+
+    private Adapter state(String name) {
         return catalog.states().stream()
                 .filter(state -> state.name().equals(name))
                 .findFirst()

@@ -4,8 +4,8 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.fixture.Catalogs;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.RequestMessage;
 import java.util.List;
@@ -24,7 +24,7 @@ public final class AdmittedPrompt {
                 OptionalLong.empty());
         Admission admission = new Admission(
                 model,
-                AdapterCatalog.ofFolders(adapters),
+                Catalogs.ofFolders(adapters),
                 noRecord,
                 RequestFixtures.noFormats(),
                 AdapterSuggestions.NONE,

@@ -6,8 +6,8 @@ import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.RegisteredAdapter;
 import io.tidemark.boundary.AppliedBoundary;
 import io.tidemark.boundary.Boundary;
-import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.sampling.SamplingParams;
+import io.tidemark.fixture.Catalogs;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.generation.EngineRequest;
@@ -95,7 +95,7 @@ final class RequestRunnerFixture implements AutoCloseable {
                 new RequestParser(10_000, UnknownField.Rule.IGNORE),
                 new Admission(
                         fixture.model(),
-                        AdapterCatalog.ofFolders(store),
+                        Catalogs.ofFolders(store),
                         noRecord,
                         AnswerFormats.of(this::compiler),
                         AdapterSuggestions.NONE,

@@ -9,7 +9,7 @@ import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.calibration.rule.Objective;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.SweepLimits;
-import io.tidemark.catalog.AdapterCatalog;
+import io.tidemark.fixture.Catalogs;
 import io.tidemark.stream.calibrator.BatchScorer;
 import io.tidemark.stream.calibrator.CalibratorOptions;
 import io.tidemark.stream.calibrator.CalibratorService;
@@ -97,7 +97,7 @@ final class RunningCalibrator implements AutoCloseable {
                 KafkaThread.named("tidemark-calibrator", kafka),
                 new BatchScorer(
                         model.model(),
-                        AdapterCatalog.ofFolders(model.adapters()),
+                        Catalogs.ofFolders(model.adapters()),
                         AdapterSuggestions.NONE,
                         MAX_EXAMPLES,
                         SweepLimits.DEFAULT,

@@ -1,6 +1,7 @@
 package io.tidemark.stream.calibrator;
 
 import io.tidemark.adapter.AdapterLease;
+import io.tidemark.adapter.AdapterLoadTimeoutException;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.LoadedAdapter;
 import io.tidemark.adapter.RegisteredAdapter;
@@ -194,6 +195,9 @@ public final class BatchScorer {
         if (resolution instanceof Resolution.Found found) {
             return found.adapter().version();
         }
+        if (resolution instanceof Resolution.Late) {
+            throw new RejectedException(ErrorBody.adapterTimeout(adapter));
+        }
         if (resolution instanceof Resolution.Unknown) {
             throw new RejectedException(
                     "unknown_adapter",
@@ -227,7 +231,10 @@ public final class BatchScorer {
             if (e.getCause() instanceof Error error) {
                 throw error;
             }
-            throw new RejectedException(ErrorBody.adapterUnusable(adapter.id()));
+            throw new RejectedException(
+                    e.getCause() instanceof AdapterLoadTimeoutException
+                            ? ErrorBody.adapterTimeout(adapter.id())
+                            : ErrorBody.adapterUnusable(adapter.id()));
         }
     }
 }

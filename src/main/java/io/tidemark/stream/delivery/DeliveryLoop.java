@@ -14,6 +14,7 @@ import io.tidemark.stream.delivery.commit.UnwritableTopics;
 import io.tidemark.stream.delivery.partition.PartitionLogs;
 import io.tidemark.stream.delivery.partition.PartitionProgress;
 import io.tidemark.stream.delivery.partition.PartitionTakeover;
+import io.tidemark.stream.delivery.reply.Delivery;
 import io.tidemark.stream.delivery.reply.ReplyRouting;
 import io.tidemark.stream.topics.KafkaClients;
 import io.tidemark.stream.topics.KafkaConnection;
@@ -66,10 +67,10 @@ public final class DeliveryLoop {
      * What runs requests, and what is told about them.
      *
      * @param listener told of committed answers, on the thread of the loop
-     * @param delayed  whether requests for a model should not start yet
+     * @param delayed  whether a request should not start yet; called often, on the thread of the loop
      */
     public record Requests(
-            RequestRunner runner, WorkEstimate work, RequestListener listener, Predicate<String> delayed) {}
+            RequestRunner runner, WorkEstimate work, RequestListener listener, Predicate<Delivery> delayed) {}
 
     /**
      * Where the loop waits for brokers, apart from its own thread.
@@ -171,11 +172,7 @@ public final class DeliveryLoop {
         PartitionTakeover takeover =
                 new PartitionTakeover(options.process(), options.maxRunning(), consumer, admin, logs, control::givesUp);
         ReadAhead readAhead = new ReadAhead(
-                cluster.tenants(),
-                options.lowerShare(),
-                READ_AHEAD,
-                options.budget(),
-                delivery -> delivery.model().filter(requests.delayed()).isPresent());
+                cluster.tenants(), options.lowerShare(), READ_AHEAD, options.budget(), requests.delayed());
         AnswerCommits commits = new AnswerCommits(
                 transactions, this::transact, owned, takeover::committed, this::committed, status.transactions(), time);
         RunningRequests running =

@@ -23,9 +23,13 @@ import org.apache.kafka.common.TopicPartition;
  * offsets, except those whose adapter is being fetched: others pass them. Not thread-safe.
  *
  * <p>Counts the bytes of the records, in all and by partition. {@link #isFull} says of which partitions no more should
- * be read. A partition without records is full only if all records together have the budget.
+ * be read. A partition without records is full only if all records together have the budget. Delayed requests leave
+ * space for others.
  */
 final class ReadAhead {
+
+    /** How many delayed requests of a partition are read ahead. */
+    static final int MAX_DELAYED = 1_000;
 
     private final Tenants tenants;
     private final StartOrder order;
@@ -38,7 +42,7 @@ final class ReadAhead {
 
     /**
      * @param lowerShare share of starts of the ranks below one that has requests, 0 to 1
-     * @param capacity   requests of a partition beyond which no more should be read
+     * @param capacity   requests of a partition that could start beyond which no more should be read
      * @param budget     the budget for the bytes of the records
      * @param delayed    whether a request should not start yet
      */
@@ -96,9 +100,21 @@ final class ReadAhead {
      * @param partitions partitions among which the bytes are divided
      */
     boolean isFull(TopicPartition partition, int partitions) {
-        return queues(partition).mapToInt(Deque::size).sum() >= capacity
+        return isFull(queues(partition).toList())
                 || bytes.getOrDefault(partition, 0L) >= budget.readBytes(partitions)
                 || bytes() >= budget.readBytes();
+    }
+
+    private boolean isFull(List<Deque<Delivery>> partition) {
+        int size = partition.stream().mapToInt(Deque::size).sum();
+        return size >= capacity + MAX_DELAYED
+                || size >= capacity
+                        && partition.stream()
+                                        .flatMap(Deque::stream)
+                                        .filter(delayed.negate())
+                                        .limit(capacity)
+                                        .count()
+                                == capacity;
     }
 
     /** The oldest request of each tenant and partition. None is removed. */

@@ -6,9 +6,9 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.adapter.source.AdapterFolders;
 import io.tidemark.adapter.source.AdapterSource;
+import io.tidemark.adapter.source.HeldFolder;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.catalog.AdapterCatalog;
-import io.tidemark.catalog.NameState;
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.grammar.GrammarCompiler;
@@ -63,10 +63,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -252,6 +252,7 @@ final class Assembly implements AutoCloseable {
         AdapterMetrics.bind(registry, files);
         adapterTable = new AdapterTable(catalog);
         Service follower = follower(topics.adapters(), "the adapters", adapterTable::apply);
+        catalog.begin();
         return new Service() {
             @Override
             public Optional<String> failure() {
@@ -272,8 +273,20 @@ final class Assembly implements AutoCloseable {
     }
 
     private static AdapterLocation files(AdapterFolders folders, AdapterSource source, String digest) {
-        return () ->
-                folders.hold(source, digest).thenApply(held -> new AdapterLocation.Folder(held.path(), held::close));
+        folders.requireAllowed(source);
+        return () -> {
+            CompletableFuture<AdapterLocation.Folder> folder = new CompletableFuture<>();
+            CompletableFuture<HeldFolder> hold = folders.hold(source, digest);
+            hold.whenComplete((held, failure) -> {
+                if (failure != null) {
+                    folder.completeExceptionally(failure);
+                } else if (!folder.complete(new AdapterLocation.Folder(held.path(), held::close))) {
+                    held.close();
+                }
+            });
+            folder.whenComplete((held, failure) -> hold.cancel(false));
+            return folder;
+        };
     }
 
     private Service boundaries() {
@@ -499,23 +512,13 @@ final class Assembly implements AutoCloseable {
                 0);
     }
 
-    private WorkerStateRecord.Adapter withBoundary(NameState name) {
-        return new WorkerStateRecord.Adapter(
-                name.name(),
-                name.state(),
-                name.digest(),
-                name.offset(),
-                name.next(),
-                name.digest().isEmpty()
-                        ? OptionalInt.empty()
-                        : OptionalInt.of(table.of(
-                                        name.name(),
-                                        loaded.model().version(name.digest().get()))
-                                .applied()
-                                .boundary()
-                                .layers()),
-                name.reason(),
-                name.message());
+    private WorkerStateRecord.Adapter withBoundary(WorkerStateRecord.Adapter adapter) {
+        return adapter.digest()
+                .map(digest -> table.of(adapter.name(), loaded.model().version(digest))
+                        .applied()
+                        .boundary())
+                .map(boundary -> adapter.withBoundary(boundary.layers()))
+                .orElse(adapter);
     }
 
     /** Stops the services, and opens no further ones. */

@@ -185,7 +185,14 @@ final class WorkerService implements Service {
                         cluster.topics(),
                         cluster.tenants(),
                         new ReplyRouting(settings.replies().headers().orElse(List.of()), cluster.replies(), events)),
-                new DeliveryLoop.Requests(requests, work, metrics, adapters::isDelayed),
+                new DeliveryLoop.Requests(
+                        requests,
+                        work,
+                        metrics,
+                        delivery -> delivery.model()
+                                .filter(name -> adapters.awaitsFiles(
+                                        name, delivery.request().id(), delivery.user()))
+                                .isPresent()),
                 control,
                 status,
                 new DeliveryLoop.Threads(transactionThread, probeThread),

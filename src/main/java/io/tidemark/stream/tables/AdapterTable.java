@@ -31,7 +31,11 @@ public final class AdapterTable {
             return;
         }
         String name = new String(adapter.key(), StandardCharsets.UTF_8);
-        if (adapter.value() == null) {
+        if (name.length() > AdapterRecord.MAX_NAME_LENGTH) {
+            LOG.warnf(
+                    "the key of the record at %s-%d@%d is no name of an adapter: it has more than %d characters",
+                    adapter.topic(), adapter.partition(), adapter.offset(), AdapterRecord.MAX_NAME_LENGTH);
+        } else if (adapter.value() == null) {
             catalog.remove(name);
         } else {
             catalog.put(

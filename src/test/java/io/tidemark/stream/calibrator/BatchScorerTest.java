@@ -9,7 +9,7 @@ import io.tidemark.adapter.AdapterLease;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.calibration.sweep.SweepLimits;
-import io.tidemark.catalog.AdapterCatalog;
+import io.tidemark.fixture.Catalogs;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.input.RejectedException;
@@ -72,7 +72,7 @@ class BatchScorerTest {
     private static BatchScorer scorer(FixtureModel fixture, AdapterStore adapters) {
         return new BatchScorer(
                 fixture.model(),
-                AdapterCatalog.ofFolders(adapters),
+                Catalogs.ofFolders(adapters),
                 AdapterSuggestions.NONE,
                 10,
                 SweepLimits.DEFAULT,

@@ -10,8 +10,8 @@ import io.tidemark.calibration.rule.RuleDecision;
 import io.tidemark.calibration.rule.RuleSettings;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.SweepRun;
-import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.fixture.Catalogs;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
 import io.tidemark.fixture.NewThreads;
@@ -217,7 +217,7 @@ final class OneThreadCalibrator implements AutoCloseable {
                 }),
                 new BatchScorer(
                         model,
-                        AdapterCatalog.ofFolders(adapters),
+                        Catalogs.ofFolders(adapters),
                         AdapterSuggestions.NONE,
                         10,
                         SweepLimits.DEFAULT,

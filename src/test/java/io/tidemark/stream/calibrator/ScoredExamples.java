@@ -4,8 +4,8 @@ import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.calibration.sweep.TokenizedExample;
-import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.fixture.Catalogs;
 import io.tidemark.time.Time;
 import java.util.List;
 
@@ -18,7 +18,7 @@ public final class ScoredExamples {
     public static List<TokenizedExample> of(LanguageModel model, AdapterStore adapters, byte[] value) throws Exception {
         BatchScorer scorer = new BatchScorer(
                 model,
-                AdapterCatalog.ofFolders(adapters),
+                Catalogs.ofFolders(adapters),
                 AdapterSuggestions.NONE,
                 100,
                 SweepLimits.DEFAULT,

@@ -3,8 +3,8 @@ package io.tidemark.stream.delivery;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.AdapterSuggestions;
-import io.tidemark.catalog.AdapterCatalog;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.fixture.Catalogs;
 import io.tidemark.generation.Engine;
 import io.tidemark.message.ErrorBody;
 import io.tidemark.message.UnknownField;
@@ -75,7 +75,7 @@ public final class Deliveries {
                 new RequestParser(MAX_REQUEST_BYTES, UnknownField.Rule.IGNORE),
                 new Admission(
                         model,
-                        AdapterCatalog.ofFolders(adapters),
+                        Catalogs.ofFolders(adapters),
                         new BoundaryTable(),
                         RequestFixtures.noFormats(),
                         AdapterSuggestions.NONE,

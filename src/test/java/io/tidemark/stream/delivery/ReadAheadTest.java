@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.load.HeapBudget;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.DisplayName;
@@ -84,6 +85,30 @@ class ReadAheadTest {
         requests.remove(second);
         requests.take(first);
         assertThat(requests.bytes()).isZero();
+    }
+
+    @Test
+    @DisplayName("That are delayed are passed by others, start when they no longer are, and leave space to read others")
+    void delayed() {
+        AtomicBoolean delays = new AtomicBoolean(true);
+        ReadAhead requests = new ReadAhead(
+                Deliveries.tenants(List.of("t")), 0.1, 2, BUDGET, delivery -> delays.get() && delivery.offset() < 40);
+        TopicPartition partition = new TopicPartition("t", 0);
+        add(requests, "t", 0, 41);
+        assertThat(requests.isFull(partition, 1)).isFalse();
+        assertThat(take(requests, 10)).containsExactly("t-0@40");
+        delays.set(false);
+        assertThat(requests.isFull(partition, 1)).isTrue();
+        assertThat(take(requests, 2)).containsExactly("t-0@0", "t-0@1");
+    }
+
+    @Test
+    @DisplayName("That are delayed fill a partition at a number of their own")
+    void delayedFull() {
+        ReadAhead requests = new ReadAhead(Deliveries.tenants(List.of("t")), 0.1, 2, BUDGET, any -> true);
+        add(requests, "t", 0, 2 + ReadAhead.MAX_DELAYED);
+        assertThat(requests.isFull(new TopicPartition("t", 0), 1)).isTrue();
+        assertThat(requests.isFull(new TopicPartition("t", 1), 1)).isFalse();
     }
 
     private static void add(ReadAhead requests, TopicPartition partition, int bytes) {

@@ -145,6 +145,11 @@ public final class Delivery {
         return estimate.model();
     }
 
+    /** The user that the request names, as far as it is known before it is parsed. */
+    public Optional<String> user() {
+        return estimate.user();
+    }
+
     public TopicPartition partition() {
         return progress.partition();
     }
