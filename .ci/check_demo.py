@@ -15,7 +15,7 @@ def check(holds, what):
 def main():
     text = open(sys.argv[1], encoding="utf-8").read()
     report = json.loads(text)   # one object and nothing else
-    check(set(report) == {"requests", "formats", "calibrations", "broker", "topics"}, f"top-level fields are {sorted(report)}")
+    check(set(report) == {"requests", "formats", "calibrations", "published", "broker", "topics"}, f"top-level fields are {sorted(report)}")
     rounds = {r: {} for r in (1, 2)}
     for request in report["requests"]:
         check_request(request)
@@ -30,7 +30,8 @@ def main():
     check({c["adapter"] for c in report["calibrations"]} == set(rounds[1]), "an adapter was not calibrated")
     check(any(c["boundary_after"] < c["boundary_before"] for c in report["calibrations"]), "no boundary moved to fewer layers")
     check(any(c["boundary_after"] == c["boundary_before"] for c in report["calibrations"]), "each boundary moved")
-    topics = {"generation-requests", "generation-results", "adapter-boundaries", "boundary-decisions"}
+    check_published(report["published"], report["calibrations"])
+    topics = {"generation-requests", "generation-results", "adapter-boundaries", "boundary-decisions", "adapters", "worker-state"}
     check(topics <= set(report["topics"]), "topics are missing")
     check(":" in report["broker"], "the broker's address is missing")
     print(f"{len(report['requests'])} requests, {len(report['calibrations'])} calibrations:",
@@ -54,6 +55,15 @@ def check_calibration(calibration, rounds):
     check_decisions(calibration, name)
     for r, boundary in ((1, "boundary_before"), (2, "boundary_after")):
         check(all(q["boundary"] == calibration[boundary] for q in rounds[r][name]), f"{name}: round {r} did not use {boundary}")
+
+
+def check_published(published, calibrations):
+    check(set(published) == {"name", "source", "digest", "offset", "seconds"}, f"the fields of 'published' are {sorted(published)}")
+    name, digests = published["name"], {c["adapter"]: c["decisions"][-1]["version"]["adapter_digest"] for c in calibrations}
+    check(name not in digests, f"{name} was there before its record")
+    check(published["digest"] == digests.get(published["source"].removeprefix("file:")), f"{name} is not {published['source']}")
+    check(published["offset"] == 0, f"{name} has the record {published['offset']}, not the first one")
+    check(0 < published["seconds"] < 60, f"the first result of {name} came {published['seconds']} s after its record")
 
 
 def check_decisions(calibration, name):

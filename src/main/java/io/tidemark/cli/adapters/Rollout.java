@@ -12,9 +12,9 @@ import java.util.OptionalLong;
  * How far the live workers with the base model of an adapter are with its record. Workers with another base model are
  * left out: they ignore the record.
  */
-record Rollout(List<NameOnWorker> workers) {
+public record Rollout(List<NameOnWorker> workers) {
 
-    Rollout {
+    public Rollout {
         workers = List.copyOf(workers);
     }
 
@@ -23,7 +23,7 @@ record Rollout(List<NameOnWorker> workers) {
      *
      * @return the state then, or that at the limit
      */
-    static Rollout await(WorkerStates states, String name, Stored record, long offset, Duration limit) {
+    public static Rollout await(WorkerStates states, String name, Stored record, long offset, Duration limit) {
         return of(states.await(workers -> of(workers, name, record, offset).isDecided(), limit), name, record, offset);
     }
 

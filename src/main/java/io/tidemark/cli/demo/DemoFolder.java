@@ -38,6 +38,18 @@ record DemoFolder(Path root) {
         }
     }
 
+    /** The folder of the first adapter, without links: a {@code file:} source must not lead out of its root. */
+    Path firstAdapter() {
+        NamedFolder first = adapters().stream()
+                .findFirst()
+                .orElseThrow(() -> new CommandException("no adapter in " + root.resolve("adapters")));
+        try {
+            return first.folder().toRealPath();
+        } catch (IOException e) {
+            throw new UncheckedIOException("adapter '" + first.name() + "' cannot be read", e);
+        }
+    }
+
     /** Requests that are not in the training data. */
     List<ObjectNode> requests(String adapter) {
         return new DataFile(dataFile(adapter, "requests")).objects();

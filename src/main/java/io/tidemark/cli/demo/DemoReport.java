@@ -9,12 +9,18 @@ import java.util.List;
 /**
  * The results of a demo; {@code --json} prints them.
  *
- * @param formats the results of requests whose answers have a format
- * @param broker  {@code bootstrap.servers} for other clients
- * @param topics  the topics of the broker
+ * @param formats   the results of requests whose answers have a format
+ * @param published the adapter that was added at the end
+ * @param broker    {@code bootstrap.servers} for other clients
+ * @param topics    the topics of the broker
  */
 record DemoReport(
-        List<Reply> requests, List<Reply> formats, List<Calibration> calibrations, String broker, List<String> topics) {
+        List<Reply> requests,
+        List<Reply> formats,
+        List<Calibration> calibrations,
+        Published published,
+        String broker,
+        List<String> topics) {
 
     DemoReport {
         requests = List.copyOf(requests);
@@ -109,4 +115,14 @@ record DemoReport(
                     .mean();
         }
     }
+
+    /**
+     * An adapter that a record added while the worker ran, and that a request got.
+     *
+     * @param source  where the record says that the adapter is stored
+     * @param digest  the version, of the record and of the result
+     * @param offset  offset of the record on the topic {@code adapters}
+     * @param seconds seconds from the writing of the record to the first result
+     */
+    record Published(String name, String source, String digest, long offset, double seconds) {}
 }

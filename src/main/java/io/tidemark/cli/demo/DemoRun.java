@@ -87,6 +87,9 @@ final class DemoRun {
         NOISY_LOGGERS.forEach(category -> settings.put("quarkus.log.category.\"" + category + "\".level", "ERROR"));
         settings.put("quarkus.log.console.stderr", "true");
         settings.put("quarkus.banner.enabled", "false");
+        settings.put("tidemark.sources.fetch", "arrival");
+        settings.put(
+                "tidemark.sources.file-root", folder.firstAdapter().getParent().toString());
         settings.put("tidemark.worker.shutdown-grace", "2S");
         settings.put("tidemark.calibrator.group", DemoSession.CALIBRATORS);
         settings.put("tidemark.calibrator.decision-interval", "0S");

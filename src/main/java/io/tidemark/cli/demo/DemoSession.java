@@ -2,9 +2,11 @@ package io.tidemark.cli.demo;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidemark.cli.adapters.Rollout;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.demo.DemoReport.Calibration;
+import io.tidemark.cli.demo.DemoReport.Published;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.cli.model.DataFile;
 import io.tidemark.cli.sending.CalibrationClient;
@@ -12,12 +14,17 @@ import io.tidemark.cli.sending.ExampleOrder;
 import io.tidemark.cli.sending.RequestClient;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.cli.serving.CommandSettings;
+import io.tidemark.client.AdapterTopic;
 import io.tidemark.client.BatchOutcome;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.DecisionTopic;
 import io.tidemark.client.RequestResult;
 import io.tidemark.client.Topics;
+import io.tidemark.client.WorkerStates;
+import io.tidemark.message.AdapterRecord;
+import io.tidemark.message.AdapterVersion;
 import io.tidemark.message.BoundaryDecisionRecord;
+import io.tidemark.message.Provenance;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,8 +36,8 @@ import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The client of the demo: it sends requests, calibrates, sends the same requests again, and asks for answers with a
- * format. It uses Kafka only.
+ * The client of the demo: it sends requests, calibrates, sends the same requests again, asks for answers with a format,
+ * and adds an adapter. It uses Kafka only.
  */
 final class DemoSession {
 
@@ -73,7 +80,10 @@ final class DemoSession {
             view.compare(before, after, calibrations);
             List<Reply> replies = new ArrayList<>(before);
             replies.addAll(after);
-            return new DemoReport(replies, formats(client), calibrations, cluster.brokers(), topicNames);
+            List<Reply> formats = formats(client);
+            // calibrations are in the order of the adapters
+            Published published = publish(calibrations.get(0), client);
+            return new DemoReport(replies, formats, calibrations, published, cluster.brokers(), topicNames);
         }
     }
 
@@ -131,17 +141,53 @@ final class DemoSession {
         for (NamedFolder adapter : folder.adapters()) {
             List<ObjectNode> lines = folder.requests(adapter.name());
             for (int i = 0; i < Math.min(REQUESTS_PER_ADAPTER, lines.size()); i++) {
-                requests.add(JsonNodeFactory.instance
-                        .objectNode()
-                        .put("id", idPrefix + "-" + adapter.name() + "-" + i)
-                        .put("model", adapter.name())
-                        .put("prompt", lines.get(i).path("prompt").asText())
-                        .put("max_tokens", maxTokens)
-                        .put("temperature", 0)
-                        .put("stream", true));
+                requests.add(
+                        request(idPrefix + "-" + adapter.name() + "-" + i, adapter.name(), lines.get(i), maxTokens));
             }
         }
         return requests;
+    }
+
+    private static ObjectNode request(String id, String adapter, ObjectNode line, int maxTokens) {
+        return JsonNodeFactory.instance
+                .objectNode()
+                .put("id", id)
+                .put("model", adapter)
+                .put("prompt", line.path("prompt").asText())
+                .put("max_tokens", maxTokens)
+                .put("temperature", 0)
+                .put("stream", true);
+    }
+
+    /** Adds the first adapter under a second name, by a record, and sends a request for that name. */
+    private Published publish(Calibration calibrated, RequestClient client) {
+        String name = calibrated.adapter() + "-v2";
+        AdapterVersion version = calibrated.last().version();
+        AdapterRecord.Stored record = new AdapterRecord.Stored(
+                "file:" + folder.firstAdapter().getFileName(),
+                version.adapterDigest(),
+                version.baseDigest(),
+                Map.of(),
+                AdapterRecord.Options.NONE);
+        ObjectNode request = request(
+                "demo-published", name, folder.requests(calibrated.adapter()).get(0), MAX_TOKENS);
+        Instant start = Instant.now();
+        long offset = new AdapterTopic(cluster, topics).put(name, record);
+        // if the worker can't serve the record, the error of the request says why
+        Rollout.await(new WorkerStates(cluster, topics), name, record, offset, TIMEOUT);
+        Provenance used = send(List.of(request), ResultListener.NONE, client)
+                .get(0)
+                .message()
+                .tidemark();
+        double seconds = Duration.between(start, Instant.now()).toMillis() / 1000.0;
+        if (!used.adapterDigest().equals(Optional.of(record.digest()))
+                || !used.adapterOffset().equals(OptionalLong.of(offset))) {
+            throw new CommandException("the result of '" + name + "' has digest "
+                    + used.adapterDigest().orElse("absent") + " and not that of the record at offset " + offset);
+        }
+        Published published = new Published(name, record.source(), record.digest(), offset, seconds);
+        view.published(published);
+        return published;
     }
 
     private Calibration calibrate(String adapter, List<Reply> before) {

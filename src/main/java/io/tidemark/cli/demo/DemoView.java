@@ -1,6 +1,7 @@
 package io.tidemark.cli.demo;
 
 import io.tidemark.cli.demo.DemoReport.Calibration;
+import io.tidemark.cli.demo.DemoReport.Published;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.message.TopicJson;
@@ -50,6 +51,9 @@ interface DemoView {
     default ResultListener formats(Map<String, String> prompts) {
         return ResultListener.NONE;
     }
+
+    /** An adapter was added, and a request got it. */
+    default void published(Published published) {}
 
     void finished(DemoReport report);
 

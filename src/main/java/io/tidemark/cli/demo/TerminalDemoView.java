@@ -3,6 +3,7 @@ package io.tidemark.cli.demo;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.demo.DemoReport.Calibration;
+import io.tidemark.cli.demo.DemoReport.Published;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.cli.sending.ResultListener;
 import io.tidemark.plot.CharacterPlot;
@@ -102,6 +103,18 @@ final class TerminalDemoView implements DemoView {
     public ResultListener formats(Map<String, String> prompts) {
         heading("Answers with a format");
         return new RoundPrinter(out, prompts);
+    }
+
+    @Override
+    public void published(Published published) {
+        heading("An adapter that a record on 'adapters' adds");
+        line(String.format(
+                "'%s' is %s, digest %s…, offset %d. Its first result came %.1f s after the record.",
+                published.name(),
+                published.source(),
+                published.digest().substring(0, 12),
+                published.offset(),
+                published.seconds()));
     }
 
     @Override

@@ -1,13 +1,17 @@
 package io.tidemark.cli.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.NamedFolder;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 @DisplayName("Data of the demo")
 class DemoFolderTest {
@@ -35,6 +39,18 @@ class DemoFolderTest {
                     .doesNotContain(line.path("prompt").asText());
         });
         assertThat(new DemoFolder(Path.of("src")).formats()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("The first adapter may be a link, which is resolved")
+    void firstAdapter(@TempDir Path folder) throws IOException {
+        DemoFolder linked = new DemoFolder(folder);
+        Path adapters = Files.createDirectories(folder.resolve("adapters"));
+        assertThatThrownBy(linked::firstAdapter).hasMessage("no adapter in " + adapters);
+        Path elsewhere = demo.firstAdapter();
+        Files.createSymbolicLink(adapters.resolve("a"), elsewhere);
+        assertThat(linked.adapters()).extracting(NamedFolder::name).containsExactly("a");
+        assertThat(linked.firstAdapter()).isEqualTo(elsewhere).endsWith(Path.of("demo", "adapters", "describe"));
     }
 
     private static List<String> prompts(List<ObjectNode> lines) {

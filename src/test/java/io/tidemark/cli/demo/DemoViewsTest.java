@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.demo.DemoReport.Calibration;
+import io.tidemark.cli.demo.DemoReport.Published;
 import io.tidemark.cli.demo.DemoReport.Reply;
 import io.tidemark.client.RequestResult;
 import io.tidemark.fixture.SampleResults;
@@ -26,6 +27,8 @@ class DemoViewsTest {
 
     private static final Calibration CALIBRATION = Calibration.of(4, SampleDecisions.moved(), 1.25);
 
+    private static final Published PUBLISHED = new Published("a-v2", "file:a", "0123456789abcdef".repeat(4), 7, 1.25);
+
     private final StringWriter out = new StringWriter();
 
     @Test
@@ -33,13 +36,16 @@ class DemoViewsTest {
     void json() throws Exception {
         Reply reply = new Reply("id-1", "a", 1, 4, 4, "text", 3, 0.24, 12.5);
         new DemoView.Json(new PrintWriter(out), new PrintWriter(new StringWriter()))
-                .finished(new DemoReport(List.of(reply), List.of(), List.of(CALIBRATION), "h:1", List.of("t")));
+                .finished(new DemoReport(
+                        List.of(reply), List.of(), List.of(CALIBRATION), PUBLISHED, "h:1", List.of("t")));
         JsonNode expected = new ObjectMapper().readTree("""
                 {"requests": [{"id": "id-1", "adapter": "a", "round": 1, "boundary": 4, "num_layers": 4, "text": "text",
                   "completion_tokens": 3, "seconds": 0.24, "tokens_per_second": 12.5}],
                  "formats": [],
                  "calibrations": [{"adapter": "a", "samples": 64, "boundary_before": 4, "boundary_after": 2, "objective": "balanced",
                   "num_layers": 4, "seconds": 1.25}],
+                 "published": {"name": "a-v2", "source": "file:a", "seconds": 1.25, "offset": 7,
+                  "digest": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
                  "broker": "h:1", "topics": ["t"]}""");
         assertThat(out.toString().lines()).hasSize(1);
         JsonNode report = new ObjectMapper().readTree(out.toString());
@@ -162,6 +168,15 @@ class DemoViewsTest {
                         "3 tokens, 0.15 s, 20 tokens/s",
                         "long text",
                         "short text");
+    }
+
+    @Test
+    @DisplayName("The terminal shows the record of the adapter that was added, and the time to its first result")
+    void published() {
+        new TerminalDemoView(new PrintWriter(out), new PrintWriter(new StringWriter())).published(PUBLISHED);
+        assertThat(out.toString())
+                .contains(
+                        "'a-v2' is file:a, digest 0123456789ab…, offset 7. Its first result came 1.3 s after the record.");
     }
 
     @Test
