@@ -1,12 +1,14 @@
-"""What the verifier keeps of requests, results and boundary records: everything but their texts.
+"""What the verifier keeps of requests, results, boundary records and adapter records: everything but their texts.
 
 Nothing here reads a topic or judges a record.
 """
 import bisect
 import collections
 import datetime
+import hashlib
 import itertools
 import json
+import math
 import pathlib
 import sys
 
@@ -43,12 +45,12 @@ class Schema:
 class Request:
     """What a request asks for, without its text."""
 
-    __slots__ = ("at", "place", "id", "model", "boundary", "expires", "bad", "destination", "correlation", "format")
+    __slots__ = ("at", "place", "id", "model", "boundary", "expires", "bad", "destination", "correlation", "format", "user")
 
     def __init__(self, message, schema, destination):
         self.at = message.timestamp()[1]
         self.place = place(message.topic(), message.partition(), message.offset())
-        self.id = self.model = self.boundary = self.expires = self.format = None
+        self.id = self.model = self.boundary = self.expires = self.format = self.user = None
         self.destination = destination(message.headers())
         self.correlation = correlation(message.headers())
         try:
@@ -61,6 +63,7 @@ class Request:
             return
         self.id = value["id"] if isinstance(value.get("id"), str) else None
         self.model = string(value.get("model"))
+        self.user = value["user"] if isinstance(value.get("user"), str) else None
         self.boundary = number(value.get("boundary"))
         self.expires = expiry(value, self.at)
         if self.bad is None and not value.get("stop") and not value.get("stop_token_ids"):
@@ -74,7 +77,7 @@ class Result:
     """What a result says, without its text."""
 
     __slots__ = ("at", "topic", "partition", "offset", "key", "id", "model", "base", "digest", "boundary", "boundary_offset",
-                 "layers", "error", "ends", "ran", "correlation", "finished")
+                 "layers", "error", "ends", "ran", "correlation", "finished", "adapter", "adapter_offset", "alias", "alias_offset")
 
     def __init__(self, message, value):
         self.at = message.timestamp()[1]
@@ -84,6 +87,10 @@ class Result:
         self.model = string(value.get("model"))
         provenance = value["tidemark"]
         self.base = string(provenance.get("base_model"))
+        self.adapter = string(provenance.get("adapter"))
+        self.adapter_offset = number(provenance.get("adapter_offset"))
+        self.alias = string(provenance.get("alias"))
+        self.alias_offset = number(provenance.get("alias_offset"))
         self.digest = string(provenance.get("adapter_digest"))
         self.boundary = number(provenance.get("boundary"))
         self.boundary_offset = number(provenance.get("boundary_offset"))
@@ -172,6 +179,95 @@ class BoundaryTable:
             earliest = list(itertools.accumulate((row.at for row in reversed(rows)), min))[::-1]
             self._sorted[adapter] = rows, earliest
         return self._sorted[adapter]
+
+
+ADAPTER_BYTES = 16 * 1024
+STORED, ALIAS, TOMBSTONE, INVALID = "an adapter", "an alias", "a tombstone", "an invalid record"
+
+
+class AdapterRow:
+    """A record of the topic of adapters. {kind} is one of the four above; {usable} whether its version can be served."""
+
+    __slots__ = ("offset", "at", "kind", "usable", "digest", "targets", "sticky")
+
+    def __init__(self, message, schema, base_digest, unusable_label):
+        """
+        base_digest: of the base model, if it is known; unusable_label: a label of records whose sources do not have what
+        they say
+        """
+        self.offset, self.at = message.offset(), message.timestamp()[1]
+        self.kind, self.usable, self.digest, self.targets, self.sticky = TOMBSTONE, False, None, {}, False
+        if message.value() is None:
+            return
+        try:
+            value = parse_json(message.value(), unique_names=True)
+        except ValueError:
+            self.kind = INVALID
+            return
+        names = [target.get("adapter") for target in value.get("targets") or [] if isinstance(target, dict)] \
+            if isinstance(value, dict) and isinstance(value.get("targets"), list) else []
+        # null is the same as absent
+        absent = isinstance(value, dict) and value.get("targets") is None and None in (value.get("digest"), value.get("base"))
+        if len(message.value()) > ADAPTER_BYTES or schema.fault(value) is not None or absent or len(set(names)) < len(names):
+            self.kind = INVALID
+        elif value.get("targets") is not None:
+            self.kind, self.usable = ALIAS, True
+            self.targets = {string(target["adapter"]): target["weight"] for target in value["targets"]}
+            self.sticky = value.get("sticky") == "user"
+        else:
+            self.kind, self.digest = STORED, string(value["digest"])
+            self.usable = base_digest in (None, value["base"]) and unusable_label not in (value.get("labels") or {})
+
+    @property
+    def has_effect(self):
+        """Whether it changes what a name stands for."""
+        return self.usable or self.kind == TOMBSTONE
+
+    def chosen(self, alias, request):
+        """The target of an alias for a request."""
+        key = request.user if self.sticky and request.user is not None else request.id or request.place
+        return rendezvous(alias, self.targets, key)
+
+
+class AdapterTable:
+    """All records of each name, and which of them a request can have been admitted with."""
+
+    def __init__(self):
+        self._rows = collections.defaultdict(dict)
+        self._lists = {}
+
+    def add(self, name, row):
+        self._rows[name][row.offset] = row
+
+    def has(self, name):
+        return name in self._rows
+
+    def row(self, name, offset):
+        return self._rows[name].get(offset) if name in self._rows else None
+
+    def candidates(self, name, known_at, read_at):
+        """
+        The records that can decide about a request, oldest first: the newest one with an effect that all workers had read at
+        {known_at}, and the later ones up to {read_at}. None stands for no record. All records must have been added.
+        """
+        if name not in self._lists:
+            self._lists[name] = sorted(self._rows[name].values(), key=lambda row: row.offset) if name in self._rows else []
+        rows = [row for row in self._lists[name] if row.at <= read_at]
+        start = max((n for n, row in enumerate(rows) if row.at <= known_at and row.has_effect), default=None)
+        return [None, *rows] if start is None else rows[start:]
+
+
+def rendezvous(alias, targets, key):
+    """
+    The target of an alias, by weighted rendezvous hashing: the largest ln(u) / weight, where u is (n + 0.5) / 2^53 and n the
+    first 53 bits of SHA-256(alias, NUL, target, NUL, key).
+    """
+    def score(target):
+        digest = hashlib.sha256("\0".join((alias, target, key)).encode("utf-8", "surrogatepass")).digest()
+        bits = int.from_bytes(digest[:8], "big") >> 11
+        return math.log((bits + 0.5) * 2.0 ** -53) / targets[target]
+
+    return max((target for target, weight in targets.items() if weight > 0), key=score)
 
 
 def parse_json(value, unique_names=False):

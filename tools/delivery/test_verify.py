@@ -23,6 +23,12 @@ from broker import Cluster  # noqa: E402
 LAYERS = 8
 BASE = "base"
 DIGESTS = {"red": "aa" * 32, "blue": "bb" * 32}
+VERSIONS = {number: f"{number:02x}" * 32 for number in range(1, 9)}
+BASE_DIGEST = "ee" * 32
+# targets of the alias 'extract' with weights of v1 and v2, computed with decimal arithmetic of 60 digits
+CHOICES = {(90, 10): {"r-0": "v1", "r-1": "v1", "r-14": "v2"}, (50, 50): {"r-0": "v2", "r-1": "v1", "r-14": "v2"},
+           (10, 90): {"r-0": "v2", "r-1": "v2", "r-9": "v1"}}
+FIRST, SECOND = "r-0", "r-14"   # with 90 and 10
 QUIET = {"log_level": 0}
 
 
@@ -39,7 +45,7 @@ class Scene:
         self.start = int(time.time() * 1000) - 3_600_000
         partitions = {"requests": 3, "urgent": 1, "results": 3, "replies": 2, "letters": 2, "boundaries": 1, "events": 1,
                       "cancellations": 1, "closed": 1, "batches": 2, "batch-letters": 2, "states": 1,
-                      "decisions": 1}
+                      "decisions": 1, "adapters": 1}
         admin = AdminClient({"bootstrap.servers": broker, **QUIET})
         for created in admin.create_topics([NewTopic(self.prefix + name, n, 1) for name, n in partitions.items()]).values():
             created.result()
@@ -63,6 +69,28 @@ class Scene:
         value = None if boundary is None else json.dumps({"adapter": adapter, "boundary": boundary, **fields})
         return self.write("boundaries", adapter, value, at)[2]
 
+    def version(self, name, number, at, **fields):
+        """Writes a record of a version of an adapter; returns its offset."""
+        value = {"source": f"file:{number}", "digest": VERSIONS[number], "base": BASE_DIGEST, **fields}
+        return self.write("adapters", name, json.dumps(value), at)[2]
+
+    def alias(self, name, at, sticky=None, **weights):
+        """Writes a record of an alias for the names that are arguments, with their weights; returns its offset."""
+        value = {"targets": [{"adapter": target, "weight": weight} for target, weight in weights.items()], "sticky": sticky}
+        return self.write("adapters", name, json.dumps(value), at)[2]
+
+    def removal(self, name, at):
+        """Writes a tombstone of an adapter or alias; returns its offset."""
+        return self.write("adapters", name, None, at)[2]
+
+    def served(self, request, number, offset, name=None, alias_offset=None, at=101, **changes):
+        """Writes the answer of a version to a request for the adapter, or for an alias of it if its name is given."""
+        model = request[0]["model"]
+        through = {} if name is None else {"alias": model, "alias_offset": alias_offset}
+        fields = {"model": model, "adapter": name or model, "adapter_offset": offset, "adapter_digest": VERSIONS[number],
+                  "boundary": LAYERS, **through, **changes}
+        return self.answer(request, at=at, **fields)
+
     def request(self, model="red", at=100, topic="requests", headers=None, producer=None, **fields):
         value = {"id": f"r{Scene._number}", "model": model, "prompt": "secret text", **fields}
         value = {name: field for name, field in value.items() if field is not None}
@@ -72,7 +100,7 @@ class Scene:
         """Writes the answer of a request; fields of {changes} replace those of tidemark, or of the result for model and id."""
         value, source = request
         model = changes.pop("model", value["model"])
-        adapter = {} if model == BASE else {"adapter_digest": DIGESTS[model], "boundary": LAYERS}
+        adapter = {} if model == BASE else {"adapter_digest": DIGESTS.get(model), "boundary": LAYERS}
         provenance = {"source": dict(zip(("topic", "partition", "offset"), source)), "base_model": BASE, "num_layers": LAYERS,
                       "worker": "w", "attempt": 1, **adapter}
         if "boundary" in value:
@@ -328,6 +356,137 @@ class VerifierTest(unittest.TestCase):
     def test_wrong_version_of_an_adapter(self):
         self.scene.answer(self.scene.request("red"), adapter_digest="cc" * 32)
         self.check({"wrong_adapter": 1}, "--adapter-digest", f"red={DIGESTS['red']}")
+
+    def adapter_options(self, *more):
+        return ("--adapters", self.scene.prefix + "adapters", "--folders", "red,blue", "--base-digest", BASE_DIGEST, *more)
+
+    def test_versions_that_are_right(self):
+        s = self.scene
+        s.answer(s.request("red", at=5), at=6, adapter="red")                         # a folder of the settings
+        s.error(s.request("v1", at=10), "unknown_adapter")
+        first = s.version("v1", 1, at=20)
+        s.error(s.request("v1", at=25), "unknown_adapter", at=26)                     # not read yet
+        s.served(s.request("v1", at=21), 1, first, at=22)
+        s.write("adapters", "v1", b"{", at=40)
+        s.version("v1", 2, at=41, labels={"unusable": "another digest"})
+        s.version("v1", 3, at=42, base="dd" * 32)
+        s.served(s.request("v1", at=60), 1, first, at=61)                             # none of the three has an effect
+        s.error(s.request("v1", at=60), "adapter_unusable", at=61)                    # of a process that has started later
+        second = s.version("v1", 4, at=70)
+        s.served(s.request("v1", at=75), 1, first, at=76)                             # not in memory yet
+        s.served(s.request("v1", at=100), 4, second)
+        s.served(s.request("v1", at=69), 1, first, at=200)                            # admitted before
+        s.error(s.request("v1", at=100, prompt=None), "missing_field")
+        s.removal("v1", at=110)
+        s.served(s.request("v1", at=115), 4, second, at=116)
+        s.error(s.request("v1", at=150), "unknown_adapter", at=151)
+        third = s.version("v1", 5, at=160)
+        s.served(s.request("v1", at=175), 5, third, at=176)
+        s.answer(s.request(BASE, at=175), at=176)
+        report = self.check({}, *self.adapter_options())
+        self.assertEqual({"adapter_unusable": 1, "missing_field": 1, "unknown_adapter": 3}, report["errors"])
+
+    def test_a_record_replaces_a_folder_until_a_tombstone_and_a_restart(self):
+        s = self.scene
+        replaced = s.version("red", 1, at=10)
+        s.answer(s.request("red", at=15), at=16, adapter="red")                       # not read yet
+        s.served(s.request("red", at=30), 1, replaced, at=31)
+        s.removal("red", at=50)
+        s.error(s.request("red", at=100), "unknown_adapter")
+        s.answer(s.request("red", at=100), adapter="red")                             # by a process that has started later
+        self.check({}, *self.adapter_options())
+
+    def test_choices_of_an_alias_that_are_right(self):
+        s = self.scene
+        offsets = {"v1": s.version("v1", 1, at=1), "v2": s.version("v2", 2, at=1)}
+        numbers = {"v1": 1, "v2": 2}
+        at = 20
+        for (one, two), targets in CHOICES.items():
+            alias = s.alias("extract", at, v1=one, v2=two)
+            for ident, target in targets.items():
+                s.served(s.request("extract", at=at + 15, id=ident), numbers[target], offsets[target], target, alias, at=at + 16)
+            at += 20
+        sticky = s.alias("extract", at, sticky="user", v1=90, v2=10)
+        for user, target in CHOICES[90, 10].items():
+            s.served(s.request("extract", at=at + 15, id="another", user=user), numbers[target], offsets[target], target, sticky,
+                     at=at + 16)
+        s.served(s.request("extract", at=at + 15, id=SECOND), 2, offsets["v2"], "v2", sticky, at=at + 16)   # has no user
+        self.check({}, *self.adapter_options())
+
+    def test_wrong_version(self):
+        s = self.scene
+        first, other = s.version("v1", 1, at=10), s.version("v2", 2, at=10)
+        second = s.version("v1", 3, at=95)
+        bad = [s.version("v1", 4, at=96, labels={"unusable": "x"}), s.version("v1", 5, at=96, base="dd" * 32)]
+        alias = s.alias("extract", 10, v1=1)
+        s.served(s.request("v1"), 1, second)                                           # the digest of another record
+        s.served(s.request("v1"), 2, other)                                            # the record of another name
+        s.served(s.request("v1"), 1, 4711)                                             # no record
+        s.served(s.request("v1"), 1, None)                                             # no offset, and no folder
+        s.served(s.request("v1"), 4, bad[0])                                           # can't be loaded
+        s.served(s.request("v1"), 5, bad[1])                                           # for another base model
+        s.served(s.request("v1"), 1, first, adapter=None)                              # names no adapter
+        s.served(s.request("v1"), 2, other, adapter="v2")                              # another adapter, without an alias
+        s.served(s.request("v1"), 1, first, "v1", alias, alias="extract")              # an alias that was not asked for
+        s.served(s.request("extract"), 1, first, "v1", first)                          # the record of an adapter
+        s.served(s.request("v1", at=50), 3, second, at=51)                             # newer than the result
+        report = self.check({"wrong_version": 11}, *self.adapter_options())
+        self.assertIn("has " + VERSIONS[3], report["findings"]["wrong_version"]["first"][0])
+
+    def test_stale_version(self):
+        s = self.scene
+        first = s.version("v1", 1, at=10)
+        s.version("v1", 2, at=50)
+        s.served(s.request("v1", at=59), 1, first, at=65)
+        s.served(s.request("v1", at=61), 1, first, at=65)                              # replaced
+        third = s.version("v1", 3, at=70)
+        s.removal("v1", at=80)
+        s.served(s.request("v1", at=91), 3, third, at=95)                              # removed
+        s.version("red", 4, at=10)
+        s.answer(s.request("red", at=21), at=22, adapter="red")                        # a folder that was replaced
+        one = s.alias("extract", 10, v2=1)
+        s.alias("extract", 20, v2=2)
+        target = s.version("v2", 5, at=10)
+        s.served(s.request("extract", at=31), 5, target, "v2", one, at=32)             # weights that were replaced
+        self.check({"stale_version": 4}, *self.adapter_options())
+        self.check({}, *self.adapter_options("--staleness", "20"))
+
+    def test_wrong_choice(self):
+        s = self.scene
+        first, second = s.version("v1", 1, at=1), s.version("v2", 2, at=1)
+        alias = s.alias("extract", 10, v1=90, v2=10)
+        s.served(s.request("extract", id=SECOND), 1, first, "v1", alias)               # not the largest
+        s.served(s.request("extract", id=SECOND), 2, second, "v2", alias)
+        sticky = s.alias("sticky", 10, sticky="user", v1=90, v2=10)
+        s.served(s.request("sticky", id=SECOND, user=FIRST), 2, second, "v2", sticky)  # by its id in place of its user
+        zero = s.alias("zero", 10, v1=0, v2=1)
+        s.served(s.request("zero"), 1, first, "v1", zero)                              # has no weight
+        self.check({"wrong_choice": 3}, *self.adapter_options())
+
+    def test_wrong_absence(self):
+        s = self.scene
+        s.version("v1", 1, at=10)
+        s.error(s.request("v1", at=21), "unknown_adapter", at=22)                      # it is there
+        s.error(s.request("v1", at=21), "adapter_unusable", at=22)
+        s.error(s.request("red", at=21), "unknown_adapter", at=22)                     # a folder
+        s.alias("extract", 10, v1=1, absent=1)                                         # r-1 and r-0
+        s.error(s.request("extract", at=21, id="r-1"), "unknown_adapter", at=22)  # of the target that is there
+        s.error(s.request("extract", at=21, id="r-0"), "unknown_adapter", at=22)
+        s.error(s.request("nowhere", at=21), "adapter_unusable", at=22)                # nothing that could be unusable
+        s.version("bad", 2, at=10, labels={"unusable": "x"})
+        s.error(s.request("bad", at=21), "unknown_adapter", at=22)                     # it is known
+        s.error(s.request("bad", at=21), "adapter_unusable", at=22)
+        report = self.check({"wrong_absence": 6}, *self.adapter_options())
+        self.assertEqual(8, report["requests"])
+        self.check({})
+
+    def test_the_boundary_of_an_alias_is_that_of_its_target(self):
+        s = self.scene
+        version, alias = s.version("v1", 1, at=1), s.alias("extract", 1, v1=1)
+        boundary = s.boundary("v1", 6, at=10)
+        s.served(s.request("extract"), 1, version, "v1", alias, boundary=6, boundary_offset=boundary)
+        s.served(s.request("extract"), 1, version, "v1", alias)
+        self.check({"wrong_boundary": 1}, *self.adapter_options())
 
     def test_wrong_id(self):
         self.scene.answer(self.scene.request(BASE), id="other")

@@ -20,7 +20,8 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 import calibration
-from records import BoundaryTable, Request, Result, Row, Schema, last_header, parse_json, place, source_of, text
+from records import (ALIAS, STORED, TOMBSTONE, AdapterRow, AdapterTable, BoundaryTable, Request, Result, Row, Schema,
+                     last_header, parse_json, place, source_of, text)
 
 # the broker answers no fetch for so long: it is down
 SILENCE_SECONDS = 60
@@ -39,6 +40,10 @@ KINDS = {
     "wrong_id": "results with another id or key",
     "wrong_destination": "results on another topic, partition or with other correlation headers",
     "wrong_adapter": "results of another adapter, or of another version of it",
+    "wrong_version": "results of a version that is not that of the adapter record at their offset",
+    "stale_version": "results of a version that was removed or replaced too long before",
+    "wrong_choice": "results of another target of an alias than its weights give",
+    "wrong_absence": "errors for an adapter that had a version",
     "wrong_boundary": "results with a boundary that is not the request's or the table's",
     "stale_boundary": "results with a boundary that was replaced too long before",
     "wrong_end": "results cut without a reason",
@@ -61,6 +66,7 @@ REPLY_REFUSALS = ("reply_topic_not_allowed", "invalid_reply_partition")
 REPLY_FAILED = "reply_topic_failed"
 # what only senders of costly formats may get
 BUSY = "formats_busy"
+UNKNOWN, UNUSABLE = "unknown_adapter", "adapter_unusable"
 
 
 class Unverifiable(Exception):
@@ -151,6 +157,7 @@ class Verifier:
         self.letters = collections.defaultdict(dict)         # (topic, partition) -> offset -> code, by source
         self.repeated = collections.defaultdict(list)        # source -> places of all results, if more than one
         self.table = BoundaryTable()
+        self.adapters = AdapterTable()
         self.cancelled_ids, self.cancelled_sources = {}, set()
         self.counts = collections.Counter()                  # topic -> records
         self.later = 0
@@ -158,13 +165,14 @@ class Verifier:
         self.outcomes = {}                                   # id -> permitted error codes and finish reasons
         self._schemas = {name: Schema(name)
                          for name in ("request", "result", "boundary-record", "dead-letter-headers", "event", "validation-batch",
-                                      "calibration-state", "boundary-decision")}
+                                      "calibration-state", "boundary-decision", "adapter-record")}
         self._result_topics = [options.results, *options.reply_topics, *options.unwritable_topics]
         self._calibration_topics = [options.validation_batches, options.validation_dead_letters, options.calibration_state,
                                     options.boundary_decisions] \
             if options.validation_batches else []
         self._calibrations = calibration.Calibrations(self._schemas)
-        self._optional = [topic for topic in (options.events, options.cancellations, *self._calibration_topics) if topic]
+        self._optional = [topic for topic in (options.events, options.cancellations, options.adapters, *self._calibration_topics)
+                          if topic]
 
     def run(self):
         """Reads and judges; returns the report."""
@@ -187,6 +195,8 @@ class Verifier:
     def _collect(self, topics, until):
         if topics.partitions[self.options.boundaries] != 1:
             raise Unverifiable(f"{self.options.boundaries} has more than one partition, so its last record is not defined")
+        if topics.partitions.get(self.options.adapters, 1) != 1:
+            raise Unverifiable(f"{self.options.adapters} has more than one partition, so its last record is not defined")
         self._partitions = topics.partitions
         self._first = topics.first
         known = topics.ends(COMMITTED, [*self.options.requests, self.options.validation_batches])
@@ -243,6 +253,11 @@ class Verifier:
                 self.table.add(adapter, Row(message, adapter, self._schemas["boundary-record"], self.options.base_digest))
             if self._calibration_topics:
                 self._calibrations.take_boundary(message)
+        elif topic == self.options.adapters:
+            name = text(message.key())
+            if name is not None:
+                self.adapters.add(name, AdapterRow(message, self._schemas["adapter-record"], self.options.base_digest,
+                                                   self.options.unusable_label))
         elif topic in self._calibration_topics:
             self._take_calibration(message)
         elif topic == self.options.cancellations:
@@ -401,6 +416,8 @@ class Verifier:
             self.found.add("bad_request_answered", f"{request}: {request.bad}")
         self._judge_identity(request, result)
         self._judge_adapter(request, result)
+        if self.options.adapters:
+            self._judge_version(request, result)
         self._judge_end(request, result)
         self._judge_outcome(request, result)
         if request.format is not None and not request.format.issuperset(result.finished):
@@ -447,6 +464,88 @@ class Verifier:
         if wrong is not None:
             self.found.add("wrong_adapter", f"{request}: {result.place}: {wrong}")
 
+    def _judge_version(self, request, result):
+        if result.error in (UNKNOWN, UNUSABLE):
+            if request.bad is None and not self._may_lack(request, request.model, result, result.error):
+                self.found.add("wrong_absence", f"{request} ({request.model}): {result.place} is {result.error}")
+        elif result.adapter is not None or result.digest is not None:
+            for kind, wrong in self._version_faults(request, result):
+                self.found.add(kind, f"{request} ({request.model}): {result.place}: {wrong}")
+
+    def _version_faults(self, request, result):
+        """What is wrong with the adapter of a result, as pairs of a kind and a text."""
+        if result.adapter is None:
+            return [("wrong_version", "a digest, but no adapter")]
+        if result.alias is None and result.alias_offset is None:
+            faults = [("wrong_version", f"the adapter '{result.adapter}' without an alias")] * (result.adapter != request.model)
+        elif result.alias != request.model:
+            faults = [("wrong_version", f"the alias '{result.alias}'")]
+        else:
+            faults = self._alias_faults(request, result)
+        return faults + self._adapter_faults(request, result)
+
+    def _alias_faults(self, request, result):
+        row = self.adapters.row(result.alias, result.alias_offset)
+        if row is None or row.kind != ALIAS:
+            return [("wrong_version", f"no record of the alias '{result.alias}' at offset {result.alias_offset}")]
+        faults = []
+        if (chosen := row.chosen(result.alias, request)) != result.adapter:
+            faults.append(("wrong_choice", f"'{result.adapter}', but the record at offset {row.offset} gives '{chosen}'"))
+        return faults + self._stale_faults(request, result, result.alias, row)
+
+    def _adapter_faults(self, request, result):
+        if result.adapter_offset is None:
+            return self._folder_faults(request, result)
+        row = self.adapters.row(result.adapter, result.adapter_offset)
+        if row is None or row.kind != STORED:
+            return [("wrong_version", f"no version of '{result.adapter}' at offset {result.adapter_offset}")]
+        if result.digest not in (row.digest, None):
+            return [("wrong_version", f"digest {result.digest}, but the record at offset {row.offset} has {row.digest}")]
+        if not row.usable:
+            return [("wrong_version", f"the record at offset {row.offset} can't be served")]
+        return self._stale_faults(request, result, result.adapter, row)
+
+    def _folder_faults(self, request, result):
+        if result.adapter not in self.options.folders:
+            return [("wrong_version", f"'{result.adapter}' without the offset of a record")]
+        # a tombstone hides a folder until the process ends
+        if all(row is not None and row.usable for row in self._row_candidates(request, result, result.adapter)):
+            return [("stale_version", f"the folder of '{result.adapter}', which a record has replaced")]
+        return []
+
+    def _stale_faults(self, request, result, name, row):
+        if row.at > result.at + self.options.clock_skew * 1000:
+            return [("wrong_version", f"the record at offset {row.offset} is {row.at - result.at} ms newer than the result")]
+        oldest = self._row_candidates(request, result, name)[0]
+        if oldest is not None and row.offset < oldest.offset:
+            return [("stale_version", f"the record of '{name}' at offset {row.offset}, {(request.at - oldest.at) / 1000:.1f} s after "
+                                      f"that at offset {oldest.offset}, {oldest.kind}")]
+        return []
+
+    def _row_candidates(self, request, result, name):
+        return self.adapters.candidates(name, request.at - self.options.staleness * 1000,
+                                        result.at + self.options.clock_skew * 1000)
+
+    def _may_lack(self, request, name, result, error, alias=True):
+        """Whether a name can have had no version when a request was admitted. An alias may stand for such a name."""
+        rows = self._row_candidates(request, result, name)
+        # an adapter with a record is known, also if its version can't be served
+        is_known = any(row.at <= request.at - self.options.staleness * 1000 for row in rows[1:])
+        for number, row in enumerate(rows):
+            if row is None or row.kind == TOMBSTONE:
+                # a process that has started after a tombstone serves the folder
+                absent = error == UNKNOWN and (row is not None or name not in self.options.folders) and (number > 0 or not is_known)
+            elif row.kind == ALIAS:
+                # the target of an alias is no alias
+                absent = self._may_lack(request, row.chosen(name, request), result, error, alias=False) if alias \
+                    else error == UNKNOWN
+            else:
+                # a process that has started after the record has no version from before it
+                absent = error == UNUSABLE and not row.usable
+            if absent:
+                return True
+        return False
+
     def _judge_end(self, request, result):
         if "cancelled" in result.ends and self.options.cancellations:
             by_id = self.cancelled_ids.get(request.id or request.place, -1) >= request.at
@@ -490,12 +589,13 @@ class Verifier:
                 return "wrong_boundary", f"boundary {boundary} (record {offset}), but the request has {request.boundary}"
             return None
         skew = self.options.clock_skew * 1000
-        candidates = self.table.candidates(result.model, request.at - self.options.staleness * 1000, result.at + skew)
+        adapter = result.adapter or result.model
+        candidates = self.table.candidates(adapter, request.at - self.options.staleness * 1000, result.at + skew)
         if offset is None:
             return self._full_lora_fault(result, candidates)
-        row = self.table.row(result.model, offset)
+        row = self.table.row(adapter, offset)
         if row is None:
-            return "wrong_boundary", f"no record of '{result.model}' at offset {offset} of {self.options.boundaries}"
+            return "wrong_boundary", f"no record of '{adapter}' at offset {offset} of {self.options.boundaries}"
         if row.mismatch(result) is not None:
             return "wrong_boundary", f"the record at offset {offset} is {row.mismatch(result)}"
         if row.boundary != boundary:
@@ -595,6 +695,11 @@ def arguments(argv=None):
     parser.add_argument("--boundaries", default="adapter-boundaries")
     parser.add_argument("--events", help="events topic; not read by default")
     parser.add_argument("--cancellations", help="cancellations topic; not read by default")
+    parser.add_argument("--adapters", help="topic of adapter records; not read by default")
+    parser.add_argument("--folders", type=names, default=[],
+                        help="with --adapters: the adapters of the workers' settings, comma-separated")
+    parser.add_argument("--unusable-label", default="unusable", metavar="LABEL",
+                        help="with --adapters: a label of records whose version cannot be served (%(default)s)")
     parser.add_argument("--validation-batches", help="topic of validation batches; it, its dead letters and the calibration "
                                                      "states are not read by default")
     parser.add_argument("--validation-dead-letters", default="validation-dead-letters")
@@ -605,7 +710,7 @@ def arguments(argv=None):
     parser.add_argument("--base-digest", metavar="SHA256",
                         help="the base model's digest; by default any base_digest of a boundary record applies")
     parser.add_argument("--staleness", type=float, default=30, metavar="SECONDS",
-                        help="a boundary record may be replaced for this long when a request for it is written (%(default)s)")
+                        help="a boundary or adapter record may be replaced for this long when a request for it is written (%(default)s)")
     parser.add_argument("--clock-skew", type=float, default=0, metavar="SECONDS",
                         help="the largest difference of the clocks of clients, workers and brokers (%(default)s)")
     parser.add_argument("--planted-crashes", metavar="FILE", help="ids of requests that may be worker_crashed, one a line")
