@@ -31,12 +31,12 @@ from broker import BrokerError, Cluster, free_ports
 from offset_metadata import OffsetMetadataReader
 from program_run import ProgramRun
 from schedule import CRASH, FAULTS, GRACEFUL, HANG, LARGE, PLANTED, SUSPECT_REASON, Schedule, reason_to_defer
-from traffic import (QUIET, BatchReader, BatchSender, BoundarySender, HostileClient, Ledger, RequestSender, ResultReader,
-                     Takeover, backlog)
+from traffic import (QUIET, BatchReader, BatchSender, HostileClient, Ledger, RequestSender, ResultReader, StateReader,
+                     TableSender, Takeover, backlog)
 from verify import run_verifier, summary
 from workers import (CRASH_MARKER, HANG_MARKER, IMAGE_HEAP, MODEL, START_SECONDS, STEP_TIME_SETTING, WorkerError, Workers,
-                     longer_model)
-from workload import Batches, Boundaries, CostlyRequests, Requests
+                     await_condition, longer_model)
+from workload import AdapterRecords, AdapterVersions, Batches, Boundaries, CostlyRequests, Requests
 
 LOG = logging.getLogger("chaos")
 
@@ -47,6 +47,7 @@ COSTLY_TOPIC = "costly-requests"   # a tenant beside the second of REQUEST_TOPIC
 RESULT_TOPIC = "generation-results"
 REPLY_TOPICS = ["replies-a", "replies-b"]
 ADAPTERS = ["all", "dora", "qv", "rslora", "some-layers"]
+FOLDER = "patterns"    # an adapter of the settings that records replace and hide
 BASE = MODEL.name
 LAYERS = 6
 POSITIONS = 8192       # of the copy of the model
@@ -59,8 +60,8 @@ STALL_SECONDS = 120    # the longest time without a result of any request
 
 # no faults of a process: they have their own times
 LOST, BATCHES, UNWRITABLE, HOSTILE = "lost responses", "validation batches", "unwritable topics", "hostile client"
-COSTLY = "costly requests"
-BESIDE = (LOST, BATCHES, UNWRITABLE, HOSTILE, COSTLY)
+COSTLY, PUBLISHED = "costly requests", "adapter records"
+BESIDE = (LOST, BATCHES, UNWRITABLE, HOSTILE, COSTLY, PUBLISHED)
 LONG_SECONDS = 600     # a shorter run has none of LONG_FAULTS by default: each needs more than a minute
 LONG_FAULTS = (HANG,)
 # not with one broker: its partitions lose their leader while its coordinator still runs, and Kafka 4.4 then reports a
@@ -68,6 +69,7 @@ LONG_FAULTS = (HANG,)
 THREE_BROKER_FAULTS = (GRACEFUL,)
 COMMIT_SECONDS = 4     # mean time between lost responses to commits
 BOUNDARY_SECONDS = 2
+ADAPTER_SECONDS = 2
 BATCH_SECONDS = 2
 HOSTILE_SECONDS = 8    # between the transactions of the hostile client
 COSTLY_SECONDS = 15    # mean time between two bursts of costly requests
@@ -115,7 +117,7 @@ class Chaos:
         self._folder = folder
         # a source of random numbers each, so that the timing of one part does not change the others
         self._random = {name: random.Random(f"{options.seed}-{name}")
-                        for name in ("faults", "requests", "boundaries", "workers", "commits", "batches", "hostile", "costly")}
+                        for name in ("faults", "requests", "boundaries", "workers", "commits", "batches", "hostile", "costly", "adapters", "versions")}
         ports = free_ports(4 * options.brokers + SLOTS)
         broker_ports = [tuple(ports[4 * n:4 * n + 3]) for n in range(options.brokers)]
         proxy_ports = ports[3:4 * options.brokers:4]
@@ -127,6 +129,10 @@ class Chaos:
                     "TIDEMARK_ENGINE_KV_BYTES": "96M", "TIDEMARK_WORKER_SHUTDOWN_GRACE": "3S",
                     "TIDEMARK_TOPICS_GENERATION_REQUESTS": f"{','.join(REQUEST_TOPICS)}|{COSTLY_TOPIC}",
                     "TIDEMARK_REPLIES_TOPICS": ",".join([*REPLY_TOPICS, *self._unwritable()])}
+        self._root = folder / "adapters"
+        if PUBLISHED in options.faults:
+            self._root.mkdir()
+            settings["TIDEMARK_SOURCES_FILE_ROOT"] = str(self._root)
         if HANG in options.faults:
             settings[STEP_TIME_SETTING] = STEP_TIME
         if BATCHES in options.faults:
@@ -139,6 +145,7 @@ class Chaos:
         self._costly = costly_requests(self._random["costly"])
         self._schedule = Schedule(self._random["faults"], options.faults, options.every)
         self._metadata = None
+        self._base_digest = None
         self._batches = None
         self._admin = None
         self._faults = []        # (seconds since the start, kind, what)
@@ -162,7 +169,8 @@ class Chaos:
 
     def _new_requests(self, name, count=0):
         return Requests(self._random[name], BASE, ADAPTERS, LAYERS, REQUEST_TOPICS, [*REPLY_TOPICS, *self._unwritable()],
-                        LONG_TOKENS, count)
+                        LONG_TOKENS, count, [*AdapterRecords.ADAPTERS, FOLDER, *AdapterRecords.ALIASES]
+                        if PUBLISHED in self._options.faults else ())
 
     def run(self):
         """Returns the report."""
@@ -177,15 +185,18 @@ class Chaos:
             self._workers.await_answering()
             reader = ResultReader(self._cluster.clients, [RESULT_TOPIC, *REPLY_TOPICS, *self._unwritable()], self._ledger)
             sender = RequestSender(self._cluster.clients, self._requests, self._ledger, backlog(self._options.backlog))
-            boundaries = BoundarySender(self._cluster.clients, Boundaries(self._random["boundaries"], ADAPTERS[:-1], LAYERS),
-                                        self._random["boundaries"], BOUNDARY_SECONDS)
+            published = [*AdapterRecords.ADAPTERS, FOLDER] if PUBLISHED in self._options.faults else []
+            boundaries = TableSender("boundaries", self._cluster.clients,
+                                     Boundaries(self._random["boundaries"], [*ADAPTERS[:-1], *published], LAYERS),
+                                     self._random["boundaries"], BOUNDARY_SECONDS)
+            adapters = self._adapter_sender() if published else None
             self._metadata = OffsetMetadataReader(self._cluster.clients, GROUP)
             hostile = HostileClient(self._cluster.clients, self._new_requests("hostile", 10 ** 6), self._random["hostile"],
                                     self._ledger, HOSTILE_SECONDS) if HOSTILE in self._options.faults else None
             batches = BatchSender(self._cluster.clients, Batches(self._random["batches"], ADAPTERS[1:]), self._random["batches"],
                                   BATCH_SECONDS) if BATCHES in self._options.faults else None
             self._batches = BatchReader(self._cluster.clients) if batches else None
-            for thread in (reader, sender, boundaries, self._metadata, hostile, self._batches, batches):
+            for thread in (reader, sender, boundaries, adapters, self._metadata, hostile, self._batches, batches):
                 if thread is not None:
                     thread.start()
             self._begin = time.monotonic()
@@ -194,7 +205,7 @@ class Chaos:
             self._break(sender)
             LOG.info("no more faults; %d requests are open", self._ledger.open())
             self._heal()
-            for thread in (hostile, batches, boundaries, sender):
+            for thread in (hostile, batches, boundaries, adapters, sender):
                 if thread is not None:
                     thread.end()
             answered = self._settle()
@@ -203,7 +214,7 @@ class Chaos:
             reader.end()
             if self._batches is not None:
                 self._batches.end()
-            report = self._report(sender, boundaries, batches, hostile, answered)
+            report = self._report(sender, boundaries, adapters, batches, hostile, answered)
             report["verifier"] = self._verify()
             return report
         finally:
@@ -212,6 +223,17 @@ class Chaos:
                 fault.end()
             self._cluster.kill()
             self._proxy.close()
+
+    def _adapter_sender(self):
+        states = StateReader(self._cluster.clients)
+        states.start()
+        await_condition(states.base, self._workers.running(), "no worker has written its state", START_SECONDS)
+        states.end()
+        self._base_digest = states.base()
+        sources = [MODEL / "adapters" / name for name in ADAPTERS]
+        versions = AdapterVersions(self._random["versions"], self._root, sources)
+        records = AdapterRecords(self._random["adapters"], versions, self._base_digest, FOLDER)
+        return TableSender("adapters", self._cluster.clients, records, self._random["adapters"], ADAPTER_SECONDS)
 
     def _await_results(self):
         """Returns when all workers are ready and the first requests have results."""
@@ -376,7 +398,7 @@ class Chaos:
         self._workers.sample_memory()
         return True
 
-    def _report(self, sender, boundaries, batches, hostile, answered):
+    def _report(self, sender, boundaries, adapters, batches, hostile, answered):
         counts = self._ledger.counts()
         failures = (self._workers.failures + [failure for fault in self._broker_faults for failure in fault.failures]
                     + self._metadata.failures)
@@ -395,7 +417,7 @@ class Chaos:
             "deferred": self._schedule.deferred,
             "costly_bursts": [{"seconds": at, "kind": kind} for at, kind in self._bursts],
             "lost_responses": [name for _, name in self._proxy.lost],
-            "boundary_records": boundaries.counts,
+            "boundary_records": boundaries.counts, "adapter_records": adapters.counts if adapters else {},
             "batches": batches.counts if batches else {}, "transactions": hostile.counts if hostile else {},
             "requests": counts, "all_answered": answered, "unsent": sender.failures + (batches.failures if batches else []),
             "longest_silence": round(silence, 1),
@@ -433,6 +455,8 @@ class Chaos:
             options += ["--unwritable-topics", ",".join(self._unwritable())]
         if self._batches is not None:
             options += ["--validation-batches", "validation-batches"]
+        if self._base_digest is not None:
+            options += ["--adapters", "adapters", "--folders", ",".join([*ADAPTERS, FOLDER]), "--base-digest", self._base_digest]
         return run_verifier(self._cluster.clients, *options)
 
 
@@ -451,6 +475,7 @@ def print_report(report):
     if report["deferred"]:
         print("faults deferred: " + ", ".join(f"{count} because {why}" for why, count in report["deferred"].items()))
     print(f"responses to commits lost: {len(report['lost_responses'])}; boundary records: {report['boundary_records']}")
+    print(f"adapter records: {report['adapter_records']}")
     print("bursts of costly requests: " + (", ".join(burst["kind"] for burst in report["costly_bursts"]) or "none"))
     print(f"validation batches: {report['batches']}; transactions of the hostile client: {report['transactions']}")
     print(f"worker processes: {report['worker_processes']}, of which {report['planted_crashes']} crashed and "

@@ -28,7 +28,7 @@ from offset_metadata import OffsetMetadataReader
 from pauses import Journal, Ownership, by_partition, longest_without_result, restarts
 from pods import Deployment, base_settings, grace_seconds
 from program_run import ProgramRun
-from traffic import Arrivals, BoundarySender, RequestSender, ResultReader, Takeover
+from traffic import Arrivals, RequestSender, ResultReader, TableSender, Takeover
 from verify import ALL, Topics, run_verifier, summary
 from workers import ROOT, Launcher, WorkerError, longer_model
 from workload import Boundaries, StreamingRequests
@@ -94,7 +94,7 @@ class Rollout:
             brokers = self._cluster.clients
             reader = ResultReader(brokers, [RESULTS], self._journal)
             sender = RequestSender(brokers, self._requests, self._journal, self._pace)
-            boundaries = BoundarySender(brokers, self._boundaries, self._boundary_random, BOUNDARY_SECONDS)
+            boundaries = TableSender("boundaries", brokers, self._boundaries, self._boundary_random, BOUNDARY_SECONDS)
             self._metadata = OffsetMetadataReader(brokers, self._group)
             for thread in (reader, sender, boundaries, self._metadata):
                 thread.start()

@@ -1,12 +1,17 @@
 """python -m unittest discover -s tools/delivery"""
+import collections
+import hashlib
+import itertools
 import json
+import pathlib
 import random
+import tempfile
 import unittest
 
 from calibration import hash_of
 from records import Schema, parse_json
-from workers import CRASH_MARKER, HANG_MARKER
-from workload import WORDS, Batches, CostlyRequests, Requests
+from workers import CRASH_MARKER, HANG_MARKER, MODEL
+from workload import WORDS, AdapterRecords, AdapterVersions, Batches, CostlyRequests, Requests
 
 
 def valid(schema, value):
@@ -49,6 +54,62 @@ class WorkloadTest(unittest.TestCase):
 
     def test_no_other_request_has_a_character_of_a_marker(self):
         self.assertEqual(set(), set(CRASH_MARKER + HANG_MARKER) & set(" ".join(WORDS)))
+
+    def test_requests_name_what_records_publish(self):
+        requests = Requests(random.Random(7), "base", ["a"], 6, ["urgent", "requests"], [], 4000, published=["v1", "alias"])
+        values = [json.loads(record.value) for record in (requests.next() for _ in range(400)) if record.kind != "poison"]
+        named = [value for value in values if value["model"] in ("v1", "alias")]
+        self.assertTrue(80 < len(named) < 160, len(named))
+        self.assertTrue(20 < sum("user" in value for value in named) < len(named) - 20)
+        self.assertFalse(any("user" in value for value in values if value not in named))
+
+    def adapter_records(self, seed=7, count=400):
+        numbers = itertools.count()
+        versions = lambda: (f"file:{next(numbers)}", f"{next(numbers):064x}")
+        records = AdapterRecords(random.Random(seed), versions, "ee" * 32)
+        return [records.next() for _ in range(count)]
+
+    def test_adapter_records_add_replace_remove_and_add_again(self):
+        schema, present, added = Schema("adapter-record"), set(), collections.Counter()
+        for record in self.adapter_records():
+            name = record.key.decode()
+            if record.kind == "removed":
+                self.assertIsNone(record.value)
+                present.remove(name)
+            elif record.kind in ("added", "replaced", "weights"):
+                self.assertTrue(valid(schema, record.value), record.value)
+                self.assertNotIn(b"unusable", record.value)
+                self.assertEqual(record.kind == "added", name not in present)
+                added[name] += record.kind == "added"
+                present.add(name)
+        self.assertEqual({*AdapterRecords.ADAPTERS, "patterns", *AdapterRecords.ALIASES}, set(added))
+        self.assertGreater(min(added.values()), 1)
+
+    def test_adapter_records_without_effect_are_invalid_or_have_a_label(self):
+        schema, kinds = Schema("adapter-record"), set()
+        for record in self.adapter_records():
+            if record.kind not in ("added", "replaced", "weights", "removed"):
+                kinds.add(record.kind)
+                # that a target is named twice is no rule of the schema
+                labelled = b"unusable" in record.value
+                self.assertTrue(labelled or record.kind == "target twice" or not valid(schema, record.value), record)
+        self.assertEqual(11, len(kinds), kinds)
+
+    def test_the_seed_decides_the_adapter_records(self):
+        self.assertEqual(self.adapter_records(), self.adapter_records())
+        self.assertNotEqual(self.adapter_records(), self.adapter_records(8))
+
+    def test_each_version_has_another_digest_and_the_same_weights(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root, source = pathlib.Path(folder), MODEL / "adapters" / "qv"
+            versions = AdapterVersions(random.Random(7), root, [source])
+            found = [versions() for _ in range(3)]
+            self.assertEqual(3, len({digest for _, digest in found}))
+            for uri, digest in found:
+                files = [(root / uri.removeprefix("file:") / name).read_bytes()
+                         for name in ("adapter_config.json", "adapter_model.safetensors")]
+                self.assertEqual(digest, hashlib.sha256(b"".join(files)).hexdigest())
+                self.assertEqual(json.loads((source / "adapter_config.json").read_text()), json.loads(files[0]))
 
     def costly(self, bursts=8):
         requests = CostlyRequests(random.Random(7), "base", ["a", "b"], "costly", 106_496, 129, 66)

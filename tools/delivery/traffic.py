@@ -96,6 +96,39 @@ class Ledger:
                     "repeated": self._repeated, "errors": dict(sorted(self._errors.items()))}
 
 
+class StateReader(TopicReader):
+    """Reads what processes say that they have, for the digest of their base model and the states of names."""
+
+    def __init__(self, brokers, topic="worker-state"):
+        self._lock = threading.Lock()
+        self._states = {}
+        super().__init__("states", brokers, [topic])
+
+    def _take(self, message):
+        key = (message.key() or b"").decode()
+        if key.endswith("/heartbeat"):
+            return
+        with self._lock:
+            if message.value() is None:
+                self._states.pop(key, None)
+                return
+            self._states[key] = json.loads(message.value())
+
+    def states(self):
+        """The last state of each process, by its name."""
+        with self._lock:
+            return dict(self._states)
+
+    def base(self):
+        """The digest of the base model of any process; None if none has written a state."""
+        return next((state["base"]["digest"] for state in self.states().values()), None)
+
+    def adapter(self, worker, name):
+        """What a process has of a name: an object with `state`; empty if the name is unknown."""
+        adapters = self.states().get(worker, {}).get("adapters", [])
+        return next((adapter for adapter in adapters if adapter["name"] == name), {})
+
+
 class Takeover:
     """How long the partitions of a worker that ends wait for another owner, and for a result of another worker."""
 
@@ -246,17 +279,17 @@ class RequestSender(threading.Thread):
         self._producer.produce(record.topic, record.value, record.key)
 
 
-class BoundarySender(threading.Thread):
-    """Writes boundary records in transactions, one in four of which is aborted: no worker may apply its record."""
+class TableSender(threading.Thread):
+    """Writes the records of a table in transactions, one in four of which is aborted: no worker may apply its record."""
 
-    def __init__(self, brokers, boundaries, random, seconds):
-        """seconds: mean time between two records"""
-        super().__init__(name="boundaries", daemon=True)
-        self._boundaries = boundaries
+    def __init__(self, name, brokers, records, random, seconds):
+        """name: of the thread; records: has `next`; seconds: mean time between two records"""
+        super().__init__(name=name, daemon=True)
+        self._records = records
         self._random = random
         self._seconds = seconds
         self._ended = threading.Event()
-        self._config = {"bootstrap.servers": brokers, "transactional.id": "chaos-boundaries", "transaction.timeout.ms": 10_000,
+        self._config = {"bootstrap.servers": brokers, "transactional.id": f"chaos-{name}", "transaction.timeout.ms": 10_000,
                         **QUIET}
         self.counts = {}
 
@@ -269,7 +302,7 @@ class BoundarySender(threading.Thread):
                     producer.init_transactions(30)
                 self._write(producer)
             except (KafkaException, BufferError) as e:
-                LOG.debug("a boundary record was not written: %s", e)
+                LOG.debug("a record of the %s was not written: %s", self.name, e)
                 producer = None   # the next one ends the open transaction
 
     def end(self):
@@ -277,7 +310,7 @@ class BoundarySender(threading.Thread):
         self.join()
 
     def _write(self, producer):
-        record = self._boundaries.next()
+        record = self._records.next()
         producer.begin_transaction()
         producer.produce(record.topic, record.value, record.key)
         if self._random.random() < 0.25:

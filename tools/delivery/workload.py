@@ -1,10 +1,11 @@
-"""The records of a run: requests of random shape, poison records, and boundary records.
+"""The records of a run: requests of random shape, poison records, boundary records and adapter records.
 
-`Requests`, `StreamingRequests`, `CostlyRequests` and `Boundaries` are sequences of records that depend on their random
+`Requests`, `StreamingRequests`, `CostlyRequests`, `Boundaries` and `AdapterRecords` are sequences of records that depend on their random
 numbers only. They send nothing.
 """
 import dataclasses
 import datetime
+import hashlib
 import json
 
 from records import CORRELATION
@@ -34,13 +35,14 @@ class Record:
 
 class Requests:
 
-    def __init__(self, random, base, adapters, layers, topics, reply_topics, long_tokens, count=0):
+    def __init__(self, random, base, adapters, layers, topics, reply_topics, long_tokens, count=0, published=()):
         """
         base, adapters, layers: name of the base model, adapter ids, and number of decoder layers
         topics: request topics, the most urgent first
         reply_topics: topics that a request may name for its result
         long_tokens: the most tokens of a choice of a long request
         count: ids begin behind this number
+        published: names of adapters and aliases that records publish and remove meanwhile
         """
         self._random = random
         self._base = base
@@ -50,6 +52,7 @@ class Requests:
         self._reply_topics = reply_topics
         self._long_tokens = long_tokens
         self._count = count
+        self._published = published
 
     def next(self):
         """A valid request in 97 of 100 records, else a poison record."""
@@ -96,6 +99,10 @@ class Requests:
             value["prompt"] = self._text()
         if value["max_tokens"] > 100:
             value["ignore_eos"] = r.random() < 0.8
+        if self._published and r.random() < 0.3:
+            value["model"] = r.choice(self._published)
+            if r.random() < 0.5:
+                value["user"] = f"user-{r.randrange(100)}"
         options = {
             "n": (0.1, lambda: r.randint(2, 4)),
             "stream": (0.15, lambda: True),
@@ -307,6 +314,119 @@ class Boundaries:
 
     def _record(self, adapter, value, kind):
         return Record(self._topic, value, adapter.encode(), kind=kind)
+
+
+class AdapterRecords:
+    """
+    Records of the topic of adapters: versions that are added, replaced, removed and added again, aliases whose weights change,
+    and records without an effect. Writes the files of the versions.
+    """
+
+    # names of adapters of which two have each alias, and a folder of the settings
+    ADAPTERS = ["extract-v1", "extract-v2", "extract-v3"]
+    ALIASES = {"extract": None, "extract-sticky": "user"}
+
+    def __init__(self, random, versions, base, folder="patterns", topic="adapters"):
+        """
+        versions: makes a folder of another version, and returns its source and its digest; base: digest of the base model;
+        folder: name of an adapter of the workers' settings, which records replace and hide
+        """
+        self._random = random
+        self._versions = versions
+        self._base = base
+        self._names = [*self.ADAPTERS, folder]
+        self._topic = topic
+        self._present = set()
+
+    @property
+    def names(self):
+        """The names that requests use."""
+        return [*self._names, *self.ALIASES]
+
+    def next(self):
+        """What is absent in half of the records, else a replacement, other weights, a removal, or a record without an effect."""
+        r = self._random
+        absent = [name for name in self.names if name not in self._present]
+        if absent and (r.random() < 0.5 or len(absent) == len(self.names)):
+            return self._put(r.choice(absent), "added")
+        name, share = r.choice(sorted(self._present)), r.random()
+        if share < 0.2:
+            self._present.discard(name)
+            return Record(self._topic, None, name.encode(), kind="removed")
+        if share < 0.45:
+            return self._bad(r.choice(self.names))
+        return self._put(name, "weights" if name in self.ALIASES else "replaced")
+
+    def _put(self, name, kind):
+        self._present.add(name)
+        value = self._alias(name) if name in self.ALIASES else self._version()
+        return Record(self._topic, encode(value), name.encode(), kind=kind)
+
+    def _version(self):
+        source, digest = self._versions()
+        value = {"source": source, "digest": digest, "base": self._base}
+        if self._random.random() < 0.2:
+            value["options"] = {"pinned": True}
+        return value
+
+    def _alias(self, name):
+        r = self._random
+        targets = r.sample(self.ADAPTERS, r.randint(1, 3))
+        weights = [r.choice([0, 1, 10, 50, 0.5]) for _ in targets]
+        if not any(weights):
+            weights[0] = 90
+        value = {"targets": [{"adapter": target, "weight": weight} for target, weight in zip(targets, weights)]}
+        if self.ALIASES[name]:
+            value["sticky"] = self.ALIASES[name]
+        return value
+
+    def _bad(self, name):
+        r = self._random
+        value = {**self._version(), "labels": {"unusable": "chaos"}}
+        kind, bad = r.choice([
+            ("wrong digest", lambda: {**value, "digest": r.randbytes(32).hex()}),
+            ("other base", lambda: {**value, "base": r.randbytes(32).hex()}),
+            ("no folder", lambda: {**value, "source": "file:absent"}),
+            ("outside the root", lambda: {**value, "source": "file:/etc"}),
+            ("not allowed", lambda: {**value, "source": "s3://elsewhere/adapter"}),
+            ("no source", lambda: {**value, "source": "ftp://elsewhere"}),
+            ("unknown field", lambda: {**value, "sources": []}),
+            ("unknown option", lambda: {**value, "options": {"pin": True}}),
+            ("no weight", lambda: {"targets": [{"adapter": self.ADAPTERS[0], "weight": 0}]}),
+            ("target twice", lambda: {"targets": [{"adapter": self.ADAPTERS[0], "weight": 1}] * 2}),
+            ("not JSON", lambda: None)])
+        content = bad()
+        return Record(self._topic, b"{\"source\":" if content is None else encode(content), name.encode(), kind=kind)
+
+
+class AdapterVersions:
+    """
+    Folders with versions of PEFT folders, as many as are asked for: each has another number of spaces behind its configuration,
+    and so another digest.
+    """
+
+    def __init__(self, random, root, sources):
+        """root: of the folders; sources: PEFT folders of which the versions are copies"""
+        self._random = random
+        self._root = root
+        self._sources = sources
+        self._count = 0
+
+    def __call__(self):
+        """The source, which is relative to the root, and the digest of a new version."""
+        self._count += 1
+        name = f"version-{self._count}"
+        return f"file:{name}", self.write(self._root / name, self._random.choice(self._sources), self._count)
+
+    @staticmethod
+    def write(folder, source, number):
+        """Writes a folder, and returns its digest."""
+        config = (source / "adapter_config.json").read_bytes() + b" " * number
+        weights = (source / "adapter_model.safetensors").read_bytes()
+        folder.mkdir(parents=True)
+        (folder / "adapter_config.json").write_bytes(config)
+        (folder / "adapter_model.safetensors").write_bytes(weights)
+        return hashlib.sha256(config + weights).hexdigest()
 
 
 class Batches:
