@@ -340,10 +340,11 @@ class Scenes:
 
     def _replace(self):
         """A second record of a name: requests get the version before it until the new one is in memory."""
-        first, before = self._publish_served("replaced")
-        ids = [self._send("replaced", "replace") for _ in range(10)]
+        first, _ = self._publish_served("replaced")
+        results = self._results_of([self._send("replaced", "replace") for _ in range(10)])
+        ids = [self._send("replaced", "replace") for _ in range(10)]   # beside the record
         second, after = self._publish_file("replaced")
-        results = self._results_of(ids) + self._until_first("replaced", after, "replace")
+        results += self._results_of(ids) + self._until_first("replaced", after, "replace")
         self._service.wait_served("replaced", second)
         settled = self._results_of([self._send("replaced", "replace") for _ in range(20)])
         counts = collections.Counter(result["error"] or result["adapter_offset"] for result in results)
@@ -369,7 +370,7 @@ class Scenes:
     def _weights(self):
         """Other weights of an alias move users only to versions whose weight has grown."""
         self._need_versions()
-        users = [f"user-{n}" for n in range(self._options.requests)]
+        users = [f"user-{self._options.seed}-{n}" for n in range(self._options.requests)]
         parts = []
         for steps in ([(90, 10, 0), (50, 50, 0)], [(25, 25, 50), (40, 40, 20)]):
             before, after = (self._targets_of(users, dict(zip(VERSIONS, weights))) for weights in steps)
@@ -529,7 +530,7 @@ def main():
                         help="the executable jar of com.adobe.testing:s3mock:5.2.0 as object store; by default a small server")
     parser.add_argument("--requests", type=int, default=400, help="requests of each count (default %(default)s)")
     parser.add_argument("--rate", type=float, default=4, help="requests a second of the steady load (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="of the steady load")
+    parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="of the steady load and of the names of users")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
     ProgramRun.add_option(parser)
     options = parser.parse_args()

@@ -371,7 +371,9 @@ class AdapterRecords:
 
     def _alias(self, name):
         r = self._random
-        targets = r.sample(self.ADAPTERS, r.randint(1, 3))
+        present = [adapter for adapter in self.ADAPTERS if adapter in self._present]
+        names = present if present and r.random() < 0.8 else self.ADAPTERS   # of which some may be absent
+        targets = r.sample(names, r.randint(1, len(names)))
         weights = [r.choice([0, 1, 10, 50, 0.5]) for _ in targets]
         if not any(weights):
             weights[0] = 90
