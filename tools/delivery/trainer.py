@@ -20,7 +20,7 @@ import time
 import urllib.request
 
 from program_run import ProgramRun
-from publish import ADAPTERS, BASE, SOURCE, Requests, Results, Service, require
+from service import ADAPTERS, BASE, Requests, Results, Service, require
 from stores import CONFIG, Hub, digest_of, read
 from traffic import Ledger, RequestSender
 from verify import run_verifier, summary
@@ -28,6 +28,7 @@ from workers import IMAGE_HEAP, MODEL
 
 ALIAS = "day"
 WEIGHTS = (80, 10, 10)           # of the newest version and of those before it
+SOURCE = MODEL / "adapters" / "qv"
 CACHED = 8                       # versions that fit the cache folder
 RESIDENT = 64                    # with --known
 REQUESTS_EACH = 2                # of a version
@@ -95,7 +96,7 @@ class Day:
             self._service.stop_workers()
             self._results.end()
             self._service.states.end()
-            report["verifier"] = run_verifier(self._service.brokers, "--adapters", ADAPTERS, "--base-digest", self._service.states.base())
+            report["verifier"] = run_verifier(self._service.brokers, "--adapters", ADAPTERS, "--base-digest", self._service.base)
             report["failures"] = self._failures + self._sender.failures
             return report
         finally:
