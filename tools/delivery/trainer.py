@@ -139,22 +139,10 @@ class Day:
                 samples.append({"version": number, **self._worker.sample()})
                 if number % (every * 10) == 0:
                     print(f"{number} versions after {time.monotonic() - begin:.0f} s: {sizes(samples[-1])}", flush=True)
-        self._judge(samples)
+        self._failures += growth(samples)
         print(f"{self._options.versions} versions in {time.monotonic() - begin:.0f} s; from a record to the results of its requests "
               f"{statistics.median(seconds):.2f} s (median), {max(seconds):.2f} s (worst)")
         return {"samples": samples, "seconds": seconds}
-
-    def _judge(self, samples):
-        """Compares the thirds of the day: the smallest size of each, because a heap grows until it is collected."""
-        used = samples[int(len(samples) * BEGIN):]
-        third = max(1, len(used) // 3)
-        thirds = {"beginning": used[:third], "middle": used[third:2 * third], "end": used[-third:]}
-        lows = {name: {size: min(sample[size] for sample in part) for size in GROWTH} for name, part in thirds.items() if part}
-        for name, low in lows.items():
-            print(f"{name} of the day: {sizes(low)}", flush=True)
-        for size, growth in GROWTH.items():
-            if lows["end"][size] > lows["middle"][size] * 1.1 + growth:
-                self._failures.append(f"{size} is not flat: {lows['middle'][size]:,.0f} in the middle, {lows['end'][size]:,.0f} at the end")
 
     def _known(self):
         """Many adapters that are known, of which few are in memory: the time of a start, and the memory."""
@@ -199,6 +187,18 @@ class Day:
 
     def _print(self, when):
         print(f"{when}: {sizes(self._worker.sample())}", flush=True)
+
+
+def growth(samples):
+    """What is not flat. Compares the smallest sizes of each third of the day, because a heap grows until it is collected."""
+    used = samples[int(len(samples) * BEGIN):]
+    third = max(1, len(used) // 3)
+    thirds = {"beginning": used[:third], "middle": used[third:2 * third] or used, "end": used[-third:]}
+    lows = {name: {size: min(sample[size] for sample in part) for size in GROWTH} for name, part in thirds.items()}
+    for name, low in lows.items():
+        print(f"{name} of the day: {sizes(low)}", flush=True)
+    return [f"{size} is not flat: {lows['middle'][size]:,.0f} in the middle, {lows['end'][size]:,.0f} at the end"
+            for size, more in GROWTH.items() if lows["end"][size] > lows["middle"][size] * 1.1 + more]
 
 
 def sizes(sample):
