@@ -29,6 +29,7 @@ SILENCE_SECONDS = 60
 TRANSACTION_SECONDS = 30
 LEADER_CHANGES = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.FENCED_LEADER_EPOCH,
                   KafkaError.UNKNOWN_LEADER_EPOCH)
+SHOWN_ANSWERS = 100   # models and boundaries of a summary
 EARLIEST, COMMITTED, ALL = "earliest", "committed", "all"
 
 KINDS = {
@@ -643,9 +644,11 @@ def summary(report):
     """The report for people: a line for each kind, and the first offenders below it."""
     records = ", ".join(f"{topic} {count:,}" for topic, count in report["records"].items())
     lines = [f"{report['requests']:,} requests in {report['seconds']} s; records: {records}"]
-    for answer in report["answers"]:
+    for answer in report["answers"][:SHOWN_ANSWERS]:
         where = "" if answer["boundary"] is None else f" at boundary {answer['boundary']}"
         lines.append(f"  {answer['model']}{where}: {answer['count']:,}")
+    if (more := report["answers"][SHOWN_ANSWERS:]):
+        lines.append(f"  and {sum(answer['count'] for answer in more):,} answers of {len(more):,} more models and boundaries")
     lines += [f"  error {code}: {count:,}" for code, count in report["errors"].items()]
     if report["planted"]["named"]:
         lines.append(f"  planted crashes: {report['planted']['named']:,}, of which worker_crashed {report['planted']['crashed']:,}")
