@@ -70,7 +70,8 @@ class Scenes:
             self._service.start_brokers()
             self._service.start_workers()
             self._results = Results(self._service.brokers, self._ledger)
-            self._sender = RequestSender(self._service.brokers, self._requests, self._ledger, Arrivals(self._random, self._options.rate))
+            self._sender = RequestSender(self._service.brokers, self._requests, self._ledger,
+                                         Arrivals(self._random, self._options.rate))
             for thread in (self._results, self._sender):
                 thread.start()
             self._results_of([self._send(BASE, "first")])
@@ -94,8 +95,8 @@ class Scenes:
 
     def _settings(self):
         return {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ADAPTER_FOLDER": str(MODEL / "adapters"),
-                "TIDEMARK_ENGINE_PROCESSORS": "1", "TIDEMARK_ENGINE_KV_BYTES": "64M", "TIDEMARK_SOURCES_FILE_ROOT": str(self._root),
-                "TIDEMARK_SOURCES_CACHE_DIR": str(self._folder / "cache"), "TIDEMARK_SOURCES_DOWNLOAD_TIME": DOWNLOAD_TIME,
+                "TIDEMARK_ENGINE_PROCESSORS": "1", "TIDEMARK_ENGINE_KV_BYTES": "64M",
+                "TIDEMARK_SOURCES_FILE_ROOT": str(self._root), "TIDEMARK_SOURCES_CACHE_DIR": str(self._folder / "cache"), "TIDEMARK_SOURCES_DOWNLOAD_TIME": DOWNLOAD_TIME,
                 "TIDEMARK_SOURCES_ADAPTER_BYTES": str(ADAPTER_BYTES),
                 "TIDEMARK_SOURCES_ALLOWED": f"s3://{BUCKET},hf://team,oci://{self._registry.server.address}",
                 "TIDEMARK_SOURCES_S3_ENDPOINT": f"http://{self._store.address}", "TIDEMARK_SOURCES_S3_PATH_STYLE": "true",
@@ -167,12 +168,14 @@ class Scenes:
         parts = []
         for kind in ("file", "s3", "hf", "oci"):
             files, name = self._files(), f"from-{kind}"
-            source = {"file": lambda: self._file_source(files), "s3": lambda: self._store.put("from", files),
-                      "hf": lambda: self._hub.put("team/from", files), "oci": lambda: self._registry.put("team/from", files)}[kind]()
+            source = {"file": lambda: self._file_source(files),
+                      "s3": lambda: self._store.put("from", files),
+                      "hf": lambda: self._hub.put("team/from", files),
+                      "oci": lambda: self._registry.put("team/from", files)}[kind]()
             offset, written = self._service.publisher.version(name, source, digest_of(files))
             results = self._until_first(name, digest_of(files), kind)
-            wrong = collections.Counter(result["error"] for result in results) - collections.Counter({None: 10 ** 6, "unknown_adapter": 10 ** 6})
-            require(not wrong, f"{name}: {dict(wrong)}")
+            wrong = {result["error"] for result in results} - {None, "unknown_adapter"}   # before the record is read
+            require(not wrong, f"{name}: {wrong}")
             self._service.wait_served(name, offset)
             self._requests.names.append(name)
             parts.append(f"{kind} {(self._results.first(digest_of(files)) - written) / 1000:.2f} s")
@@ -189,7 +192,8 @@ class Scenes:
         settled = self._results_of([self._send("replaced", "replace") for _ in range(20)])
         counts = collections.Counter(result["error"] or result["adapter_offset"] for result in results)
         require(set(counts) <= {first, second}, f"results of {dict(counts)}, not only of the offsets {first} and {second}")
-        require(all(result["adapter_digest"] == after for result in settled), "the version before it, although all serve the new one")
+        require(all(result["adapter_digest"] == after for result in settled),
+                "the version before it, although all serve the new one")
         self._requests.names.append("replaced")
         return f"{counts[first]} results of the version before it, {counts[second] + len(settled)} of the new one, no error"
 
@@ -221,8 +225,9 @@ class Scenes:
             share = sum(max(0, now - was) for was, now in zip(*steps)) / 100
             sigma = math.sqrt(len(users) * share * (1 - share))
             require(abs(moved.total() - len(users) * share) <= SIGMAS * sigma, f"{moved.total()} of {len(users)} users moved")
-            parts.append(f"{'/'.join(map(str, steps[0]))} to {'/'.join(map(str, steps[1]))}: {moved.total()} of {len(users)} users "
-                         f"moved ({(moved.total() - len(users) * share) / sigma:+.1f} sigma), none back")
+            what = " to ".join("/".join(map(str, weights)) for weights in steps)
+            parts.append(f"{what}: {moved.total()} of {len(users)} users moved "
+                         f"({(moved.total() - len(users) * share) / sigma:+.1f} sigma), none back")
         return "; ".join(parts)
 
     def _targets_of(self, users, weights):
@@ -268,8 +273,8 @@ class Scenes:
             self._service.wait(lambda: all(adapter.get("reason") == reason for adapter in self._service.adapters(name)),
                                f"not every worker says {reason}: {self._service.adapters(name)}")
             seconds = time.monotonic() - begin
-            errors = collections.Counter(result["error"] for result in self._results_of([self._send(name, "bad") for _ in range(4)]))
-            require(set(errors) <= {"adapter_unusable", "adapter_load_timeout"}, f"{name}: requests get {dict(errors)}")
+            errors = {result["error"] for result in self._results_of([self._send(name, "bad") for _ in range(4)])}
+            require(errors <= {"adapter_unusable", "adapter_load_timeout"}, f"{name}: requests get {errors}")
             parts.append(f"{reason} {seconds:.1f} s ({', '.join(map(str, errors))})")
         require(not self._elsewhere.received, f"a worker followed a redirect to {self._elsewhere.received}")
         # a name that is served goes on with the version before it
@@ -344,8 +349,8 @@ ALL = ("add", "replace", "alias", "weights", "remove", "failures-of-sources", "d
 
 
 def require_offset(results, offset):
-    wrong = collections.Counter(result["error"] or result["alias_offset"] for result in results if result.get("alias_offset") != offset)
-    require(not wrong, f"results that are not of the alias at offset {offset}: {dict(wrong)}")
+    wrong = {result["error"] or result["alias_offset"] for result in results if result.get("alias_offset") != offset}
+    require(not wrong, f"results that are not of the alias at offset {offset}: {wrong}")
 
 
 def mount_cache(folder):
@@ -365,7 +370,8 @@ def main():
                         help="the executable jar of com.adobe.testing:s3mock:5.2.0 as object store; by default a small server")
     parser.add_argument("--requests", type=int, default=400, help="requests of each count (default %(default)s)")
     parser.add_argument("--rate", type=float, default=4, help="requests a second of the steady load (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6), help="of the steady load and of the names of users")
+    parser.add_argument("--seed", type=int, default=random.randrange(10 ** 6),
+                        help="of the steady load and of the names of users")
     parser.add_argument("--json", type=pathlib.Path, help="file for the report")
     ProgramRun.add_option(parser)
     options = parser.parse_args()

@@ -130,7 +130,8 @@ class Service:
         launcher = Launcher(self.folder, self._cluster.workers, self._settings, heap=self._heap)
         ports = free_ports(self._count)
         number = next(self._starts)
-        self.workers = [launcher.start(f"worker-{number}-{n + 1}", port, f"worker-{number}-{n + 1}") for n, port in enumerate(ports)]
+        names = [f"worker-{number}-{n + 1}" for n in range(self._count)]
+        self.workers = [launcher.start(name, port, name) for name, port in zip(names, ports)]
         self.wait(lambda: all(worker.is_ready() for worker in self.workers), "not all workers are ready", START_SECONDS)
         seconds = time.monotonic() - begin
         if self.states is None:
