@@ -203,7 +203,7 @@ class Scenes:
         offset, _ = self._service.publisher.alias("extract", {"extract-v1": 90, "extract-v2": 10})
         self._service.wait_served("extract", offset)
         count = self._options.requests
-        results = self._results_of([self._send("extract", "alias") for _ in range(count)])
+        results = self._results_of([self._send("extract", f"alias-{self._options.seed}") for _ in range(count)])
         require_offset(results, offset)
         second = sum(result["adapter"] == "extract-v2" for result in results)
         sigma = math.sqrt(count * 0.1 * 0.9)
