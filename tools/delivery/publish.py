@@ -96,7 +96,8 @@ class Scenes:
     def _settings(self):
         return {"TIDEMARK_MODEL_DIR": str(MODEL), "TIDEMARK_ADAPTER_FOLDER": str(MODEL / "adapters"),
                 "TIDEMARK_ENGINE_PROCESSORS": "1", "TIDEMARK_ENGINE_KV_BYTES": "64M",
-                "TIDEMARK_SOURCES_FILE_ROOT": str(self._root), "TIDEMARK_SOURCES_CACHE_DIR": str(self._folder / "cache"), "TIDEMARK_SOURCES_DOWNLOAD_TIME": DOWNLOAD_TIME,
+                "TIDEMARK_SOURCES_FILE_ROOT": str(self._root),
+                "TIDEMARK_SOURCES_CACHE_DIR": str(self._folder / "cache"), "TIDEMARK_SOURCES_DOWNLOAD_TIME": DOWNLOAD_TIME,
                 "TIDEMARK_SOURCES_ADAPTER_BYTES": str(ADAPTER_BYTES),
                 "TIDEMARK_SOURCES_ALLOWED": f"s3://{BUCKET},hf://team,oci://{self._registry.server.address}",
                 "TIDEMARK_SOURCES_S3_ENDPOINT": f"http://{self._store.address}", "TIDEMARK_SOURCES_S3_PATH_STYLE": "true",
