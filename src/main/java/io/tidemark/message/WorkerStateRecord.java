@@ -21,7 +21,8 @@ import java.util.OptionalLong;
  * @param startedAt      when the process had opened its tables
  * @param adaptersOffset the offset behind the last record of the topic {@code adapters} that is applied
  * @param adapters       the names that requests use, those that failed first, then those whose files are not here, then
- *                       the others; as many as a record of {@value #MAX_BYTES} bytes has space for
+ *                       the others, of each kind those with the latest records first; as many as a record of
+ *                       {@value #MAX_BYTES} bytes has space for
  * @param omitted        how many names are not listed; none of them has failed or waits for its files, unless all
  *                       listed ones do
  */

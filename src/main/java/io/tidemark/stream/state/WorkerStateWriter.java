@@ -13,7 +13,6 @@ import io.tidemark.time.Time;
 import io.tidemark.topic.TopicReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -25,12 +24,14 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jboss.logging.Logger;
 
 /**
  * Writes what this process has to the topic {@code worker-state}: a record when it changes, and a heartbeat every ten
- * seconds. Removes the records of processes without a heartbeat for an hour, and those of this process when it ends.
+ * seconds. Removes the records of other processes without a heartbeat for an hour, and those of this process when it
+ * ends.
  *
  * <p>Runs on its own thread. A cluster that does not answer delays the records and nothing else: a failure is logged,
  * and the state is written again later, as it is if another process has removed it while this one was suspended.
@@ -44,11 +45,15 @@ public final class WorkerStateWriter extends TurnLoop {
     /** How long after its last heartbeat the records of a process are removed. */
     private static final Duration FORGOTTEN = Duration.ofHours(1);
 
+    /** Maximum time of a read to the end of the topic: heartbeats wait for it. */
+    private static final Duration READ_TIMEOUT = Duration.ofSeconds(10);
+
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
-    /** The order in which names are listed. */
-    private static final Comparator<Adapter> ORDER =
-            Comparator.comparing((Adapter adapter) -> rank(adapter)).thenComparing(Adapter::name);
+    /** The order in which names are listed: of equal rank, those with the latest records first. */
+    private static final Comparator<Adapter> ORDER = Comparator.comparing((Adapter adapter) -> rank(adapter))
+            .thenComparingLong(adapter -> -adapter.offset().orElse(-1))
+            .thenComparing(Adapter::name);
 
     private final String topic;
     private final String worker;
@@ -82,7 +87,8 @@ public final class WorkerStateWriter extends TurnLoop {
         this.state = state;
         this.heartbeat = heartbeat;
         this.producer = producer;
-        this.reader = thread.newTopicReader(topic, IsolationLevel.READ_COMMITTED, 1);
+        // an open transaction of another producer must not hide heartbeats, which are in none
+        this.reader = thread.newTopicReader(topic, IsolationLevel.READ_UNCOMMITTED, 1);
         this.reader.addFromBeginning(topic);
     }
 
@@ -115,7 +121,7 @@ public final class WorkerStateWriter extends TurnLoop {
         } catch (WakeupException e) {
             // from close(); the loop ends
         } catch (KafkaException e) {
-            LOG.warnf("the topic '%s' is written again later: %s", topic, KafkaConnection.reason(e));
+            LOG.warnf("the topic '%s' is read and written again later: %s", topic, KafkaConnection.reason(e));
             time.sleep(HEARTBEAT);
         } catch (RuntimeException e) {
             LOG.errorf(e, "the state of this process could not be written");
@@ -128,7 +134,7 @@ public final class WorkerStateWriter extends TurnLoop {
             return;
         }
         String key = new String(record.key(), StandardCharsets.UTF_8);
-        if (record.serializedValueSize() < 0) {
+        if (record.value() == null) {
             written.remove(key);
             if (key.equals(worker)) {
                 lost = true;
@@ -146,6 +152,8 @@ public final class WorkerStateWriter extends TurnLoop {
                 || !current.equals(last.get())
                         && (due || !withoutMemory(current).equals(withoutMemory(last.get())))) {
             lost = false;
+            // written again if this attempt throws an exception
+            last = Optional.empty();
             send(worker, Optional.of(encoded(current)));
             last = Optional.of(current);
             lastNanos = time.nanoTime();
@@ -155,17 +163,7 @@ public final class WorkerStateWriter extends TurnLoop {
     /** The state without what changes with each eviction: that is written with the pace of heartbeats. */
     private static WorkerStateRecord withoutMemory(WorkerStateRecord record) {
         List<Adapter> adapters = record.adapters().stream()
-                .map(adapter -> adapter.state() == State.LOADED
-                        ? new Adapter(
-                                adapter.name(),
-                                State.READY,
-                                adapter.digest(),
-                                adapter.offset(),
-                                adapter.next(),
-                                adapter.boundary(),
-                                adapter.reason(),
-                                adapter.message())
-                        : adapter)
+                .map(adapter -> adapter.state() == State.LOADED ? adapter.in(State.READY) : adapter)
                 .toList();
         return with(record, adapters, record.omitted());
     }
@@ -181,19 +179,37 @@ public final class WorkerStateWriter extends TurnLoop {
         removeForgotten();
     }
 
-    /** Removes both records of each process whose last one is older than an hour. */
+    /**
+     * Removes both records of each process whose last one is older than an hour. First reads the topic to its end: at
+     * the start and after a suspension of this process, later heartbeats may be among the records that were not read.
+     */
     private void removeForgotten() {
-        long oldest = time.instant().toEpochMilli() - FORGOTTEN.toMillis();
+        if (forgotten().isEmpty()) {
+            return;
+        }
+        try {
+            reader.readToEnd(this::read, READ_TIMEOUT);
+        } catch (TimeoutException e) {
+            LOG.debugf("nothing is removed: %s", KafkaConnection.reason(e));
+            return;
+        }
+        // a key stays in the map until its tombstone is read
+        for (String key : forgotten()) {
+            LOG.infof("the record '%s' is removed: its process has had no heartbeat for an hour", LogText.of(key));
+            send(key, Optional.empty());
+        }
+    }
+
+    /** The keys of the other processes whose last record, as far as the topic was read, is older than an hour. */
+    private List<String> forgotten() {
+        long oldest = time.instant().minus(FORGOTTEN).toEpochMilli();
         Map<String, Long> latest = new HashMap<>();
         written.forEach((key, timestamp) -> latest.merge(process(key), timestamp, Math::max));
-        new ArrayList<>(written.keySet())
-                .stream().filter(key -> latest.get(process(key)) < oldest).forEach(key -> {
-                    LOG.infof(
-                            "the state of '%s' is removed: it has had no heartbeat for an hour",
-                            LogText.of(process(key)));
-                    send(key, Optional.empty());
-                    written.remove(key);
-                });
+        latest.remove(worker);
+        return written.keySet().stream()
+                .filter(key -> latest.getOrDefault(process(key), Long.MAX_VALUE) < oldest)
+                .sorted()
+                .toList();
     }
 
     private static String process(String key) {
@@ -218,15 +234,17 @@ public final class WorkerStateWriter extends TurnLoop {
     /** The value of a record: with as many names as it has space for. */
     static byte[] encoded(WorkerStateRecord record) {
         List<Adapter> sorted = record.adapters().stream().sorted(ORDER).toList();
-        int listed = sorted.size();
-        while (true) {
-            byte[] value = TopicJson.write(with(record, sorted.subList(0, listed), sorted.size() - listed));
-            if (value.length <= WorkerStateRecord.MAX_BYTES || listed == 0) {
-                return value;
+        long bytes = TopicJson.write(with(record, List.of(), sorted.size())).length;
+        int listed = 0;
+        while (listed < sorted.size()) {
+            // with the comma
+            bytes += TopicJson.write(sorted.get(listed)).length + 1;
+            if (bytes > WorkerStateRecord.MAX_BYTES) {
+                break;
             }
-            // by the average size of a name, and at least one less
-            listed = Math.min(listed - 1, (int) ((long) listed * WorkerStateRecord.MAX_BYTES / value.length));
+            listed++;
         }
+        return TopicJson.write(with(record, sorted.subList(0, listed), sorted.size() - listed));
     }
 
     private static int rank(Adapter adapter) {

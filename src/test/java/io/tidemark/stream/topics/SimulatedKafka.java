@@ -39,6 +39,7 @@ import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.admin.internals.CoordinatorKey;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.LogTruncationException;
@@ -85,8 +86,8 @@ public final class SimulatedKafka implements KafkaClients {
         private OptionalLong openTransaction = OptionalLong.empty();
 
         /** The last stable offset. */
-        private long readableEnd() {
-            return openTransaction.orElse(end);
+        private long readableEnd(boolean uncommitted) {
+            return uncommitted ? end : openTransaction.orElse(end);
         }
 
         /** The end of an epoch, as brokers answer it. */
@@ -133,17 +134,26 @@ public final class SimulatedKafka implements KafkaClients {
                 .forEach(partition -> logs.put(new TopicPartition(topic, partition), new Log())));
     }
 
-    /** Appends a committed record. */
+    /** Appends a committed record without a timestamp. */
     public void append(TopicPartition partition, byte[] key, byte[] value) {
+        append(partition, key, value, ConsumerRecord.NO_TIMESTAMP, TimestampType.NO_TIMESTAMP_TYPE);
+    }
+
+    /** Appends a committed record. */
+    public void append(TopicPartition partition, byte[] key, byte[] value, Instant timestamp) {
+        append(partition, key, value, timestamp.toEpochMilli(), TimestampType.CREATE_TIME);
+    }
+
+    private void append(TopicPartition partition, byte[] key, byte[] value, long timestamp, TimestampType type) {
         Log log = logs.get(partition);
         log.records.add(new ConsumerRecord<>(
                 partition.topic(),
                 partition.partition(),
                 log.end,
-                ConsumerRecord.NO_TIMESTAMP,
-                TimestampType.NO_TIMESTAMP_TYPE,
+                timestamp,
+                type,
                 ConsumerRecord.NULL_SIZE,
-                ConsumerRecord.NULL_SIZE,
+                value == null ? ConsumerRecord.NULL_SIZE : value.length,
                 key,
                 value,
                 new RecordHeaders(),
@@ -273,6 +283,7 @@ public final class SimulatedKafka implements KafkaClients {
     public Consumer<byte[], byte[]> newConsumer(ReadLimits limits, Map<String, Object> overrides) {
         SimulatedConsumer consumer = new SimulatedConsumer();
         consumer.maxRecords = limits.pollRecords();
+        consumer.uncommitted = "read_uncommitted".equals(overrides.get(ConsumerConfig.ISOLATION_LEVEL_CONFIG));
         return consumer;
     }
 
@@ -427,6 +438,7 @@ public final class SimulatedKafka implements KafkaClients {
 
         private int maxRecords = Integer.MAX_VALUE;
         private boolean resets = true;
+        private boolean uncommitted;
 
         private SimulatedConsumer() {
             super("earliest");
@@ -495,15 +507,15 @@ public final class SimulatedKafka implements KafkaClients {
 
         private List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition, Log log, long position) {
             List<ConsumerRecord<byte[], byte[]>> records = log.records.stream()
-                    .filter(record -> record.offset() >= position && record.offset() < log.readableEnd())
+                    .filter(record -> record.offset() >= position && record.offset() < log.readableEnd(uncommitted))
                     .limit(maxRecords)
                     .toList();
             long next = records.isEmpty()
                     ? position
                     : records.get(records.size() - 1).offset() + 1;
             boolean more = log.records.stream()
-                    .anyMatch(record -> record.offset() >= next && record.offset() < log.readableEnd());
-            seek(partition, more ? next : log.readableEnd());
+                    .anyMatch(record -> record.offset() >= next && record.offset() < log.readableEnd(uncommitted));
+            seek(partition, more ? next : log.readableEnd(uncommitted));
             return records;
         }
 
@@ -539,7 +551,7 @@ public final class SimulatedKafka implements KafkaClients {
 
         @Override
         public synchronized OptionalLong currentLag(TopicPartition partition) {
-            return OptionalLong.of(logs.get(partition).readableEnd() - position(partition));
+            return OptionalLong.of(logs.get(partition).readableEnd(uncommitted) - position(partition));
         }
 
         @Override
@@ -547,7 +559,7 @@ public final class SimulatedKafka implements KafkaClients {
             return of.stream()
                     .collect(Collectors.toMap(
                             Function.identity(),
-                            partition -> logs.get(partition).readableEnd()));
+                            partition -> logs.get(partition).readableEnd(uncommitted)));
         }
 
         @Override
