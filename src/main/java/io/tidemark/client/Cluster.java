@@ -27,6 +27,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -148,13 +149,22 @@ public record Cluster(String brokers, Map<String, String> properties) {
         try {
             return producer.send(record).get().offset();
         } catch (ExecutionException e) {
-            throw ClientException.of("the broker did not acknowledge a record", e.getCause());
+            throw unacknowledged(e.getCause());
         } catch (InterruptedException e) {
             throw ClientException.interrupted(e);
         } finally {
             // an interrupted thread could not wait
             producer.close(Duration.ZERO);
         }
+    }
+
+    /** The failure of a write: after one that the producer repeats, an attempt may have written the record. */
+    static ClientException unacknowledged(Throwable failure) {
+        return ClientException.of(
+                failure instanceof RetriableException
+                        ? "the broker did not acknowledge the record, which may be written all the same"
+                        : "the record was not written",
+                failure);
     }
 
     /** @throws KafkaException if there is no progress for longer than {@code pause}, or the topic cannot be read */

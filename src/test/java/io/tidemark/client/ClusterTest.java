@@ -12,6 +12,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.kafka.common.errors.NotEnoughReplicasAfterAppendException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -72,5 +76,17 @@ class ClusterTest {
     void textHasNoCredentials() {
         assertThat(new Cluster("broker:9092", Map.of("sasl.jaas.config", "password=secret")))
                 .hasToString("Cluster[brokers=broker:9092]");
+    }
+
+    @Test
+    @DisplayName("Says that a record may be written after a failure that the producer repeats, and only then")
+    void unacknowledged() {
+        assertThat(List.of(new TimeoutException("120000 ms"), new NotEnoughReplicasAfterAppendException("one")))
+                .allSatisfy(failure -> assertThat(Cluster.unacknowledged(failure))
+                        .hasMessageContaining("which may be written all the same: " + failure.getMessage()));
+        assertThat(List.of(new RecordTooLargeException("100 bytes"), new TopicAuthorizationException("no right")))
+                .allSatisfy(failure -> assertThat(Cluster.unacknowledged(failure))
+                        .hasMessageContaining("the record was not written")
+                        .hasMessageNotContaining("may be"));
     }
 }
