@@ -111,7 +111,9 @@ final class CalibrateCommand extends ConsoleCommand {
             description = "Maximum time without progress. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds = 300;
 
-    @Option(names = "--json", description = "Print the boundary record as JSON.")
+    @Option(
+            names = "--json",
+            description = "Print the boundary record as JSON, or with --plan one JSON object with its numbers.")
     private boolean json;
 
     @ArgGroup(exclusive = false, heading = "Say what a first move needs, and send nothing:%n")
@@ -215,8 +217,8 @@ final class CalibrateCommand extends ConsoleCommand {
                     CommandSettings.rule(model.layers()),
                     new SweepLimits(SweepLimits.DEFAULT.tokensPerSlice(), torch.threads()),
                     err());
-            out().print(forecast.of(adapter, model.lora(folder), examples, lines)
-                    .written(batchSize));
+            CalibrationForecast.Forecast made = forecast.of(adapter, model.lora(folder), examples, lines);
+            out().print(json ? made.json(batchSize) + System.lineSeparator() : made.written(batchSize));
             out().flush();
         }
         return 0;

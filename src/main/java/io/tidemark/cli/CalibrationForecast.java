@@ -1,5 +1,8 @@
 package io.tidemark.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.calibration.rule.BoundaryRule;
 import io.tidemark.calibration.rule.BoundaryScores;
 import io.tidemark.calibration.rule.CalibrationPlan;
@@ -90,6 +93,37 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
             return text.append(conclusion(batchSize, epoch)).toString();
         }
 
+        /**
+         * The forecast as one object.
+         *
+         * @param batchSize examples in a batch
+         */
+        ObjectNode json(int batchSize) {
+            long epoch = plan.rule().settings().epochExamples();
+            ObjectNode node = JsonNodeFactory.instance
+                    .objectNode()
+                    .put("adapter", adapter)
+                    .put("examples", scored)
+                    .put("too_long", tooLong)
+                    .put("seconds", seconds)
+                    .put("epoch_examples", epoch)
+                    .put("probability", plan.probability(epoch));
+            plan.unitsTo(EVEN, batchSize).ifPresent(units -> node.put("even_examples", units));
+            plan.unitsTo(LIKELY, batchSize)
+                    .ifPresent(units -> node.put("likely_examples", units)
+                            .put("likely_boundary", boundary(units))
+                            .put("likely_seconds", secondsOf(units)));
+            ArrayNode boundaries = node.putArray("boundaries");
+            plan.boundaries()
+                    .forEach(each -> boundaries
+                            .addObject()
+                            .put("boundary", each.boundary())
+                            .put("difference", each.difference())
+                            .put("eligible", each.eligible())
+                            .put("probability", each.eligible() ? each.probability(epoch, plan.units()) : 0));
+            return node;
+        }
+
         private String conclusion(int batchSize, long epoch) {
             OptionalLong even = plan.unitsTo(EVEN, batchSize);
             OptionalLong likely = plan.unitsTo(LIKELY, batchSize);
@@ -135,8 +169,11 @@ record CalibrationForecast(LocalModel model, BoundaryRule rule, SweepLimits limi
         }
 
         private String time(long units) {
-            double needed = (double) plan.layerEvaluations(units) / plan.layerEvaluationsOfAll(plan.units());
-            return line("Scoring %d examples takes about %s on this machine.", units, duration(seconds * needed));
+            return line("Scoring %d examples takes about %s on this machine.", units, duration(secondsOf(units)));
+        }
+
+        private double secondsOf(long units) {
+            return seconds * plan.layerEvaluations(units) / plan.layerEvaluationsOfAll(plan.units());
         }
 
         private static String duration(double seconds) {

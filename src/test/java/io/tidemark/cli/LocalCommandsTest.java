@@ -2,6 +2,9 @@ package io.tidemark.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.message.EndingFields;
@@ -102,6 +105,22 @@ class LocalCommandsTest {
         CommandLineRun run = run(command + " --model nowhere --adapter nowhere --data nowhere --examples 1");
         assertThat(run.exitCode()).isEqualTo(2);
         assertThat(run.err()).contains("--examples must be 2 or more");
+    }
+
+    @Test
+    @DisplayName("calibrate --plan --json prints one object, with the boundaries and what a move needs")
+    void plan() throws IOException {
+        CommandLineRun run = run("calibrate --plan --json --seed 1 --adapter describe --adapters demo/adapters"
+                + " --data demo/data/describe-validation.jsonl " + MODEL);
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        JsonNode plan = new ObjectMapper()
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .readTree(run.out());
+        assertThat(plan.get("adapter").asText()).isEqualTo("describe");
+        assertThat(plan.get("examples").asInt()).isEqualTo(32);
+        assertThat(plan.get("boundaries")).hasSizeGreaterThan(2);
+        assertThat(plan.get("boundaries").get(0).get("boundary").asInt()).isZero();
+        assertThat(plan.get("probability").asDouble()).isBetween(0.0, 1.0);
     }
 
     @Test
