@@ -1,8 +1,10 @@
 package io.tidemark.client;
 
 import io.tidemark.message.AdapterRecord;
+import io.tidemark.message.ErrorBody;
 import io.tidemark.message.Parsed;
 import io.tidemark.message.TopicJson;
+import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -63,10 +65,22 @@ public final class AdapterTopic {
             if (record.value() == null) {
                 entries.remove(record.key());
             } else {
-                entries.put(record.key(), new Entry(AdapterRecord.parse(record.value()), record.offset()));
+                entries.put(record.key(), new Entry(parse(record.key(), record.value()), record.offset()));
             }
         });
         return entries;
+    }
+
+    /** Workers ignore a record with a name that is too long. */
+    private static Parsed<AdapterRecord> parse(String name, byte[] value) {
+        return name.length() <= AdapterRecord.MAX_NAME_LENGTH
+                ? AdapterRecord.parse(value)
+                : new Parsed.Invalid<>(
+                        ErrorBody.invalidRequest(
+                                "out_of_range",
+                                "key",
+                                "the name has more than " + AdapterRecord.MAX_NAME_LENGTH + " characters"),
+                        List.of());
     }
 
     /**

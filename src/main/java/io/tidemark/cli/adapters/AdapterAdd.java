@@ -1,13 +1,11 @@
 package io.tidemark.cli.adapters;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.adapter.AdapterCheck;
 import io.tidemark.adapter.source.AdapterSource;
 import io.tidemark.adapter.source.HeldFolder;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.AdapterTopic;
 import io.tidemark.client.WorkerStates;
-import io.tidemark.client.WorkerStates.Worker;
 import io.tidemark.message.AdapterRecord;
 import io.tidemark.message.AdapterRecord.Stored;
 import io.tidemark.message.Parsed;
@@ -17,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Command;
@@ -34,8 +31,9 @@ import picocli.CommandLine.Parameters;
             "Examples: an adapter in a bucket, and one whose folder only the workers can read",
             "  tidemark adapters add extract-v2 s3://adapters/extract/v2 --model models/base --wait",
             "  tidemark adapters add extract-v2 file:extract/v2 --digest 3fa2... --label run=417",
-            "Exit codes: 0 done, 1 refused or failed on a worker, 2 wrong command line, 3 the time of --wait ran out.",
-            "With 3, and with 1 after the line 'added', the record is written."
+            "Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 the time of --wait ran out.",
+            "With 3, and with 1 after the line of the record, the record is written. With any other 1 it is not, unless",
+            "the message says that it may be."
         })
 final class AdapterAdd extends AdapterNameCommand {
 
@@ -108,16 +106,17 @@ final class AdapterAdd extends AdapterNameCommand {
 
     @Override
     public Integer call() {
+        requireValidName();
         checkOptions();
         AdapterSource parsed = AdapterSource.parse(source);
         AdapterTopic topic = cluster().adapters();
         Optional<WorkerStates> waited = wait.map(seconds -> cluster().workerStates());
-        List<Worker> workers = workersIfReadable("the base model of the workers is not compared")
-                .orElse(List.of());
+        // a wait that is bound to fail must not begin with a record
+        KnownWorkers workers = waited.map(states -> new KnownWorkers(states.read()))
+                .orElseGet(() -> KnownWorkers.read(cluster(), err(), "the base model of the workers is not compared"));
         requireFreeName(workers);
-        String baseDigest =
-                base.or(() -> model.map(WeightFiles::digest)).orElseGet(() -> BaseOfWorkers.digest(workers));
-        BaseOfWorkers.requireServed(baseDigest, workers);
+        String baseDigest = base.or(() -> model.map(WeightFiles::digest)).orElseGet(workers::baseDigest);
+        workers.requireServed(baseDigest);
         String adapterDigest = digest.orElseGet(() -> folders.open(open -> {
             try (HeldFolder folder = open.fetch(parsed)) {
                 check(folder.path());
@@ -155,10 +154,10 @@ final class AdapterAdd extends AdapterNameCommand {
         }
     }
 
-    private void requireFreeName(List<Worker> workers) {
-        BaseOfWorkers.requireOtherName(name(), workers);
-        boolean known = workers.stream().anyMatch(worker -> worker.liveBase().isPresent());
-        if (!known && model.map(AdapterAdd::nameOf).filter(name()::equals).isPresent()) {
+    private void requireFreeName(KnownWorkers workers) {
+        workers.requireOtherName(name());
+        if (!workers.haveBase()
+                && model.map(AdapterAdd::nameOf).filter(name()::equals).isPresent()) {
             throw new CommandException("'" + name() + "' is the name of the folder of --model, and with it that of the"
                     + " base model, so no adapter can have it; choose another name");
         }
@@ -187,8 +186,7 @@ final class AdapterAdd extends AdapterNameCommand {
     private void print(Stored record, long offset) {
         Check check = digest.isPresent() ? Check.NOTHING : model.isPresent() ? Check.MODEL : Check.FILES;
         if (json) {
-            ObjectNode node = TopicJson.tree(record).deepCopy();
-            out().println(node.put("name", name()).put("offset", offset));
+            out().println(json(record, offset));
         } else {
             out().println("added '" + name() + "': digest " + record.digest() + ", offset " + offset);
         }
@@ -209,7 +207,7 @@ final class AdapterAdd extends AdapterNameCommand {
             err().println("the record is written, but after " + wait.orElseThrow() + " s "
                     + (rollout.workers().isEmpty()
                             ? "no worker with its base model is live"
-                            : "not every live worker has it")
+                            : "not every live worker shows that it has it")
                     + "; 'tidemark adapters show " + name() + "' shows the states");
         }
         err().flush();

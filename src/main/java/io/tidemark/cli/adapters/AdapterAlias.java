@@ -1,10 +1,8 @@
 package io.tidemark.cli.adapters;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.AdapterTopic;
 import io.tidemark.client.AdapterTopic.Entry;
-import io.tidemark.client.WorkerStates.Worker;
 import io.tidemark.message.AdapterRecord;
 import io.tidemark.message.AdapterRecord.Alias;
 import io.tidemark.message.AdapterRecord.Target;
@@ -15,7 +13,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -28,7 +25,8 @@ import picocli.CommandLine.Parameters;
             "",
             "Example: one tenth of the requests for 'extract' gets the new version",
             "  tidemark adapters alias extract extract-v1=90 extract-v2=10",
-            "A change of weights moves requests only to adapters whose weight has grown relative to the others."
+            "A change of weights moves requests only to adapters whose weight has grown relative to the others.",
+            "Exit codes: 0 done, 1 refused or failed, 2 wrong command line."
         })
 final class AdapterAlias extends AdapterNameCommand {
 
@@ -50,17 +48,19 @@ final class AdapterAlias extends AdapterNameCommand {
 
     @Override
     public Integer call() {
+        requireValidName();
         Alias alias = alias();
         AdapterTopic topic = cluster().adapters();
         SortedMap<String, Entry> entries = topic.read();
-        List<Worker> workers = workersIfReadable("adapters of the settings of workers are not known as targets")
-                .orElse(List.of());
-        requireFreeName(entries, workers);
-        alias.targets().forEach(target -> requireAdapter(target.adapter(), entries, workers));
+        KnownWorkers workers =
+                KnownWorkers.read(cluster(), err(), "adapters of the settings of workers are not known as targets");
+        workers.requireOtherName(name());
+        requireNoTarget(entries);
+        Set<String> folders = ShownName.folders(workers.all());
+        alias.targets().forEach(target -> requireAdapter(target.adapter(), entries, folders));
         long offset = topic.put(name(), alias);
         if (json) {
-            ObjectNode node = TopicJson.tree(alias).deepCopy();
-            out().println(node.put("name", name()).put("offset", offset));
+            out().println(json(alias, offset));
         } else {
             Optional<Entry> before = Optional.ofNullable(entries.get(name()));
             out().println("alias '" + name() + "' at offset " + offset + ": " + ShownName.targets(alias)
@@ -100,8 +100,7 @@ final class AdapterAlias extends AdapterNameCommand {
         }
     }
 
-    private void requireFreeName(SortedMap<String, Entry> entries, List<Worker> workers) {
-        BaseOfWorkers.requireOtherName(name(), workers);
+    private void requireNoTarget(SortedMap<String, Entry> entries) {
         List<String> aliases = AdapterRemove.aliasesOf(name(), entries);
         if (!aliases.isEmpty()) {
             throw new CommandException("'" + name() + "' is a target of the alias " + String.join(", ", aliases)
@@ -109,7 +108,8 @@ final class AdapterAlias extends AdapterNameCommand {
         }
     }
 
-    private void requireAdapter(String target, SortedMap<String, Entry> entries, List<Worker> workers) {
+    /** @param folders the adapters of the settings of live workers */
+    private void requireAdapter(String target, SortedMap<String, Entry> entries, Set<String> folders) {
         Optional<Entry> entry = Optional.ofNullable(entries.get(target));
         if (target.equals(name()) || entry.flatMap(Entry::alias).isPresent()) {
             throw new CommandException("target '" + target + "' is an alias; targets are adapters");
@@ -120,12 +120,9 @@ final class AdapterAlias extends AdapterNameCommand {
                     + entry.get().error().get()
                     + "; write it again with 'tidemark adapters add'");
         }
-        Set<String> settings = workers.stream()
-                .flatMap(worker -> ShownName.settingsOf(worker).keySet().stream())
-                .collect(Collectors.toSet());
-        if (entry.isEmpty() && !settings.contains(target)) {
+        if (entry.isEmpty() && !folders.contains(target)) {
             throw new CommandException("target '" + target + "' is no adapter: it has no record, and no live worker"
-                    + " has it in its settings; add it first with 'tidemark adapters add'");
+                    + " lists it as one of its settings; add it first with 'tidemark adapters add'");
         }
     }
 }

@@ -3,10 +3,7 @@ package io.tidemark.cli.adapters;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.serving.ClusterOptions;
 import io.tidemark.client.AdapterTopic.Entry;
-import io.tidemark.client.ClientException;
-import io.tidemark.client.WorkerStates.Worker;
 import java.util.Collection;
-import java.util.List;
 import java.util.SortedMap;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,12 +18,12 @@ import picocli.CommandLine.Option;
             "Example:",
             "  tidemark adapters list --broker localhost:9092 --json",
             "'settings' is an adapter of the settings of a worker, without a record. Where a name has both, the record",
-            "is shown: workers use it in place of the folder."
+            "is shown: workers use it in place of the folder.",
+            "Exit codes: 0 done, 1 the topic can't be read, 2 wrong command line."
         })
 final class AdapterList extends ConsoleCommand {
 
-    private static final int DIGITS = 12;
-    private static final String ROW = "%-28s %-8s %-12s %7s  %-24s %s%n";
+    private static final String ROW = "%-28s %-8s %-12.12s %7s  %-24s %s%n";
 
     @Mixin
     private ClusterOptions cluster;
@@ -37,7 +34,9 @@ final class AdapterList extends ConsoleCommand {
     @Override
     public Integer call() {
         SortedMap<String, Entry> entries = cluster.adapters().read();
-        Collection<ShownName> names = ShownName.all(entries, workers()).values();
+        KnownWorkers workers = KnownWorkers.read(
+                cluster, err(), "the states of workers and the adapters of their settings are not shown");
+        Collection<ShownName> names = ShownName.all(entries, workers.all()).values();
         if (json) {
             names.forEach(name -> out().println(name.json()));
         } else if (names.isEmpty()) {
@@ -55,20 +54,9 @@ final class AdapterList extends ConsoleCommand {
                         ROW,
                         name.name(),
                         name.kind(),
-                        name.digest().map(digest -> digest.substring(0, DIGITS)).orElse("-"),
+                        name.digest().orElse("-"),
                         name.entry().map(entry -> Long.toString(entry.offset())).orElse("-"),
                         name.liveStates(),
                         name.content());
-    }
-
-    /** None if the topic can't be read, for example without the right. */
-    private List<Worker> workers() {
-        try {
-            return cluster.workerStates().read();
-        } catch (ClientException e) {
-            err().println("the states of workers and the adapters of their settings are not shown: " + e.getMessage());
-            err().flush();
-            return List.of();
-        }
     }
 }

@@ -1,18 +1,16 @@
 package io.tidemark.cli.adapters;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.serving.ClusterOptions;
-import io.tidemark.client.ClientException;
-import io.tidemark.client.WorkerStates.Worker;
-import java.util.List;
-import java.util.Optional;
+import io.tidemark.message.AdapterRecord;
+import io.tidemark.message.TopicJson;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** A command of {@code tidemark adapters} for one name. */
 abstract class AdapterNameCommand extends ConsoleCommand {
-
-    private static final int MAX_NAME_LENGTH = 256;
 
     @Mixin
     private ClusterOptions cluster;
@@ -25,20 +23,23 @@ abstract class AdapterNameCommand extends ConsoleCommand {
     }
 
     final String name() {
-        if (name.isBlank() || name.length() > MAX_NAME_LENGTH) {
-            throw wrongUse("NAME must have 1 to " + MAX_NAME_LENGTH + " characters and must not be blank");
-        }
         return name;
     }
 
-    /** The processes of {@code worker-state}; empty, with a notice, if the topic can't be read. */
-    final Optional<List<Worker>> workersIfReadable(String consequence) {
-        try {
-            return Optional.of(cluster.workerStates().read());
-        } catch (ClientException e) {
-            err().println(consequence + ": " + e.getMessage());
-            err().flush();
-            return Optional.empty();
+    /** Refuses a name for which workers ignore a record. */
+    final void requireValidName() {
+        if (name.isBlank() || name.length() > AdapterRecord.MAX_NAME_LENGTH) {
+            throw wrongUse(
+                    "NAME must have 1 to " + AdapterRecord.MAX_NAME_LENGTH + " characters and must not be blank");
         }
+    }
+
+    /** The JSON object of a record that was written, or of a tombstone. */
+    final ObjectNode json(long offset) {
+        return JsonNodeFactory.instance.objectNode().put("name", name).put("offset", offset);
+    }
+
+    final ObjectNode json(AdapterRecord record, long offset) {
+        return json(offset).setAll((ObjectNode) TopicJson.tree(record));
     }
 }

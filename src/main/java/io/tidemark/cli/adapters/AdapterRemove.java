@@ -1,6 +1,5 @@
 package io.tidemark.cli.adapters;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.AdapterTopic;
 import io.tidemark.client.AdapterTopic.Entry;
@@ -18,7 +17,8 @@ import picocli.CommandLine.Option;
             "",
             "Example:",
             "  tidemark adapters remove extract-v1",
-            "A folder of this name in the settings of a worker stays hidden until the worker starts again."
+            "A folder of this name in the settings of a worker stays hidden until the worker starts again.",
+            "Exit codes: 0 done, 1 refused or failed, 2 wrong command line."
         })
 final class AdapterRemove extends AdapterNameCommand {
 
@@ -47,10 +47,7 @@ final class AdapterRemove extends AdapterNameCommand {
         }
         long offset = topic.remove(name());
         if (json) {
-            out().println(JsonNodeFactory.instance
-                    .objectNode()
-                    .put("name", name())
-                    .put("offset", offset));
+            out().println(json(offset));
         } else {
             out().println("removed '" + name() + "' (tombstone at offset " + offset + "). A folder of this name in the"
                     + " settings of a worker stays hidden until that worker starts again");

@@ -2,10 +2,8 @@ package io.tidemark.cli.adapters;
 
 import io.tidemark.cli.console.CommandException;
 import io.tidemark.client.AdapterTopic.Entry;
-import io.tidemark.client.WorkerStates.Worker;
 import io.tidemark.message.AdapterRecord.Stored;
 import io.tidemark.message.WorkerStateRecord.Adapter;
-import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
@@ -16,7 +14,12 @@ import picocli.CommandLine.Option;
 @Command(
         name = "show",
         description = "Shows the record of a name, and for each worker its state, boundary and reason of a failure.",
-        footer = {"", "Example:", "  tidemark adapters show extract-v2"})
+        footer = {
+            "",
+            "Example:",
+            "  tidemark adapters show extract-v2",
+            "Exit codes: 0 done, 1 the name is not known or the topic can't be read, 2 wrong command line."
+        })
 final class AdapterShow extends AdapterNameCommand {
 
     private static final String FIELD = "%-8s %s%n";
@@ -28,9 +31,8 @@ final class AdapterShow extends AdapterNameCommand {
     @Override
     public Integer call() {
         SortedMap<String, Entry> entries = cluster().adapters().read();
-        List<Worker> workers =
-                workersIfReadable("the states of workers are not shown").orElse(List.of());
-        SortedMap<String, ShownName> names = ShownName.all(entries, workers);
+        KnownWorkers workers = KnownWorkers.read(cluster(), err(), "the states of workers are not shown");
+        SortedMap<String, ShownName> names = ShownName.all(entries, workers.all());
         ShownName shown = Optional.ofNullable(names.get(name()))
                 .orElseThrow(() -> new CommandException("there is no record of '" + name()
                         + "', and no live worker has it in its settings; known: "

@@ -31,7 +31,7 @@ import picocli.CommandLine.Parameters;
             "",
             "Example:",
             "  tidemark adapters verify --all",
-            "Exits with 1 if a source has other files than its record says, or can't be read."
+            "Exit codes: 0 all are the same, 1 a source differs or can't be read, 2 wrong command line."
         })
 final class AdapterVerify extends ConsoleCommand {
 
@@ -130,12 +130,10 @@ final class AdapterVerify extends ConsoleCommand {
     private void print(String name, Entry entry, Comparison comparison) {
         Optional<Stored> stored = entry.stored();
         if (json) {
-            ObjectNode node = JsonNodeFactory.instance
-                    .objectNode()
-                    .put("name", name)
-                    .put("offset", entry.offset())
-                    .put("result", comparison.result);
+            ObjectNode node =
+                    JsonNodeFactory.instance.objectNode().put("name", name).put("offset", entry.offset());
             stored.ifPresent(record -> node.put("source", record.source()).put("digest", record.digest()));
+            node.put("result", comparison.result);
             comparison.found.ifPresent(found -> node.put("found", found));
             comparison.message.ifPresent(message -> node.put("message", message));
             out().println(node);

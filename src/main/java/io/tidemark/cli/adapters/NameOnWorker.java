@@ -23,7 +23,7 @@ record NameOnWorker(Worker worker, Progress progress, String state, Optional<Str
     enum Progress {
         /** Requests get what the record says. */
         DONE,
-        /** The worker has not read the record, or does not have the files yet. */
+        /** The worker has not read the record, does not have the files yet, or does not say what it has. */
         PENDING,
         /** The record has no effect, until something changes. */
         FAILED
@@ -42,9 +42,8 @@ record NameOnWorker(Worker worker, Progress progress, String state, Optional<Str
             return new NameOnWorker(worker, Progress.PENDING, "behind", Optional.empty(), listed);
         }
         if (listed.isEmpty()) {
-            // names that are left out of a truncated record have neither failed nor do they wait
             return state.omitted() > 0
-                    ? new NameOnWorker(worker, Progress.DONE, "ready", Optional.empty(), listed)
+                    ? new NameOnWorker(worker, Progress.PENDING, "omitted", Optional.empty(), listed)
                     : new NameOnWorker(worker, Progress.FAILED, "absent", Optional.empty(), listed);
         }
         return of(worker, listed.get(), offset);

@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -40,9 +41,7 @@ record ShownName(String name, Optional<Entry> entry, List<NameOnWorker> workers)
     static SortedMap<String, ShownName> all(SortedMap<String, Entry> entries, List<Worker> workers) {
         SortedMap<String, ShownName> names = new TreeMap<>();
         entries.forEach((name, entry) -> names.put(name, of(name, Optional.of(entry), workers)));
-        workers.forEach(worker -> settingsOf(worker).keySet().stream()
-                .filter(name -> !names.containsKey(name))
-                .forEach(name -> names.put(name, of(name, Optional.empty(), workers))));
+        folders(workers).forEach(name -> names.computeIfAbsent(name, folder -> of(folder, Optional.empty(), workers)));
         return names;
     }
 
@@ -57,13 +56,16 @@ record ShownName(String name, Optional<Entry> entry, List<NameOnWorker> workers)
                         .toList());
     }
 
-    /** The folders of the settings that a live worker serves, by name. */
-    static Map<String, Adapter> settingsOf(Worker worker) {
-        return worker.state().filter(state -> worker.live()).stream()
+    /** The names of the folders of the settings that live workers list and serve. */
+    static Set<String> folders(List<Worker> workers) {
+        return workers.stream()
+                .filter(Worker::live)
+                .flatMap(worker -> worker.state().stream())
                 .flatMap(state -> state.adapters().stream())
                 .filter(adapter -> adapter.offset().isEmpty())
                 .filter(adapter -> adapter.state() == State.LOADED || adapter.state() == State.READY)
-                .collect(Collectors.toMap(Adapter::name, Function.identity(), (first, second) -> first));
+                .map(Adapter::name)
+                .collect(Collectors.toSet());
     }
 
     /** {@code adapter}, {@code alias}, {@code settings} or {@code invalid}. */

@@ -27,12 +27,12 @@ import java.util.concurrent.atomic.AtomicInteger;
  * A server of files with ETags, ranges and preconditions, as the hub, its content network, S3 and registries answer. A
  * path may have an answer of its own. Requests are recorded.
  */
-final class FileServer implements AutoCloseable {
+public final class FileServer implements AutoCloseable {
 
     /** A request; headers in lower case. */
-    record Received(String method, String path, Map<String, String> headers) {
+    public record Received(String method, String path, Map<String, String> headers) {
 
-        Optional<String> header(String name) {
+        public Optional<String> header(String name) {
             return Optional.ofNullable(headers.get(name));
         }
     }
@@ -47,7 +47,7 @@ final class FileServer implements AutoCloseable {
     private final Map<String, HttpHandler> answers = new ConcurrentHashMap<>();
     private final List<Received> received = new CopyOnWriteArrayList<>();
 
-    FileServer() {
+    public FileServer() {
         try {
             server = HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0), 0);
         } catch (IOException e) {
@@ -59,7 +59,7 @@ final class FileServer implements AutoCloseable {
     }
 
     /** The address under a name of this machine: 127.0.0.1 or localhost, which are two hosts. */
-    String address(String host) {
+    public String address(String host) {
         return "http://" + host + ":" + port();
     }
 
@@ -67,12 +67,12 @@ final class FileServer implements AutoCloseable {
         return server.getAddress().getPort();
     }
 
-    FileServer put(String path, byte[] content) {
+    public FileServer put(String path, byte[] content) {
         files.put(path, content);
         return this;
     }
 
-    FileServer remove(String path) {
+    public FileServer remove(String path) {
         files.remove(path);
         return this;
     }
@@ -93,7 +93,7 @@ final class FileServer implements AutoCloseable {
     }
 
     /** The requests for a path that ends so. */
-    List<Received> received(String end) {
+    public List<Received> received(String end) {
         return received.stream().filter(request -> request.path().endsWith(end)).toList();
     }
 

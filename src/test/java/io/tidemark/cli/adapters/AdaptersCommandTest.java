@@ -9,6 +9,9 @@ import static io.tidemark.cli.adapters.WorkerRecords.folder;
 import static io.tidemark.cli.adapters.WorkerRecords.state;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tidemark.adapter.source.FileServer;
 import io.tidemark.broker.BrokerOptions;
 import io.tidemark.broker.EmbeddedBroker;
 import io.tidemark.cli.CommandLineRun;
@@ -18,6 +21,7 @@ import io.tidemark.client.AdapterTopic.Entry;
 import io.tidemark.client.Cluster;
 import io.tidemark.client.Topics;
 import io.tidemark.fixture.Folders;
+import io.tidemark.message.AdapterRecord;
 import io.tidemark.message.AdapterRecord.Stored;
 import io.tidemark.message.WorkerStateRecord;
 import io.tidemark.message.WorkerStateRecord.State;
@@ -29,9 +33,16 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.awaitility.Awaitility;
@@ -43,6 +54,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("tidemark adapters")
 class AdaptersCommandTest {
@@ -51,6 +63,8 @@ class AdaptersCommandTest {
     private static final Path MODEL_FOLDER = Folders.model(FAMILY);
     private static final String ROOT = MODEL_FOLDER.resolve("adapters").toString();
     private static final String CACHE = "tidemark.sources.cache-dir";
+    private static final String HUB = "tidemark.sources.hub.endpoint";
+    private static final String ALLOWED = "tidemark.sources.allowed";
     /** Behind every record of these tests. */
     private static final long FAR = 1_000_000;
 
@@ -217,7 +231,7 @@ class AdaptersCommandTest {
     @Test
     @DisplayName("add --wait exits with 1 if a worker shows a failure, and with 3 if the time runs out")
     void waitFails() {
-        live("w1", BASE, FAR, 1);
+        live("w1", BASE, FAR, 0, adapter("v1", State.READY, 0));
         live("w2", BASE, FAR, 0, failed("v1", "wrong_digest"));
         CommandLineRun failed = run("add", "v1", "file:qv", "--root", ROOT, "--wait");
         assertThat(failed.exitCode()).isEqualTo(1);
@@ -227,7 +241,59 @@ class AdaptersCommandTest {
         CommandLineRun late = run("add", "v1", "file:qv", "--root", ROOT, "--wait=1", "--json");
         assertThat(late.exitCode()).isEqualTo(3);
         assertThat(late.out().lines()).hasSize(3).last().asString().contains("\"worker\":\"w2\"", "behind");
-        assertThat(late.err()).contains("after 1 s not every live worker has it");
+        assertThat(late.err()).contains("after 1 s not every live worker shows that it has it");
+    }
+
+    @Test
+    @DisplayName("add --wait does not take a name for ready that a worker omits")
+    void waitOmitted() {
+        live("w1", BASE, FAR, 1, adapter("other", State.READY, 0));
+        CommandLineRun run = run("add", "v1", "file:qv", "--root", ROOT, "--wait=1");
+        assertThat(run.exitCode()).as(run.err()).isEqualTo(3);
+        assertThat(run.out()).contains("w1  omitted");
+        assertThat(run("list").out()).contains("omitted 1/1");
+    }
+
+    @Test
+    @DisplayName("add --wait writes nothing if the states of workers can't be read")
+    void waitUnreadable() throws Exception {
+        createTopic("half-adapters", Map.of());
+        String[] options = {"s3://bucket/a", "--digest", DIGEST, "--base", BASE, "--topic-prefix", "half-", "--json"};
+        CommandLineRun refused = run(Stream.concat(Stream.of("add", "v1", "--wait=1"), Stream.of(options))
+                .toArray(String[]::new));
+        assertThat(refused.exitCode()).isEqualTo(1);
+        assertThat(refused.out()).isEmpty();
+        assertThat(refused.err()).contains("topic half-worker-state does not exist");
+        AdapterTopic half = new AdapterTopic(cluster, Topics.withPrefix("half-"));
+        assertThat(half.read()).isEmpty();
+        CommandLineRun run =
+                run(Stream.concat(Stream.of("add", "v1"), Stream.of(options)).toArray(String[]::new));
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(half.read()).containsOnlyKeys("v1");
+    }
+
+    @Test
+    @DisplayName("A record that the broker refuses exits with 1 and is not written")
+    void refusedByBroker() throws Exception {
+        createTopic("small-adapters", Map.of("max.message.bytes", "100"));
+        CommandLineRun run =
+                run("add", "v1", "s3://bucket/a", "--topic-prefix", "small-", "--base", BASE, "--digest", DIGEST);
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("the record was not written: ").doesNotContain("may be");
+        assertThat(new AdapterTopic(cluster, Topics.withPrefix("small-")).read())
+                .isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "add", "alias", "list", "show", "remove", "verify"})
+    @DisplayName("The help of each command has its exit codes; 3 is one of add only")
+    void exitCodes(String name) {
+        String help =
+                CommandLineRun.of(("adapters " + name + " --help").split(" +")).out();
+        assertThat(help.replaceAll("\\s+", " ")).contains("Exit codes: 0 ", " 1 ", ", 2 wrong command line");
+        boolean waits = List.of("", "add").contains(name);
+        assertThat(help.contains("3 the time of --wait ran out")).isEqualTo(waits);
     }
 
     @Test
@@ -336,6 +402,110 @@ class AdaptersCommandTest {
     }
 
     @Test
+    @DisplayName("A name that is too long can't be added, is listed as invalid, and can be removed")
+    void longName() {
+        String name = "n".repeat(300);
+        CommandLineRun added = run("add", name, "s3://bucket/a", "--digest", DIGEST, "--base", BASE);
+        assertThat(added.exitCode()).isEqualTo(2);
+        assertThat(added.err()).contains("NAME must have 1 to 256 characters");
+        assertThat(run("alias", name, "a=1").exitCode()).isEqualTo(2);
+        assertThat(topic.read()).isEmpty();
+        topic.put(name, new Stored("s3://bucket/a", DIGEST, BASE, Map.of(), AdapterRecord.Options.NONE));
+        assertThat(run("list", "--json").out()).contains("\"kind\":\"invalid\"", "more than 256 characters");
+        assertThat(run("show", name).exitCode()).isZero();
+        CommandLineRun removed = run("remove", name);
+        assertThat(removed.exitCode()).as(removed.err()).isZero();
+        assertThat(topic.read()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Each line of --json is one object, with the fields of the page in one order")
+    void jsonLines() throws Exception {
+        CommandLineRun added = run("add", "v1", "file:qv", "--root", ROOT, "--base", BASE, "--json");
+        assertThat(fields(added)).containsExactly("name", "offset", "source", "digest", "base", "options");
+        CommandLineRun alias = run("alias", "extract", "v1=1", "--sticky", "user", "--json");
+        assertThat(fields(alias)).containsExactly("name", "offset", "targets", "sticky");
+        live("w1", BASE, FAR, 0, failed("v1", "wrong_digest"));
+        assertThat(fields(run("show", "v1", "--json")))
+                .containsExactly("name", "kind", "offset", "source", "digest", "base", "options", "workers");
+        assertThat(fields(run("verify", "v1", "--root", ROOT, "--json")))
+                .containsExactly("name", "offset", "source", "digest", "result", "found");
+        assertThat(fields(run("remove", "extract", "--json"))).containsExactly("name", "offset");
+    }
+
+    private static List<String> fields(CommandLineRun run) throws Exception {
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        List<String> fields = new ArrayList<>();
+        new ObjectMapper()
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .readTree(run.out())
+                .fieldNames()
+                .forEachRemaining(fields::add);
+        return fields;
+    }
+
+    @Test
+    @DisplayName("list shows a digest of a worker's record that is too short as it is")
+    void shortDigest() {
+        live(
+                "w1",
+                BASE,
+                FAR,
+                0,
+                new WorkerStateRecord.Adapter(
+                        "mine",
+                        State.READY,
+                        Optional.of("3fa2"),
+                        OptionalLong.empty(),
+                        Optional.empty(),
+                        OptionalInt.empty(),
+                        Optional.empty(),
+                        Optional.empty()));
+        CommandLineRun run = run("list");
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        assertThat(run.out()).containsPattern("mine +settings +3fa2 ");
+    }
+
+    @Test
+    @DisplayName("verify downloads the files again, and finds those that the server has replaced or lost")
+    void verifyDownloads() throws Exception {
+        Path adapter = Folders.adapter(FAMILY, "qv");
+        String commit = "0123".repeat(10);
+        String path = "/team/a/resolve/" + commit + "/";
+        byte[] weights = Files.readAllBytes(adapter.resolve("adapter_model.safetensors"));
+        try (FileServer server = new FileServer()) {
+            System.setProperty(HUB, server.address("127.0.0.1"));
+            System.setProperty(ALLOWED, "hf://team");
+            server.put(path + "adapter_config.json", Files.readAllBytes(adapter.resolve("adapter_config.json")))
+                    .put(path + "adapter_model.safetensors", weights);
+            CommandLineRun added = run("add", "v1", "hf://team/a@" + commit, "--base", BASE);
+            assertThat(added.exitCode()).as(added.err()).isZero();
+            int downloads = server.received("adapter_model.safetensors").size();
+            CommandLineRun same = run("verify", "v1");
+            assertThat(same.exitCode()).as(same.err()).isZero();
+            String digest = stored("v1").digest();
+            assertThat(same.out()).isEqualToNormalizingNewlines("v1  same  " + digest + "\n");
+            assertThat(server.received("adapter_model.safetensors")).hasSizeGreaterThan(downloads);
+
+            weights[weights.length - 1] ^= 1;
+            server.put(path + "adapter_model.safetensors", weights);
+            CommandLineRun differs = run("verify", "v1");
+            assertThat(differs.exitCode()).isEqualTo(1);
+            assertThat(differs.out())
+                    .containsPattern("^v1  differs  the record has " + digest + ", the source [0-9a-f]{64}\\s*$")
+                    .doesNotContain("source " + digest);
+
+            server.remove(path + "adapter_model.safetensors");
+            CommandLineRun lost = run("verify", "--all", "--json");
+            assertThat(lost.exitCode()).isEqualTo(1);
+            assertThat(lost.out()).contains("\"result\":\"not_found\"", "\"message\":");
+        } finally {
+            System.clearProperty(HUB);
+            System.clearProperty(ALLOWED);
+        }
+    }
+
+    @Test
     @DisplayName("verify exits with 1 if a source has other files than its record says, or can't be read")
     void verify() {
         assertThat(run("add", "good", "file:qv", "--root", ROOT, "--base", BASE).exitCode())
@@ -377,6 +547,16 @@ class AdaptersCommandTest {
     private void write(WorkerStateRecord state, Instant seen) {
         workers.add(state.worker());
         WorkerRecords.write(cluster, state, seen);
+    }
+
+    private static void createTopic(String name, Map<String, String> configs) throws Exception {
+        Map<String, String> all = new HashMap<>(configs);
+        all.put("cleanup.policy", "compact");
+        try (Admin admin = cluster.admin()) {
+            admin.createTopics(List.of(new NewTopic(name, Optional.of(1), Optional.empty()).configs(all)))
+                    .all()
+                    .get();
+        }
     }
 
     private static void put(String name) {

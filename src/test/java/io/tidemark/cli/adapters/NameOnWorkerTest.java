@@ -83,14 +83,18 @@ class NameOnWorkerTest {
     }
 
     @Test
-    @DisplayName("Is done if a truncated record of the worker leaves the name out, once it has applied the record")
-    void truncated() {
-        Worker truncated = worker(state("w", BASE, APPLIED, 1, adapter("b", State.READY, 2)), true);
-        assertThat(NameOnWorker.of(truncated, "a", OptionalLong.of(OFFSET)).progress())
-                .isEqualTo(Progress.DONE);
+    @DisplayName("Is omitted, not ready, if a shortened record of the worker leaves the name out")
+    void omitted() {
+        Worker shortened = worker(state("w", BASE, APPLIED, 1, adapter("b", State.READY, 2)), true);
+        NameOnWorker omitted = NameOnWorker.of(shortened, "a", OptionalLong.of(OFFSET));
+        assertThat(omitted.progress()).isEqualTo(Progress.PENDING);
+        assertThat(omitted.text()).isEqualTo("omitted");
+        assertThat(rollout(shortened).isDecided()).isFalse();
+        Worker ready = live("w2", APPLIED, adapter("a", State.READY, OFFSET));
+        assertThat(shown(shortened, ready).liveStates()).isEqualTo("1 of 2: omitted, 1 of 2: ready");
+        assertThat(shown(shortened).json()).contains("\"state\":\"omitted\"");
         Worker behind = worker(state("w", BASE, OFFSET, 1, adapter("b", State.READY, 2)), true);
-        assertThat(NameOnWorker.of(behind, "a", OptionalLong.of(OFFSET)).progress())
-                .isEqualTo(Progress.PENDING);
+        assertThat(NameOnWorker.of(behind, "a", OptionalLong.of(OFFSET)).text()).isEqualTo("behind");
     }
 
     @Test
