@@ -414,7 +414,7 @@ class AdapterCatalogTest {
         catalog.tick();
         arrive(qv, "qv");
         catalog.lease(found("a").version(), "t").join().close();
-        assertThat(state("a").reason()).isEmpty();
+        Awaitility.await().until(() -> state("a").reason().isEmpty());
     }
 
     @Test
