@@ -98,6 +98,10 @@ final class AdapterFiles {
 
     private static FileVersion version(Path file) throws IOException {
         BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+        // a pipe would block the reader
+        if (!attributes.isRegularFile()) {
+            throw new IOException(file + " is not a file");
+        }
         return new FileVersion(
                 String.valueOf(attributes.fileKey()),
                 attributes.size(),

@@ -8,15 +8,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
@@ -34,16 +37,18 @@ import java.util.stream.Stream;
  *        └──────────── wait, after a temporary failure ──────────┘
  * </pre>
  *
- * Folders are looked up and verified on the threads {@code tidemark-folder-N}, and downloaded on
- * {@code tidemark-download-N}. A wait holds no thread, so that a source that is down delays no other. Futures complete
- * on these threads; whoever does more than little then continues on a thread of their own. Thread-safe. A process opens
- * a cache folder once.
+ * The cache is looked up and verified on the threads {@code tidemark-folder-N}, and {@code file:} sources on
+ * {@code tidemark-file-N}. Each bucket, owner or registry has threads {@code tidemark-download-N} of its own, and a
+ * wait between attempts holds no thread, so that one that is slow or down delays no other. Futures complete on these
+ * threads; whoever does more than little then continues on a thread of their own. Thread-safe. A process opens a cache
+ * folder once.
  */
 public final class AdapterFolders implements AutoCloseable {
 
     private static final Duration LOCK_POLL = Duration.ofMillis(200);
     private static final Duration WATCH = Duration.ofMillis(250);
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+    private static final Duration IDLE = Duration.ofSeconds(30);
     private static final int FOLDER_THREADS = 2;
     /** A person waits for {@link #fetch}. */
     private static final int FETCH_ATTEMPTS = 3;
@@ -68,12 +73,16 @@ public final class AdapterFolders implements AutoCloseable {
     private final Optional<CacheFolder> cache;
 
     private final Remotes remotes;
-    private final ExecutorService looks = Executors.newFixedThreadPool(FOLDER_THREADS, named("tidemark-folder"));
-    private final ExecutorService downloads;
+    private final ExecutorService looks = pool(FOLDER_THREADS, named("tidemark-folder"));
+    private final ExecutorService fileLooks = pool(FOLDER_THREADS, named("tidemark-file"));
+    private final ThreadFactory downloadThreads = named("tidemark-download");
+    /** The threads of each bucket, owner or registry. */
+    private final Map<String, ExecutorService> downloads = new ConcurrentHashMap<>();
+
     private final ScheduledExecutorService timer =
             Executors.newSingleThreadScheduledExecutor(named("tidemark-download-timer"));
     private final Map<Transfer.Key, Transfer> transfers = new HashMap<>();
-    private final Map<Download, Transfer> running = new ConcurrentHashMap<>();
+    private final Set<Download> running = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
 
     private final LongAdder downloaded = new LongAdder();
@@ -92,7 +101,6 @@ public final class AdapterFolders implements AutoCloseable {
         this.repetition = repetition;
         this.root = new RootFolder(options.fileRoot(), options.adapterBytes(), files);
         this.remotes = new Remotes(options);
-        this.downloads = Executors.newFixedThreadPool(options.downloads(), named("tidemark-download"));
         try {
             this.cache = options.allowed().isEmpty()
                     ? Optional.empty()
@@ -184,13 +192,16 @@ public final class AdapterFolders implements AutoCloseable {
             open = List.copyOf(transfers.values());
         }
         open.forEach(this::endClosed);
-        running.keySet().forEach(download -> download.abort(ended()));
+        running.forEach(download -> download.abort(ended()));
         timer.shutdownNow();
-        looks.shutdown();
-        downloads.shutdown();
+        List<ExecutorService> pools = Stream.concat(Stream.of(looks, fileLooks), downloads.values().stream())
+                .toList();
+        pools.forEach(ExecutorService::shutdown);
+        long end = System.nanoTime() + CLOSE_LIMIT.toNanos();
         try {
-            looks.awaitTermination(CLOSE_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-            downloads.awaitTermination(CLOSE_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+            for (ExecutorService pool : pools) {
+                pool.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -226,7 +237,7 @@ public final class AdapterFolders implements AutoCloseable {
             future = begun.join(source).orElseThrow();
             transfers.put(key, begun);
         }
-        run(looks, begun, this::look);
+        lookAt(begun);
         return future;
     }
 
@@ -242,7 +253,7 @@ public final class AdapterFolders implements AutoCloseable {
             } catch (SourceException e) {
                 transfer.leave(source.get()).forEach(caller -> caller.completeExceptionally(e));
                 // someone may have joined meanwhile
-                run(looks, transfer, this::look);
+                lookAt(transfer);
             }
             return;
         }
@@ -250,19 +261,27 @@ public final class AdapterFolders implements AutoCloseable {
         if (present.isPresent()) {
             serve(transfer, present.get());
         } else {
-            run(downloads, transfer, this::download);
+            run(downloads(source.get()), transfer, each -> download(each, source.get()));
         }
     }
 
     /** The second step: one attempt, if nobody else makes one. */
-    private void download(Transfer transfer) throws IOException {
-        Optional<AdapterSource> source = next(transfer);
-        if (source.isEmpty()) {
+    private void download(Transfer transfer, AdapterSource source) throws IOException {
+        Optional<AdapterSource> turn = next(transfer);
+        if (turn.isEmpty()) {
+            return;
+        }
+        if (!turn.get().equals(source)) {
+            lookAt(transfer);
             return;
         }
         Optional<PartialFolder> begun = cache().begin(transfer.key().text());
         if (begun.isEmpty()) {
-            later(transfer, LOCK_POLL);
+            if (System.nanoTime() - transfer.deadline(options.downloadTime()) >= 0) {
+                failedAttempt(transfer, source, locked(source));
+            } else {
+                later(transfer, LOCK_POLL);
+            }
             return;
         }
         try (PartialFolder partial = begun.get()) {
@@ -271,7 +290,7 @@ public final class AdapterFolders implements AutoCloseable {
             if (present.isPresent()) {
                 serve(transfer, present.get());
             } else {
-                attempt(transfer, source.get(), partial);
+                attempt(transfer, source, partial);
             }
         }
     }
@@ -314,7 +333,11 @@ public final class AdapterFolders implements AutoCloseable {
     }
 
     private Download.Result watched(Download download, Transfer transfer, AdapterSource source) {
-        running.put(download, transfer);
+        running.add(download);
+        // close() may have aborted the others before
+        if (closed) {
+            download.abort(ended());
+        }
         ScheduledFuture<?> watch = timer.scheduleWithFixedDelay(
                 () -> {
                     download.watch();
@@ -336,7 +359,7 @@ public final class AdapterFolders implements AutoCloseable {
     /** Goes on with the same source later, or with the next one. */
     private void failedAttempt(Transfer transfer, AdapterSource source, SourceException failure) {
         if (failure.failure() == Failure.CLOSED) {
-            run(looks, transfer, this::look);
+            lookAt(transfer);
             return;
         }
         int failures = transfer.failed(failure);
@@ -353,7 +376,14 @@ public final class AdapterFolders implements AutoCloseable {
             failed.increment();
             callers.forEach(caller -> caller.completeExceptionally(cause));
         }
-        run(looks, transfer, this::look);
+        lookAt(transfer);
+    }
+
+    private SourceException locked(AdapterSource source) {
+        return new SourceException(
+                Failure.TOO_SLOW,
+                "source '" + source + "': another process has downloaded the adapter for "
+                        + options.downloadTime().toSeconds() + " s and has not ended; check that process");
     }
 
     private static SourceException wrongDigest(AdapterSource source, String wanted, Download.Result result) {
@@ -398,9 +428,7 @@ public final class AdapterFolders implements AutoCloseable {
     }
 
     private HeldFolder again(Transfer transfer, HeldFolder folder) throws IOException {
-        boolean inPlace =
-                transfer.key().source().stream().anyMatch(source -> source.scheme() == AdapterSource.Scheme.FILE);
-        return inPlace
+        return transfer.key().isFile()
                 ? new HeldFolder(folder.path(), folder.digest(), folder.bytes(), () -> {})
                 : cache().find(folder.digest())
                         .orElseThrow(() -> new IOException(folder.path() + " has vanished while it was held"));
@@ -422,10 +450,20 @@ public final class AdapterFolders implements AutoCloseable {
 
     private void later(Transfer transfer, Duration wait) {
         try {
-            timer.schedule(() -> run(looks, transfer, this::look), wait.toMillis(), TimeUnit.MILLISECONDS);
+            timer.schedule(() -> lookAt(transfer), wait.toMillis(), TimeUnit.MILLISECONDS);
         } catch (RejectedExecutionException e) {
             endClosed(transfer);
         }
+    }
+
+    /** A folder of files may hang, as one of a network does, and delays only its own kind. */
+    private void lookAt(Transfer transfer) {
+        run(transfer.key().isFile() ? fileLooks : looks, transfer, this::look);
+    }
+
+    private ExecutorService downloads(AdapterSource source) {
+        return downloads.computeIfAbsent(
+                source.scheme() + " " + source.host(), host -> pool(options.downloads(), downloadThreads));
     }
 
     /** A step of a transfer. */
@@ -462,6 +500,14 @@ public final class AdapterFolders implements AutoCloseable {
 
     private static SourceException ended() {
         return new SourceException(Failure.CLOSED, "the process ends, or nobody waits for the adapter any more");
+    }
+
+    /** Threads that end when they have nothing to do. */
+    private static ExecutorService pool(int threads, ThreadFactory factory) {
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(
+                threads, threads, IDLE.toMillis(), TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), factory);
+        pool.allowCoreThreadTimeOut(true);
+        return pool;
     }
 
     private static ThreadFactory named(String name) {

@@ -1,6 +1,7 @@
 package io.tidemark.adapter.source;
 
 import io.tidemark.adapter.source.SourceException.Failure;
+import java.net.URI;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -25,6 +26,7 @@ import java.util.stream.Stream;
 public final class AdapterSource {
 
     private static final int MAX_CHARACTERS = 1_024;
+    private static final int MAX_PORT = 65_535;
     /** Characters that would mean something else to a server or to a file system. */
     private static final String RESERVED = "%\\";
 
@@ -99,7 +101,7 @@ public final class AdapterSource {
         return scheme;
     }
 
-    /** The bucket, or the registry with its port. */
+    /** The bucket, the owner, or the registry with its port. */
     String host() {
         return path.get(0);
     }
@@ -144,7 +146,7 @@ public final class AdapterSource {
 
     private static AdapterSource file(String uri, String rest) {
         if (rest.startsWith("//") && !rest.startsWith("///")) {
-            throw invalid(uri, "a file has no host; write file:path or file:/path");
+            throw invalid(shown(uri), "a file has no host; write file:path or file:/path");
         }
         String path = rest.startsWith("///") ? rest.substring(2) : rest;
         List<String> segments = segments(uri, path.startsWith("/") ? path.substring(1) : path);
@@ -189,6 +191,10 @@ public final class AdapterSource {
 
     private static List<String> registry(String uri, List<String> path) {
         named(uri, path, REGISTRY, "registry", 1);
+        URI address = URI.create("https://" + path.get(0));
+        if (address.getHost() == null || address.getPort() > MAX_PORT) {
+            throw invalid(uri, "'" + path.get(0) + "' is no address of a registry");
+        }
         named(uri, path.subList(1, path.size()), REPOSITORY, "part of a repository", Integer.MAX_VALUE);
         return path;
     }
@@ -219,8 +225,10 @@ public final class AdapterSource {
 
     private static Scheme checked(String uri) {
         if (uri.length() > MAX_CHARACTERS) {
+            String start = shown(uri);
             throw invalid(
-                    uri.substring(0, 64) + "…", "it has " + uri.length() + " characters, at most " + MAX_CHARACTERS);
+                    start.substring(0, Math.min(64, start.length())) + "…",
+                    "it has " + uri.length() + " characters, at most " + MAX_CHARACTERS);
         }
         if (uri.codePoints().anyMatch(AdapterSource::isUnprintable)) {
             throw invalid(printable(uri), "it has a control character or an invisible one; remove it");
@@ -228,16 +236,15 @@ public final class AdapterSource {
         Scheme scheme = Arrays.stream(Scheme.values())
                 .filter(each -> uri.startsWith(each.start))
                 .findFirst()
-                .orElseThrow(() -> invalid(withoutUser(uri), "it must begin with file:, s3://, hf:// or oci://"));
+                .orElseThrow(() -> invalid(shown(uri), "it must begin with file:, s3://, hf:// or oci://"));
         String rest = uri.substring(scheme.start.length());
         int slash = rest.indexOf('/');
         if (scheme != Scheme.FILE && (slash < 0 ? rest : rest.substring(0, slash)).contains("@") && !isVersion(rest)) {
-            throw invalid(withoutUser(uri), "it has a user; credentials come from the settings tidemark.sources.*");
+            throw invalid(shown(uri), "it has a user; credentials come from the settings tidemark.sources.*");
         }
         if (rest.contains("?") || rest.contains("#")) {
             throw invalid(
-                    uri.replaceFirst("[?#].*", "…"),
-                    "it has a query or a fragment; endpoints and credentials come from tidemark.sources.*");
+                    shown(uri), "it has a query or a fragment; endpoints and credentials come from tidemark.sources.*");
         }
         if (rest.chars().anyMatch(character -> RESERVED.indexOf(character) >= 0)) {
             throw invalid(uri, "it has % or \\; characters stand for themselves, and / separates folders");
@@ -251,9 +258,9 @@ public final class AdapterSource {
         return after.matches("(sha256:)?[0-9a-f]{40,64}(/.*)?");
     }
 
-    /** A user may have a password. */
-    private static String withoutUser(String uri) {
-        return uri.replaceFirst("//.*@", "//…@");
+    /** The URI without what may be secret: a user may have a password, and a query a signature. */
+    private static String shown(String uri) {
+        return uri.replaceFirst("(?s)[?#].*", "…").replaceFirst("(?s)//.*@", "//…@");
     }
 
     private static boolean isUnprintable(int character) {
@@ -271,7 +278,7 @@ public final class AdapterSource {
     }
 
     private static String printable(String uri) {
-        return withoutUser(uri.codePoints()
+        return shown(uri.codePoints()
                 .map(character -> isUnprintable(character) ? '\uFFFD' : character)
                 .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
                 .toString());

@@ -44,9 +44,14 @@ final class BucketRemote implements Remote {
         }
         Matcher range = CONTENT_RANGE.matcher(
                 Optional.ofNullable(response.response().contentRange()).orElse(""));
-        boolean rest = resume.isPresent()
-                && range.matches()
-                && Long.parseLong(range.group(1)) == resume.get().offset();
+        boolean rest =
+                range.matches() && resume.stream().anyMatch(from -> from.offset() == Long.parseLong(range.group(1)));
+        if (!rest && response.response().contentRange() != null) {
+            response.abort();
+            throw new SourceException(
+                    Failure.INVALID_ANSWER,
+                    "source '" + source + "': the store answers with another range than it was asked for");
+        }
         return new File(
                 new Body(response),
                 rest ? resume.get().offset() : 0,
@@ -89,12 +94,16 @@ final class BucketRemote implements Remote {
 
     private SourceException refused(int status, String name, SdkServiceException cause) throws ChangedException {
         String object = "source '" + source + "': " + name;
+        if (HttpFiles.isTemporary(status)) {
+            return new SourceException(Failure.UNREACHABLE, object + " can't be served now (" + status + ")", cause);
+        }
         return switch (status) {
             case 412, 416 -> throw new ChangedException();
-            case 301, 307, 308 ->
+            case 301, 302, 303, 307, 308 ->
                 new SourceException(
                         Failure.REDIRECTED,
-                        object + " is in another region (" + status + "); set tidemark.sources.s3.region",
+                        object + " is in another region or at another address (" + status
+                                + "); set tidemark.sources.s3.region or s3.endpoint",
                         cause);
             case 401, 403 ->
                 new SourceException(
@@ -105,8 +114,6 @@ final class BucketRemote implements Remote {
             case 404 ->
                 new SourceException(
                         Failure.NOT_FOUND, object + " does not exist (404); check bucket and prefix", cause);
-            case 408, 425, 429, 500, 502, 503, 504 ->
-                new SourceException(Failure.UNREACHABLE, object + " can't be served now (" + status + ")", cause);
             default ->
                 new SourceException(
                         Failure.INVALID_ANSWER,

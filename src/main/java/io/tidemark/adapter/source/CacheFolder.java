@@ -2,6 +2,7 @@ package io.tidemark.adapter.source;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -19,7 +20,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Stream;
 
 /**
  * The folder of downloaded adapters, which the processes of a machine share:
@@ -78,14 +78,14 @@ final class CacheFolder implements AutoCloseable {
         if (lock.isEmpty()) {
             return Optional.empty();
         }
-        boolean whole = false;
+        Optional<HeldFolder> held = Optional.empty();
         try {
-            whole = isWhole(folder, digest);
-            if (whole) {
-                return Optional.of(held(folder, digest, lock.get()));
+            if (isWhole(folder, digest)) {
+                held = Optional.of(held(folder, digest, lock.get()));
+                return held;
             }
         } finally {
-            if (!whole) {
+            if (held.isEmpty()) {
                 lock.get().run();
             }
         }
@@ -207,7 +207,7 @@ final class CacheFolder implements AutoCloseable {
         return true;
     }
 
-    /** Removes a folder that nobody uses; {@code false} if someone does. */
+    /** Removes a folder that nobody uses; {@code false} if someone does, or if this process may not remove it. */
     private boolean remove(Entry entry) throws IOException {
         Optional<Runnable> lock = locks.tryExclusive(entry.lock());
         if (lock.isEmpty()) {
@@ -218,11 +218,22 @@ final class CacheFolder implements AutoCloseable {
             Files.move(entry.folder(), evicted, StandardCopyOption.ATOMIC_MOVE);
         } catch (NoSuchFileException e) {
             return true;
+        } catch (IOException e) {
+            return false;
         } finally {
             lock.get().run();
         }
-        PartialFolder.delete(evicted);
+        delete(evicted);
         return true;
+    }
+
+    /** What can't be deleted now is tried again before the next download. */
+    private static void delete(Path evicted) {
+        try {
+            PartialFolder.delete(evicted);
+        } catch (IOException e) {
+            return;
+        }
     }
 
     /** Removes old partial downloads, and folders whose process died while it deleted them. */
@@ -235,7 +246,7 @@ final class CacheFolder implements AutoCloseable {
         }
         try (DirectoryStream<Path> evicted = Files.newDirectoryStream(root, EVICTED + "*")) {
             for (Path folder : evicted) {
-                PartialFolder.delete(folder);
+                delete(folder);
             }
         }
     }
@@ -264,15 +275,23 @@ final class CacheFolder implements AutoCloseable {
         return entries;
     }
 
-    /** Empty for a folder that another process removes at this moment. */
-    private static Optional<Entry> entry(Path folder, Path content, String lock) throws IOException {
-        try (Stream<Path> children = Files.list(content)) {
-            long bytes = 0;
-            for (Path child : children.toList()) {
-                bytes += Files.size(child);
+    /** Empty for what is no folder, and for one that another process removes at this moment. */
+    private static Optional<Entry> entry(Path folder, Path content, String lock) {
+        if (!Files.isDirectory(folder)) {
+            return Optional.empty();
+        }
+        long bytes = 0;
+        try (DirectoryStream<Path> children = Files.newDirectoryStream(content)) {
+            for (Path child : children) {
+                bytes += child.toFile().length();
             }
+        } catch (IOException | DirectoryIteratorException e) {
+            // a process that died before it had files, or after it moved them, leaves none
+            bytes = 0;
+        }
+        try {
             return Optional.of(new Entry(folder, lock, bytes, Files.getLastModifiedTime(folder)));
-        } catch (NoSuchFileException e) {
+        } catch (IOException e) {
             return Optional.empty();
         }
     }

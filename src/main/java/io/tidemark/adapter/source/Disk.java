@@ -3,8 +3,12 @@ package io.tidemark.adapter.source;
 import io.tidemark.adapter.source.SourceException.Failure;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 
 /** Writes the files of downloads. A test replaces it to fill the disk. */
@@ -26,10 +30,14 @@ interface Disk {
     /** The file system. */
     static Disk system() {
         return (path, offset) -> {
-            RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
+            // a link would lead the bytes out of the folder
+            if (offset == 0) {
+                Files.deleteIfExists(path);
+            }
+            FileChannel file = FileChannel.open(
+                    path, StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
             try {
-                file.setLength(offset);
-                file.seek(offset);
+                file.truncate(offset).position(offset);
             } catch (IOException e) {
                 file.close();
                 throw e;
@@ -37,12 +45,15 @@ interface Disk {
             return new Output() {
                 @Override
                 public void write(byte[] bytes, int length) throws IOException {
-                    file.write(bytes, 0, length);
+                    ByteBuffer rest = ByteBuffer.wrap(bytes, 0, length);
+                    while (rest.hasRemaining()) {
+                        file.write(rest);
+                    }
                 }
 
                 @Override
                 public void sync() throws IOException {
-                    file.getFD().sync();
+                    file.force(true);
                 }
 
                 @Override

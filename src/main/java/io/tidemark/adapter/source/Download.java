@@ -85,28 +85,34 @@ final class Download {
         }
     }
 
-    /** Ends the download, whose {@link #run} throws this exception. */
+    /** Ends the download, whose {@link #run} throws this exception. Returns at once. */
     synchronized void abort(SourceException cause) {
         if (aborted.isEmpty()) {
             aborted = Optional.of(cause);
+            // some connections can't be closed before the read of another thread ends
+            open.ifPresent(file -> {
+                Thread thread = new Thread(file::close, "tidemark-download-end");
+                thread.setDaemon(true);
+                thread.start();
+            });
         }
-        open.ifPresent(Remote.File::close);
     }
 
     /** Reads a file into the digest of the adapter and to the disk. */
     private void file(String name, Optional<Remote.Resume> resume, long maxBytes, Sha256 digest) throws IOException {
         Path path = partial.files().resolve(name);
         try (Remote.File file = opened(name, resume)) {
-            if (file.size().isPresent() && bytes + file.size().getAsLong() > maxBytes) {
-                throw tooLarge(name, bytes + file.size().getAsLong(), maxBytes);
+            if (file.size().isPresent() && file.size().getAsLong() > maxBytes - bytes) {
+                throw tooLarge(name, maxBytes);
             }
             cache.makeRoom(Math.max(0, file.size().orElse(0) - file.offset()));
-            if (name.equals(AdapterFiles.WEIGHTS)) {
-                partial.begin(source, file.version());
-            }
             Sha256 own = new Sha256();
             List<Sha256> digests = file.sha256().isPresent() ? List.of(digest, own) : List.of(digest);
             try (Disk.Output out = disk.open(path, file.offset())) {
+                // not before the bytes of another version are gone
+                if (name.equals(AdapterFiles.WEIGHTS)) {
+                    partial.begin(source, file.version());
+                }
                 if (file.offset() > 0) {
                     resumed = true;
                     for (Sha256 each : digests) {
@@ -135,7 +141,7 @@ final class Download {
             limits.received().add(read);
             end += read;
             if (bytes + end > maxBytes) {
-                throw tooLarge(name, bytes + end, maxBytes);
+                throw tooLarge(name, maxBytes);
             }
             for (Sha256 digest : digests) {
                 digest.update(buffer, read);
@@ -218,11 +224,11 @@ final class Download {
                 null);
     }
 
-    private SourceException tooLarge(String name, long size, long maxBytes) {
+    private SourceException tooLarge(String name, long maxBytes) {
         return failure(
                 Failure.TOO_LARGE,
-                "has " + size + " bytes or more with " + name + ", at most " + maxBytes
-                        + " are allowed; raise tidemark.sources.adapter-bytes if the adapter is meant to be so large",
+                "has more bytes with " + name + " than the " + maxBytes
+                        + " that are allowed; raise tidemark.sources.adapter-bytes if the adapter is meant to be so large",
                 null);
     }
 

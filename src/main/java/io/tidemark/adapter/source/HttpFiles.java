@@ -7,10 +7,13 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -67,7 +70,8 @@ record HttpFiles(HttpClient client, AdapterSource source, Predicate<URI> redirec
      * @param resume what was asked for; absent, the whole file
      * @param version of the file, if the answer has none
      */
-    Remote.File file(HttpResponse<InputStream> response, Optional<Remote.Resume> resume, Optional<String> version) {
+    Remote.File file(HttpResponse<InputStream> response, Optional<Remote.Resume> resume, Optional<String> version)
+            throws IOException {
         Optional<String> tag = response.headers()
                 .firstValue("ETag")
                 .filter(value -> value.startsWith("\""))
@@ -84,6 +88,7 @@ record HttpFiles(HttpClient client, AdapterSource source, Predicate<URI> redirec
                 return new Remote.File(
                         response.body(), resume.get().offset(), size, tag, Optional.empty(), response.body());
             }
+            response.body().close();
             throw new SourceException(
                     Failure.INVALID_ANSWER,
                     "source '" + source + "': the server answers with another range than it was asked for");
@@ -97,8 +102,41 @@ record HttpFiles(HttpClient client, AdapterSource source, Predicate<URI> redirec
                 response.body());
     }
 
+    /**
+     * The body of a short answer, which is closed.
+     *
+     * @return at most so many bytes
+     * @throws IOException if it does not end in time
+     */
+    static byte[] content(HttpResponse<InputStream> response, int maxBytes, Duration wait) throws IOException {
+        // the timeout of a request ends with the headers of its answer
+        CompletableFuture<Void> read = new CompletableFuture<>();
+        read.orTimeout(wait.toNanos(), TimeUnit.NANOSECONDS).whenComplete((done, late) -> close(response.body()));
+        byte[] content;
+        try {
+            content = response.body().readNBytes(maxBytes);
+        } finally {
+            read.complete(null);
+        }
+        // a body that another thread closes seems to end
+        if (read.isCompletedExceptionally()) {
+            throw new HttpTimeoutException("the answer does not end within " + wait.toSeconds() + " s");
+        }
+        return content;
+    }
+
+    /** Whether a server that answers so may answer otherwise later. */
+    static boolean isTemporary(int status) {
+        return status >= 500 || status == 408 || status == 425 || status == 429;
+    }
+
     /** What a status means that is not a success. */
     SourceException refused(int status, String name, String denied) {
+        if (isTemporary(status)) {
+            return new SourceException(
+                    Failure.UNREACHABLE,
+                    "source '" + source + "': the server can't serve " + name + " now (" + status + ")");
+        }
         return switch (status) {
             case 401, 403 ->
                 new SourceException(
@@ -108,10 +146,6 @@ record HttpFiles(HttpClient client, AdapterSource source, Predicate<URI> redirec
                 new SourceException(
                         Failure.NOT_FOUND,
                         "source '" + source + "' has no " + name + " (" + status + "); check the URI");
-            case 408, 425, 429, 500, 502, 503, 504 ->
-                new SourceException(
-                        Failure.UNREACHABLE,
-                        "source '" + source + "': the server can't serve " + name + " now (" + status + ")");
             default ->
                 new SourceException(
                         Failure.INVALID_ANSWER,
@@ -163,11 +197,20 @@ record HttpFiles(HttpClient client, AdapterSource source, Predicate<URI> redirec
                 Failure.REDIRECTED, "source '" + source + "': the server redirects " + where + "; check the endpoint");
     }
 
+    private static void close(InputStream body) {
+        try {
+            body.close();
+        } catch (IOException e) {
+            // a connection that can't be closed is one that is broken
+            return;
+        }
+    }
+
     private static boolean isRedirect(int status) {
         return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     }
 
-    private static boolean isSameOrigin(URI a, URI b) {
+    static boolean isSameOrigin(URI a, URI b) {
         return a.getScheme().equals(b.getScheme()) && a.getHost().equalsIgnoreCase(b.getHost()) && port(a) == port(b);
     }
 

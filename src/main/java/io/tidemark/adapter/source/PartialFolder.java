@@ -1,16 +1,18 @@
 package io.tidemark.adapter.source;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * What a download has so far. It outlives its process, so that a later download of the same adapter goes on with the
@@ -44,7 +46,7 @@ final class PartialFolder implements AutoCloseable {
      */
     Optional<Remote.Resume> resume(AdapterSource source) throws IOException {
         Path weights = files().resolve(AdapterFiles.WEIGHTS);
-        if (!Files.exists(weights) || !Files.exists(state())) {
+        if (!isFile(weights) || !isFile(state())) {
             return Optional.empty();
         }
         List<String> lines = Files.readAllLines(state());
@@ -56,10 +58,9 @@ final class PartialFolder implements AutoCloseable {
 
     /** Sets the source and the version of the bytes that follow; without a version they are of no use later. */
     void begin(AdapterSource source, Optional<String> version) throws IOException {
+        Files.deleteIfExists(state());
         if (version.isPresent()) {
-            Files.write(state(), List.of(source.toString(), version.get()));
-        } else {
-            Files.deleteIfExists(state());
+            Files.write(state(), List.of(source.toString(), version.get()), StandardOpenOption.CREATE_NEW);
         }
     }
 
@@ -76,15 +77,31 @@ final class PartialFolder implements AutoCloseable {
 
     /** Deletes a folder with all that is in it; another process may do the same. */
     static void delete(Path folder) throws IOException {
-        try (Stream<Path> tree = Files.walk(folder)) {
-            for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(path);
+        Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Files.deleteIfExists(file);
+                return FileVisitResult.CONTINUE;
             }
-        } catch (NoSuchFileException | UncheckedIOException e) {
-            if (Files.exists(folder)) {
-                throw new IOException("can't delete " + folder, e);
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException failure) throws IOException {
+                if (failure instanceof NoSuchFileException) {
+                    return FileVisitResult.CONTINUE;
+                }
+                throw failure;
             }
-        }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path directory, IOException failure) throws IOException {
+                Files.deleteIfExists(directory);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+
+    private static boolean isFile(Path file) {
+        return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS);
     }
 
     private Path state() {

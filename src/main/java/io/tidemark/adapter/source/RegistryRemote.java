@@ -117,21 +117,20 @@ final class RegistryRemote implements Remote {
     private byte[] manifest(Duration wait) throws IOException {
         URI address = URI.create(base + "/manifests/" + source.version());
         HttpResponse<InputStream> response = send(address, Map.of("Accept", MANIFESTS), wait);
-        try (InputStream body = response.body()) {
-            if (response.statusCode() != 200) {
-                throw http.refused(response.statusCode(), "manifest", DENIED);
-            }
-            byte[] manifest = body.readNBytes(MAX_MANIFEST_BYTES + 1);
-            if (manifest.length > MAX_MANIFEST_BYTES) {
-                throw new SourceException(Failure.TOO_LARGE, "source '" + source + "' has a manifest above 4 MiB");
-            }
-            if (!("sha256:" + HexFormat.of().formatHex(Sha256.of(manifest))).equals(source.version())) {
-                throw new SourceException(
-                        Failure.WRONG_DIGEST,
-                        "source '" + source + "': the manifest has another digest; check the registry");
-            }
-            return manifest;
+        if (response.statusCode() != 200) {
+            response.body().close();
+            throw http.refused(response.statusCode(), "manifest", DENIED);
         }
+        byte[] manifest = HttpFiles.content(response, MAX_MANIFEST_BYTES + 1, wait);
+        if (manifest.length > MAX_MANIFEST_BYTES) {
+            throw new SourceException(Failure.TOO_LARGE, "source '" + source + "' has a manifest above 4 MiB");
+        }
+        if (!("sha256:" + HexFormat.of().formatHex(Sha256.of(manifest))).equals(source.version())) {
+            throw new SourceException(
+                    Failure.WRONG_DIGEST,
+                    "source '" + source + "': the manifest has another digest; check the registry");
+        }
+        return manifest;
     }
 
     private Map<String, Layer> parsed(byte[] manifest) throws IOException {
@@ -160,17 +159,19 @@ final class RegistryRemote implements Remote {
     /** Sends a request, and once more with the credentials that the registry wants. */
     private HttpResponse<InputStream> send(URI address, Map<String, String> headers, Duration wait) throws IOException {
         HttpResponse<InputStream> response = http.send("GET", address, authorization, headers, wait);
-        if (response.statusCode() != 401 || authorization.isPresent()) {
+        // a host that the registry redirects to gets no credentials, and does not say who does
+        if (response.statusCode() != 401
+                || authorization.isPresent()
+                || !HttpFiles.isSameOrigin(response.uri(), address)) {
             return response;
         }
         String challenge = response.headers().firstValue("WWW-Authenticate").orElse("");
-        authorization = challenge.toLowerCase(Locale.ROOT).startsWith("bearer ")
-                ? Optional.of("Bearer " + token(challenge, wait))
-                : basic();
-        if (authorization.isEmpty()) {
+        boolean bearer = challenge.toLowerCase(Locale.ROOT).startsWith("bearer ");
+        if (!bearer && basic().isEmpty()) {
             return response;
         }
         response.body().close();
+        authorization = bearer ? Optional.of("Bearer " + token(challenge, wait)) : basic();
         return http.send("GET", address, authorization, headers, wait);
     }
 
@@ -189,11 +190,12 @@ final class RegistryRemote implements Remote {
                 + "scope=" + encoded("repository:" + repository + ":pull"));
         HttpFiles tokens = new HttpFiles(client, source, other -> false);
         HttpResponse<InputStream> response = tokens.send("GET", address, basic(), Map.of(), wait);
-        try (InputStream body = response.body()) {
-            if (response.statusCode() != 200) {
-                throw http.refused(response.statusCode(), "a token", DENIED);
-            }
-            JsonNode answer = json.readTree(body.readNBytes(MAX_TOKEN_BYTES));
+        if (response.statusCode() != 200) {
+            response.body().close();
+            throw http.refused(response.statusCode(), "a token", DENIED);
+        }
+        try {
+            JsonNode answer = json.readTree(HttpFiles.content(response, MAX_TOKEN_BYTES, wait));
             String token =
                     answer.path("token").asText(answer.path("access_token").asText());
             if (!token.matches("[!-~]+")) {

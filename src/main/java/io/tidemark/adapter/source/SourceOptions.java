@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
  * @param cacheBytes size beyond which the least recently used adapters are evicted
  * @param adapterBytes largest size of one adapter
  * @param downloadTime time limit of one download, its repetitions included
- * @param downloads how many adapters are downloaded at a time
+ * @param downloads how many adapters are downloaded at a time from one bucket, owner or registry
  * @param allowed prefixes of the URIs that may be downloaded, compared by whole segments; empty allows none
  */
 public record SourceOptions(

@@ -32,6 +32,10 @@ final class Transfer {
             return new Key(digest, alone ? Optional.of(source) : Optional.empty());
         }
 
+        boolean isFile() {
+            return source.stream().anyMatch(each -> each.scheme() == AdapterSource.Scheme.FILE);
+        }
+
         /** The name of the partial folder. */
         String text() {
             return digest.orElseGet(() -> "source-"

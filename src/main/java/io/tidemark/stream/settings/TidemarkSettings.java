@@ -123,7 +123,7 @@ public interface TidemarkSettings {
         @WithDefault("10M")
         Duration downloadTime();
 
-        /** Maximum number of adapters that are downloaded at a time. */
+        /** Maximum number of adapters that are downloaded at a time from one bucket, owner or registry. */
         @WithDefault("4")
         int downloads();
 

@@ -63,6 +63,9 @@ class AdapterSourceTest {
         "s3://user:secret@bucket/a, has a user",
         "hf://user:secret@owner/repo@main, has a user",
         "https://user:secret@host/x, must begin with",
+        "https://bucket.s3.amazonaws.com/x?X-Amz-Signature=secret, must begin with",
+        "s3://user@bucket/x?token=secret, has a user",
+        "file://user:secret@host/x, has no host",
         "s3://B/x, is no name of a bucket",
         "s3:///x, empty segment",
         "hf://owner/repo, 40 hexadecimal digits",
@@ -70,6 +73,8 @@ class AdapterSourceTest {
         "hf://repo@0123456789abcdef0123456789abcdef01234567, an owner and a name",
         "hf://owner/repo@0123456789abcdef0123456789abcdef01234567/../x, '..'",
         "oci://registry/repo:latest, a tag may change",
+        "oci://registry:65536/repo@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, of a registry",
+        "oci://registry..example/repo@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, of a registry",
         "oci://registry/repo@sha256:12, digest of a manifest",
         "oci://registry/Repo@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, part of a repository"
     })
@@ -97,6 +102,9 @@ class AdapterSourceTest {
         String longest = "file:" + "a".repeat(1019);
         assertThat(AdapterSource.parse(longest)).hasToString(longest);
         assertThatThrownBy(() -> AdapterSource.parse(longest + "a")).hasMessageContaining("1025 characters");
+        assertThatThrownBy(() -> AdapterSource.parse("s3://user:secret@bucket/" + longest))
+                .hasMessageContaining("characters")
+                .satisfies(failure -> assertThat(failure.getMessage()).doesNotContain("secret"));
     }
 
     @ParameterizedTest(name = "{0} allows {1}: {2}")

@@ -3,12 +3,18 @@ package io.tidemark.adapter.source;
 import static io.tidemark.adapter.source.OpenSources.assertHas;
 import static io.tidemark.adapter.source.OpenSources.failure;
 import static io.tidemark.adapter.source.OpenSources.get;
+import static io.tidemark.adapter.source.OpenSources.hub;
+import static io.tidemark.adapter.source.OpenSources.path;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import com.sun.net.httpserver.HttpHandler;
 import io.tidemark.adapter.source.SourceException.Failure;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -87,6 +93,41 @@ class BucketSourcesTest {
     }
 
     @Test
+    @DisplayName("With another range than the one that was asked for are refused")
+    void otherRange() {
+        HttpHandler broken = server.broken(200_000, new CountDownLatch(0));
+        server.put(FOLDER, ADAPTER).answer(WEIGHTS, exchange -> {
+            if (exchange.getRequestHeaders().containsKey("Range")) {
+                exchange.getResponseHeaders().set("Content-Range", "bytes 0-9/300000");
+                FileServer.text(206, "text/plain", "0123456789").handle(exchange);
+            } else {
+                broken.handle(exchange);
+            }
+        });
+        try (AdapterFolders folders = sources().open()) {
+            failure(folders.hold(SOURCE, ADAPTER.digest()), Failure.INVALID_ANSWER);
+        }
+    }
+
+    @Test
+    @DisplayName("That stop in the middle do not delay the repetitions of others when nobody waits for them")
+    void stalled() throws Exception {
+        CountDownLatch end = new CountDownLatch(1);
+        AdapterBytes other = AdapterBytes.of(2, 1_000);
+        server.put(FOLDER, ADAPTER).answer(WEIGHTS, server.broken(200_000, end));
+        server.put(path("a"), other)
+                .answer(path("a") + "/" + AdapterFiles.CONFIG, server.failing(60, FileServer.status(503)));
+        try (AdapterFolders folders = sources().open()) {
+            CompletableFuture<HeldFolder> stalled = folders.hold(SOURCE, ADAPTER.digest());
+            await().until(() -> folders.stats().downloadedBytes() >= 200_000);
+            stalled.cancel(false);
+            // the read that waits for the bucket ends after 30 s
+            assertHas(folders.hold(hub("a"), other.digest()).get(15, TimeUnit.SECONDS), other);
+            end.countDown();
+        }
+    }
+
+    @Test
     @DisplayName("Are refused if they are missing, denied, in another region, or a pickle")
     void refused() {
         try (AdapterFolders folders = sources().open()) {
@@ -96,7 +137,7 @@ class BucketSourcesTest {
             server.answer(WEIGHTS, FileServer.status(301));
             failure(folders.hold(SOURCE, ADAPTER.digest()), Failure.REDIRECTED);
             server.answer(WEIGHTS, FileServer.redirect("http://localhost:1/"));
-            failure(folders.hold(SOURCE, ADAPTER.digest()), Failure.INVALID_ANSWER);
+            failure(folders.hold(SOURCE, ADAPTER.digest()), Failure.REDIRECTED);
             server.answer(WEIGHTS, FileServer.status(403));
             assertThat(failure(folders.hold(SOURCE, ADAPTER.digest()), Failure.DENIED)
                             .getMessage())

@@ -14,7 +14,12 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -166,10 +171,88 @@ class CacheFolderTest {
                 Files.createDirectories(cache.resolve(".partial/recent/files")).getParent();
         Files.setLastModifiedTime(old, FileTime.from(Instant.now().minus(Duration.ofHours(25))));
         Files.setLastModifiedTime(recent, FileTime.from(Instant.now().minus(Duration.ofHours(23))));
+        Path moved = Files.createDirectories(cache.resolve(".partial/moved"));
+        Files.writeString(moved.resolve("state"), "");
+        Files.setLastModifiedTime(moved, FileTime.from(Instant.now().minus(Duration.ofHours(25))));
         adapter(1).write(cache.resolve(".evicted-1"));
         sources().open().close();
         assertThat(OpenSources.partials(cache)).containsExactly("recent");
         assertThat(cache.resolve(".evicted-1")).doesNotExist();
+    }
+
+    @Test
+    @DisplayName("Is used although it has files where folders are expected")
+    void strayFiles() throws Exception {
+        Files.createDirectories(cache.resolve(".partial"));
+        Files.writeString(cache.resolve(".partial/stray"), "");
+        Files.writeString(cache.resolve(digest(2)), "");
+        try (AdapterFolders folders = sources().open()) {
+            assertHas(get(folders.hold(served(1), digest(1))), adapter(1));
+            failure(folders.hold(served(2), digest(2)), Failure.UNREADABLE);
+            assertThat(folders.stats().cachedFolders()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    @DisplayName("An adapter with a pipe in place of a file is downloaded again")
+    void pipe() throws Exception {
+        Path folder = adapter(1).write(cache.resolve(digest(1)));
+        OpenSources.replaceByPipe(folder.resolve(AdapterFiles.CONFIG));
+        try (AdapterFolders folders = sources().open()) {
+            assertHas(get(folders.hold(served(1), digest(1))), adapter(1));
+        }
+    }
+
+    @Test
+    @DisplayName("A link in a partial download is replaced, and the file that it names stays as it is")
+    void links() throws Exception {
+        Path partial = Files.createDirectories(cache.resolve(".partial").resolve(digest(1)));
+        Path outside = Files.writeString(cache.resolve("outside"), "unchanged");
+        Files.createDirectories(partial.resolve("files"));
+        for (String name : new String[] {"state", "files/" + AdapterFiles.CONFIG, "files/" + AdapterFiles.WEIGHTS}) {
+            Files.createSymbolicLink(partial.resolve(name), outside);
+        }
+        try (AdapterFolders folders = sources().open()) {
+            assertHas(get(folders.hold(served(1), digest(1))), adapter(1));
+        }
+        assertThat(outside).hasContent("unchanged");
+    }
+
+    @Test
+    @DisplayName("Processes may delete the same folder at the same time")
+    void deletedTwice() throws Exception {
+        for (int round = 0; round < 5; round++) {
+            Path folder = Files.createDirectory(cache.resolve(".evicted-" + round));
+            for (int file = 0; file < 500; file++) {
+                Files.createFile(folder.resolve("file-" + file));
+            }
+            CyclicBarrier together = new CyclicBarrier(2);
+            List<CompletableFuture<Void>> deleted = Stream.generate(() -> CompletableFuture.runAsync(() -> {
+                        try {
+                            together.await();
+                            PartialFolder.delete(folder);
+                        } catch (Exception e) {
+                            throw new CompletionException(e);
+                        }
+                    }))
+                    .limit(2)
+                    .toList();
+            for (CompletableFuture<Void> each : deleted) {
+                assertThat(each).succeedsWithin(Duration.ofMinutes(1));
+            }
+            assertThat(folder).doesNotExist();
+        }
+    }
+
+    @Test
+    @DisplayName("A download that another process does not end fails at the end of the time")
+    void lockedForever() throws Exception {
+        Files.createDirectories(cache);
+        try (CacheLocks other = new CacheLocks(cache.resolve(".lock"));
+                AdapterFolders folders = sources().time(Duration.ofSeconds(1)).open()) {
+            assertThat(other.tryExclusive(".partial" + digest(1))).isPresent();
+            failure(folders.hold(served(1), digest(1)), Failure.TOO_SLOW);
+        }
     }
 
     @Test

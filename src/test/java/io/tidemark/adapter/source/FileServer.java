@@ -177,14 +177,20 @@ public final class FileServer implements AutoCloseable {
 
     /** A body without length and without end. */
     static HttpHandler endless() {
+        return endless(200, new CountDownLatch(1));
+    }
+
+    /** @param closed counted down when the client has closed the connection */
+    static HttpHandler endless(int status, CountDownLatch closed) {
         return exchange -> {
-            exchange.sendResponseHeaders(200, 0);
+            exchange.sendResponseHeaders(status, 0);
             byte[] block = new byte[1 << 16];
             try (OutputStream body = exchange.getResponseBody()) {
                 while (true) {
                     body.write(block);
                 }
             } catch (IOException e) {
+                closed.countDown();
                 exchange.close();
             }
         };

@@ -109,6 +109,8 @@ class FileSourcesTest {
         Files.delete(folder.resolve(AdapterFiles.WEIGHTS));
         Files.createDirectory(folder.resolve(AdapterFiles.WEIGHTS));
         failure(folders.hold(AdapterSource.parse("file:pipe"), ADAPTER.digest()), Failure.UNREADABLE);
+        OpenSources.replaceByPipe(folder.resolve(AdapterFiles.WEIGHTS));
+        failure(folders.hold(AdapterSource.parse("file:pipe"), ADAPTER.digest()), Failure.UNREADABLE);
     }
 
     @Test

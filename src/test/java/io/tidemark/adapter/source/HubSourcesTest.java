@@ -6,14 +6,17 @@ import static io.tidemark.adapter.source.OpenSources.get;
 import static io.tidemark.adapter.source.OpenSources.hub;
 import static io.tidemark.adapter.source.OpenSources.path;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import com.sun.net.httpserver.HttpHandler;
 import io.tidemark.adapter.source.SourceException.Failure;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -247,7 +250,9 @@ class HubSourcesTest {
     @Test
     @DisplayName("Failures that pass are repeated")
     void repeated() throws Exception {
-        server.put(path("a"), ADAPTER).answer(WEIGHTS, server.failing(3, FileServer.status(503)));
+        server.put(path("a"), ADAPTER)
+                .answer(WEIGHTS, server.failing(3, FileServer.status(503)))
+                .answer(path("a") + "/" + AdapterFiles.CONFIG, server.failing(1, FileServer.status(520)));
         try (AdapterFolders folders = sources().open()) {
             assertHas(get(folders.hold(hub("a"), ADAPTER.digest())), ADAPTER);
         }
@@ -264,6 +269,73 @@ class HubSourcesTest {
             await().until(() -> server.received().size() > 2);
             assertHas(get(folders.hold(hub("a"), ADAPTER.digest())), ADAPTER);
             assertThat(down).isNotDone();
+        }
+    }
+
+    @Test
+    @DisplayName("Slow downloads from one owner take no thread from another owner")
+    void slowOwner() throws Exception {
+        CountDownLatch end = new CountDownLatch(1);
+        AdapterSource slow = AdapterSource.parse("hf://slow/a@" + OpenSources.COMMIT);
+        server.put(path("a"), ADAPTER)
+                .answer(path("a").replace("team", "slow") + "/" + AdapterFiles.CONFIG, FileServer.trickle(end));
+        try (AdapterFolders folders = sources()
+                .allow("hf://slow")
+                .downloads(1)
+                .time(Duration.ofMinutes(10))
+                .open()) {
+            CompletableFuture<HeldFolder> first =
+                    folders.hold(slow, AdapterBytes.of(5, 5).digest());
+            await().until(() -> !server.received().isEmpty());
+            assertHas(get(folders.hold(hub("a"), ADAPTER.digest())), ADAPTER);
+            assertThat(first).isNotDone();
+        }
+        end.countDown();
+    }
+
+    @Test
+    @DisplayName("Another range than the one that was asked for is refused, and its connection is closed")
+    void otherRange() {
+        CountDownLatch closed = new CountDownLatch(1);
+        HttpHandler broken = server.broken(200_000, new CountDownLatch(0));
+        server.put(path("a"), ADAPTER).answer(WEIGHTS, exchange -> {
+            if (exchange.getRequestHeaders().containsKey("Range")) {
+                exchange.getResponseHeaders().set("Content-Range", "bytes 0-9/300000");
+                FileServer.endless(206, closed).handle(exchange);
+            } else {
+                broken.handle(exchange);
+            }
+        });
+        try (AdapterFolders folders = sources().open()) {
+            failure(folders.hold(hub("a"), ADAPTER.digest()), Failure.INVALID_ANSWER);
+            await().until(() -> closed.getCount() == 0);
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "A process that ends before it overwrites an older version leaves nothing that is mixed with a newer one")
+    void killedBeforeOverwriting() throws Exception {
+        AdapterBytes before =
+                new AdapterBytes(ADAPTER.config(), AdapterBytes.of(7, 300_000).weights());
+        server.put(path("a"), before).answer(WEIGHTS, exchange -> {
+            server.broken(200_000, new CountDownLatch(0)).handle(exchange);
+            server.put(WEIGHTS, ADAPTER.weights()).answer(WEIGHTS, server::file);
+        });
+        AtomicInteger opened = new AtomicInteger();
+        Disk system = Disk.system();
+        Disk killed = (file, offset) -> {
+            if (file.endsWith(AdapterFiles.WEIGHTS) && opened.incrementAndGet() == 2) {
+                throw new IllegalStateException("killed");
+            }
+            return system.open(file, offset);
+        };
+        try (AdapterFolders folders = sources().disk(killed).open()) {
+            assertThatThrownBy(() -> folders.fetch(hub("a"))).hasRootCauseMessage("killed");
+        }
+        try (AdapterFolders folders = sources().open();
+                HeldFolder held = folders.fetch(hub("a"))) {
+            assertHas(held, ADAPTER);
         }
     }
 

@@ -47,6 +47,11 @@ final class OpenSources {
         return this;
     }
 
+    OpenSources allow(String prefix) {
+        allowed.add(prefix);
+        return this;
+    }
+
     OpenSources server(FileServer server) {
         endpoint = server.address("127.0.0.1");
         plain = List.of("127.0.0.1:" + server.port());
@@ -145,6 +150,13 @@ final class OpenSources {
                 .isEqualTo(adapter.config());
         assertThat(Files.readAllBytes(folder.path().resolve(AdapterFiles.WEIGHTS)))
                 .isEqualTo(adapter.weights());
+    }
+
+    static void replaceByPipe(Path file) throws Exception {
+        Files.delete(file);
+        Process process =
+                new ProcessBuilder("mkfifo", file.toString()).inheritIO().start();
+        assertThat(process.waitFor()).isZero();
     }
 
     /** Partial downloads in the cache. */

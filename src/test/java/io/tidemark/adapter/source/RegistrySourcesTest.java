@@ -4,11 +4,13 @@ import static io.tidemark.adapter.source.OpenSources.assertHas;
 import static io.tidemark.adapter.source.OpenSources.failure;
 import static io.tidemark.adapter.source.OpenSources.get;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpHandler;
 import io.tidemark.adapter.source.SourceException.Failure;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -130,6 +132,72 @@ class RegistrySourcesTest {
             failure(folders.hold(source, ADAPTER.digest()), Failure.WRONG_DIGEST);
         }
         assertThat(OpenSources.partials(cache)).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Whose manifest or token stops in the middle are too slow at the end of the time")
+    void stalled() {
+        CountDownLatch never = new CountDownLatch(1);
+        AdapterSource manifest = pushed(AdapterFiles.WEIGHTS);
+        AdapterSource token = pushed(AdapterFiles.PICKLE);
+        server.answer(paths(manifest).get(0), server.broken(1, never))
+                .answer(paths(token).get(0), bearer(server::file))
+                .put("/token", "{\"token\":\"t0ken\"}".getBytes(StandardCharsets.UTF_8))
+                .answer("/token", server.broken(1, never));
+        try (AdapterFolders folders = sources().time(Duration.ofSeconds(2)).open()) {
+            failure(folders.hold(manifest, ADAPTER.digest()), Failure.TOO_SLOW);
+            failure(folders.hold(token, ADAPTER.digest()), Failure.TOO_SLOW);
+        }
+        never.countDown();
+    }
+
+    @Test
+    @DisplayName("Give no password to a host that the registry redirects to, whatever it asks for")
+    void redirectedChallenge() {
+        AdapterSource source = pushed(AdapterFiles.WEIGHTS);
+        String path = paths(source).get(0);
+        server.answer(path, FileServer.redirect(storage.address("localhost") + "/manifest"));
+        storage.answer("/manifest", exchange -> {
+            exchange.getResponseHeaders()
+                    .set("WWW-Authenticate", "Bearer realm=\"" + storage.address("localhost") + "/token\"");
+            FileServer.status(401).handle(exchange);
+        });
+        try (AdapterFolders folders = sources().password("s3cr3t").open()) {
+            failure(folders.hold(source, ADAPTER.digest()), Failure.DENIED);
+        }
+        assertThat(storage.received())
+                .singleElement()
+                .satisfies(
+                        request -> assertThat(request.header("authorization")).isEmpty());
+    }
+
+    @Test
+    @DisplayName("Close the connection of a request for credentials, also if there is no token")
+    void deniedToken() {
+        CountDownLatch closed = new CountDownLatch(1);
+        AdapterSource source = pushed(AdapterFiles.WEIGHTS);
+        server.answer("/token", FileServer.status(403)).answer(paths(source).get(0), exchange -> {
+            exchange.getResponseHeaders()
+                    .set("WWW-Authenticate", "Bearer realm=\"" + server.address("127.0.0.1") + "/token\"");
+            FileServer.endless(401, closed).handle(exchange);
+        });
+        try (AdapterFolders folders = sources().open()) {
+            failure(folders.hold(source, ADAPTER.digest()), Failure.DENIED);
+            await().until(() -> closed.getCount() == 0);
+        }
+    }
+
+    @Test
+    @DisplayName("With a layer of more bytes than a number can count are too large")
+    void hugeLayer() {
+        AdapterSource source = manifest("{\"layers\":[" + layer(AdapterFiles.CONFIG, ADAPTER.config()) + ","
+                + layer(AdapterFiles.WEIGHTS, ADAPTER.weights())
+                        .replace("\"size\":300000", "\"size\":" + Long.MAX_VALUE)
+                + "]}");
+        server.put(BLOBS + digest(ADAPTER.config()), ADAPTER.config()).put(WEIGHTS, ADAPTER.weights());
+        try (AdapterFolders folders = sources().time(Duration.ofSeconds(3)).open()) {
+            failure(folders.hold(source, ADAPTER.digest()), Failure.TOO_LARGE);
+        }
     }
 
     @Test
