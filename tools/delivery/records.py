@@ -225,7 +225,7 @@ class AdapterRow:
 
     def chosen(self, alias, request):
         """The target of an alias for a request."""
-        key = request.user if self.sticky and request.user is not None else request.id or request.place
+        key = request.user if self.sticky and request.user else request.id or request.place
         return rendezvous(alias, self.targets, key)
 
 

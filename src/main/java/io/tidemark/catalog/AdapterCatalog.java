@@ -41,8 +41,9 @@ import org.jboss.logging.Logger;
  * without such a version delays its requests for at most a limit, and then fails them. A record that is invalid, is for
  * another base model, or names a source that is not allowed has no effect besides a state that says so.
  *
- * <p>A record replaces a folder of the settings at once, and a tombstone hides it until the process ends. Of the
- * records that were written before {@link #begin}, only the last one of a name counts.
+ * <p>A tombstone hides a folder of the settings until the process ends. Of the records that were written before {@link
+ * #begin}, only the last valid one of a name is fetched. It hides the folder from the start: requests may have got its
+ * version before.
  *
  * <p>Records are applied by one thread at a time. The other methods may be called from any thread, and none waits for
  * files. Files are fetched by the threads of the sources.
@@ -212,7 +213,13 @@ public final class AdapterCatalog {
     }
 
     private static String chosen(String name, Alias alias, String id, Optional<String> user) {
-        return WeightedRendezvous.choose(name, alias.targets(), alias.sticky().isPresent() ? user.orElse(id) : id);
+        return WeightedRendezvous.choose(
+                name,
+                alias.targets(),
+                alias.sticky()
+                        .flatMap(field -> user)
+                        .filter(value -> !value.isEmpty())
+                        .orElse(id));
     }
 
     /** The adapter of a name that is no alias, for validation batches. */
@@ -362,7 +369,7 @@ public final class AdapterCatalog {
             return;
         }
         Next next = new Next(store.version(name, record.digest(), files, pinned), offset, files);
-        entries.put(name, entry.replacedBy(next));
+        entries.put(name, (begun || !entry.isFolder() ? entry : NameVersions.NONE).replacedBy(next));
         entry.next().ifPresent(this::retire);
         if (begun && (onArrival || pinned)) {
             fetch(name, next);

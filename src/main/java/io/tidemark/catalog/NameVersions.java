@@ -113,10 +113,13 @@ record NameVersions(Optional<InForce> inForce, Optional<Next> next, Optional<Pro
         return new NameVersions(inForce, next, Optional.of(reported));
     }
 
-    /** A record names a version, which takes the place of a folder of the settings at once. */
+    /** A record names a version, which takes the place of this one when it can be served. */
     NameVersions replacedBy(Next later) {
-        boolean isFolder = version().filter(version -> version.offset.isEmpty()).isPresent();
-        return new NameVersions(isFolder ? Optional.empty() : inForce, Optional.of(later), Optional.empty());
+        return new NameVersions(inForce, Optional.of(later), Optional.empty());
+    }
+
+    boolean isFolder() {
+        return version().filter(version -> version.offset.isEmpty()).isPresent();
     }
 
     NameVersions with(Next changed) {

@@ -299,13 +299,16 @@ class AdapterCatalogTest {
     }
 
     @Test
-    @DisplayName("A record replaces a folder of the settings at once, and a tombstone hides it")
+    @DisplayName("A record replaces a folder of the settings when its version is in memory, and a tombstone hides both")
     void settings() {
-        assertThat(found("own").recordOffset()).isEqualTo(OptionalLong.empty());
+        put("own", stored(qv));
+        fetched.remove(qv).completeExceptionally(new SourceException(Failure.WRONG_DIGEST, "other files"));
+        assertThat(state("own").reason()).contains(Failure.WRONG_DIGEST.label());
         put("own", stored(all));
-        assertThat(found("own").recordOffset()).hasValue(1);
-        assertThat(isDelayed("own")).isTrue();
-        assertThat(state("own").state()).isEqualTo(State.FETCHING);
+        assertThat(found("own").recordOffset()).isEqualTo(OptionalLong.empty());
+        assertThat(isDelayed("own")).isFalse();
+        arrive(all, "all");
+        Awaitility.await().until(() -> found("own").recordOffset().equals(OptionalLong.of(2)));
         catalog.remove("own");
         assertThat(resolve("own")).isInstanceOf(Resolution.Unknown.class);
         assertThat(catalog.names()).isEmpty();
@@ -330,6 +333,8 @@ class AdapterCatalogTest {
         String ofUser = found("sticky", "r0", Optional.of("u")).id();
         for (int i = 1; i < 20; i++) {
             assertThat(found("sticky", "r" + i, Optional.of("u")).id()).isEqualTo(ofUser);
+            assertThat(found("sticky", "r" + i, Optional.of("")).id())
+                    .isEqualTo(found("sticky", "r" + i, Optional.empty()).id());
         }
         put("chain", "{\"targets\": [{\"adapter\": \"both\", \"weight\": 1}]}");
         assertThat(resolve("chain")).isEqualTo(new Resolution.UnknownTarget("both"));
@@ -339,8 +344,8 @@ class AdapterCatalogTest {
     }
 
     @Test
-    @DisplayName("Of the records from before the start only the last ones are fetched; a tombstone among them hides no"
-            + " folder")
+    @DisplayName("Of the records from before the start only the last ones are fetched, and hide folders at once; a"
+            + " tombstone among them hides none")
     void recordsBeforeTheStart() {
         catalog = newCatalog(true);
         put("a", stored(qv));
@@ -348,6 +353,7 @@ class AdapterCatalogTest {
         put("removed", stored(qv));
         catalog.remove("removed");
         put("own", stored(qv));
+        assertThat(state("own").state()).isEqualTo(State.WAITING);
         catalog.remove("own");
         assertThat(fetched).isEmpty();
         catalog.begin();

@@ -44,10 +44,10 @@ public final class WorkerMetrics implements RequestListener {
     /** The tag {@code adapter} of unknown models. Names from clients never become tags, to bound the time series. */
     static final String UNKNOWN = "unknown";
 
-    /** The tag {@code adapter} of all names beyond the first {@value #MAX_NAMES}. */
+    /** The tag {@code adapter} of names beyond the {@value #MAX_NAMES} that have tags. */
     static final String OTHER = "other";
 
-    /** How many names are tags: a trainer that publishes names without end must not fill the memory. */
+    /** How many names are tags at a time. */
     static final int MAX_NAMES = 256;
 
     /** The tag by which a scaler tells installations apart. */
@@ -168,6 +168,21 @@ public final class WorkerMetrics implements RequestListener {
 
     private String tag(String name) {
         return names.contains(name) || names.size() < MAX_NAMES && names.add(name) ? name : OTHER;
+    }
+
+    /**
+     * Removes the meters of names that stand for nothing any more: a trainer may publish names without end. Called
+     * about once a second by one thread.
+     */
+    public void removeUnknown() {
+        for (String name : names) {
+            if (!isModel.test(name)) {
+                names.remove(name);
+                registry.getMeters().stream()
+                        .filter(meter -> name.equals(meter.getId().getTag("adapter")))
+                        .forEach(registry::remove);
+            }
+        }
     }
 
     /** Sets the boundaries of adapters, of the first {@value #MAX_NAMES}. Called about once a second by one thread. */

@@ -206,7 +206,10 @@ final class WorkerService implements Service {
         metrics.bind(status.requestTopics(), cluster.topics().requestTopics(), group);
         metrics.bind(backend.formats());
         metrics.bind(backend.boundaries());
-        boundaries = () -> metrics.boundaries(adapters.names(), admission::currentBoundary);
+        boundaries = () -> {
+            metrics.removeUnknown();
+            metrics.boundaries(adapters.names(), admission::currentBoundary);
+        };
         backend.engine().failure().thenRun(this::crash);
         thread = new Thread(() -> run(loop), "tidemark-requests");
         thread.start();

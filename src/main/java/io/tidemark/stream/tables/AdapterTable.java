@@ -28,9 +28,13 @@ public final class AdapterTable {
     public void apply(ConsumerRecord<byte[], byte[]> adapter) {
         if (adapter.key() == null) {
             LOG.warnf("the record at %s-%d@%d has no key", adapter.topic(), adapter.partition(), adapter.offset());
-            return;
+        } else {
+            apply(adapter, new String(adapter.key(), StandardCharsets.UTF_8));
         }
-        String name = new String(adapter.key(), StandardCharsets.UTF_8);
+        position = adapter.offset() + 1;
+    }
+
+    private void apply(ConsumerRecord<byte[], byte[]> adapter, String name) {
         if (name.length() > AdapterRecord.MAX_NAME_LENGTH) {
             LOG.warnf(
                     "the key of the record at %s-%d@%d is no name of an adapter: it has more than %d characters",
@@ -44,6 +48,5 @@ public final class AdapterTable {
                     adapter.offset(),
                     Instant.ofEpochMilli(adapter.timestamp()));
         }
-        position = adapter.offset() + 1;
     }
 }

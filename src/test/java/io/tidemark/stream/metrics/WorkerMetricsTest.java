@@ -20,11 +20,13 @@ import io.tidemark.time.Time;
 import io.tidemark.time.VirtualTime;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -33,10 +35,11 @@ class WorkerMetricsTest {
 
     private static final Source SOURCE = new Source("requests", 0, 7);
 
+    private final Set<String> models = new HashSet<>(Set.of("a"));
     private final VirtualTime time = new VirtualTime();
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final WorkerMetrics metrics =
-            new WorkerMetrics(registry, "a"::equals, (adapter, offset) -> Optional.empty(), time);
+            new WorkerMetrics(registry, models::contains, (adapter, offset) -> Optional.empty(), time);
 
     @Test
     @DisplayName("Have a histogram of the time to first token by adapter, with buckets from 5 ms to 10 min")
@@ -195,6 +198,25 @@ class WorkerMetricsTest {
         assertThat(registry.scrape())
                 .contains("tidemark_request_errors_total{code=\"reply_topic_failed\",} 2")
                 .doesNotContain("tidemark_request_errors_total{code=\"stop\"");
+    }
+
+    @Test
+    @DisplayName("Have at most 256 names at a time as tags, and none of a removed adapter")
+    void removedNames() {
+        for (int i = 0; i < WorkerMetrics.MAX_NAMES + 10; i++) {
+            models.add("v" + i);
+            metrics.onCommitted(answer("v" + i, new Completion.Timing(1, 1, 2), 1), 0);
+        }
+        assertThat(registry.scrape())
+                .contains("tidemark_requests_total{adapter=\"other\",outcome=\"stop\",} 10")
+                .doesNotContain("v256");
+        models.remove("v7");
+        models.add("next");
+        metrics.removeUnknown();
+        metrics.onCommitted(answer("next", new Completion.Timing(1, 1, 2), 1), 0);
+        assertThat(registry.scrape())
+                .contains("tidemark_requests_total{adapter=\"next\",outcome=\"stop\",} 1")
+                .doesNotContain("\"v7\"");
     }
 
     @Test
