@@ -9,13 +9,10 @@ import io.tidemark.adapter.source.AdapterSource;
 import io.tidemark.adapter.source.HeldFolder;
 import io.tidemark.calibration.sweep.SweepLimits;
 import io.tidemark.catalog.AdapterCatalog;
-import io.tidemark.decoder.LanguageModel;
 import io.tidemark.generation.GenerationEngine;
 import io.tidemark.grammar.GrammarCompiler;
 import io.tidemark.grammar.GrammarLimits;
 import io.tidemark.grammar.TokenBytes;
-import io.tidemark.message.WorkerStateRecord;
-import io.tidemark.message.WorkerStateRecord.Heartbeat;
 import io.tidemark.model.ModelConfig;
 import io.tidemark.request.AnswerFormats;
 import io.tidemark.request.Watchdog;
@@ -60,7 +57,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Deque;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -477,48 +473,23 @@ final class Assembly implements AutoCloseable {
 
     /** After the other services: their failures are in the state, and a process without it still answers requests. */
     private Service state() {
-        Instant started = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+        ProcessState state = new ProcessState(
+                processName,
+                settings.role(),
+                loaded.model(),
+                catalog,
+                adapterTable,
+                table,
+                engine,
+                Instant.now().truncatedTo(ChronoUnit.SECONDS));
         WorkerStateWriter writer = WorkerStateWriter.start(
                 KafkaThread.named("tidemark-worker-state", kafka),
                 topics.workerState(),
                 processName,
                 kafka.newProducer(Map.of(ProducerConfig.MAX_BLOCK_MS_CONFIG, STATE_BLOCK_MS)),
-                () -> currentState(started),
-                () -> new Heartbeat(
-                        Instant.now(),
-                        engine.map(running -> running.stats().runningSequences())
-                                .orElse(0),
-                        engine.map(running -> running.stats().queuedRequests()).orElse(0)));
+                state::current,
+                state::heartbeat);
         return service(writer, "the thread that writes the state of the process has ended", Optional::empty);
-    }
-
-    private WorkerStateRecord currentState(Instant started) {
-        LanguageModel model = loaded.model();
-        return new WorkerStateRecord(
-                processName,
-                settings.role().name().toLowerCase(Locale.ROOT),
-                Optional.ofNullable(Assembly.class.getPackage().getImplementationVersion())
-                        .orElse("(unpackaged)"),
-                new WorkerStateRecord.Base(
-                        model.name(),
-                        model.digest(),
-                        model.config().contextLength(),
-                        model.config().numLayers(),
-                        model.computeType().label(),
-                        model.kernels().label()),
-                started,
-                adapterTable.position(),
-                catalog.states().stream().map(this::withBoundary).toList(),
-                0);
-    }
-
-    private WorkerStateRecord.Adapter withBoundary(WorkerStateRecord.Adapter adapter) {
-        return adapter.digest()
-                .map(digest -> table.of(adapter.name(), loaded.model().version(digest))
-                        .applied()
-                        .boundary())
-                .map(boundary -> adapter.withBoundary(boundary.layers()))
-                .orElse(adapter);
     }
 
     /** Stops the services, and opens no further ones. */
