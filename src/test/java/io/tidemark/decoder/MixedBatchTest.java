@@ -217,10 +217,11 @@ class MixedBatchTest {
     /**
      * The float32 product of an adapter for the embedding depends in its last bit on the number of rows and on the
      * processor; with int8, an activation next to the middle of two integers is then rounded to the other one.
+     * Such a difference was 0.03 on one processor. One more layer with the adapter changes a logit by 0.11 or more.
      */
     private float tolerance(Sequence sequence) {
         boolean embeddings = sequence.lora().equals(Optional.of(fixture.adapter("embeddings")));
-        return embeddings && options.computeType() == ComputeType.INT8 ? 0.02f : 1e-4f;
+        return embeddings && options.computeType() == ComputeType.INT8 ? 0.08f : 1e-4f;
     }
 
     private float[] alone(Sequence sequence) {
