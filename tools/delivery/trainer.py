@@ -9,7 +9,7 @@
 
 Each version has a name of its own, and an alias gives the newest 80 of 100 requests and the two before it 10 each. The version
 before these is removed, from the topic and from its store. Prints disk, memory and heap of the worker at the beginning, in the
-middle and at the end, which must be flat. Exit code 1: they are not, a request has an error, or `verify.py` found something.
+middle and at the end. Exit code 1: they grow by more than a tenth and GROWTH, a request has an error, or `verify.py` found something.
 """
 import argparse
 import pathlib

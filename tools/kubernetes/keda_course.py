@@ -5,9 +5,9 @@
     pip install -r tools/delivery/requirements.txt
     python tools/kubernetes/keda_course.py --json course.json     # 25 minutes
 
-One request starts the first worker. Then requests arrive at a rate that rises and falls. Every two seconds, the replicas
-and the series of the rules are recorded. picture.py draws the course. At the end, tools/delivery/verify.py reads all
-topics. Exit code 1: a request has no result or several, a result is wrong or an error, or the workers do not go to the
+One request starts the first worker. Then requests arrive at a low rate, at a rate that rises until requests wait and then
+stays, and at a low rate again. Every two seconds, the replicas and the series of the rules are recorded. picture.py draws
+the course. At the end, tools/delivery/verify.py reads all topics. Exit code 1: a request has no result or several, a result is wrong or an error, or the workers do not go to the
 maximum and back to 0.
 """
 import argparse
@@ -38,6 +38,10 @@ from workload import StreamingRequests
 ADAPTERS, LAYERS = ["describe", "describe-small-data", "extract"], 8
 MAXIMUM = 4             # of k8s/components/keda
 SAMPLE_SECONDS = 2
+QUIET_SECONDS, QUIET_RATE = 60, 4      # before and after the burst, requests per second
+BURST_SECONDS, BURST_RATE = 150, 45    # at least
+SATURATED = 200         # open requests that one worker can't run at once
+RAISE, RAISE_SECONDS, RAISES = 1.25, 15, 12
 SERIES = {"work_seconds": "tidemark:work_seconds", "load_workers": "tidemark:load_workers",
           "tokens_per_second": "tidemark:tokens_per_second", "workers": "tidemark:workers"}
 
@@ -56,8 +60,8 @@ class Course:
         self.samples = []
         self.rates = []
 
-    def run(self, phases):
-        """phases: seconds and requests per second of each. Returns the report."""
+    def run(self):
+        """Returns the report."""
         self.installation.kubectl("delete", "deployment", "--ignore-not-found", "--selector", "app.kubernetes.io/part-of=tidemark")
         self.installation.kubectl("delete", "--ignore-not-found", "scaledobject", WORKER)
         self.installation.deploy("../k8s/overlays/cpu")
@@ -74,12 +78,10 @@ class Course:
         try:
             sender.send_next(self._requests.next())
             cold = self._first_answer()
-            for seconds, rate in phases:
-                self._pace.rate = rate
-                self.rates.append((self.now(), rate))
-                time.sleep(seconds)
-            self._pace.rate = 0
-            self.rates.append((self.now(), 0))
+            self._arrive(QUIET_RATE, QUIET_SECONDS)
+            self._arrive(self._saturating_rate(), BURST_SECONDS)
+            self._arrive(QUIET_RATE, QUIET_SECONDS)
+            self._arrive(0, 0)
             self.installation.until(lambda: not self.journal.open(), "requests have no result", 600)
             last = self.now()
             self.installation.until(lambda: self.replicas() == 0, "KEDA keeps a worker", 900)
@@ -96,10 +98,25 @@ class Course:
         entries = [(entry.sent - wall, entry.answered and entry.answered - wall) for entry in self.journal.entries()]
         # not those of the journal's counts, which include earlier requests of the topic
         errors = Counter(entry.error for entry in self.journal.entries() if entry.error)
-        return {"date": datetime.now().strftime("%Y-%m-%d"), "machine": machine(), "cold_start": cold, "phases": phases,
+        return {"date": datetime.now().strftime("%Y-%m-%d"), "machine": machine(), "cold_start": cold,
                 "rates": self.rates, "samples": self.samples, "requests": entries, "errors": errors,
                 "to_zero_seconds": to_zero, "verifier": {kind: each["count"] for kind, each in verifier["findings"].items()},
                 "ok": verifier["ok"], **self._figures(entries)}
+
+    def _arrive(self, rate, seconds):
+        self._pace.rate = rate
+        self.rates.append((self.now(), rate))
+        time.sleep(seconds)
+
+    def _saturating_rate(self):
+        """Requests per second, raised until they wait: a fast processor needs more of them."""
+        rate = BURST_RATE
+        for _ in range(RAISES):
+            self._arrive(rate, RAISE_SECONDS)
+            if self.journal.counts()["open"] >= SATURATED:
+                return rate
+            rate *= RAISE
+        raise Failure(f"{rate / RAISE:.0f} requests per second do not saturate a worker")
 
     def now(self):
         return time.time() - self._begin
@@ -162,12 +179,7 @@ def machine():
 
 
 def main():
-    def phase(text):
-        seconds, rate = text.split("@")
-        return float(seconds), float(rate)
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--phase", type=phase, action="append", metavar="SECONDS@RATE", help="requests per second for a time; repeatable")
     parser.add_argument("--programs", type=Path, default=KUBERNETES_FOLDER, help="of cluster.py (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, required=True, help="file for the course")
@@ -175,7 +187,7 @@ def main():
     cluster = Cluster(options.programs.resolve())
     with tempfile.TemporaryDirectory(dir=cluster.folder) as folder:
         try:
-            report = Course(cluster, Path(folder), options.seed).run(options.phase or [(60, 4), (150, 45), (60, 4)])
+            report = Course(cluster, Path(folder), options.seed).run()
         except Failure as e:
             sys.exit(f"keda_course: {e}")
     options.json.write_text(json.dumps(report, indent=1))

@@ -103,7 +103,7 @@ public final class AdapterCatalog {
         /** The version of the name can't be had. */
         record Unusable() implements Resolution {}
 
-        /** The files of the version are not here in time. */
+        /** The files of the version did not arrive in time. */
         record Late() implements Resolution {}
     }
 
@@ -181,7 +181,7 @@ public final class AdapterCatalog {
      * late. Begins to fetch them.
      */
     public boolean awaitsFiles(String name, String id, Optional<String> user) {
-        boolean awaits = awaitsFiles(name);
+        boolean awaits = fetchesAndAwaits(name);
         Optional<Alias> alias = Optional.ofNullable(entries.get(name))
                 .flatMap(NameVersions::targets)
                 .map(InForce.Targets::alias);
@@ -189,17 +189,22 @@ public final class AdapterCatalog {
             return awaits;
         }
         // the choice takes longer than these look-ups
-        return alias.get().targets().stream().anyMatch(target -> awaitsFiles(target.adapter()))
-                && awaitsFiles(chosen(name, alias.get(), id, user));
+        return alias.get().targets().stream().anyMatch(target -> isAwaited(target.adapter()))
+                && fetchesAndAwaits(chosen(name, alias.get(), id, user));
     }
 
-    private boolean awaitsFiles(String name) {
+    private boolean fetchesAndAwaits(String name) {
         NameVersions entry = entries.get(name);
-        if (entry == null) {
-            return false;
+        if (entry != null) {
+            fetchIfWaiting(name, entry);
         }
-        fetchIfWaiting(name, entry);
-        if (entry.targets().isPresent()) {
+        return isAwaited(name);
+    }
+
+    /** Whether files are fetched for the next request of a name, or will be with it, and are not late. */
+    private boolean isAwaited(String name) {
+        NameVersions entry = entries.get(name);
+        if (entry == null || entry.targets().isPresent()) {
             return false;
         }
         if (entry.version().isPresent()) {
@@ -208,7 +213,8 @@ public final class AdapterCatalog {
                     && !store.hasMemory(version.adapter());
         }
         return entry.next()
-                .filter(next -> next.failed().isEmpty() && next.files().isAwaited(limit))
+                .filter(next -> next.failed().isEmpty()
+                        && (next.fetch().isEmpty() || next.files().isAwaited(limit)))
                 .isPresent();
     }
 
@@ -230,19 +236,22 @@ public final class AdapterCatalog {
     /** Leases a version for a tenant, see {@link AdapterStore#lease(RegisteredAdapter, String)}. */
     public CompletableFuture<AdapterLease> lease(RegisteredAdapter version, String tenant) {
         CompletableFuture<AdapterLease> lease = store.lease(version, tenant);
-        lease.whenComplete((loaded, failure) -> report(version, failure));
+        lease.whenComplete((loaded, failure) -> reportLease(version, failure));
         return lease;
     }
 
     /** Leases a version for the process itself. */
     public CompletableFuture<AdapterLease> lease(RegisteredAdapter version) {
         CompletableFuture<AdapterLease> lease = store.lease(version);
-        lease.whenComplete((loaded, failure) -> report(version, failure));
+        lease.whenComplete((loaded, failure) -> reportLease(version, failure));
         return lease;
     }
 
     /** Shows why a version in force can't be leased, until it can. */
-    private void report(RegisteredAdapter version, Throwable failure) {
+    private void reportLease(RegisteredAdapter version, Throwable failure) {
+        if (failure instanceof CancellationException) {
+            return; // the request ended, which says nothing about the version
+        }
         NameVersions leased = entries.get(version.id());
         if (leased == null || failure == null && leased.problem().isEmpty()) {
             return;
@@ -258,11 +267,7 @@ public final class AdapterCatalog {
             }
             long offset = entry.version().get().offset().getAsLong();
             entries.put(
-                    version.id(),
-                    entry.leased(
-                            failure == null || failure instanceof CancellationException
-                                    ? Optional.empty()
-                                    : Optional.of(Problem.of(failure, offset))));
+                    version.id(), entry.leased(Optional.ofNullable(failure).map(reason -> Problem.of(reason, offset))));
         }
     }
 
@@ -332,9 +337,9 @@ public final class AdapterCatalog {
         }
         NameVersions entry = Optional.ofNullable(entries.get(name)).orElse(NameVersions.NONE);
         if (value instanceof Parsed.Invalid<AdapterRecord> invalid) {
-            report(name, entry, "invalid_record", invalid.error().message(), offset);
+            rejectRecord(name, entry, "invalid_record", invalid.error().message(), offset);
         } else if (store.isReserved(name)) {
-            report(name, entry, "invalid_record", "the name is empty or that of the base model", offset);
+            rejectRecord(name, entry, "invalid_record", "the name is empty or that of the base model", offset);
         } else if (((Parsed.Valid<AdapterRecord>) value).record() instanceof Alias alias) {
             entries.put(name, NameVersions.of(new InForce.Targets(alias, offset)));
             retire(entry);
@@ -345,14 +350,14 @@ public final class AdapterCatalog {
 
     private void put(String name, NameVersions entry, Stored record, long offset) {
         if (!record.base().equals(base)) {
-            report(name, entry, "other_base", "the adapter is for the base model " + record.base(), offset);
+            rejectRecord(name, entry, "other_base", "the adapter is for the base model " + record.base(), offset);
             return;
         }
         AwaitedFiles files;
         try {
             files = new AwaitedFiles(sources.files(record.source(), record.digest()), time);
         } catch (SourceException e) {
-            report(name, entry, e.failure().label(), e.getMessage(), offset);
+            rejectRecord(name, entry, e.failure().label(), e.getMessage(), offset);
             return;
         }
         boolean pinned = record.options().pinned();
@@ -376,7 +381,7 @@ public final class AdapterCatalog {
         }
     }
 
-    private void report(String name, NameVersions entry, String reason, String message, long offset) {
+    private void rejectRecord(String name, NameVersions entry, String reason, String message, long offset) {
         LogFields.adapter(name)
                 .during(() -> LOG.warnf(
                         "the record of adapter '%s' at offset %d has no effect: %s: %s",
@@ -491,7 +496,10 @@ public final class AdapterCatalog {
     }
 
     private void retire(NameVersions entry) {
-        entry.version().map(InForce.Version::adapter).ifPresent(store::retire);
+        // before the start, a later record may put a folder in force again
+        if (begun || !entry.isFolder()) {
+            entry.version().map(InForce.Version::adapter).ifPresent(store::retire);
+        }
         entry.next().ifPresent(this::retire);
     }
 

@@ -87,7 +87,7 @@ public sealed interface AdapterRecord {
         }
     }
 
-    /** @param pinned whether the adapter is loaded at once and stays in memory */
+    /** @param pinned whether the adapter is loaded at once, and evicted only after all adapters that are not pinned */
     record Options(boolean pinned) {
 
         /** The options of a record without any. */

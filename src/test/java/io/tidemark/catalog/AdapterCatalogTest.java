@@ -362,6 +362,18 @@ class AdapterCatalogTest {
     }
 
     @Test
+    @DisplayName("A folder that a tombstone or an alias from before the start has hidden stays in memory after a load")
+    void folderAfterTombstone() {
+        catalog = newCatalog(true);
+        catalog.remove("own");
+        put("own", "{\"targets\": [{\"adapter\": \"a\", \"weight\": 1}]}");
+        catalog.remove("own");
+        catalog.begin();
+        catalog.lease(found("own").version(), "t").join().close();
+        assertThat(store.hasMemory(found("own").version())).isTrue();
+    }
+
+    @Test
     @DisplayName("A version that can't be loaded replaces nothing")
     void brokenReplacement() {
         put("a", stored(qv));
@@ -416,6 +428,9 @@ class AdapterCatalogTest {
         assertThat(waiting).isCompletedExceptionally();
         assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
         assertThat(resolve("a")).isInstanceOf(Resolution.Late.class);
+        // a request that ends says nothing about the version
+        catalog.lease(version, "t").cancel(false);
+        assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
         time.sleep(Duration.ofSeconds(31));
         catalog.tick();
         arrive(qv, "qv");
@@ -445,6 +460,19 @@ class AdapterCatalogTest {
             assertThat(catalog.awaitsFiles("both", id, Optional.empty()))
                     .isEqualTo(found("both", id, Optional.empty()).id().equals("a"));
         }
+    }
+
+    @Test
+    @DisplayName("A request for an alias fetches the files of no other target")
+    void aliasFetchesOne() {
+        catalog = newCatalog(false);
+        catalog.begin();
+        put("a", stored(qv));
+        put("both", "{\"targets\": [{\"adapter\": \"a\", \"weight\": 0}, {\"adapter\": \"own\", \"weight\": 1}]}");
+        assertThat(isDelayed("both")).isFalse();
+        assertThat(fetched).isEmpty();
+        assertThat(isDelayed("a")).isTrue();
+        assertThat(fetched).containsOnlyKeys(qv);
     }
 
     private boolean isDelayed(String name) {

@@ -27,9 +27,9 @@ import java.util.stream.Stream;
 
 /**
  * Folders of adapters by source and digest. {@code file:} sources are served in place; all others are downloaded to a
- * cache folder, once for all who want a digest, also in other processes of the machine.
+ * cache folder, once for each digest, also in other processes of the machine.
  *
- * <p>An adapter goes through these steps, and {@link Transfer} has those who wait for it:
+ * <p>An adapter goes through these steps, and {@link Transfer} has the callers that wait for it:
  *
  * <pre>
  * look in root or cache  →  take the lock of the download  →  download  →  move to the cache
@@ -277,7 +277,7 @@ public final class AdapterFolders implements AutoCloseable {
         }
         Optional<PartialFolder> begun = cache().begin(transfer.key().text());
         if (begun.isEmpty()) {
-            if (System.nanoTime() - transfer.deadline(options.downloadTime()) >= 0) {
+            if (System.nanoTime() - transfer.deadline(source, options.downloadTime()) >= 0) {
                 failedAttempt(transfer, source, locked(source));
             } else {
                 later(transfer, LOCK_POLL);
@@ -296,11 +296,11 @@ public final class AdapterFolders implements AutoCloseable {
     }
 
     private void attempt(Transfer transfer, AdapterSource source, PartialFolder partial) throws IOException {
-        long deadline = transfer.deadline(options.downloadTime());
+        long deadline = transfer.deadline(source, options.downloadTime());
         long begin = System.nanoTime();
         HeldFolder folder;
         try {
-            cache().makeRoom(0);
+            cache().makeRoom();
             Download download = new Download(
                     source,
                     remotes.of(source),
@@ -318,7 +318,7 @@ public final class AdapterFolders implements AutoCloseable {
         } catch (SourceException e) {
             downloadNanos.add(System.nanoTime() - begin);
             // a full disk needs the space, and what will not be downloaded again is of no use
-            boolean full = Stream.concat(Stream.of(e), transfer.cause().stream())
+            boolean full = Stream.concat(Stream.of(e), transfer.cause(source).stream())
                     .anyMatch(failure -> failure.failure() == Failure.DISK_FULL);
             if (!e.isTemporary() || full) {
                 partial.discard();
@@ -329,7 +329,7 @@ public final class AdapterFolders implements AutoCloseable {
         downloadNanos.add(System.nanoTime() - begin);
         downloaded.increment();
         serve(transfer, folder);
-        cache().makeRoom(0);
+        cache().makeRoom();
     }
 
     private Download.Result watched(Download download, Transfer transfer, AdapterSource source) {
@@ -341,7 +341,7 @@ public final class AdapterFolders implements AutoCloseable {
         ScheduledFuture<?> watch = timer.scheduleWithFixedDelay(
                 () -> {
                     download.watch();
-                    if (closed || !transfer.wants(source)) {
+                    if (closed || !transfer.hasCallers(source)) {
                         download.abort(ended());
                     }
                 },
@@ -356,21 +356,22 @@ public final class AdapterFolders implements AutoCloseable {
         }
     }
 
-    /** Goes on with the same source later, or with the next one. */
+    /** Goes on with the next source, which is the same one later if there is no other. */
     private void failedAttempt(Transfer transfer, AdapterSource source, SourceException failure) {
         if (failure.failure() == Failure.CLOSED) {
             lookAt(transfer);
             return;
         }
-        int failures = transfer.failed(failure);
+        int failures = transfer.failed(source, failure);
         Duration wait = repetition.wait(failures);
-        boolean late = System.nanoTime() + wait.toNanos() - transfer.deadline(options.downloadTime()) >= 0;
+        boolean late = System.nanoTime() + wait.toNanos() - transfer.deadline(source, options.downloadTime()) >= 0;
         boolean last = transfer.key().digest().isEmpty() && failures >= FETCH_ATTEMPTS;
         if (failure.isTemporary() && !late && !last) {
-            later(transfer, wait);
+            int before = transfer.postpone(source);
+            later(transfer, before == 0 ? Duration.ZERO : repetition.wait(before));
             return;
         }
-        SourceException cause = transfer.cause().orElse(failure);
+        SourceException cause = transfer.cause(source).orElse(failure);
         List<CompletableFuture<HeldFolder>> callers = transfer.leave(source);
         if (!callers.isEmpty()) {
             failed.increment();
@@ -499,7 +500,8 @@ public final class AdapterFolders implements AutoCloseable {
     }
 
     private static SourceException ended() {
-        return new SourceException(Failure.CLOSED, "the process ends, or nobody waits for the adapter any more");
+        return new SourceException(
+                Failure.CLOSED, "the process is closing, or all requests for the adapter were cancelled");
     }
 
     /** Threads that end when they have nothing to do. */

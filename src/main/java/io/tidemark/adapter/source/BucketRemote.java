@@ -40,6 +40,12 @@ final class BucketRemote implements Remote {
         try {
             response = called(name, () -> client.getObject(request.build()));
         } catch (ChangedException e) {
+            if (resume.isEmpty()) {
+                throw new SourceException(
+                        Failure.INVALID_ANSWER,
+                        "source '" + source + "': the store refuses a request for the whole of " + name
+                                + "; check tidemark.sources.s3.endpoint");
+            }
             return open(name, Optional.empty(), wait);
         }
         Matcher range = CONTENT_RANGE.matcher(
@@ -127,7 +133,7 @@ final class BucketRemote implements Remote {
         String text = String.valueOf(cause.getMessage());
         if (text.contains("credentials")) {
             throw new SourceException(
-                    Failure.DENIED,
+                    Failure.UNREACHABLE,
                     "source '" + source + "': the AWS SDK finds no credentials; set AWS_ACCESS_KEY_ID and"
                             + " AWS_SECRET_ACCESS_KEY, or give the process a role",
                     cause);

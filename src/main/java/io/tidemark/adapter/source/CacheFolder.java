@@ -60,6 +60,8 @@ final class CacheFolder implements AutoCloseable {
     private final AdapterFiles files;
     private final CacheLocks locks;
     private final LongAdder evictions = new LongAdder();
+    /** The bytes that running downloads of this process may still write. */
+    private long reserved;
 
     /** @throws IOException if the folder can't be created or written */
     CacheFolder(Path root, long maxBytes, AdapterFiles files) throws IOException {
@@ -129,14 +131,40 @@ final class CacheFolder implements AutoCloseable {
         }
     }
 
-    /** Evicts adapters and partial downloads that nobody uses, the least recently used first, until more bytes fit. */
-    synchronized void makeRoom(long bytes) throws IOException {
+    /** Space for a download that begins. Other downloads can't count on it until it is closed. */
+    synchronized Space reserve(long bytes) throws IOException {
+        reserved += bytes;
+        try {
+            makeRoom();
+        } catch (IOException | RuntimeException e) {
+            reserved -= bytes;
+            throw e;
+        }
+        return () -> {
+            synchronized (this) {
+                reserved -= bytes;
+            }
+        };
+    }
+
+    /** Space that is reserved. */
+    @FunctionalInterface
+    interface Space extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /**
+     * Evicts adapters and partial downloads that are not in use, the least recently used first, until the reserved
+     * bytes fit. What running downloads have written counts twice, so that it may evict more than needed.
+     */
+    synchronized void makeRoom() throws IOException {
         removeRemains();
         List<Entry> entries = entries();
         long used = entries.stream().mapToLong(Entry::bytes).sum();
         entries.sort(Comparator.comparing(Entry::used));
         for (Entry entry : entries) {
-            if (used + bytes <= maxBytes) {
+            if (used + reserved <= maxBytes) {
                 return;
             }
             if (remove(entry)) {

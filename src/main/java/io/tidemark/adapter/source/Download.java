@@ -105,10 +105,11 @@ final class Download {
             if (file.size().isPresent() && file.size().getAsLong() > maxBytes - bytes) {
                 throw tooLarge(name, maxBytes);
             }
-            cache.makeRoom(Math.max(0, file.size().orElse(0) - file.offset()));
             Sha256 own = new Sha256();
             List<Sha256> digests = file.sha256().isPresent() ? List.of(digest, own) : List.of(digest);
-            try (Disk.Output out = disk.open(path, file.offset())) {
+            long rest = Math.max(0, file.size().orElse(0) - file.offset());
+            try (CacheFolder.Space space = cache.reserve(rest);
+                    Disk.Output out = disk.open(path, file.offset())) {
                 // not before the bytes of another version are gone
                 if (name.equals(AdapterFiles.WEIGHTS)) {
                     partial.begin(source, file.version());
@@ -124,10 +125,17 @@ final class Download {
             }
             if (file.sha256().stream().anyMatch(expected -> !expected.equals(own.hex()))) {
                 partial.discard();
-                throw failure(
-                        resumed ? Failure.TRUNCATED : Failure.WRONG_DIGEST,
-                        "sends " + name + " with another digest than its manifest names; push the adapter again",
-                        null);
+                throw resumed
+                        ? failure(
+                                Failure.TRUNCATED,
+                                "sends another " + name + " than the one of which an earlier download left a part;"
+                                        + " the part is removed",
+                                null)
+                        : failure(
+                                Failure.WRONG_DIGEST,
+                                "sends " + name
+                                        + " with another digest than its manifest names; push the adapter again",
+                                null);
             }
         }
     }
@@ -227,8 +235,10 @@ final class Download {
     private SourceException tooLarge(String name, long maxBytes) {
         return failure(
                 Failure.TOO_LARGE,
-                "has more bytes with " + name + " than the " + maxBytes
-                        + " that are allowed; raise tidemark.sources.adapter-bytes if the adapter is meant to be so large",
+                "has more than " + maxBytes + " bytes up to the end of " + name + "; "
+                        + (name.equals(AdapterFiles.CONFIG)
+                                ? "check that this is the config of a PEFT adapter"
+                                : "raise tidemark.sources.adapter-bytes if the adapter is meant to be so large"),
                 null);
     }
 

@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,13 +12,14 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Those who wait for one adapter, by the source that they named, and the attempts of the source whose turn it is. A
- * source that fails fails only its own callers, and the next one has its turn. Thread-safe.
+ * The callers that wait for one adapter, grouped by the source that they named, and the attempts of each source. The
+ * sources take turns: after a temporary failure of one, the others are tried before it is tried again. A source that
+ * fails fails only its own callers. Thread-safe.
  */
 final class Transfer {
 
     /**
-     * What is downloaded once for all who want it.
+     * What is downloaded once for all callers.
      *
      * @param digest of the adapter; absent if any is accepted
      * @param source absent if the bytes may be from any source
@@ -44,12 +44,17 @@ final class Transfer {
         }
     }
 
+    /** The callers of one source, and its attempts. */
+    private static final class Callers {
+        private final List<CompletableFuture<HeldFolder>> futures = new ArrayList<>();
+        private int failures;
+        private Optional<SourceException> cause = Optional.empty();
+        private OptionalLong deadline = OptionalLong.empty();
+    }
+
     private final Key key;
-    private final Map<AdapterSource, List<CompletableFuture<HeldFolder>>> waiting = new LinkedHashMap<>();
+    private final Map<AdapterSource, Callers> waiting = new LinkedHashMap<>();
     private boolean ended;
-    private int failures;
-    private Optional<SourceException> cause = Optional.empty();
-    private OptionalLong deadline = OptionalLong.empty();
 
     Transfer(Key key) {
         this.key = key;
@@ -65,81 +70,78 @@ final class Transfer {
             return Optional.empty();
         }
         CompletableFuture<HeldFolder> future = new CompletableFuture<>();
-        waiting.computeIfAbsent(source, first -> new ArrayList<>()).add(future);
+        waiting.computeIfAbsent(source, first -> new Callers()).futures.add(future);
         return Optional.of(future);
     }
 
-    /** The source whose turn it is. Empty if nobody waits any more, which ends the transfer. */
+    /** The source whose turn it is. Empty if no caller is left, which ends the transfer. */
     synchronized Optional<AdapterSource> next() {
-        boolean first = true;
-        for (Iterator<List<CompletableFuture<HeldFolder>>> callers =
-                        waiting.values().iterator();
-                callers.hasNext();
-                first = false) {
-            List<CompletableFuture<HeldFolder>> futures = callers.next();
-            futures.removeIf(CompletableFuture::isDone);
-            if (futures.isEmpty()) {
-                callers.remove();
-                if (first) {
-                    restart();
-                }
-            }
-        }
+        waiting.values().removeIf(callers -> {
+            callers.futures.removeIf(CompletableFuture::isDone);
+            return callers.futures.isEmpty();
+        });
         ended = waiting.isEmpty();
-        return waiting.keySet().stream().findFirst();
+        return source();
     }
 
-    /** Whether anyone waits for the bytes of a source. */
-    synchronized boolean wants(AdapterSource source) {
-        return waiting.getOrDefault(source, List.of()).stream().anyMatch(future -> !future.isDone());
+    /** Whether a source has callers that wait. */
+    synchronized boolean hasCallers(AdapterSource source) {
+        return callers(source).futures.stream().anyMatch(future -> !future.isDone());
     }
 
-    /** The end of the time of the source whose turn it is, which begins with its first attempt. */
-    synchronized long deadline(Duration time) {
-        if (deadline.isEmpty()) {
-            deadline = OptionalLong.of(System.nanoTime() + time.toNanos());
+    /** The end of the time of a source, which begins with its first attempt. */
+    synchronized long deadline(AdapterSource source, Duration time) {
+        Callers callers = callers(source);
+        if (callers.deadline.isEmpty()) {
+            callers.deadline = OptionalLong.of(System.nanoTime() + time.toNanos());
         }
-        return deadline.getAsLong();
+        return callers.deadline.getAsLong();
     }
 
-    /** Counts a failed attempt, and returns the number of those of the source whose turn it is. */
-    synchronized int failed(SourceException failure) {
+    /** Counts a failed attempt, and returns the number of those of the source. */
+    synchronized int failed(AdapterSource source, SourceException failure) {
+        Callers callers = callers(source);
         // the end of the time says less than what took the time
-        if (cause.isEmpty() || failure.failure() != SourceException.Failure.TOO_SLOW) {
-            cause = Optional.of(failure);
+        if (callers.cause.isEmpty() || failure.failure() != SourceException.Failure.TOO_SLOW) {
+            callers.cause = Optional.of(failure);
         }
-        return ++failures;
+        return ++callers.failures;
     }
 
-    /** Why the last attempt of the source failed that was not cut off by the end of the time, if there was one. */
-    synchronized Optional<SourceException> cause() {
-        return cause;
+    /** Gives the other sources their turn first. Returns the failed attempts of the one whose turn it is now. */
+    synchronized int postpone(AdapterSource source) {
+        Optional.ofNullable(waiting.remove(source)).ifPresent(callers -> waiting.put(source, callers));
+        return source().map(first -> callers(first).failures).orElse(0);
+    }
+
+    /** Why the last attempt of a source failed that was not cut off by the end of the time, if there was one. */
+    synchronized Optional<SourceException> cause(AdapterSource source) {
+        return callers(source).cause;
     }
 
     /** The callers of a source, which is done. */
     synchronized List<CompletableFuture<HeldFolder>> leave(AdapterSource source) {
-        restart();
-        List<CompletableFuture<HeldFolder>> callers = waiting.remove(source);
-        return callers == null ? List.of() : callers;
+        Callers callers = callers(source);
+        waiting.remove(source);
+        return callers.futures;
     }
 
     /** All callers; nobody can join any more. */
     synchronized List<CompletableFuture<HeldFolder>> end() {
         ended = true;
         List<CompletableFuture<HeldFolder>> callers =
-                waiting.values().stream().flatMap(List::stream).toList();
+                waiting.values().stream().flatMap(each -> each.futures.stream()).toList();
         waiting.clear();
         return callers;
     }
 
-    /** The source whose turn it is, if anyone waits. */
+    /** The source whose turn it is, if any has callers. */
     synchronized Optional<AdapterSource> source() {
         return waiting.keySet().stream().findFirst();
     }
 
-    private void restart() {
-        failures = 0;
-        cause = Optional.empty();
-        deadline = OptionalLong.empty();
+    /** None if all callers of the source were cancelled. */
+    private Callers callers(AdapterSource source) {
+        return waiting.getOrDefault(source, new Callers());
     }
 }

@@ -73,7 +73,9 @@ final class AdapterAdd extends AdapterNameCommand {
             description = "A label of the record; may be repeated. Tidemark does not read it.")
     private Map<String, String> labels = new LinkedHashMap<>();
 
-    @Option(names = "--pinned", description = "Load the adapter at once and evict others first.")
+    @Option(
+            names = "--pinned",
+            description = "Load the adapter at once. Adapters that are not pinned are evicted before it.")
     private boolean pinned;
 
     @Option(

@@ -6,7 +6,8 @@ import picocli.CommandLine.Command;
 /** {@code tidemark adapters}: reads and writes the topic of adapters. */
 @Command(
         name = "adapters",
-        description = "Publishes, replaces, splits and removes adapters on the topic 'adapters', without a restart.",
+        description = "Publishes, replaces and removes adapters by the topic 'adapters', without a restart, and splits"
+                + " requests between versions.",
         subcommands = {
             AdapterAdd.class,
             AdapterAlias.class,

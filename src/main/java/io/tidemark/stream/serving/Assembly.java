@@ -247,7 +247,13 @@ final class Assembly implements AutoCloseable {
         AdapterMetrics.bind(registry, catalog);
         AdapterMetrics.bind(registry, files);
         adapterTable = new AdapterTable(catalog);
-        Service follower = follower(topics.adapters(), "the adapters", adapterTable::apply);
+        Service follower;
+        try {
+            follower = follower(topics.adapters(), "the adapters", adapterTable::apply);
+        } catch (RuntimeException e) {
+            files.close();
+            throw e;
+        }
         catalog.begin();
         return new Service() {
             @Override

@@ -93,6 +93,15 @@ class BucketSourcesTest {
     }
 
     @Test
+    @DisplayName("Whose store refuses a request without a range are refused")
+    void refusedWhole() {
+        server.put(FOLDER, ADAPTER).answer(WEIGHTS, FileServer.status(416));
+        try (AdapterFolders folders = sources().open()) {
+            failure(folders.hold(SOURCE, ADAPTER.digest()), Failure.INVALID_ANSWER);
+        }
+    }
+
+    @Test
     @DisplayName("With another range than the one that was asked for are refused")
     void otherRange() {
         HttpHandler broken = server.broken(200_000, new CountDownLatch(0));

@@ -256,6 +256,23 @@ class CacheFolderTest {
     }
 
     @Test
+    @DisplayName("Reserves the space of a download until it ends")
+    void reserves() throws Exception {
+        AdapterFiles files = new AdapterFiles();
+        try (CacheFolder folder = new CacheFolder(cache, 3 * BYTES, files)) {
+            adapter(1).write(cache.resolve(digest(1)));
+            CacheFolder.Space first = folder.reserve(BYTES);
+            assertThat(OpenSources.cached(cache)).containsExactly(digest(1));
+            folder.reserve(BYTES);
+            assertThat(OpenSources.cached(cache)).isEmpty();
+            first.close();
+            adapter(2).write(cache.resolve(digest(2)));
+            folder.makeRoom();
+            assertThat(OpenSources.cached(cache)).containsExactly(digest(2));
+        }
+    }
+
+    @Test
     @DisplayName("Evicts what is left of a download, too")
     void evictsPartial() throws Exception {
         Path left = Files.createDirectories(cache.resolve(".partial/left/files"));

@@ -110,6 +110,19 @@ class HubSourcesTest {
     }
 
     @Test
+    @DisplayName("A source that is down does not delay another source of the digest")
+    void secondSourceWhileDown() throws Exception {
+        server.put(path("a"), ADAPTER).answer(path("down") + "/" + AdapterFiles.CONFIG, FileServer.status(503));
+        try (AdapterFolders folders = sources().open()) {
+            CompletableFuture<HeldFolder> down = folders.hold(hub("down"), ADAPTER.digest());
+            await().until(() -> !server.received().isEmpty());
+            assertHas(get(folders.hold(hub("a"), ADAPTER.digest())), ADAPTER);
+            // the bytes are the same from any source
+            assertHas(get(down), ADAPTER);
+        }
+    }
+
+    @Test
     @DisplayName("A download that nobody waits for ends")
     void cancelled() {
         CountDownLatch end = new CountDownLatch(1);
