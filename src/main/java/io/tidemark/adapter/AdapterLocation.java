@@ -8,13 +8,13 @@ import java.util.concurrent.CompletableFuture;
 public interface AdapterLocation {
 
     /**
-     * The folder, which nobody changes or removes before it is released. The future belongs to the caller, who gets no
+     * The folder, which is not changed or removed before it is released. The future belongs to the caller, who gets no
      * folder after cancelling it. It may complete on any thread, and fails if the files can't be had, with an exception
      * whose message says why.
      */
     CompletableFuture<Folder> hold();
 
-    /** A folder that nobody removes, such as one of the settings. */
+    /** A folder that is never removed, such as one of the settings. */
     static AdapterLocation in(Path folder) {
         Folder kept = new Folder(folder, () -> {});
         return () -> CompletableFuture.completedFuture(kept);

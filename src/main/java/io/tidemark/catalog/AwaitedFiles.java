@@ -57,7 +57,7 @@ final class AwaitedFiles implements AdapterLocation {
         return awaited && time.nanosSince(since) > limit.toNanos();
     }
 
-    /** Whether nobody has tried to get the files for this time, although they have not come. */
+    /** Whether no attempt to get the files was made for this time, although they have not arrived. */
     synchronized boolean isDue(Duration pause) {
         return awaited && attempts == 0 && time.nanosSince(endedNanos) > pause.toNanos();
     }

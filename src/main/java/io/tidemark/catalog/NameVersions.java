@@ -127,11 +127,12 @@ record NameVersions(Optional<InForce> inForce, Optional<Next> next, Optional<Pro
     }
 
     /** Requests get the next version. A problem of a later record stays. */
-    NameVersions served(Next here) {
+    NameVersions served(Next served) {
         return new NameVersions(
-                Optional.of(new InForce.Version(here.version, OptionalLong.of(here.offset), Optional.of(here.files))),
+                Optional.of(
+                        new InForce.Version(served.version, OptionalLong.of(served.offset), Optional.of(served.files))),
                 Optional.empty(),
-                problemAfter(here.offset));
+                problemAfter(served.offset));
     }
 
     /** The next version failed. A problem of a later record stays. */

@@ -30,7 +30,7 @@ final class AdapterFiles {
 
     private record Known(List<FileVersion> versions, String digest) {}
 
-    /** The least recently used digest leaves first. */
+    /** The least recently used digest is evicted first. */
     private final Map<Path, Known> known = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 

@@ -265,7 +265,7 @@ public final class AdapterFolders implements AutoCloseable {
         }
     }
 
-    /** The second step: one attempt, if nobody else makes one. */
+    /** The second step: one attempt, if no other process makes one. */
     private void download(Transfer transfer, AdapterSource source) throws IOException {
         Optional<AdapterSource> turn = next(transfer);
         if (turn.isEmpty()) {
@@ -481,7 +481,7 @@ public final class AdapterFolders implements AutoCloseable {
                 } catch (IOException e) {
                     transfer.source().ifPresent(source -> failedAttempt(transfer, source, Disk.failure(source, e)));
                 } catch (RuntimeException | Error e) {
-                    // nobody may wait for a thread that has failed
+                    // no caller may wait for a thread that has failed
                     end(transfer, e);
                 }
             });

@@ -41,7 +41,7 @@ final class CacheFolder implements AutoCloseable {
     private static final String DIGEST = "[0-9a-f]{64}";
     private static final String PARTIAL = ".partial";
     private static final String EVICTED = ".evicted-";
-    /** After this time nobody goes on with a download. */
+    /** A partial download is deleted after this time. */
     private static final Duration PARTIAL_AGE = Duration.ofDays(1);
     /** The lock of a folder is exclusive only for the time of a move. */
     private static final Duration LOCK_POLL = Duration.ofMillis(5);

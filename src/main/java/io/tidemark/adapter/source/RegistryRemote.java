@@ -156,7 +156,7 @@ final class RegistryRemote implements Remote {
         return found;
     }
 
-    /** Sends a request, and once more with the credentials that the registry wants. */
+    /** Sends a request, and once more with the credentials that the registry requires. */
     private HttpResponse<InputStream> send(URI address, Map<String, String> headers, Duration wait) throws IOException {
         HttpResponse<InputStream> response = http.send("GET", address, authorization, headers, wait);
         // a host that the registry redirects to gets no credentials, and does not say who does

@@ -60,7 +60,7 @@ public final class SourceException extends RuntimeException {
         TOO_SLOW(true),
         /** The server redirects to an address that the settings do not allow. */
         REDIRECTED(false),
-        /** The server wants other credentials. */
+        /** The server requires other credentials. */
         DENIED(false),
         /** The server can't be reached, or answers that it can't serve now. */
         UNREACHABLE(true),

@@ -126,7 +126,7 @@ final class Transfer {
         return callers.futures;
     }
 
-    /** All callers; nobody can join any more. */
+    /** All callers; no further one can join. */
     synchronized List<CompletableFuture<HeldFolder>> end() {
         ended = true;
         List<CompletableFuture<HeldFolder>> callers =
