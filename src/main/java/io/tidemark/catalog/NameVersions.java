@@ -81,10 +81,12 @@ record NameVersions(Optional<InForce> inForce, Optional<Next> next, Optional<Pro
             return new Problem(reason, String.valueOf(cause.getMessage()), offset);
         }
 
+        /** A file of this machine may become readable without a new record, for instance on a network's disk. */
         static boolean isTemporary(Throwable failure) {
             Throwable cause = cause(failure);
             return cause instanceof AdapterLoadTimeoutException
-                    || cause instanceof SourceException source && source.isTemporary();
+                    || cause instanceof SourceException source
+                            && (source.isTemporary() || source.failure() == SourceException.Failure.UNREADABLE);
         }
 
         static Throwable cause(Throwable failure) {

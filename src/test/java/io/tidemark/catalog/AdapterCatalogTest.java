@@ -36,6 +36,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @DisplayName("Adapter catalog")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -191,20 +193,23 @@ class AdapterCatalogTest {
         assertThat(state("a").reason()).isEmpty();
     }
 
-    @Test
+    @ParameterizedTest
+    @EnumSource(
+            value = Failure.class,
+            names = {"UNREACHABLE", "UNREADABLE"})
     @DisplayName("After a temporary failure the files are fetched again, also if a bad record comes meanwhile")
-    void temporaryFailure() {
+    void temporaryFailure(Failure failure) {
         put("a", stored(qv));
-        fetched.remove(qv).completeExceptionally(new SourceException(Failure.UNREACHABLE, "the store is down"));
+        fetched.remove(qv).completeExceptionally(new SourceException(failure, "the store is down"));
         assertThat(state("a").state()).isEqualTo(State.FAILED);
-        assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
+        assertThat(state("a").reason()).contains(failure.label());
         assertThat(resolve("a")).isInstanceOf(Resolution.Late.class);
         catalog.tick();
         assertThat(fetched).isEmpty();
         time.sleep(Duration.ofSeconds(31));
         catalog.tick();
         assertThat(state("a").state()).isEqualTo(State.FETCHING);
-        assertThat(state("a").reason()).contains(Failure.UNREACHABLE.label());
+        assertThat(state("a").reason()).contains(failure.label());
         put("a", "{}");
         assertThat(state("a").state()).isEqualTo(State.FETCHING);
         arrive(qv, "qv");

@@ -186,8 +186,10 @@ record HttpFiles(HttpClient client, AdapterSource source, Predicate<URI> redirec
             throw redirected("to an address that is not https://host");
         }
         if (!target.getHost().equalsIgnoreCase(first.getHost()) && !redirects.test(target)) {
-            throw redirected(
-                    "to " + target.getHost() + ", which is not permitted (tidemark.sources.hub.redirect-hosts)");
+            String rule = source.scheme() == AdapterSource.Scheme.HF
+                    ? "tidemark.sources.hub.redirect-hosts does not allow"
+                    : "is not the host that gives tokens";
+            throw redirected("to " + target.getHost() + ", which " + rule);
         }
         return target;
     }
