@@ -7,7 +7,6 @@ import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.Spliterator;
 import java.util.Spliterators;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -42,9 +41,8 @@ public final class OpenRequest {
 
     private boolean withdrawn;
 
-    /** The last cancellation; a failed one if there is none. */
-    private volatile CompletableFuture<Void> cancellation =
-            CompletableFuture.failedFuture(new CancellationException("not cancelled"));
+    /** The last cancellation. */
+    private volatile Optional<CompletableFuture<Void>> cancellation = Optional.empty();
 
     /**
      * @param correlation names the request among all of the client
@@ -140,11 +138,10 @@ public final class OpenRequest {
      *     {@link ClientException.TooManyOpen} if as many cancellations as there may be open requests wait
      */
     public CompletionStage<Void> cancel() {
-        CompletableFuture<Void> last = cancellation;
-        if (last.isCompletedExceptionally()) {
-            last = canceller.apply(this).toCompletableFuture();
-            cancellation = last;
-        }
+        CompletableFuture<Void> last = cancellation
+                .filter(earlier -> !earlier.isCompletedExceptionally())
+                .orElseGet(() -> canceller.apply(this).toCompletableFuture());
+        cancellation = Optional.of(last);
         return last.minimalCompletionStage();
     }
 
