@@ -5,10 +5,11 @@ from pathlib import Path
 
 SOURCES = Path("src/test/java")
 REPORTS = {"Test": Path("target/surefire-reports"), "IT": Path("target/failsafe-reports")}
+CUDA_REPORTS = Path("target/cuda-reports")
 
 
 def main():
-    expected = {(folder, ".".join(source.relative_to(SOURCES).with_suffix("").parts))
+    expected = {(CUDA_REPORTS if '@Tag("cuda")' in source.read_text() else folder, ".".join(source.relative_to(SOURCES).with_suffix("").parts))
                 for suffix, folder in REPORTS.items() for source in SOURCES.rglob(f"*{suffix}.java")}
     if not expected:
         sys.exit(f"no test class below {SOURCES}; run this in the root of the checkout")

@@ -1,7 +1,8 @@
-# What the builds of both libraries share. A build sets `native` to this folder and `check` to --check or nothing, then
-# sources this file.
+# What the builds of the libraries share. A build sets `native` to this folder and `check` to --check or nothing, and
+# `resources` and `glibc` if they differ, then sources this file.
 target_folder=$(realpath -m "${CARGO_TARGET_DIR:-$native/target}")
-glibc=2.28
+resources=${resources:-$native/../src/main/resources/native/linux-x86_64}
+glibc=${glibc:-2.28}
 
 # puts the Python packages of requirements.txt, among them zig, on the path
 use_tools() {
@@ -17,7 +18,7 @@ use_tools() {
 
 # publish LIBRARY [LICENCES]: replaces the resources of a library by these files and its digest, or compares
 publish() {
-  local name resources=$native/../src/main/resources/native/linux-x86_64 staged newest file
+  local name staged newest file
   name=$(basename "$1")
   # symbols of a newer glibc would fail when the library is loaded on an older system
   newest=$(grep -aoE 'GLIBC_[0-9]+\.[0-9]+' "$1" | sort -uV | tail -1)

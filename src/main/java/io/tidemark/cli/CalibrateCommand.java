@@ -7,8 +7,8 @@ import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.Progress;
 import io.tidemark.cli.model.ComputeOptions;
 import io.tidemark.cli.model.DataFile;
+import io.tidemark.cli.model.DeviceOptions;
 import io.tidemark.cli.model.LocalModel;
-import io.tidemark.cli.model.ThreadsOption;
 import io.tidemark.cli.sending.CalibrationClient;
 import io.tidemark.cli.sending.ExampleOrder;
 import io.tidemark.cli.serving.ClusterOptions;
@@ -148,7 +148,7 @@ final class CalibrateCommand extends ConsoleCommand {
     private ComputeOptions compute = new ComputeOptions();
 
     @Mixin
-    private ThreadsOption threads = new ThreadsOption();
+    private DeviceOptions device = new DeviceOptions();
 
     @Override
     public Integer call() {
@@ -158,7 +158,7 @@ final class CalibrateCommand extends ConsoleCommand {
         if (plan.isWanted) {
             return plan();
         }
-        for (String option : List.of("--compute-type", "--kernels", "--deterministic", "--threads")) {
+        for (String option : List.of("--compute-type", "--kernels", "--deterministic", "--device", "--threads")) {
             if (spec().commandLine().getParseResult().hasMatchedOption(option)) {
                 throw wrongUse(option + " requires --plan");
             }
@@ -207,10 +207,10 @@ final class CalibrateCommand extends ConsoleCommand {
         if (!Files.isDirectory(folder)) {
             throw new CommandException("--adapters: there is no folder " + folder);
         }
-        TorchOptions torch = threads.torch();
+        TorchOptions torch = device.torch();
         DataFile file = new DataFile(data);
         ExampleOrder examples = ordered(file);
-        try (LocalModel model = LocalModel.open(plan.model, torch, compute.options());
+        try (LocalModel model = LocalModel.open(plan.model, torch, compute::options);
                 DataFile.LineReader lines = file.open()) {
             CalibrationForecast forecast = new CalibrationForecast(
                     model,

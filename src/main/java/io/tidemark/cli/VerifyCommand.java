@@ -4,11 +4,13 @@ import io.tidemark.cli.console.CommandException;
 import io.tidemark.cli.console.ConsoleCommand;
 import io.tidemark.cli.console.NamedFolder;
 import io.tidemark.cli.model.ComputeOptions;
-import io.tidemark.cli.model.ThreadsOption;
+import io.tidemark.cli.model.DeviceOptions;
+import io.tidemark.cli.model.LocalModel;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
+import io.tidemark.torch.TorchOptions;
 import io.tidemark.verification.Verification;
 import io.tidemark.verification.VerificationReport;
 import java.nio.file.Files;
@@ -81,7 +83,7 @@ final class VerifyCommand extends ConsoleCommand {
     }
 
     @Mixin
-    private ThreadsOption threads = new ThreadsOption();
+    private DeviceOptions device = new DeviceOptions();
 
     @Mixin
     private ComputeOptions compute = new ComputeOptions(ComputeType.FP32);
@@ -94,9 +96,10 @@ final class VerifyCommand extends ConsoleCommand {
                 .ifPresent(folder -> {
                     throw new CommandException("there is no folder " + folder);
                 });
-        ModelOptions options = compute.options();
-        try (Torch torch = record.map(folder -> Torch.recording(threads.torch(), folder))
-                .orElseGet(() -> Torch.open(threads.torch()))) {
+        TorchOptions where = device.torch();
+        try (Torch torch = LocalModel.opened(
+                () -> record.map(folder -> Torch.recording(where, folder)).orElseGet(() -> Torch.open(where)))) {
+            ModelOptions options = compute.options(torch);
             Verification verification = new Verification(torch, options, verdict -> {
                 out().println(verdict.adapter() + "  " + verdict.line());
                 out().flush();

@@ -1,6 +1,7 @@
 package io.tidemark.model;
 
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -11,6 +12,9 @@ import java.util.Set;
 public record ComputeTypeChoice(Optional<ComputeType> type) {
 
     public static final ComputeTypeChoice AUTO = new ComputeTypeChoice(Optional.empty());
+
+    /** The first GPUs that multiply bf16 (Ampere, 8.0). Older ones emulate it, more slowly than fp32. */
+    private static final int BF16_CAPABILITY = 80;
 
     /** Values of {@code os.arch} on x86-64. */
     private static final Set<String> X86_64 = Set.of("amd64", "x86_64");
@@ -24,18 +28,24 @@ public record ComputeTypeChoice(Optional<ComputeType> type) {
         return name.equals(AUTO.toString()) ? AUTO : new ComputeTypeChoice(Optional.of(ComputeType.of(name)));
     }
 
-    /** The type on a GPU, or on the processor of this process. */
-    public ComputeType resolve(boolean onGpu) {
-        return resolve(onGpu, System.getProperty("os.arch"));
+    /**
+     * The type on a GPU, or on the processor of this process.
+     *
+     * @param gpuCapability compute capability of the GPU times ten; empty for the processor
+     */
+    public ComputeType resolve(OptionalInt gpuCapability) {
+        return resolve(gpuCapability, System.getProperty("os.arch"));
     }
 
     /**
      * The type on a GPU, or on a processor of an architecture. Its instructions have no effect, so that workers of a
      * group with one kind of device and one architecture have one type.
      */
-    ComputeType resolve(boolean onGpu, String architecture) {
-        ComputeType fastest = X86_64.contains(architecture) ? ComputeType.INT8 : ComputeType.FP32;
-        return type.orElse(onGpu ? ComputeType.BF16 : fastest);
+    ComputeType resolve(OptionalInt gpuCapability, String architecture) {
+        boolean isFast =
+                gpuCapability.isPresent() ? gpuCapability.getAsInt() >= BF16_CAPABILITY : X86_64.contains(architecture);
+        ComputeType fastest = gpuCapability.isPresent() ? ComputeType.BF16 : ComputeType.INT8;
+        return type.orElse(isFast ? fastest : ComputeType.FP32);
     }
 
     /** The name: {@code auto}, {@code fp32}, {@code bf16} or {@code int8}. */

@@ -34,7 +34,7 @@ public final class Script implements AutoCloseable {
             torch.recorder().loaded(script, source.className(), archive);
             return script;
         } catch (EngineException e) {
-            throw new ScriptException("script " + source.className() + " could not be loaded: " + e.getMessage(), e);
+            throw torch.failure("script " + source.className() + " could not be loaded", e);
         } catch (IOException e) {
             throw new UncheckedIOException("script " + source.className() + " could not be loaded", e);
         }
@@ -45,6 +45,7 @@ public final class Script implements AutoCloseable {
      *
      * @return the result of the method, which the caller closes
      * @throws ScriptException if libtorch reports an error
+     * @throws DeviceError if the GPU can't be used any more
      */
     public Value call(String method, Value... arguments) {
         IValue[] raw = new IValue[arguments.length];
@@ -57,7 +58,7 @@ public final class Script implements AutoCloseable {
             torch.recorder().called(result, this, method, List.of(arguments));
             return result;
         } catch (EngineException e) {
-            throw new ScriptException(name + "." + method + " failed: " + e.getMessage(), e);
+            throw torch.failure(name + "." + method + " failed", e);
         }
     }
 

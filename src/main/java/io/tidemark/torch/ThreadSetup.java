@@ -21,7 +21,7 @@ final class ThreadSetup {
     private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
 
     private final int defaultThreads;
-    private final boolean optimizeGraphs = !"false".equals(System.getProperty(GRAPH_OPTIMIZER));
+    private final boolean optimizeGraphs;
     /** The number of threads that was set for the calling thread; 0 before its first call. */
     private final ThreadLocal<Integer> current = ThreadLocal.withInitial(() -> 0);
 
@@ -30,9 +30,13 @@ final class ThreadSetup {
         private static final int THREADS = JniUtils.getNumThreads();
     }
 
-    /** @param threads how many threads an operator uses; 0 for libtorch's default */
-    ThreadSetup(int threads) {
+    /**
+     * @param threads how many threads an operator uses; 0 for libtorch's default
+     * @param isOnGpu where libtorch would compile fused kernels for each new combination of shapes, and stall that step
+     */
+    ThreadSetup(int threads, boolean isOnGpu) {
         int libtorchDefault = LibtorchDefault.THREADS;
+        this.optimizeGraphs = !isOnGpu && !"false".equals(System.getProperty(GRAPH_OPTIMIZER));
         this.defaultThreads = threads > 0 ? threads : libtorchDefault;
     }
 

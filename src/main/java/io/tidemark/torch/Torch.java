@@ -1,5 +1,6 @@
 package io.tidemark.torch;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -12,6 +13,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
@@ -29,7 +31,7 @@ public final class Torch implements AutoCloseable {
     private Torch(TorchOptions options, Recorder recorder) {
         this.manager = Devices.open(options.device());
         this.recorder = recorder;
-        this.threads = new ThreadSetup(options.threads());
+        this.threads = new ThreadSetup(options.threads(), isOnGpu());
     }
 
     /**
@@ -176,6 +178,11 @@ public final class Torch implements AutoCloseable {
         return manager.getDevice().isGpu();
     }
 
+    /** The compute capability of the GPU times ten, 75 for a T4; 0 if CUDA does not report it; empty on a CPU. */
+    public OptionalInt gpuCapability() {
+        return Devices.capability(manager.getDevice());
+    }
+
     /** How many bytes of the GPU are unused; empty on a CPU, and if CUDA does not report them. */
     public OptionalLong freeGpuBytes() {
         return Devices.freeBytes(manager.getDevice());
@@ -194,6 +201,19 @@ public final class Torch implements AutoCloseable {
 
     Recorder recorder() {
         return recorder;
+    }
+
+    /**
+     * The exception of a call of libtorch.
+     *
+     * @throws DeviceError if the GPU can't be used any more
+     */
+    ScriptException failure(String what, EngineException cause) {
+        String message = what + ": " + cause.getMessage();
+        if (isOnGpu() && Devices.isLost(cause)) {
+            throw new DeviceError(message, cause);
+        }
+        return new ScriptException(message, cause);
     }
 
     /** Sets up the calling thread; required before a call of a script. */
@@ -218,6 +238,8 @@ public final class Torch implements AutoCloseable {
         try (NDArray inPlace = manager.create(buffer, new Shape(length), type);
                 NDArray copy = inPlace.duplicate()) {
             return new Value(IValue.from((PtNDArray) copy), null, this);
+        } catch (EngineException e) {
+            throw failure("a tensor of " + length + " elements could not be created", e);
         }
     }
 

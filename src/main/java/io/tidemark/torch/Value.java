@@ -1,9 +1,12 @@
 package io.tidemark.torch;
 
+import ai.djl.engine.EngineException;
 import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValue;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * A value that a script takes or returns: a number, a tensor, a tuple, or a list. Holds native memory until it is
@@ -32,16 +35,12 @@ public final class Value implements AutoCloseable {
 
     /** The elements of an int64 tensor in row-major order. */
     public long[] toLongs() {
-        try (PtNDArray array = value.toTensor(torch.manager())) {
-            return recorded("int64", array.toLongArray());
-        }
+        return recorded("int64", read(PtNDArray::toLongArray));
     }
 
     /** The elements of a float32 tensor in row-major order. */
     public float[] toFloats() {
-        try (PtNDArray array = value.toTensor(torch.manager())) {
-            return recorded("float32", array.toFloatArray());
-        }
+        return recorded("float32", read(PtNDArray::toFloatArray));
     }
 
     /** The elements of a float64 tensor in row-major order. */
@@ -69,6 +68,15 @@ public final class Value implements AutoCloseable {
         }
         torch.recorder().members(this, members);
         return members;
+    }
+
+    /** Reads a tensor in a manager of its own, because DJL leaves a copy on the host in the manager of an array. */
+    private <T> T read(Function<PtNDArray, T> elements) {
+        try (PtNDManager manager = (PtNDManager) torch.manager().newSubManager()) {
+            return elements.apply(value.toTensor(manager));
+        } catch (EngineException e) {
+            throw torch.failure("a tensor could not be read", e);
+        }
     }
 
     private <T> T recorded(String kind, T content) {

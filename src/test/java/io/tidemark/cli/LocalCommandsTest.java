@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidemark.cli.console.Progress;
-import io.tidemark.cli.model.ThreadsOption;
+import io.tidemark.cli.model.DeviceOptions;
 import io.tidemark.message.EndingFields;
 import io.tidemark.torch.Processors;
 import java.io.IOException;
@@ -204,7 +204,7 @@ class LocalCommandsTest {
     }
 
     private static int threads(String value) {
-        ThreadsOption option = new ThreadsOption();
+        DeviceOptions option = new DeviceOptions();
         CommandSpec spec = CommandSpec.create().addMixin("threads", CommandSpec.forAnnotatedObject(option));
         new CommandLine(spec).parseArgs("--threads", value);
         return option.torch().threads();

@@ -47,7 +47,7 @@ class ComputeTypesTest {
     })
     @DisplayName("Logits of a mixed batch are equal to those of fp32 within the error of the type")
     void agreeWithFloat32(ComputeType type, Kernels kernels, double error) {
-        SupportedKernels.assume(kernels);
+        SupportedKernels.assume(type, kernels);
         try (AdapterBatch exact = new AdapterBatch(torch, FixtureModel.FP32);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type).with(kernels))) {
             assertThat(AdapterBatch.relativeError(rough.logits(ADAPTERS), exact.logits(ADAPTERS)))
@@ -78,7 +78,7 @@ class ComputeTypesTest {
     @DisplayName(
             "Logits of decode steps are equal to those of fp32 within the error, with one, two and six query heads per key head and with biases")
     void decode(String family, ComputeType type, Kernels kernels, double error) {
-        SupportedKernels.assume(kernels);
+        SupportedKernels.assume(type, kernels);
         List<String> adapters = List.of("qv:0", "qv:1", "qv:2", "qv:3", "qv:4");
         try (AdapterBatch exact = new AdapterBatch(torch, FixtureModel.FP32, family);
                 AdapterBatch rough = new AdapterBatch(torch, new ModelOptions(type).with(kernels), family)) {
@@ -99,7 +99,7 @@ class ComputeTypesTest {
     })
     @DisplayName("A step without sampling runs with a vocabulary that is searched in parts and one that is not")
     void stepsWithoutSampling(String family, ComputeType type, Kernels kernels) {
-        SupportedKernels.assume(kernels);
+        SupportedKernels.assume(type, kernels);
         try (AdapterBatch loaded = new AdapterBatch(torch, new ModelOptions(type).with(kernels), family)) {
             assertThat(loaded.step(List.of(5, 6, 7))).isEmpty();
         }

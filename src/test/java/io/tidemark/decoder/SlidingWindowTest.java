@@ -11,6 +11,7 @@ import io.tidemark.decoder.kvcache.KvSlot;
 import io.tidemark.decoder.sampling.TokenSampling;
 import io.tidemark.fixture.FixtureModel;
 import io.tidemark.fixture.Folders;
+import io.tidemark.fixture.SupportedKernels;
 import io.tidemark.fixture.TensorFile;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
@@ -55,6 +56,7 @@ class SlidingWindowTest {
 
     @BeforeParameterizedClassInvocation
     void load() {
+        SupportedKernels.assume(options.computeType());
         torch = Torch.open(FixtureModel.OPTIONS);
         Path folder = temp.resolve(options.kernels().label());
         sliding = load(

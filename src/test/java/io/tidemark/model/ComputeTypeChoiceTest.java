@@ -3,6 +3,7 @@ package io.tidemark.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.util.OptionalInt;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,25 +14,28 @@ class ComputeTypeChoiceTest {
 
     @ParameterizedTest
     @CsvSource({
-        "false, amd64, INT8",
-        "false, x86_64, INT8",
-        "false, aarch64, FP32",
-        "false, riscv64, FP32",
-        "true, amd64, BF16",
-        "true, aarch64, BF16"
+        ", amd64, INT8",
+        ", x86_64, INT8",
+        ", aarch64, FP32",
+        ", riscv64, FP32",
+        "80, amd64, BF16",
+        "90, aarch64, BF16",
+        "75, amd64, FP32",
+        "0, amd64, FP32"
     })
-    @DisplayName("'auto' is bf16 on a GPU, int8 on an x86-64 processor, and fp32 on another one")
-    void auto(boolean onGpu, String architecture, ComputeType expected) {
-        assertThat(ComputeTypeChoice.of("auto").resolve(onGpu, architecture)).isEqualTo(expected);
+    @DisplayName("'auto' is bf16 on a GPU that multiplies it, int8 on an x86-64 processor, and fp32 elsewhere")
+    void auto(Integer capability, String architecture, ComputeType expected) {
+        assertThat(ComputeTypeChoice.of("auto").resolve(gpu(capability), architecture))
+                .isEqualTo(expected);
     }
 
     @ParameterizedTest
-    @CsvSource({"fp32, true, amd64", "bf16, false, amd64", "int8, false, aarch64", "int8, true, amd64"})
+    @CsvSource({"fp32, 90, amd64", "bf16,, amd64", "bf16, 75, amd64", "int8,, aarch64", "int8, 90, amd64"})
     @DisplayName("A type that is named is used on every device and architecture")
-    void named(String name, boolean onGpu, String architecture) {
+    void named(String name, Integer capability, String architecture) {
         ComputeTypeChoice choice = ComputeTypeChoice.of(name);
         assertThat(choice).hasToString(name);
-        assertThat(choice.resolve(onGpu, architecture).label()).isEqualTo(name);
+        assertThat(choice.resolve(gpu(capability), architecture).label()).isEqualTo(name);
     }
 
     @Test
@@ -40,5 +44,10 @@ class ComputeTypeChoiceTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> ComputeTypeChoice.of("fp8"))
                 .withMessage("compute type must be one of auto, fp32, bf16, int8, not 'fp8'");
+    }
+
+    /** @param capability null for a processor */
+    private static OptionalInt gpu(Integer capability) {
+        return capability == null ? OptionalInt.empty() : OptionalInt.of(capability);
     }
 }

@@ -3,6 +3,7 @@ package io.tidemark.torch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.fixture.FixtureModel;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,7 +24,7 @@ class TorchTest {
 
     @BeforeAll
     void open() {
-        torch = Torch.open(new TorchOptions("cpu", 1));
+        torch = Torch.open(FixtureModel.OPTIONS);
         script = torch.script(new ScriptSource("Trial", "/torchscript/trial.torchscript"));
     }
 

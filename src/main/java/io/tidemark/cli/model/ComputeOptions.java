@@ -6,20 +6,21 @@ import io.tidemark.model.ComputeType;
 import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.Torch;
 import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /**
- * {@code --compute-type}, {@code --kernels} and {@code --deterministic} of the commands that load one model. They load
- * it on the CPU, as {@link ThreadsOption} says.
+ * {@code --compute-type}, {@code --kernels} and {@code --deterministic} of the commands that load one model.
  */
 public final class ComputeOptions {
 
     @Option(
             names = "--compute-type",
             paramLabel = "TYPE",
-            description = "fp32, bf16, int8, or auto: int8 on x86-64, otherwise fp32. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "fp32, bf16, int8, or auto: int8 on x86-64, otherwise fp32; bf16 on a GPU that has it. Default: ${DEFAULT-VALUE}.")
     private ComputeTypeChoice type;
 
     @Option(
@@ -46,10 +47,14 @@ public final class ComputeOptions {
         this.type = new ComputeTypeChoice(Optional.of(type));
     }
 
-    /** @throws CommandException when the type does not support {@code --deterministic} or {@code --kernels} */
-    public ModelOptions options() {
+    /**
+     * The options of a model on a device.
+     *
+     * @throws CommandException when the type does not support {@code --deterministic} or {@code --kernels}
+     */
+    public ModelOptions options(Torch torch) {
         try {
-            return new ModelOptions(type.resolve(false), deterministic).with(kernels);
+            return new ModelOptions(type.resolve(torch.gpuCapability()), deterministic).with(kernels);
         } catch (IllegalArgumentException e) {
             throw new CommandException(e.getMessage(), e);
         }

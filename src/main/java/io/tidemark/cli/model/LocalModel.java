@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** libtorch, a base model and adapters, which are closed together. */
@@ -36,19 +37,34 @@ public final class LocalModel implements AutoCloseable {
     /**
      * Loads a model; the caller closes it.
      *
-     * @throws CommandException when there is no folder
+     * @param compute the options of the model on the device
+     * @throws CommandException when there is no folder, the device can't be used, or {@code compute} throws it
      * @throws io.tidemark.model.InvalidModelException as {@link LanguageModel#load(Path, String, Torch, ModelOptions)}
      */
-    public static LocalModel open(Path folder, TorchOptions options, ModelOptions compute) {
+    public static LocalModel open(Path folder, TorchOptions options, Function<Torch, ModelOptions> compute) {
         if (!Files.isDirectory(folder)) {
             throw new CommandException("--model: there is no folder " + folder);
         }
-        Torch torch = Torch.open(options);
+        Torch torch = opened(() -> Torch.open(options));
         try {
-            return new LocalModel(torch, loaded(() -> LanguageModel.load(folder, NAME, torch, compute)));
+            ModelOptions model = compute.apply(torch);
+            return new LocalModel(torch, loaded(() -> LanguageModel.load(folder, NAME, torch, model)));
         } catch (RuntimeException e) {
             torch.close();
             throw e;
+        }
+    }
+
+    /**
+     * libtorch on the device of options.
+     *
+     * @throws CommandException when the device can't be used
+     */
+    public static Torch opened(Supplier<Torch> opening) {
+        try {
+            return opening.get();
+        } catch (IllegalStateException e) {
+            throw new CommandException(e.getMessage(), e);
         }
     }
 

@@ -14,6 +14,6 @@ public class LocalModelOptions extends ModelFolderOptions {
      * @throws io.tidemark.cli.console.CommandException as {@link ComputeOptions#options}
      */
     public final LocalModel open() {
-        return open(compute.options());
+        return open(compute::options);
     }
 }

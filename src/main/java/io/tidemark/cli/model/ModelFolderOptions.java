@@ -2,15 +2,17 @@ package io.tidemark.cli.model;
 
 import io.tidemark.decoder.LanguageModel;
 import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.Torch;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.function.Function;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code --model} and {@code --threads} of the commands that run a base model in this process, of any compute type. */
+/** {@code --model} and the device of the commands that run a base model in this process, of any compute type. */
 public class ModelFolderOptions {
 
     @Spec(Spec.Target.MIXEE)
@@ -24,15 +26,19 @@ public class ModelFolderOptions {
     private Path folder;
 
     @Mixin
-    private ThreadsOption threads = new ThreadsOption();
+    private DeviceOptions device = new DeviceOptions();
 
     /**
      * Loads the model; the caller closes it.
      *
-     * @throws io.tidemark.cli.console.CommandException when there is no folder
+     * @throws io.tidemark.cli.console.CommandException as {@link LocalModel#open}
      */
     public final LocalModel open(ModelOptions compute) {
-        return LocalModel.open(folder, threads.torch(), compute);
+        return open(torch -> compute);
+    }
+
+    final LocalModel open(Function<Torch, ModelOptions> compute) {
+        return LocalModel.open(folder, device.torch(), compute);
     }
 
     public final Path folder() {

@@ -38,7 +38,9 @@ record LoadedModel(Torch torch, LanguageModel model) implements AutoCloseable {
                     choice.name(),
                     torch,
                     new ModelOptions(
-                            choice.computeType().resolve(torch.isOnGpu()), choice.deterministic(), choice.kernels()));
+                            choice.computeType().resolve(torch.gpuCapability()),
+                            choice.deterministic(),
+                            choice.kernels()));
             try {
                 warmUp(model);
             } catch (RuntimeException e) {

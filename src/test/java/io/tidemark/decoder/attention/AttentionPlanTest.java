@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.decoder.attention.AttentionCall.Chunk;
 import io.tidemark.decoder.kvcache.KvBlock;
 import io.tidemark.decoder.kvcache.KvSlot;
+import io.tidemark.fixture.FixtureModel;
 import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -27,7 +27,7 @@ class AttentionPlanTest {
 
     private static final AttentionTiling DETERMINISTIC = new AttentionTiling(OptionalInt.empty(), 64, true);
 
-    private final Torch torch = Torch.open(new TorchOptions("cpu", 1));
+    private final Torch torch = Torch.open(FixtureModel.OPTIONS);
     private final KvBlock block = new KvBlock(torch.number(0), Optional.empty(), 16, 4096, 4096);
     private final List<KvSlot> slots =
             IntStream.range(0, 16).mapToObj(block::slot).toList();

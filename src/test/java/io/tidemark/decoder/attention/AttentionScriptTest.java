@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.decoder.script.DecoderLayouts.CallField;
 import io.tidemark.decoder.script.DecoderLayouts.CallKind;
 import io.tidemark.decoder.script.DecoderScript;
+import io.tidemark.fixture.FixtureModel;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.util.ArrayList;
@@ -42,7 +42,7 @@ class AttentionScriptTest {
 
     @BeforeAll
     void open() {
-        torch = Torch.open(new TorchOptions("cpu", 1));
+        torch = Torch.open(FixtureModel.OPTIONS);
         script = torch.script(DecoderScript.source("/torchscript/decoder-trial.torchscript"));
     }
 

@@ -4,9 +4,9 @@ import static io.tidemark.decoder.script.DecoderScript.NONE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.decoder.script.DecoderScript;
+import io.tidemark.fixture.FixtureModel;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.util.Arrays;
@@ -34,7 +34,7 @@ class KvCacheScriptTest {
 
     @BeforeAll
     void load() {
-        torch = Torch.open(new TorchOptions("cpu", 1));
+        torch = Torch.open(FixtureModel.OPTIONS);
         script = torch.script(DecoderScript.source("/torchscript/decoder-trial.torchscript"));
     }
 

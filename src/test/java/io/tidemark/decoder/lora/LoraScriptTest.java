@@ -6,10 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidemark.boundary.Boundary;
 import io.tidemark.decoder.script.DecoderLayouts.LoraSpanField;
 import io.tidemark.decoder.script.DecoderScript;
+import io.tidemark.fixture.FixtureModel;
+import io.tidemark.fixture.SupportedKernels;
 import io.tidemark.model.ComputeType;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.util.ArrayList;
@@ -50,7 +51,7 @@ class LoraScriptTest {
 
     @BeforeEach
     void load() {
-        torch = Torch.open(new TorchOptions("cpu", 1));
+        torch = Torch.open(FixtureModel.OPTIONS);
         script = torch.script(DecoderScript.source("/torchscript/decoder-trial.torchscript"));
         scope = new ValueScope();
     }
@@ -117,6 +118,7 @@ class LoraScriptTest {
 
     /** Installs random weights, returned as {@code [layer][module][out * in]}. */
     private float[][][] install(ComputeType type, boolean deterministic) {
+        SupportedKernels.assume(type);
         Value norm = ones(HIDDEN);
         script.call(
                         "install",

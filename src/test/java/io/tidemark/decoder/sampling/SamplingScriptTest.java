@@ -3,10 +3,10 @@ package io.tidemark.decoder.sampling;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidemark.decoder.script.DecoderLayouts.ParamColumn;
+import io.tidemark.fixture.FixtureModel;
 import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptSource;
 import io.tidemark.torch.Torch;
-import io.tidemark.torch.TorchOptions;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.nio.IntBuffer;
@@ -37,7 +37,7 @@ class SamplingScriptTest {
 
     @BeforeAll
     void open() {
-        torch = Torch.open(new TorchOptions("cpu", 1));
+        torch = Torch.open(FixtureModel.OPTIONS);
         script = torch.script(new ScriptSource(
                 "Decoder",
                 "/torchscript/constants.torchscript",

@@ -12,6 +12,7 @@ import io.tidemark.stream.settings.TidemarkSettings;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -52,7 +53,7 @@ class ModelPreloaderTest {
         TidemarkSettings exact =
                 TestSettings.with(Map.of("tidemark.engine.compute-type", "fp32", "tidemark.engine.kernels", "torch"));
         choice = ModelChoice.of(exact.model(), exact.engine());
-        assertThat(choice.computeType().resolve(true)).isEqualTo(ComputeType.FP32);
+        assertThat(choice.computeType().resolve(OptionalInt.of(90))).isEqualTo(ComputeType.FP32);
         assertThat(choice.kernels()).isEqualTo(Kernels.TORCH);
     }
 
