@@ -2,12 +2,14 @@ package io.tidemark.decoder;
 
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_STEP;
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_STEP_AND_SAMPLE;
+import static io.tidemark.decoder.script.DecoderMethod.SAMPLE_AGAIN;
 import static io.tidemark.decoder.script.DecoderMethod.STEP;
 import static io.tidemark.decoder.script.DecoderMethod.STEP_AND_SAMPLE;
 
 import io.tidemark.decoder.attention.AttentionTiling;
 import io.tidemark.decoder.kvcache.KvCache;
 import io.tidemark.decoder.lora.LoraLoader;
+import io.tidemark.decoder.lora.LoraStack;
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.decoder.lora.StoredAdapter;
 import io.tidemark.decoder.sampling.SampledToken;
@@ -26,13 +28,16 @@ import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
+import io.tidemark.torch.ValueScope;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiFunction;
 
 /**
  * The decoder on the device. One native call runs a step for all rows. Holds the base model's weights and no state of
@@ -45,12 +50,21 @@ public final class Decoder implements AutoCloseable {
     private final DecoderContext context;
     private final AttentionTiling tiling;
     private final KvCache kvCache;
+    /** Empty on a CPU, and in deterministic steps. */
+    private final Optional<LoraStack> stack;
+
     private final LongAdder nativeNanos = new LongAdder();
 
     private Decoder(DecoderContext context) {
         this.context = context;
-        this.tiling = AttentionTiling.of(context.config(), context.options().deterministic());
+        this.tiling = AttentionTiling.of(
+                context.config(),
+                context.options().deterministic(),
+                context.torch().isOnGpu());
         this.kvCache = new KvCache(context.torch(), context.script(), context.config(), context.isNative());
+        this.stack = context.torch().isOnGpu() && !context.options().deterministic()
+                ? Optional.of(new LoraStack(context.torch(), context.script()))
+                : Optional.empty();
     }
 
     /**
@@ -75,7 +89,7 @@ public final class Decoder implements AutoCloseable {
                     kernels,
                     new OperatorThreads(torch, kernels.isFamily()),
                     LoraWeights.none(script),
-                    DecoderContext.EmptyLists.of(script)));
+                    DecoderContext.EmptyLists.of(torch, script)));
         } catch (RuntimeException e) {
             DecoderContext.close(script, kernels);
             throw e;
@@ -88,7 +102,11 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderException if libtorch could not run it
      */
     public List<SampledToken> step(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch);
+        return withStack(batch, this::step);
+    }
+
+    private List<SampledToken> step(List<StepRow> batch, StackPlan stacked) {
+        StepPlan plan = new StepPlan(batch, stacked);
         List<StepRow> sampled = plan.sampled();
         SamplingBatch sampling = new SamplingBatch(
                 sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
@@ -96,7 +114,37 @@ public final class Decoder implements AutoCloseable {
                 Value result = context.isNative()
                         ? timedCall(NATIVE_STEP_AND_SAMPLE, arguments.forNativeTokens(sampling))
                         : timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling))) {
-            return inBatchOrder(batch, sampled, sampling.tokens(result));
+            return inBatchOrder(batch, sampled, tokens(arguments, sampling, result));
+        }
+    }
+
+    /** The tokens of {@code sample_rows}; samples rows again whose tokens are not certain. */
+    private List<SampledToken> tokens(StepArguments arguments, SamplingBatch sampling, Value result) {
+        try (ValueScope scope = new ValueScope()) {
+            List<Value> first = result.toList();
+            first.forEach(scope::add);
+            double[] numbers = first.get(0).toDoubles();
+            if (!sampling.isCertain(numbers)) {
+                Value again = scope.add(timedCall(SAMPLE_AGAIN, arguments.forTokensAgain(first.get(1), sampling)));
+                List<Value> second = again.toList();
+                second.forEach(scope::add);
+                numbers = second.get(0).toDoubles();
+            }
+            return sampling.tokens(numbers);
+        }
+    }
+
+    /** Runs a step; on a GPU, steps of several threads run one after another, because they share the stack. */
+    private <T> T withStack(List<StepRow> batch, BiFunction<List<StepRow>, StackPlan, T> step) {
+        if (stack.isEmpty()) {
+            return step.apply(batch, StackPlan.none());
+        }
+        synchronized (stack.get()) {
+            try {
+                return step.apply(batch, StackPlan.of(batch, stack.get()));
+            } catch (ScriptException e) {
+                throw new DecoderException(e);
+            }
         }
     }
 
@@ -107,7 +155,11 @@ public final class Decoder implements AutoCloseable {
      * @throws DecoderException if libtorch could not run it
      */
     public List<float[]> logits(List<StepRow> batch) {
-        StepPlan plan = new StepPlan(batch);
+        return withStack(batch, this::logits);
+    }
+
+    private List<float[]> logits(List<StepRow> batch, StackPlan stacked) {
+        StepPlan plan = new StepPlan(batch, stacked);
         List<StepRow> sampled = plan.sampled();
         int vocabulary = config().vocabularySize();
         try (StepArguments arguments = new StepArguments(context, plan, tiling);
@@ -150,6 +202,14 @@ public final class Decoder implements AutoCloseable {
     /** Teacher-forced passes of the base model, on the same weights. */
     public TeacherForcing teacherForcing() {
         return teacherForcing(context.noAdapter());
+    }
+
+    /**
+     * Limits the memory of the second copies of adapters that a GPU reads in steps with several adapters; without a
+     * limit, they are as many as a step has. Has no effect on a CPU.
+     */
+    public void limitStack(long bytes) {
+        stack.ifPresent(all -> all.limit(bytes));
     }
 
     /** Allocates and copies the KV cache. */
@@ -225,6 +285,7 @@ public final class Decoder implements AutoCloseable {
 
     @Override
     public void close() {
+        stack.ifPresent(LoraStack::close);
         context.close();
     }
 }

@@ -2,8 +2,8 @@ package io.tidemark.decoder;
 
 import static io.tidemark.decoder.script.DecoderMethod.NATIVE_CLOSE_MODEL;
 import static io.tidemark.decoder.script.DecoderMethod.NO_ADAPTERS;
-import static io.tidemark.decoder.script.DecoderMethod.NO_MASKS;
 import static io.tidemark.decoder.script.DecoderMethod.NO_OVERRIDES;
+import static io.tidemark.decoder.script.DecoderMethod.NO_STACKS;
 
 import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.Kernels;
@@ -13,6 +13,7 @@ import io.tidemark.torch.Script;
 import io.tidemark.torch.ScriptException;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 
 /**
@@ -68,15 +69,20 @@ record DecoderContext(
      *
      * @param masks a tensor without elements
      */
-    record EmptyLists(Value adapters, Value overrides, Value masks) implements AutoCloseable {
+    record EmptyLists(Value adapters, Value stacks, Value overrides, Value masks) implements AutoCloseable {
 
-        static EmptyLists of(Script script) {
-            return new EmptyLists(script.call(NO_ADAPTERS), script.call(NO_OVERRIDES), script.call(NO_MASKS));
+        static EmptyLists of(Torch torch, Script script) {
+            return new EmptyLists(
+                    script.call(NO_ADAPTERS),
+                    script.call(NO_STACKS),
+                    script.call(NO_OVERRIDES),
+                    torch.hostBytes(ByteBuffer.allocateDirect(0)));
         }
 
         @Override
         public void close() {
             adapters.close();
+            stacks.close();
             overrides.close();
             masks.close();
         }

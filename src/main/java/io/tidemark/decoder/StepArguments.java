@@ -13,7 +13,9 @@ import io.tidemark.decoder.script.PartList;
 import io.tidemark.torch.Torch;
 import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * The arguments of one call of {@code step.torchscript}, by {@link StepArgument}, or of {@code native.torchscript}, by
@@ -66,25 +68,35 @@ final class StepArguments implements AutoCloseable {
     }
 
     private Value[] withSampling(Value[] all, SamplingBatch sampling) {
-        Value[] last = sampling(sampling);
+        Value[] last = sampling(sampling, false);
         System.arraycopy(last, 0, all, all.length - last.length, last.length);
         return all;
     }
 
+    /** The arguments of {@link DecoderMethod#SAMPLE_AGAIN}. */
+    Value[] forTokensAgain(Value logits, SamplingBatch sampling) {
+        return Stream.concat(Stream.of(logits), Arrays.stream(sampling(sampling, true)))
+                .toArray(Value[]::new);
+    }
+
     /** The last arguments of the methods that sample, in order. */
-    private Value[] sampling(SamplingBatch sampling) {
+    private Value[] sampling(SamplingBatch sampling, boolean whole) {
         Value masks = sampling.masks()
-                .map(bits -> scope.add(context.torch().bytes(bits)))
+                .map(bits -> scope.add(context.torch().hostBytes(bits)))
                 .orElse(context.empty().masks());
         return new Value[] {
-            numbers(sampling.inputs().numbers()), numbers(sampling.inputs().sizes()), numbers(sampling.sizes()), masks
+            numbers(sampling.inputs().numbers()),
+            numbers(sampling.inputs().sizes()),
+            numbers(sampling.sizes(whole)),
+            masks
         };
     }
 
     private Value[] step(DecoderMethod method) {
         Torch torch = context.torch();
         AttentionPlan attention = plan.attention(tiling);
-        PartList<PlanPart> parts = plan.parts(attention);
+        StackPlan.Numbers stacked = plan.stacked(context.config().numLayers());
+        PartList<PlanPart> parts = plan.parts(attention, stacked);
         Value[] all = new Value[method.parameters().size()];
         set(all, StepArgument.PLAN, numbers(parts.numbers()));
         set(all, StepArgument.PLAN_SIZES, numbers(parts.sizes()));
@@ -95,6 +107,13 @@ final class StepArguments implements AutoCloseable {
                 list(plan.blocks().stream().map(KvBlock::cache).toList()));
         set(all, StepArgument.LORA_SPANS, scope.add(torch.numberLists(plan.loraNumbers())));
         set(all, StepArgument.ADAPTERS, adapters());
+        set(
+                all,
+                StepArgument.STACKS,
+                plan.stack()
+                        .map(stack -> list(List.of(stack)))
+                        .orElse(context.empty().stacks()));
+        set(all, StepArgument.STACKED_LAYERS, scope.add(torch.numberLists(stacked.layers())));
         set(all, StepArgument.OVERRIDE_SPANS, scope.add(torch.numberLists(plan.overrideNumbers())));
         set(all, StepArgument.OVERRIDES, overrides());
         return all;

@@ -13,9 +13,11 @@ import io.tidemark.decoder.script.DecoderLayouts.PlanPart;
 import io.tidemark.decoder.script.DecoderLayouts.SegmentField;
 import io.tidemark.decoder.script.NativeHandle;
 import io.tidemark.decoder.script.PartList;
+import io.tidemark.torch.Value;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
@@ -29,6 +31,7 @@ final class StepPlan {
     private final List<KvBlock> blocks;
     private final List<PlannedRow> rows = new ArrayList<>();
     private final List<PlannedRow> sampled;
+    private final StackPlan stack;
     private final int tokens;
     private final List<LoraSpan> loraSpans;
     private final List<OverrideSpan> overrideSpans;
@@ -73,10 +76,13 @@ final class StepPlan {
      */
     record OverrideSpan(int firstToken, int endToken, int firstSampled, int endSampled, LoraWeights weights) {}
 
-    StepPlan(List<StepRow> batch) {
+    /** @param stack the rows that multiply with a stack; they are the first of the step */
+    StepPlan(List<StepRow> batch, StackPlan stack) {
+        this.stack = stack;
         blocks = batch.stream().map(row -> row.slot().block()).distinct().toList();
         List<StepRow> ordered = new ArrayList<>(batch);
-        ordered.sort(Comparator.comparing(StepRow::effectiveBoundary)
+        ordered.sort(Comparator.comparing(stack::contains)
+                .thenComparing(StepRow::effectiveBoundary)
                 .reversed()
                 .thenComparingInt(row -> System.identityHashCode(row.lora().orElse(null)))
                 .thenComparing(row -> row.tokens().size() > 1)
@@ -96,7 +102,7 @@ final class StepPlan {
     private List<LoraSpan> findLoraSpans() {
         List<LoraSpan> spans = new ArrayList<>();
         for (PlannedRow planned : rows) {
-            if (!planned.row().hasLora()) {
+            if (!planned.row().hasLora() || stack.contains(planned.row())) {
                 continue;
             }
             Boundary boundary = planned.row().boundary();
@@ -153,7 +159,17 @@ final class StepPlan {
         return blocks;
     }
 
-    /** Tokens without LoRA are in no span. */
+    /** The stack that rows of the step multiply with. */
+    Optional<Value> stack() {
+        return stack.tensors();
+    }
+
+    StackPlan.Numbers stacked(int layers) {
+        return stack.numbers(
+                rows.stream().map(PlannedRow::row).filter(stack::contains).toList(), layers);
+    }
+
+    /** Tokens without LoRA, and those of the stack, are in no span. */
     List<LoraSpan> loraSpans() {
         return loraSpans;
     }
@@ -163,7 +179,7 @@ final class StepPlan {
     }
 
     /** The plan as the script takes it. */
-    PartList<PlanPart> parts(AttentionPlan attention) {
+    PartList<PlanPart> parts(AttentionPlan attention, StackPlan.Numbers stacked) {
         PartList<PlanPart> parts = new PartList<>(PlanPart.class);
         parts.set(PlanPart.IDS, ids());
         parts.set(PlanPart.POSITIONS, positions());
@@ -171,6 +187,8 @@ final class StepPlan {
         parts.set(PlanPart.SLOTS, attention.slots());
         parts.set(PlanPart.ORDER, attention.order());
         parts.set(PlanPart.RESTORED_ORDER, attention.restoredOrder());
+        parts.set(PlanPart.STACKED_ROWS, stacked.rows());
+        parts.set(PlanPart.STACKED_POSITIONS, stacked.positions());
         return parts;
     }
 

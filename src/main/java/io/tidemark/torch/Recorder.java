@@ -14,8 +14,8 @@ interface Recorder {
     /**
      * A value was created from Java values.
      *
-     * @param kind    {@code uint8}, {@code int64}, {@code float32} or {@code float64} for tensors, otherwise
-     *                {@code literal}
+     * @param kind    {@code uint8}, {@code host_uint8} on the CPU, {@code int64}, {@code float32} or {@code float64}
+     *                for tensors, otherwise {@code literal}
      * @param content a byte buffer, an array, a number, a boolean or a list of arrays
      */
     default void created(Value value, String kind, Object content) {}

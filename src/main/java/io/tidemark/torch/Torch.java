@@ -25,11 +25,15 @@ import java.util.OptionalLong;
 public final class Torch implements AutoCloseable {
 
     private final PtNDManager manager;
+    /** Creates tensors on the CPU. */
+    private final PtNDManager host;
+
     private final Recorder recorder;
     private final ThreadSetup threads;
 
     private Torch(TorchOptions options, Recorder recorder) {
         this.manager = Devices.open(options.device());
+        this.host = Devices.open("cpu");
         this.recorder = recorder;
         this.threads = new ThreadSetup(options.threads(), isOnGpu());
     }
@@ -92,6 +96,17 @@ public final class Torch implements AutoCloseable {
     public Value bytes(ByteBuffer bytes) {
         PtNDArray shared = manager.create(bytes.slice(), new Shape(bytes.remaining()), DataType.UINT8);
         return recorded("uint8", bytes, new Value(IValue.from(shared), shared, this));
+    }
+
+    /**
+     * A tensor {@code [bytes.remaining()]} of uint8 in the memory of the host, also if the device is a GPU. It shares
+     * the memory of the buffer, as that of {@link #bytes} does on a CPU.
+     *
+     * @param bytes a direct buffer
+     */
+    public Value hostBytes(ByteBuffer bytes) {
+        PtNDArray shared = host.create(bytes.slice(), new Shape(bytes.remaining()), DataType.UINT8);
+        return recorded("host_uint8", bytes, new Value(IValue.from(shared), shared, this));
     }
 
     /** Creates an {@code int} of TorchScript. */
@@ -192,6 +207,7 @@ public final class Torch implements AutoCloseable {
     @Override
     public void close() {
         recorder.end();
+        host.close();
         manager.close();
     }
 

@@ -45,9 +45,7 @@ public final class Value implements AutoCloseable {
 
     /** The elements of a float64 tensor in row-major order. */
     public double[] toDoubles() {
-        try (PtNDArray array = value.toTensor(torch.manager())) {
-            return recorded("float64", array.toDoubleArray());
-        }
+        return recorded("float64", read(PtNDArray::toDoubleArray));
     }
 
     /** The value of an {@code int}. */

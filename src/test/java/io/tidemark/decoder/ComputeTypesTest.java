@@ -34,10 +34,13 @@ class ComputeTypesTest {
         torch.close();
     }
 
-    /** On processors without VNNI, activations of int8 have 7 bits, and the error is larger. */
+    /**
+     * On processors without VNNI, activations of int8 have 7 bits, and the error is larger. On a GPU, adapters and the
+     * outputs of linears are bf16 too.
+     */
     @ParameterizedTest
     @CsvSource({
-        "BF16, TORCH, 0.02",
+        "BF16, TORCH, 0.03",
         "INT8, TORCH, 0.15",
         "INT8, AUTO, 0.15",
         "INT8, AMX, 0.15",

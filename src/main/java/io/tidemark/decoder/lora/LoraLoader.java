@@ -76,7 +76,7 @@ public final class LoraLoader {
             long bytes = number(ADAPTER_BYTES, tensors)
                     + overrides.map(value -> number(OVERRIDE_BYTES, value)).orElse(0L);
             scope.release();
-            return LoraWeights.inScript(tensors, overrides, bytes);
+            return LoraWeights.inScript(tensors, overrides, isPlain(adapter.layers()), bytes);
         }
     }
 

@@ -13,12 +13,19 @@ public final class LoraWeights implements AutoCloseable {
     private final Optional<Value> tensors;
     private final Optional<NativeHandle> handle;
     private final Optional<Value> overrides;
+    private final boolean isPlain;
     private final long bytes;
 
-    private LoraWeights(Optional<Value> tensors, Optional<NativeHandle> handle, Optional<Value> overrides, long bytes) {
+    private LoraWeights(
+            Optional<Value> tensors,
+            Optional<NativeHandle> handle,
+            Optional<Value> overrides,
+            boolean isPlain,
+            long bytes) {
         this.tensors = tensors;
         this.handle = handle;
         this.overrides = overrides;
+        this.isPlain = isPlain;
         this.bytes = bytes;
     }
 
@@ -27,10 +34,11 @@ public final class LoraWeights implements AutoCloseable {
      *
      * @param tensors   see {@link #tensors}
      * @param overrides see {@link #overrides}
+     * @param isPlain   see {@link #isPlain}
      * @param bytes     bytes of all tensors on the device
      */
-    static LoraWeights inScript(Value tensors, Optional<Value> overrides, long bytes) {
-        return new LoraWeights(Optional.of(tensors), Optional.empty(), overrides, bytes);
+    static LoraWeights inScript(Value tensors, Optional<Value> overrides, boolean isPlain, long bytes) {
+        return new LoraWeights(Optional.of(tensors), Optional.empty(), overrides, isPlain, bytes);
     }
 
     /**
@@ -41,12 +49,12 @@ public final class LoraWeights implements AutoCloseable {
      * @param bytes     bytes of the adapter and of the overrides
      */
     static LoraWeights inNativeDecoder(NativeHandle handle, Optional<Value> overrides, long bytes) {
-        return new LoraWeights(Optional.empty(), Optional.of(handle), overrides, bytes);
+        return new LoraWeights(Optional.empty(), Optional.of(handle), overrides, false, bytes);
     }
 
     /** A placeholder for steps without adapters. */
     public static LoraWeights none(Script script) {
-        return inScript(script.call(NO_ADAPTER), Optional.empty(), 0);
+        return inScript(script.call(NO_ADAPTER), Optional.empty(), false, 0);
     }
 
     /**
@@ -73,6 +81,11 @@ public final class LoraWeights implements AutoCloseable {
     /** Whether the adapter differs from the base model at every boundary, also at boundary 0. */
     public boolean hasOverrides() {
         return overrides.isPresent();
+    }
+
+    /** Whether {@link #tensors} has LoRA without DoRA and biases, which a {@link LoraStack} takes. */
+    public boolean isPlain() {
+        return isPlain;
     }
 
     /** Bytes on the device. */

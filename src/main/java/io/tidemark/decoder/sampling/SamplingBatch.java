@@ -5,14 +5,13 @@ import io.tidemark.decoder.script.DecoderLayouts.BiasColumn;
 import io.tidemark.decoder.script.DecoderLayouts.CountColumn;
 import io.tidemark.decoder.script.DecoderLayouts.MaskColumn;
 import io.tidemark.decoder.script.DecoderLayouts.ParamColumn;
-import io.tidemark.decoder.script.DecoderLayouts.SamplingOutput;
+import io.tidemark.decoder.script.DecoderLayouts.SampledPart;
 import io.tidemark.decoder.script.DecoderLayouts.SamplingPart;
 import io.tidemark.decoder.script.DecoderLayouts.SamplingSize;
 import io.tidemark.decoder.script.PartList;
-import io.tidemark.torch.Value;
-import io.tidemark.torch.ValueScope;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -104,49 +103,58 @@ public final class SamplingBatch {
         return all.stream().findFirst();
     }
 
-    /** How many rows are sampled in which way, a {@link SamplingSize} list. */
-    public long[] sizes() {
+    /**
+     * How many rows are sampled in which way, a {@link SamplingSize} list.
+     *
+     * @param whole whether a GPU samples with top-k and top-p among the whole vocabulary
+     */
+    public long[] sizes(boolean whole) {
         long[] sizes = new long[SamplingSize.values().length];
         sizes[SamplingSize.GREEDY.ordinal()] = processed(Method.GREEDY);
         sizes[SamplingSize.FULL_VOCABULARY.ordinal()] = processed(Method.FULL_VOCABULARY);
         sizes[SamplingSize.TOP_K.ordinal()] = processed(Method.TOP_K);
         sizes[SamplingSize.TOP_P.ordinal()] = processed(Method.TOP_P);
         sizes[SamplingSize.ALTERNATIVES.ordinal()] = maxAlternatives();
+        sizes[SamplingSize.WHOLE.ordinal()] = whole ? 1 : 0;
         return sizes;
     }
 
-    /** The token of each row, from the list of tensors that the script returns. */
-    public List<SampledToken> tokens(Value result) {
-        try (ValueScope scope = new ValueScope()) {
-            List<Value> tensors = result.toList();
-            tensors.forEach(scope::add);
-            long[] ids = tensors.get(SamplingOutput.TOKENS.ordinal()).toLongs();
-            List<SampledToken> tokens = new ArrayList<>();
-            indices().forEach(i -> tokens.add(new SampledToken((int) ids[i], ids[rows.size() + i] != 0, 0, List.of())));
-            if (!reported.isEmpty()) {
-                addLogprobs(
-                        tokens,
-                        tensors.get(SamplingOutput.LOGPROBS.ordinal()).toFloats(),
-                        tensors.get(SamplingOutput.TOP_TOKENS.ordinal()),
-                        tensors.get(SamplingOutput.TOP_LOGPROBS.ordinal()));
-            }
-            return tokens;
-        }
+    /** Whether all tokens are final, from what the script returns: the parts of {@link SampledPart}. */
+    public boolean isCertain(double[] numbers) {
+        return Arrays.stream(numbers, start(SampledPart.CERTAIN), start(SampledPart.LOGPROBS))
+                .allMatch(certain -> certain != 0);
     }
 
-    private void addLogprobs(List<SampledToken> tokens, float[] logprobs, Value topTokens, Value topLogprobs) {
-        int width = maxAlternatives();
-        long[] ids = width == 0 ? new long[0] : topTokens.toLongs();
-        float[] values = width == 0 ? new float[0] : topLogprobs.toFloats();
+    /** The token of each row, from what the script returns: the parts of {@link SampledPart}. */
+    public List<SampledToken> tokens(double[] numbers) {
+        List<SampledToken> tokens = new ArrayList<>();
+        indices()
+                .forEach(i -> tokens.add(
+                        new SampledToken((int) numbers[i], numbers[start(SampledPart.FINITE) + i] != 0, 0, List.of())));
         for (int i = 0; i < reported.size(); i++) {
-            int start = i * width;
             int row = reported.get(i);
+            int first = i * maxAlternatives();
             List<TopToken> best = IntStream.range(
-                            start, start + rows.get(row).top().orElseThrow())
-                    .mapToObj(at -> new TopToken((int) ids[at], values[at]))
+                            first, first + rows.get(row).top().orElseThrow())
+                    .mapToObj(at -> new TopToken((int) numbers[start(SampledPart.TOP_TOKENS) + at], (float)
+                            numbers[start(SampledPart.TOP_LOGPROBS) + at]))
                     .toList();
-            tokens.set(row, tokens.get(row).withLogprobs(logprobs[i], best));
+            tokens.set(row, tokens.get(row).withLogprobs((float) numbers[start(SampledPart.LOGPROBS) + i], best));
         }
+        return tokens;
+    }
+
+    /** Where a part begins among the numbers that the script returns. */
+    private int start(SampledPart part) {
+        int alternatives = reported.size() * maxAlternatives();
+        return switch (part) {
+            case TOKENS -> 0;
+            case FINITE -> rows.size();
+            case CERTAIN -> 2 * rows.size();
+            case LOGPROBS -> 3 * rows.size();
+            case TOP_TOKENS -> 3 * rows.size() + reported.size();
+            case TOP_LOGPROBS -> 3 * rows.size() + reported.size() + alternatives;
+        };
     }
 
     private static Method method(TokenSampling row) {

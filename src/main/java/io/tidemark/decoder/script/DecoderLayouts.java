@@ -32,6 +32,7 @@ public final class DecoderLayouts {
                         CallField.class,
                         CallKind.class,
                         LoraSpanField.class,
+                        StackedLayerField.class,
                         OverrideSpanField.class,
                         SamplingPart.class,
                         SamplingSize.class,
@@ -39,7 +40,7 @@ public final class DecoderLayouts {
                         CountColumn.class,
                         BiasColumn.class,
                         MaskColumn.class,
-                        SamplingOutput.class)
+                        SampledPart.class)
                 .map(Layout::of)
                 .toList();
     }
@@ -137,7 +138,11 @@ public final class DecoderLayouts {
         /** The token of each row {@code [rows]}; empty if rows and tokens have the same order. */
         ORDER,
         /** The row of each token {@code [tokens]}; empty if rows and tokens have the same order. */
-        RESTORED_ORDER
+        RESTORED_ORDER,
+        /** The token of each row of the products with a stack {@code [places * width]}; any token if it is absent. */
+        STACKED_ROWS,
+        /** The row of the products of each of the first tokens {@code [stacked tokens]}. */
+        STACKED_POSITIONS
     }
 
     /** The parts of a step's plan in the native path, like {@link PlanPart}. */
@@ -227,6 +232,14 @@ public final class DecoderLayouts {
         }
     }
 
+    /** What a layer computes of a stack of adapters. */
+    public enum StackedLayerField {
+        /** The number of first rows whose adapters are in effect. */
+        ROWS,
+        /** The number of first places that have these adapters. */
+        PLACES
+    }
+
     /** The numbers of a span: rows of a pass that share an adapter with overrides. */
     public enum OverrideSpanField {
         FIRST,
@@ -280,7 +293,9 @@ public final class DecoderLayouts {
         /** How many processed rows are sampled with top-p but not top-k. */
         TOP_P,
         /** How many of the most likely tokens each report has. */
-        ALTERNATIVES
+        ALTERNATIVES,
+        /** 1 if a GPU samples with top-k and top-p among the whole vocabulary, 0 if it tries the most likely first. */
+        WHOLE
     }
 
     /** The parameters of a processed row. */
@@ -323,10 +338,14 @@ public final class DecoderLayouts {
         MASK
     }
 
-    /** The tensors that sampling returns; only the first one without reports. */
-    public enum SamplingOutput {
-        /** The token of each row, followed by 1 for each row whose logits are all finite and 0 for others. */
+    /** The parts of what sampling returns, one after another in float64. */
+    public enum SampledPart {
+        /** The token of each row {@code [rows]}. */
         TOKENS,
+        /** 1 for each row whose logits are all finite, 0 for others {@code [rows]}. */
+        FINITE,
+        /** 0 for each row that must be sampled again among the whole vocabulary, 1 for others {@code [rows]}. */
+        CERTAIN,
         /** The log-probability of the token of each report {@code [reports]}. */
         LOGPROBS,
         /** The most likely tokens of each report {@code [reports, alternatives]}. */

@@ -56,7 +56,13 @@ public enum DecoderMethod implements ScriptMethod {
     STEP_AND_SAMPLE(EnumSet.allOf(StepArgument.class)),
     NO_ADAPTERS(),
     NO_OVERRIDES(),
-    NO_MASKS(),
+    NO_STACKS(),
+    SAMPLE_AGAIN("logits", "sampling_inputs", "sampling_parts", "sampling_sizes", "masks"),
+    // lora_stack.torchscript
+    STACK_PLACE_BYTES("adapters"),
+    NEW_STACK("adapters", "places"),
+    STACK_TAKES("stack", "adapter"),
+    SET_PLACE("stack", "place", "adapter"),
     // forced.torchscript
     EMBED("ids", "override_spans", "overrides"),
     WITH_COPY_OF_LAST("states"),
@@ -128,6 +134,8 @@ public enum DecoderMethod implements ScriptMethod {
         CACHES,
         LORA_SPANS,
         ADAPTERS,
+        STACKS,
+        STACKED_LAYERS,
         OVERRIDE_SPANS,
         OVERRIDES,
         SAMPLING_INPUTS,

@@ -15,6 +15,7 @@ public final class DecoderScript {
             "base",
             "projection",
             "lora",
+            "lora_stack",
             "layer",
             "overrides",
             "kv_cache",

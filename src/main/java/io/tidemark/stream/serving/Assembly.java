@@ -222,11 +222,11 @@ final class Assembly implements AutoCloseable {
     }
 
     private Service adapters() {
+        long budget = settings.engine().adapterBytes().asLongValue();
+        long copies = loaded.model().decoder().isOnGpu() ? budget / 2 : 0;
+        loaded.model().decoder().limitStack(copies);
         store = new AdapterStore(
-                loaded.model(),
-                settings.engine().adapterBytes().asLongValue(),
-                weights(),
-                settings.engine().adapterLoadLimit());
+                loaded.model(), budget - copies, weights(), settings.engine().adapterLoadLimit());
         everyTick(store::tick);
         folders.forEach(store::register);
         AdapterMetrics.bind(registry, store);
