@@ -23,7 +23,7 @@ import sys
 
 import torch
 
-TYPES = {"uint8": torch.uint8, "int64": torch.int64, "float32": torch.float32, "float64": torch.float64}
+TYPES = {"uint8": torch.uint8, "host_uint8": torch.uint8, "int64": torch.int64, "float32": torch.float32, "float64": torch.float64}
 
 
 class Replay:
@@ -51,8 +51,7 @@ class Replay:
             if "script" in call:
                 self.values[call["script"]] = torch.jit.load(str(self.folder / call["file"]), map_location=self.device)
             elif "make" in call:
-                literal = call["make"] == "literal"
-                self.values[call["id"]] = call["value"] if literal else self.tensor(call["make"], call).to(self.device)
+                self.values[call["id"]] = self.make(call)
             elif "list" in call:
                 self.values[call["id"]] = [self.values[i] for i in call["list"]]
             elif "call" in call:
@@ -64,6 +63,12 @@ class Replay:
                 self.compare(call, tolerance)
             else:
                 self.values.pop(call["drop"], None)
+
+    def make(self, call):
+        if call["make"] == "literal":
+            return call["value"]
+        tensor = self.tensor(call["make"], call)
+        return tensor if call["make"] == "host_uint8" else tensor.to(self.device)
 
     def call(self, call):
         if self.device.type == "meta" and call["id"] in self.literals:

@@ -48,7 +48,8 @@ final class VerifyCommand extends ConsoleCommand {
             names = "--record",
             paramLabel = "DIR",
             description =
-                    "Record all calls of libtorch with their results for tools/gpu_check.py on a machine with a GPU.")
+                    "Record all calls of libtorch with their results, and those of sampled requests, for tools/gpu_check.py"
+                            + " on a machine with a GPU.")
     private Optional<Path> record = Optional.empty();
 
     /** Folders to search, or one adapter of one model. */
@@ -100,7 +101,7 @@ final class VerifyCommand extends ConsoleCommand {
         try (Torch torch = LocalModel.opened(
                 () -> record.map(folder -> Torch.recording(where, folder)).orElseGet(() -> Torch.open(where)))) {
             ModelOptions options = compute.options(torch);
-            Verification verification = new Verification(torch, options, verdict -> {
+            Verification verification = new Verification(torch, options, record.isPresent(), verdict -> {
                 out().println(verdict.adapter() + "  " + verdict.line());
                 out().flush();
             });

@@ -3,6 +3,7 @@ package io.tidemark.verification;
 import io.tidemark.adapter.AdapterStore;
 import io.tidemark.adapter.InvalidAdapterException;
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.decoder.lora.LoraWeights;
 import io.tidemark.model.InvalidModelException;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
@@ -24,16 +25,29 @@ import java.util.stream.Stream;
  */
 public final class Verification {
 
+    private static final System.Logger LOG = System.getLogger(Verification.class.getName());
+
     private final Torch torch;
     private final ModelOptions options;
+    private final boolean isRecorded;
     private final Consumer<Verdict> listener;
     /** What computes the models that were loaded; the same for all. */
     private Optional<Kernels> kernels = Optional.empty();
 
     /** @param listener receives each verdict as soon as it is known, on the calling thread */
     public Verification(Torch torch, ModelOptions options, Consumer<Verdict> listener) {
+        this(torch, options, false, listener);
+    }
+
+    /**
+     * @param isRecorded whether the adapters of a model also answer sampled requests, so that a recording
+     *                   has all that a worker does
+     * @param listener   receives each verdict as soon as it is known, on the calling thread
+     */
+    public Verification(Torch torch, ModelOptions options, boolean isRecorded, Consumer<Verdict> listener) {
         this.torch = torch;
         this.options = options;
+        this.isRecorded = isRecorded;
         this.listener = listener;
     }
 
@@ -61,10 +75,30 @@ public final class Verification {
         try (LanguageModel model = LanguageModel.load(modelFolder, "base", torch, options)) {
             kernels = Optional.of(model.kernels());
             adapters.forEach(adapter -> verdicts.add(report(verdict(model, adapter))));
+            if (isRecorded) {
+                sample(model, adapters);
+            }
         } catch (InvalidModelException e) {
             adapters.forEach(adapter -> verdicts.add(report(refused(adapter, e.isUnsupported(), e))));
         }
         return verdicts;
+    }
+
+    /** Runs sampled requests with the adapters that are supported. */
+    private static void sample(LanguageModel model, List<Path> adapters) {
+        try (AdapterStore store = new AdapterStore(model)) {
+            List<LoraWeights> loaded = new ArrayList<>();
+            for (Path adapter : adapters) {
+                try {
+                    loaded.add(store.load(adapter.toString(), adapter).weights());
+                } catch (InvalidAdapterException e) {
+                    LOG.log(System.Logger.Level.DEBUG, "not recorded, as the verdict says", e);
+                }
+            }
+            if (!loaded.isEmpty()) {
+                new SampledRequests(model, loaded).run();
+            }
+        }
     }
 
     private static Verdict verdict(LanguageModel model, Path adapter) {
