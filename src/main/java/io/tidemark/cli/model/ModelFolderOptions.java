@@ -1,6 +1,8 @@
 package io.tidemark.cli.model;
 
 import io.tidemark.decoder.LanguageModel;
+import io.tidemark.model.ComputeType;
+import io.tidemark.model.ComputeTypeChoice;
 import io.tidemark.model.ModelOptions;
 import io.tidemark.torch.Torch;
 import java.nio.file.Path;
@@ -39,6 +41,17 @@ public class ModelFolderOptions {
 
     final LocalModel open(Function<Torch, ModelOptions> compute) {
         return LocalModel.open(folder, device.torch(), compute);
+    }
+
+    /**
+     * The type of a choice on the device.
+     *
+     * @throws io.tidemark.cli.console.CommandException when the device can't be used
+     */
+    public final ComputeType resolve(ComputeTypeChoice choice) {
+        try (Torch torch = LocalModel.opened(() -> Torch.open(device.torch()))) {
+            return choice.resolve(torch.gpuCapability());
+        }
     }
 
     public final Path folder() {

@@ -140,7 +140,7 @@ final class BenchDecodeCommand extends ConsoleCommand {
             throw wrongUse("--temperature must be 0 or more");
         }
         List<ModelOptions> options = new ArrayList<>(types.stream()
-                .map(type -> new ModelOptions(type.resolve(false)))
+                .map(type -> new ModelOptions(model.resolve(type)))
                 .toList());
         if (deterministic) {
             options.add(new ModelOptions(ComputeType.INT8, true));
