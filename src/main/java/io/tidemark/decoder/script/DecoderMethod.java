@@ -123,6 +123,7 @@ public enum DecoderMethod implements ScriptMethod {
         WINDOWS,
         COMPUTE_TYPE,
         DETERMINISTIC,
+        ON_GPU,
         KERNELS
     }
 

@@ -141,6 +141,7 @@ public final class BaseWeights {
                 InstallArgument.COMPUTE_TYPE,
                 scope.add(torch.number(options.computeType().ordinal())));
         arguments.put(InstallArgument.DETERMINISTIC, scope.add(torch.flag(options.deterministic())));
+        arguments.put(InstallArgument.ON_GPU, scope.add(torch.flag(torch.isOnGpu())));
         arguments.put(InstallArgument.KERNELS, scope.add(torch.number(kernels)));
         loader.script().call(INSTALL, arguments.values().toArray(Value[]::new)).close();
     }

@@ -136,6 +136,7 @@ class LoraScriptTest {
                         scope.add(torch.numbers(NONE, NONE)),
                         number(type.ordinal()),
                         scope.add(torch.flag(deterministic)),
+                        scope.add(torch.flag(torch.isOnGpu())),
                         number(NONE))
                 .close();
         float[][][] weights = new float[LAYERS][INPUTS.length][];
