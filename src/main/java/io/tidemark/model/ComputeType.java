@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** The numeric type of the linear modules. Norms, attention and the KV cache use float32. */
+/** The numeric type of the linear modules. Norms, logits and sampling use float32. */
 public enum ComputeType {
 
     /** 32-bit floating point. */
