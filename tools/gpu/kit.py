@@ -32,9 +32,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 COMMANDS = ("check", "check-bf16", "kernels", "attention", "graphs", "lora", "verify", "bench")
 DJL = "0.36.0"
 
-# The 1.07B model has the shape of Llama 3.2 1B without its larger embedding, the 8B model that of Llama 3.1 8B.
+# The shapes of Llama 3.2 1B (1.24B parameters, of which 0.97B in the layers) and Llama 3.1 8B, with tied embeddings.
 MODELS = {
-    "1.07B": dict(layers=16, hidden=2048, heads=32, kv_heads=8, head_dim=64, intermediate=8192, vocabulary=128256),
+    "1B": dict(layers=16, hidden=2048, heads=32, kv_heads=8, head_dim=64, intermediate=8192, vocabulary=128256),
     "8B": dict(layers=32, hidden=4096, heads=32, kv_heads=8, head_dim=128, intermediate=14336, vocabulary=128256),
 }
 QUICK_MODELS = {
@@ -236,14 +236,35 @@ class Run:
         return {"kernels": sum(n for key, n in counts.items() if "LaunchKernel" in key),
                 "copies": sum(n for key, n in counts.items() if "cudaMemcpyAsync" in key or key == "cudaMemcpy")}
 
-    def measured(self, case, action):
-        """Adds the figures of a case, or that it does not fit."""
+    def fitting(self, case, action):
+        """The result of an action; None, with a note as the figures of the case, if it does not fit in the memory."""
         try:
-            self.add(**case, **action())
-        except torch.OutOfMemoryError:
+            return action()
+        except RuntimeError as failure:  # TorchScript wraps torch.OutOfMemoryError
+            if "out of memory" not in str(failure):
+                raise
             self.add(**case, note="out of memory")
-        if self.on_gpu:
-            torch.cuda.empty_cache()
+            return None
+        finally:
+            if self.on_gpu:
+                torch.cuda.empty_cache()
+
+    def measured(self, case, action):
+        """Adds the figures that an action gives."""
+        figures = self.fitting(case, action)
+        if figures is not None:
+            self.add(**case, **figures)
+
+    def decoders(self, adapters, measure):
+        """Calls measure(case, decoder, stack, adapters, rows) for each model, number of adapters and number of rows."""
+        for model, shape in self.models.items():
+            decoder = self.fitting({"model": model}, lambda: Decoder(shape, self.compute_type, self.device))
+            for count in adapters if decoder else []:
+                places = self.fitting({"model": model, "adapters": count}, lambda: decoder.places(count))
+                for rows in [rows for rows in self.rows if rows >= count] if places else []:
+                    measure({"model": model, "rows": rows, "adapters": count}, decoder, *places, rows)
+                del places
+            del decoder
 
 
 def check(run, folder="fp32", tolerance=5e-4, any_tokens=False):
@@ -262,22 +283,19 @@ def check_bf16(run):
 
 
 def kernels(run):
-    """Times a decoding step of the project's script, from its numbers in Python to its tokens there."""
-    for model, shape in run.models.items():
-        decoder = Decoder(shape, run.compute_type, run.device)
-        none = torch.empty(0, dtype=torch.uint8)
-        for adapters in [0, 1, 8] if run.quick else [0, 1, 8, 32]:
-            stack, each = decoder.places(adapters)
-            for rows in [rows for rows in run.rows if rows >= adapters]:
-                def step():
-                    arguments = decoder.step(decoder.cache(rows), rows, stack, each)
-                    def repeated(times):
-                        return decoder.script.repeated_steps(times, *arguments, [0] * 6, none)
-                    figures = run.times(repeated)
-                    return {**figures, **run.launches(lambda: repeated(1))}
-                run.measured(dict(model=model, rows=rows, adapters=adapters), step)
-            del stack, each
-        del decoder
+    """Times a decoding step of the project's script, from the numbers of its plan to the tokens in the host's memory."""
+    none = torch.empty(0, dtype=torch.uint8)
+
+    def measure(case, decoder, stack, adapters, rows):
+        def step():
+            arguments = decoder.step(decoder.cache(rows), rows, stack, adapters)
+
+            def repeated(times):
+                return decoder.script.repeated_steps(times, *arguments, [0] * 6, none)
+            return {**run.times(repeated), **run.launches(lambda: repeated(1))}
+        run.measured(case, step)
+
+    run.decoders([0, 1, 8] if run.quick else [0, 1, 8, 32], measure)
     return True
 
 
@@ -323,27 +341,23 @@ def graphs(run):
         run.outcome = "skipped: needs CUDA"
         if not run.quick:
             return True
-    for model, shape in run.models.items():
-        decoder = Decoder(shape, run.compute_type, run.device)
-        for adapters in [0, 8] if run.quick else [0, 8, 32]:
-            stack, each = decoder.places(adapters)
-            for rows in [rows for rows in run.rows if rows >= adapters]:
-                def compare():
-                    plan, *others = decoder.step(decoder.cache(rows), rows, stack, each)
-                    plan = torch.tensor(plan, device=run.device)
-                    inputs = decoder.script.step_inputs(plan, *others, [[0, 0, 0, 0]], [])
-                    plain = run.times(lambda times: decoder.script.repeated_logits(times, inputs))["ms"]
-                    expected = decoder.script.step_logits(inputs)
-                    if not run.on_gpu:
-                        return {"plain ms": plain}
-                    captured, graph = capture(lambda: decoder.script.step_logits(inputs))
-                    graph.replay()
-                    run.synchronize()
-                    return {"plain ms": plain, "graph ms": run.loop(graph.replay)["ms"],
-                            "difference": (captured - expected).abs().max().item()}
-                run.measured(dict(model=model, rows=rows, adapters=adapters), compare)
-            del stack, each
-        del decoder
+
+    def measure(case, decoder, stack, adapters, rows):
+        def compare():
+            plan, *others = decoder.step(decoder.cache(rows), rows, stack, adapters)
+            inputs = decoder.script.step_inputs(torch.tensor(plan, device=run.device), *others, [[0, 0, 0, 0]], [])
+            plain = run.times(lambda times: decoder.script.repeated_logits(times, inputs))["ms"]
+            if not run.on_gpu:
+                return {"plain ms": plain}
+            expected = decoder.script.step_logits(inputs)
+            captured, graph = capture(lambda: decoder.script.step_logits(inputs))
+            graph.replay()
+            run.synchronize()
+            difference = (captured - expected).abs().max().item()
+            return {"plain ms": plain, "graph ms": run.loop(graph.replay)["ms"], "difference": difference}
+        run.measured(case, compare)
+
+    run.decoders([0, 8] if run.quick else [0, 8, 32], measure)
     return True
 
 
@@ -450,7 +464,7 @@ def verify(run):
 
 
 def bench(run):
-    """Measures decoding steps of Java with a model of 1.07B with random weights, or the given one."""
+    """Measures decoding steps of Java with a model of the shape of Llama 3.2 1B with random weights, or the given one."""
     with tempfile.TemporaryDirectory() as folder:
         model = run.options.model or random_model(pathlib.Path(folder), next(iter(run.models.values())))
         sizes = (["--rows", "1,8", "--adapters", "1,4", "--steps", "4", "--repeat", "1"] if run.quick
@@ -497,7 +511,7 @@ def execute(options):
     options.results.mkdir(parents=True, exist_ok=True)
     result = {
         "name": options.command, "device": device, "torch": torch.__version__, "cuda": torch.version.cuda,
-        "command": " ".join(["kit.py", *sys.argv[1:]]), "date": datetime.date.today().isoformat(),
+        "command": f"kit.py {options.command} --device {options.device}" + " --quick" * options.quick, "date": datetime.date.today().isoformat(),
         "seconds": round(time.time() - start), "passed": passed, "outcome": outcome, "figures": figures}
     (options.results / f"{options.command}.json").write_text(json.dumps(result, indent=1) + "\n")
     if figures:

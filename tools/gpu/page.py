@@ -14,7 +14,9 @@ def cell(value):
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
+        if value == 0:
+            return "0"
+        return f"{value:.1e}" if abs(value) < 1e-3 else f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
     return str(value)
 
 
