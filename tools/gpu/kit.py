@@ -458,7 +458,7 @@ def verify(run):
                                     "logits": float(found[3]), "greedy": found[4], "log-likelihood": float(found[5]),
                                     "boundaries": found[6]})
         ends.append(lines[-1] if lines and not code else f"{compute_type}: exit code {code}")
-        passed = passed and not code
+        passed = passed and not code and any(figure["type"] == compute_type for figure in run.figures)
     run.outcome = " / ".join(ends)
     return passed
 
@@ -476,9 +476,10 @@ def bench(run):
         if found:
             run.figures.append({"type": found[1], "rows": int(found[3]), "adapters": found[4], "tokens/s": float(found[5]),
                                 "ms": float(found[6]), "of base": float(found[7]), "JVM %": float(found[9])})
-    if code:
-        run.outcome = f"exit code {code}"
-    return not code
+    if code or not run.figures:
+        run.outcome = f"exit code {code}, {len(run.figures)} figures"
+        return False
+    return True
 
 
 def random_model(folder, shape):

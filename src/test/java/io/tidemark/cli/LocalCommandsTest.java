@@ -159,6 +159,20 @@ class LocalCommandsTest {
                 .isEqualTo(2);
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "generate " + MODEL + "--prompt x",
+                "verify src/test/resources/models/llama-gqa",
+                "search " + MODEL + "--adapter demo/adapters/describe --data demo/data/describe-validation.jsonl"
+            })
+    @DisplayName("--device names the device that computes; the error for one that libtorch cannot use names it")
+    void device(String line) {
+        CommandLineRun run = run(line + " --device cuda:7");
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err()).contains("device cuda:7 cannot be used");
+    }
+
     @Test
     @DisplayName("--compute-type and --kernels are auto by default, and verify compares in fp32")
     void computeDefaults() {
