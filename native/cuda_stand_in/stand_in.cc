@@ -5,10 +5,12 @@
 // It shows neither that a kernel exists or is right on a GPU, nor what happens while a GPU computes.
 //
 // libtorch loads it after its own libraries (PYTORCH_EXTRA_LIBRARY_PATH). It has the functions of libcudart that Tidemark
-// calls, and its soname. Needs the headers of torch 2.7.1.
+// calls, and its soname. Needs the headers of torch 2.7.1 and of the CUDA runtime.
 #include <ATen/ATen.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/NativeFunctions.h>
+#include <ATen/cuda/CUDAGeneratorImpl.h>
+#include <ATen/cuda/CUDAGraph.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
@@ -19,6 +21,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -57,7 +60,15 @@ std::map<std::string, std::map<std::string, long>> counts;
 // how many kernels may still run until each fails; negative: no error is planted
 long kernels_until_error = -1;
 
+// The kernels of a CUDA graph. They run while they are captured, too, which is not so on a GPU.
+using Recording = std::vector<std::function<void()>>;
+
+// what this thread captures; nullptr: nothing
+thread_local Recording *captured = nullptr;
+
 void count(const char *kind, const std::string &what) {
+  TORCH_CHECK(captured == nullptr || kind == kKernel || kind == kCompilation,
+              "CUDA error: operation not permitted when stream is capturing (", kind, " ", what, ")");
   std::lock_guard<std::mutex> guard(mutex);
   counts[kind][what]++;
   if (kernels_until_error < 0 || kind == kCompilation) {
@@ -82,6 +93,8 @@ std::string shape(const at::Tensor &tensor) {
 constexpr long kTotalBytes = 8L << 30;
 
 long used_bytes = 0;
+// how many may be used
+long limit_bytes = kTotalBytes;
 
 struct Block {
   void *memory;
@@ -105,7 +118,7 @@ struct DeviceAllocator final : c10::Allocator {
     }
     {
       std::lock_guard<std::mutex> guard(mutex);
-      TORCH_CHECK_WITH(OutOfMemoryError, used_bytes + static_cast<long>(bytes) <= kTotalBytes,
+      TORCH_CHECK_WITH(OutOfMemoryError, used_bytes + static_cast<long>(bytes) <= limit_bytes,
                        "CUDA out of memory. Tried to allocate ", bytes, " bytes");
       used_bytes += static_cast<long>(bytes);
     }
@@ -134,6 +147,7 @@ struct DeviceGuard final : c10::impl::DeviceGuardImplInterface {
   }
   void uncheckedSetDevice(Device) const noexcept override {}
   Stream getStream(Device) const noexcept override { return Stream(Stream::DEFAULT, kDevice); }
+  Stream getStreamFromGlobalPool(Device, bool = false) const override { return Stream(Stream::DEFAULT, kDevice); }
   Stream getNewStream(Device, int = 0) const override { return Stream(Stream::DEFAULT, kDevice); }
   Stream exchangeStream(Stream) const noexcept override { return Stream(Stream::DEFAULT, kDevice); }
   DeviceIndex deviceCount() const noexcept override { return 1; }
@@ -219,6 +233,9 @@ at::Tensor &copy(at::Tensor &to, const at::Tensor &from, bool) {
       count(to.is_cuda() ? kToDevice : kToHost, shape(from));
     }
     on_host(to).copy_(on_host(from));
+    if (captured != nullptr) {
+      captured->push_back([to, from] { on_host(to).copy_(on_host(from)); });
+    }
   }
   return to;
 }
@@ -273,11 +290,15 @@ class HostCall {
       bool moved = host.numel() > 0 && (device.numel() == 0 || host.const_data_ptr() != device.const_data_ptr());
       if (moved || host.sizes() != device.sizes()) {
         adopt(device, host);
+        adopted_.emplace_back(device, host);
       }
     }
     torch::jit::drop(*stack_, arguments);
     for (size_t i = 0; i < results.size(); i++) {
       stack_->push_back(device_result(results[i], schema_.returns()[i], original));
+    }
+    if (captured != nullptr) {
+      record(original, {stack_->end() - static_cast<long>(results.size()), stack_->end()});
     }
   }
 
@@ -331,6 +352,29 @@ class HostCall {
       return Device(at::kCPU);
     }
     return value;
+  }
+
+  // Repeats the call on the memory of its arguments and results.
+  void record(const std::vector<c10::IValue> &original, const std::vector<c10::IValue> &results) {
+    std::vector<at::Tensor> targets;
+    for (size_t i = 0; i < results.size(); i++) {
+      const auto &returned = schema_.returns()[i];
+      bool written = returned.alias_info() != nullptr && returned.alias_info()->isWrite();
+      TORCH_CHECK(results[i].isTensor(), "the stand-in of CUDA captures results that are tensors, not those of ", name_);
+      targets.push_back(written ? at::Tensor() : results[i].toTensor());
+    }
+    captured->push_back([op = op_, passed = passed_, original, targets, adopted = adopted_] {
+      torch::jit::Stack again(passed.begin(), passed.end());
+      op.callBoxed(again);
+      for (const auto &[device, host] : adopted) {
+        on_host(device).copy_(host);
+      }
+      for (size_t i = 0; i < targets.size(); i++) {
+        if (targets[i].defined() && targets[i].numel() > 0) {
+          on_host(targets[i]).copy_(again[i].toTensor());
+        }
+      }
+    });
   }
 
   // Gives a tensor of the device the content, size and strides that the operator has given the host's.
@@ -390,6 +434,8 @@ class HostCall {
   std::vector<at::Tensor> inputs_;
   // tensors of the device that the operator writes, each with the host's
   std::vector<std::pair<at::Tensor, at::Tensor>> written_;
+  // those of them whose memory has changed
+  std::vector<std::pair<at::Tensor, at::Tensor>> adopted_;
 };
 
 void run_on_host(const c10::OperatorHandle &op, torch::jit::Stack *stack) { HostCall(op, stack).run(); }
@@ -408,6 +454,53 @@ TORCH_LIBRARY_IMPL(aten, CUDA, m) {
   // one kernel on a GPU
   m.impl("scaled_dot_product_attention", torch::CppFunction::makeFromBoxedFunction<&run_on_host>());
 }
+
+// ---- CUDA graphs: the functions of libtorch_cuda that native/cuda_graph uses
+
+std::map<const at::cuda::CUDAGraph *, Recording> graphs;
+
+// Forgets a graph. Its memory is freed after the lock is released, since that takes the lock, too.
+Recording take_recording(const at::cuda::CUDAGraph *graph) {
+  std::lock_guard<std::mutex> guard(mutex);
+  auto node = graphs.extract(graph);
+  return node ? std::move(node.mapped()) : Recording();
+}
+
+}  // namespace
+
+namespace at::cuda {
+
+#define GRAPH_EXPORTED __attribute__((visibility("default")))
+
+GRAPH_EXPORTED MempoolId_t graph_pool_handle() { return {0, 1}; }
+
+GRAPH_EXPORTED CUDAGraph::CUDAGraph() : capture_stream_(CUDAStream::UNCHECKED, Stream(Stream::DEFAULT, kDevice)) {}
+
+GRAPH_EXPORTED CUDAGraph::~CUDAGraph() { take_recording(this); }
+
+GRAPH_EXPORTED void CUDAGraph::capture_begin(MempoolId_t, cudaStreamCaptureMode) {
+  take_recording(this);
+  std::lock_guard<std::mutex> guard(mutex);
+  captured = &graphs[this];
+}
+
+GRAPH_EXPORTED void CUDAGraph::capture_end() { captured = nullptr; }
+
+GRAPH_EXPORTED void CUDAGraph::replay() {
+  count(kKernel, "graph");
+  const Recording *kernels;
+  {
+    std::lock_guard<std::mutex> guard(mutex);
+    kernels = &graphs.at(this);
+  }
+  for (const auto &kernel : *kernels) {
+    kernel();
+  }
+}
+
+}  // namespace at::cuda
+
+namespace {
 
 // ---- TorchScript's compiler of loops, which fuses operators for a GPU. Its interpreter runs them on the processor.
 
@@ -451,11 +544,12 @@ struct Registration {
 
 // ---- what tests read and plant
 
-// Forgets what was counted, and the planted error.
+// Forgets what was counted, and what was planted.
 EXPORTED void stand_in_reset() {
   std::lock_guard<std::mutex> guard(mutex);
   counts.clear();
   kernels_until_error = -1;
+  limit_bytes = kTotalBytes;
 }
 
 // How many kernels ran, copies were made (to_device, to_host) or loops were compiled (compilation).
@@ -497,30 +591,31 @@ EXPORTED void stand_in_fail_after(long kernels) {
   kernels_until_error = kernels;
 }
 
-// ---- libcudart
-
-namespace {
-constexpr int kSuccess = 0;
-constexpr int kComputeCapabilityMajor = 75;
-}  // namespace
-
-EXPORTED int cudaGetDevice(int *device) {
-  *device = 0;
-  return kSuccess;
+// The device is out of memory when more bytes are in use.
+EXPORTED void stand_in_limit(long bytes) {
+  std::lock_guard<std::mutex> guard(mutex);
+  limit_bytes = bytes;
 }
 
-EXPORTED int cudaSetDevice(int) { return kSuccess; }
+// ---- libcudart
 
-EXPORTED int cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
+EXPORTED cudaError_t cudaGetDevice(int *device) {
+  *device = 0;
+  return cudaSuccess;
+}
+
+EXPORTED cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+
+EXPORTED cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
   std::lock_guard<std::mutex> guard(mutex);
   *free_bytes = static_cast<size_t>(kTotalBytes - used_bytes);
   *total_bytes = kTotalBytes;
-  return kSuccess;
+  return cudaSuccess;
 }
 
 // 9.0 as of an H100, unless STAND_IN_COMPUTE_CAPABILITY has another major version.
-EXPORTED int cudaDeviceGetAttribute(int *value, int attribute, int) {
+EXPORTED cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
   const char *major = std::getenv("STAND_IN_COMPUTE_CAPABILITY");
-  *value = attribute == kComputeCapabilityMajor ? (major == nullptr ? 9 : std::atoi(major)) : 0;
-  return kSuccess;
+  *value = attribute == cudaDevAttrComputeCapabilityMajor ? (major == nullptr ? 9 : std::atoi(major)) : 0;
+  return cudaSuccess;
 }

@@ -57,7 +57,7 @@ REPEATED = """
     for i in range(times):
       sampled = (self.step_and_sample(
           plan, plan_sizes, calls, caches, lora_spans, adapters, stacks, stacked_layers, spans, self.no_overrides(),
-          numbers, sampling_sizes, sampling_sizes, masks))[0]
+          numbers, numbers, sampling_sizes, sampling_sizes, masks))[0]
       tokens = torch.to(sampled, torch.device("cpu"), 7, False, False, None)
     return tokens
 

@@ -103,7 +103,7 @@ final class ServeCommand extends ConsoleCommand implements StartsQuarkus {
             names = "--kernels",
             paramLabel = "KERNELS",
             description =
-                    "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2. "
+                    "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2, cuda-graphs. "
                             + "Default: $TIDEMARK_ENGINE_KERNELS, otherwise auto.")
     private Optional<Kernels> kernels = Optional.empty();
 

@@ -52,6 +52,8 @@ public final class Decoder implements AutoCloseable {
     private final KvCache kvCache;
     /** Empty on a CPU, and in deterministic steps. */
     private final Optional<LoraStack> stack;
+    /** Present with {@link Kernels#CUDA_GRAPHS}; used with the lock of the stack. */
+    private final Optional<StepGraphs> graphs;
 
     private final LongAdder nativeNanos = new LongAdder();
 
@@ -65,6 +67,9 @@ public final class Decoder implements AutoCloseable {
         this.stack = context.torch().isOnGpu() && !context.options().deterministic()
                 ? Optional.of(new LoraStack(context.torch(), context.script()))
                 : Optional.empty();
+        this.graphs = context.kernels() == Kernels.CUDA_GRAPHS
+                ? Optional.of(new StepGraphs(context.torch(), context.script()))
+                : Optional.empty();
     }
 
     /**
@@ -76,7 +81,7 @@ public final class Decoder implements AutoCloseable {
             throw new IllegalArgumentException("the compute type int8 runs on CPUs only; on a GPU use bf16 or fp32");
         }
         Kernels kernels = KernelChoice.of(options, torch.isOnGpu());
-        Script script = torch.script(kernels.isFamily() ? DecoderScript.nativeSource() : DecoderScript.source());
+        Script script = torch.script(DecoderScript.source(kernels));
         try {
             TensorLoader loader = new TensorLoader(torch, script);
             BaseWeights.install(folder, config, loader, options, KernelChoice.number(kernels), sampleTokens);
@@ -110,7 +115,7 @@ public final class Decoder implements AutoCloseable {
         List<StepRow> sampled = plan.sampled();
         SamplingBatch sampling = new SamplingBatch(
                 sampled.stream().map(row -> row.sampling().orElseThrow()).toList());
-        try (StepArguments arguments = new StepArguments(context, plan, tiling);
+        try (StepArguments arguments = new StepArguments(context, plan, tiling, graphs);
                 Value result = context.isNative()
                         ? timedCall(NATIVE_STEP_AND_SAMPLE, arguments.forNativeTokens(sampling))
                         : timedCall(STEP_AND_SAMPLE, arguments.forTokens(sampling))) {
@@ -162,7 +167,7 @@ public final class Decoder implements AutoCloseable {
         StepPlan plan = new StepPlan(batch, stacked);
         List<StepRow> sampled = plan.sampled();
         int vocabulary = config().vocabularySize();
-        try (StepArguments arguments = new StepArguments(context, plan, tiling);
+        try (StepArguments arguments = new StepArguments(context, plan, tiling, graphs);
                 Value result = context.isNative()
                         ? call(NATIVE_STEP, arguments.forNativeInputs())
                         : call(STEP, arguments.forInputs())) {
@@ -279,12 +284,14 @@ public final class Decoder implements AutoCloseable {
         try {
             return context.script().call(method, arguments);
         } catch (ScriptException e) {
+            graphs.ifPresent(StepGraphs::abandon);
             throw new DecoderException(e);
         }
     }
 
     @Override
     public void close() {
+        graphs.ifPresent(StepGraphs::close);
         stack.ifPresent(LoraStack::close);
         context.close();
     }

@@ -4,6 +4,7 @@ import io.tidemark.decoder.script.DecoderScript;
 import io.tidemark.model.ComputeType;
 import io.tidemark.model.Kernels;
 import io.tidemark.model.ModelOptions;
+import io.tidemark.torch.GraphOperators;
 import io.tidemark.torch.OperatorLibrary;
 import io.tidemark.torch.OperatorLibrary.Family;
 import io.tidemark.torch.OperatorLibrary.Loading;
@@ -27,6 +28,9 @@ final class KernelChoice {
 
     static Kernels of(ModelOptions options, boolean onGpu, Supplier<Loading> operators) {
         Kernels wanted = options.kernels();
+        if (wanted == Kernels.CUDA_GRAPHS) {
+            return withGraphs(onGpu);
+        }
         if (wanted == Kernels.TORCH || options.computeType() != ComputeType.INT8 || onGpu) {
             return Kernels.TORCH;
         }
@@ -44,6 +48,16 @@ final class KernelChoice {
                     + "; its fastest are " + Kernels.valueOf(best.name()).label());
         }
         return wanted;
+    }
+
+    private static Kernels withGraphs(boolean onGpu) {
+        if (!onGpu) {
+            throw new IllegalArgumentException("kernels cuda-graphs need a GPU, such as the device cuda:0");
+        }
+        GraphOperators.load().ifPresent(reason -> {
+            throw new IllegalArgumentException("kernels cuda-graphs can't be used: " + reason);
+        });
+        return Kernels.CUDA_GRAPHS;
     }
 
     /** The native decoder's number of these kernels; {@link DecoderScript#NONE} for {@link Kernels#TORCH}. */

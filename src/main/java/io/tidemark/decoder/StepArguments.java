@@ -15,6 +15,7 @@ import io.tidemark.torch.Value;
 import io.tidemark.torch.ValueScope;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -26,12 +27,14 @@ final class StepArguments implements AutoCloseable {
     private final DecoderContext context;
     private final StepPlan plan;
     private final AttentionTiling tiling;
+    private final Optional<StepGraphs> graphs;
     private final ValueScope scope = new ValueScope();
 
-    StepArguments(DecoderContext context, StepPlan plan, AttentionTiling tiling) {
+    StepArguments(DecoderContext context, StepPlan plan, AttentionTiling tiling, Optional<StepGraphs> graphs) {
         this.context = context;
         this.plan = plan;
         this.tiling = tiling;
+        this.graphs = graphs;
     }
 
     /** The arguments of {@link DecoderMethod#STEP}. */
@@ -116,6 +119,11 @@ final class StepArguments implements AutoCloseable {
         set(all, StepArgument.STACKED_LAYERS, scope.add(torch.numberLists(stacked.layers())));
         set(all, StepArgument.OVERRIDE_SPANS, scope.add(torch.numberLists(plan.overrideNumbers())));
         set(all, StepArgument.OVERRIDES, overrides());
+        set(
+                all,
+                StepArgument.GRAPH,
+                numbers(graphs.map(of -> of.graph(plan, attention, stacked, parts.sizes()))
+                        .orElse(StepGraphs.NO_GRAPH)));
         return all;
     }
 

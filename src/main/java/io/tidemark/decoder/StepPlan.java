@@ -146,6 +146,11 @@ final class StepPlan {
         return spans;
     }
 
+    /** Whether each row has one token. */
+    boolean isDecoding() {
+        return tokens == rows.size();
+    }
+
     /** The rows with a sampled token, in the order of the step's results. */
     List<StepRow> sampled() {
         return sampled.stream().map(PlannedRow::row).toList();

@@ -18,7 +18,9 @@ public enum Kernels {
     /** Kernels for AVX-512 with VNNI. */
     VNNI,
     /** Kernels for AVX2. */
-    AVX2;
+    AVX2,
+    /** Operators of libtorch, whose kernels on a GPU are captured and started together. */
+    CUDA_GRAPHS;
 
     /**
      * The kernels with this label.
@@ -33,14 +35,14 @@ public enum Kernels {
                         new IllegalArgumentException("kernels must be one of " + labels() + ", not '" + name + "'"));
     }
 
-    /** {@code torch}, {@code auto}, {@code amx}, {@code vnni-bf16}, {@code vnni} or {@code avx2}. */
+    /** The name in lower case, such as {@code cuda-graphs}. */
     public String label() {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     /** Whether these are kernels for one instruction set, which need a processor that has it. */
     public boolean isFamily() {
-        return this != TORCH && this != AUTO;
+        return this != TORCH && this != CUDA_GRAPHS && this != AUTO;
     }
 
     private static String labels() {

@@ -72,7 +72,7 @@ class KernelChoiceTest {
                 .withMessage("kernels amx need the compute type int8, not fp32");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Kernels.of("sse"))
-                .withMessageContaining("torch, auto, amx, vnni-bf16, vnni, avx2");
+                .withMessageContaining("torch, auto, amx, vnni-bf16, vnni, avx2, cuda-graphs");
     }
 
     private static Loading has(Family best) {

@@ -23,7 +23,7 @@ class LibraryResourceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"libtidemark_grammar.so", "libtidemark_decoder.so"})
+    @ValueSource(strings = {"libtidemark_grammar.so", "libtidemark_decoder.so", "libtidemark_cuda_graph.so"})
     @DisplayName("Has its digest beside it, and is refused with another digest")
     void checksDigest(String file) throws IOException {
         LibraryResource library = new LibraryResource(file);

@@ -28,7 +28,7 @@ public final class ComputeOptions {
             paramLabel = "KERNELS",
             defaultValue = "auto",
             description =
-                    "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2. "
+                    "auto: the fastest of the processor with int8, otherwise torch; or torch, amx, vnni-bf16, vnni, avx2, cuda-graphs. "
                             + "Default: ${DEFAULT-VALUE}.")
     private Kernels kernels;
 

@@ -33,6 +33,7 @@ public final class DecoderLayouts {
                         CallKind.class,
                         LoraSpanField.class,
                         StackedLayerField.class,
+                        GraphField.class,
                         OverrideSpanField.class,
                         SamplingPart.class,
                         SamplingSize.class,
@@ -238,6 +239,14 @@ public final class DecoderLayouts {
         ROWS,
         /** The number of first places that have these adapters. */
         PLACES
+    }
+
+    /** The CUDA graph of a step. */
+    public enum GraphField {
+        POOL,
+        SLOT,
+        /** 0 or 1. */
+        CAPTURED
     }
 
     /** The numbers of a span: rows of a pass that share an adapter with overrides. */

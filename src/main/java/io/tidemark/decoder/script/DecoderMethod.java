@@ -52,12 +52,16 @@ public enum DecoderMethod implements ScriptMethod {
     FILL_SLOT("cache", "slot", "chunks"),
     COPY_SLOT("source", "source_slot", "target", "target_slot", "tokens"),
     // step.torchscript
-    STEP(EnumSet.range(StepArgument.PLAN, StepArgument.OVERRIDES)),
+    STEP(EnumSet.range(StepArgument.PLAN, StepArgument.GRAPH)),
     STEP_AND_SAMPLE(EnumSet.allOf(StepArgument.class)),
     NO_ADAPTERS(),
     NO_OVERRIDES(),
     NO_STACKS(),
     SAMPLE_AGAIN("logits", "sampling_inputs", "sampling_parts", "sampling_sizes", "masks"),
+    // cuda_graph.torchscript
+    NEW_GRAPH_POOL(),
+    CLOSE_GRAPH_POOL("pool"),
+    ABANDON_GRAPH("pool"),
     // lora_stack.torchscript
     STACK_PLACE_BYTES("adapters"),
     NEW_STACK("adapters", "places"),
@@ -139,6 +143,7 @@ public enum DecoderMethod implements ScriptMethod {
         STACKED_LAYERS,
         OVERRIDE_SPANS,
         OVERRIDES,
+        GRAPH,
         SAMPLING_INPUTS,
         SAMPLING_PARTS,
         SAMPLING_SIZES,

@@ -1,5 +1,6 @@
 package io.tidemark.decoder.script;
 
+import io.tidemark.model.Kernels;
 import io.tidemark.torch.ScriptContract;
 import io.tidemark.torch.ScriptSource;
 import java.util.List;
@@ -30,40 +31,38 @@ public final class DecoderScript {
     private DecoderScript() {}
 
     /** What Java and the script agree on; {@link #source} compares both. */
-    static ScriptContract contract(boolean hasOperators) {
+    static ScriptContract contract(Kernels kernels) {
         List<DecoderMethod> methods = Stream.of(DecoderMethod.values())
-                .filter(method -> hasOperators || !DecoderMethod.NATIVE.contains(method))
+                .filter(method -> kernels.isFamily() || !DecoderMethod.NATIVE.contains(method))
                 .toList();
         return new ScriptContract(DecoderLayouts.all(), methods, Map.of("NONE", NONE));
     }
 
     /** The files of the script on the class path. */
-    static List<String> resources(boolean hasOperators) {
+    static List<String> resources(Kernels kernels) {
         String bf16 = System.getProperty("os.arch").equals("amd64") ? "bf16_onednn" : "bf16_plain";
-        return Stream.concat(FILES.stream(), Stream.of(bf16, hasOperators ? "native" : "native_absent"))
+        String layers = kernels.isFamily() ? "native" : "native_absent";
+        String graphs = kernels == Kernels.CUDA_GRAPHS ? "cuda_graph" : "cuda_graph_absent";
+        return Stream.concat(FILES.stream(), Stream.of(bf16, layers, graphs))
                 .map(file -> "/torchscript/" + file + ".torchscript")
                 .toList();
     }
 
     /**
-     * The source of the script without the native path.
+     * The source of the script that uses operators of libtorch only.
      *
      * @param more further resources with parts of the class
      * @throws IllegalStateException if the script and Java differ; the message names layout and field
      */
     public static ScriptSource source(String... more) {
-        return source(false, more);
+        return source(Kernels.TORCH, more);
     }
 
-    /** The source of the script with the native path, whose operators must be registered when it is loaded. */
-    public static ScriptSource nativeSource() {
-        return source(true);
-    }
-
-    private static ScriptSource source(boolean hasOperators, String... more) {
+    /** The source of the script for kernels, whose operators must be registered when it is loaded. */
+    public static ScriptSource source(Kernels kernels, String... more) {
         return new ScriptSource(
                 "Decoder",
-                contract(hasOperators),
-                Stream.concat(resources(hasOperators).stream(), Stream.of(more)).toArray(String[]::new));
+                contract(kernels),
+                Stream.concat(resources(kernels).stream(), Stream.of(more)).toArray(String[]::new));
     }
 }

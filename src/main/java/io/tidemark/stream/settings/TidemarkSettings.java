@@ -204,8 +204,8 @@ public interface TidemarkSettings {
          */
         @WithDefault("auto")
         @Pattern(
-                regexp = "auto|torch|amx|vnni-bf16|vnni|avx2",
-                message = "must be auto, torch, amx, vnni-bf16, vnni or avx2")
+                regexp = "auto|torch|amx|vnni-bf16|vnni|avx2|cuda-graphs",
+                message = "must be auto, torch, amx, vnni-bf16, vnni, avx2 or cuda-graphs")
         String kernels();
 
         /** Logits of a sequence do not depend on the rest of the batch. Requires compute type {@code int8}. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidemark.model.Kernels;
 import io.tidemark.torch.ScriptContract;
 import io.tidemark.torch.ScriptContract.Layout;
 import io.tidemark.torch.ScriptSource;
@@ -24,7 +25,7 @@ class DecoderScriptTest {
     @DisplayName("Declares the layouts, methods and constants that Java has")
     void agrees() {
         assertThatCode(DecoderScript::source).doesNotThrowAnyException();
-        assertThatCode(DecoderScript::nativeSource).doesNotThrowAnyException();
+        assertThatCode(() -> DecoderScript.source(Kernels.AVX2)).doesNotThrowAnyException();
         assertThat(DecoderLayouts.all())
                 .extracting(Layout::name)
                 .containsAll(Stream.of(DecoderLayouts.class.getDeclaredClasses())
@@ -61,7 +62,9 @@ class DecoderScriptTest {
         faulty.replaceAll(each -> each.equals(layout) ? new Layout(layout.name(), fields) : each);
         ScriptContract contract = new ScriptContract(faulty, List.of(), Map.of());
         assertThatThrownBy(() -> new ScriptSource(
-                        "Decoder", contract, DecoderScript.resources(false).toArray(String[]::new)))
+                        "Decoder",
+                        contract,
+                        DecoderScript.resources(Kernels.TORCH).toArray(String[]::new)))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("layout " + layout.name())
                 .hasMessageContaining(named);

@@ -19,6 +19,7 @@ import io.tidemark.model.ModelOptions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -55,8 +56,9 @@ final class BenchDecodeCommand extends ConsoleCommand {
             split = ",",
             paramLabel = "KERNELS",
             defaultValue = "auto",
-            description = "auto, torch, amx, vnni-bf16, vnni or avx2; one or several, which run in turn. Types other "
-                    + "than int8 use torch only. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "auto, torch, amx, vnni-bf16, vnni, avx2 or cuda-graphs; one or several, which run in turn. Types other "
+                            + "than int8 use torch and cuda-graphs only. Default: ${DEFAULT-VALUE}.")
     private List<Kernels> kernels;
 
     @Option(
@@ -146,7 +148,7 @@ final class BenchDecodeCommand extends ConsoleCommand {
             options.add(new ModelOptions(ComputeType.INT8, true));
         }
         out().printf(
-                        "%-20s %-9s %4s  %-24s %10s %9s %7s %9s %6s%n",
+                        "%-20s %-11s %4s  %-24s %10s %9s %7s %9s %6s%n",
                         "compute type",
                         "kernels",
                         "rows",
@@ -164,7 +166,10 @@ final class BenchDecodeCommand extends ConsoleCommand {
         boolean choice = options.computeType() == ComputeType.INT8;
         List<Loaded> loaded = new ArrayList<>();
         try {
-            for (Kernels each : choice ? kernels : List.of(Kernels.TORCH)) {
+            Stream<Kernels> chosen = kernels.stream()
+                    .map(each -> choice || each == Kernels.CUDA_GRAPHS ? each : Kernels.TORCH)
+                    .distinct();
+            for (Kernels each : chosen.toList()) {
                 loaded.add(load(options.with(each)));
             }
             int layers = loaded.get(0).local().layers();
@@ -238,7 +243,7 @@ final class BenchDecodeCommand extends ConsoleCommand {
             double jvm = Spread.of(speeds.get(i).stream().map(Speed::jvmShare).toList())
                     .median();
             out().printf(
-                            "%-20s %-9s %4d  %-24s %10.0f %9.2f %7.2f %9.2f %5.1f%%%n",
+                            "%-20s %-11s %4d  %-24s %10.0f %9.2f %7.2f %9.2f %5.1f%%%n",
                             type,
                             loaded.get(of).kernels(),
                             rows,
